@@ -1,0 +1,13 @@
+module github.com/seed-8cb7cc86/regret
+
+go 1.26
+
+require (
+	github.com/distribution/reference v0.6.0
+	github.com/google/go-cmp v0.7.0
+	github.com/hashicorp/go-retryablehttp v0.7.8
+	github.com/opencontainers/go-digest v1.0.0
+	github.com/opencontainers/image-spec v1.1.1
+)
+
+require github.com/hashicorp/go-cleanhttp v0.5.2 // indirect
