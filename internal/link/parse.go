@@ -1,0 +1,79 @@
+package link
+
+import (
+	"strings"
+
+	"github.com/seed-8cb7cc86/regret/internal/field"
+)
+
+// link is one link-value: https://www.rfc-editor.org/rfc/rfc8288#section-3. Other parameters than these are checked
+// and dropped.
+type link struct {
+	target string // as it stands between the brackets
+	rel    string // relation types, separated by space
+	anchor string // empty if there is none: an empty reference is the page itself
+}
+
+// parse reads one link-value, up to the comma after it or the end.
+func parse(s *field.Scanner) (link, *Error) {
+	var l link
+	element := s.Rest()
+	if !s.Take('<') {
+		return l, problem("expected a target in angle brackets", element)
+	}
+	l.target = s.While(func(c byte) bool { return c != '>' })
+	if !s.Take('>') {
+		return l, problem("a target without its closing bracket", element)
+	}
+	var seenRel, seenAnchor bool
+	for !s.EndOfElement() {
+		if !s.Take(';') {
+			return l, problem("expected a semicolon or a comma", s.Rest())
+		}
+		name, value, err := parseParam(s)
+		switch {
+		case err != nil:
+			return l, err
+		// Only the first of each counts: https://www.rfc-editor.org/rfc/rfc8288#section-3.3.
+		case strings.EqualFold(name, "rel") && !seenRel:
+			l.rel, seenRel = value, true
+		case strings.EqualFold(name, "anchor") && !seenAnchor:
+			l.anchor, seenAnchor = value, true
+		}
+	}
+	return l, nil
+}
+
+// parseParam reads what follows a semicolon: a parameter, whose value may be missing, or nothing.
+func parseParam(s *field.Scanner) (name, value string, _ *Error) {
+	if s.EndOfElement() || s.Next(';') {
+		return "", "", nil
+	}
+	near := s.Rest()
+	if name = s.Token(); name == "" {
+		return "", "", problem("expected a parameter", near)
+	}
+	s.Space()
+	if !s.Take('=') {
+		return name, "", nil
+	}
+	s.Space()
+	near = s.Rest()
+	if s.Next('"') {
+		value, bad := s.Quoted()
+		if bad != "" {
+			return "", "", problem(string(bad), near)
+		}
+		return name, value, nil
+	}
+	if value = s.While(isBareByte); value == "" {
+		return "", "", problem(string(field.NoValue), near)
+	}
+	return name, value, nil
+}
+
+// isBareByte holds for what an unquoted value may consist of. That is more than a token: until RFC 8288, media types and
+// URIs could go without quotes too, and some senders still write type=text/css.
+func isBareByte(c byte) bool {
+	return ' ' < c && c <= '~' && strings.IndexByte(`",;<>\`, c) < 0
+}
