@@ -1,0 +1,65 @@
+package fakeregistry
+
+import (
+	"bytes"
+	"net/http"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// getBlob serves a blob, or the ranges of it that are asked for.
+//
+// https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-blobs
+func (r *Registry) getBlob(w http.ResponseWriter, req *http.Request, rt route) *problem {
+	dgst, p := parseDigest(rt.ref)
+	if p != nil {
+		return p
+	}
+	content, p := r.blob(rt.name, dgst)
+	if p != nil {
+		return p
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Etag", `"`+dgst.String()+`"`)
+	r.setDigest(w, dgst)
+	http.ServeContent(w, req, "", time.Time{}, bytes.NewReader(content))
+	return nil
+}
+
+func (r *Registry) blob(name string, dgst digest.Digest) ([]byte, *problem) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	repo, ok := r.repositories[name]
+	if !ok && !r.opts.distribution2 {
+		return nil, nameUnknown(name)
+	}
+	if !ok || !repo.hasBlob(dgst) {
+		return nil, blobUnknown(dgst.String())
+	}
+	return repo.blobs[dgst], nil
+}
+
+// deleteBlob removes a blob from a repository, whoever may still refer to it.
+//
+// https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-blobs
+func (r *Registry) deleteBlob(w http.ResponseWriter, _ *http.Request, rt route) *problem {
+	if r.opts.deleteDisabled {
+		return unsupported()
+	}
+	dgst, p := parseDigest(rt.ref)
+	if p != nil {
+		return p
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	repo, ok := r.repositories[rt.name]
+	switch {
+	case !ok && !r.opts.distribution2:
+		return nameUnknown(rt.name)
+	case !ok || !repo.hasBlob(dgst):
+		return blobUnknown(dgst.String())
+	}
+	delete(repo.blobs, dgst)
+	return accepted(w)
+}

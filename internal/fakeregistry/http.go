@@ -1,0 +1,227 @@
+package fakeregistry
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+
+	// The algorithms of the image specification; go-digest wants them linked.
+	_ "crypto/sha256"
+	_ "crypto/sha512"
+)
+
+// endpoint is a row, or a few, of https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#endpoints.
+type endpoint int
+
+const (
+	endpointBase      endpoint = iota // end-1
+	endpointBlob                      // end-2, end-10
+	endpointManifest                  // end-3, end-7, end-9
+	endpointUploads                   // end-4, end-11
+	endpointUpload                    // end-5, end-6, end-13
+	endpointTags                      // end-8
+	endpointReferrers                 // end-12
+	endpointCatalog                   // not in the specification; distribution's
+)
+
+// route is what a path says.
+type route struct {
+	endpoint endpoint
+	name     string // of the repository
+	ref      string // tag, digest or upload id
+}
+
+// parseRoute reads a path from its end: names may hold any of the words that paths are made of.
+func parseRoute(path string) (route, bool) {
+	if path == "/v2/" {
+		return route{endpoint: endpointBase}, true
+	}
+	rest, ok := strings.CutPrefix(path, "/v2/")
+	if !ok {
+		return route{}, false
+	}
+	if rest == "_catalog" {
+		return route{endpoint: endpointCatalog}, true
+	}
+	parts := strings.Split(rest, "/")
+	n := len(parts)
+	if n >= 3 && parts[n-2] == "blobs" && parts[n-1] == "uploads" {
+		parts = append(parts, "") // the slash at the end is often forgotten
+		n++
+	}
+	if n < 3 {
+		return route{}, false
+	}
+	name, ref := strings.Join(parts[:n-2], "/"), parts[n-1]
+	switch kind := parts[n-2]; {
+	case kind == "uploads" && n >= 4 && parts[n-3] == "blobs" && ref == "":
+		return route{endpointUploads, strings.Join(parts[:n-3], "/"), ""}, true
+	case kind == "uploads" && n >= 4 && parts[n-3] == "blobs":
+		return route{endpointUpload, strings.Join(parts[:n-3], "/"), ref}, true
+	case kind == "manifests" && ref != "":
+		return route{endpointManifest, name, ref}, true
+	case kind == "blobs" && ref != "":
+		return route{endpointBlob, name, ref}, true
+	case kind == "tags" && ref == "list":
+		return route{endpointTags, name, ""}, true
+	case kind == "referrers" && ref != "":
+		return route{endpointReferrers, name, ref}, true
+	}
+	return route{}, false
+}
+
+// wellNamed reports whether the name of the repository, if the endpoint has one, is in the grammar.
+func (rt route) wellNamed() bool {
+	return rt.endpoint == endpointBase || rt.endpoint == endpointCatalog || validName(rt.name)
+}
+
+// wellFormed is what a path must be to have a route in distribution 2.x.
+func (rt route) wellFormed() bool {
+	return rt.wellNamed() && (rt.endpoint != endpointManifest || validTag(rt.ref) || strings.Contains(rt.ref, ":"))
+}
+
+// handlerFunc answers one method of one endpoint, or says why not.
+type handlerFunc func(http.ResponseWriter, *http.Request, route) *problem
+
+func (r *Registry) routeTable() map[endpoint]map[string]handlerFunc {
+	return map[endpoint]map[string]handlerFunc{
+		endpointBase:      {"GET": r.getBase},
+		endpointBlob:      {"GET": r.getBlob, "DELETE": r.deleteBlob},
+		endpointManifest:  {"GET": r.getManifest, "PUT": r.putManifest, "DELETE": r.deleteManifest},
+		endpointUploads:   {"POST": r.postUpload},
+		endpointUpload:    {"GET": r.getUpload, "PATCH": r.patchUpload, "PUT": r.putUpload, "DELETE": r.deleteUpload},
+		endpointTags:      {"GET": r.getTags},
+		endpointReferrers: {"GET": r.getReferrers},
+		endpointCatalog:   {"GET": r.getCatalog},
+	}
+}
+
+// serve is the registry behind the log and the interceptors.
+func (r *Registry) serve(w http.ResponseWriter, req *http.Request) {
+	if r.opts.tokens != nil && r.opts.tokens.servedAt(req) {
+		r.opts.tokens.ServeHTTP(w, req)
+		return
+	}
+	if req.URL.Path == "/v2" {
+		http.Redirect(w, req, "/v2/", http.StatusMovedPermanently)
+		return
+	}
+	if strings.HasPrefix(req.URL.Path, "/v2/") {
+		w.Header().Set("Docker-Distribution-Api-Version", "registry/2.0")
+	}
+	rt, ok := parseRoute(req.URL.Path)
+	if !ok || rt.endpoint == endpointReferrers && r.opts.withoutReferrers || r.opts.distribution2 && !rt.wellFormed() {
+		http.NotFound(w, req)
+		return
+	}
+	if p := r.answer(w, req, rt); p != nil {
+		r.writeProblem(w, p)
+	}
+}
+
+func (r *Registry) answer(w http.ResponseWriter, req *http.Request, rt route) *problem {
+	if p := r.authorize(w, req, rt); p != nil {
+		return p
+	}
+	read := req.Method == http.MethodGet || req.Method == http.MethodHead
+	if r.opts.readOnly && !read {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "Method not allowed", http.StatusMethodNotAllowed)
+		return nil
+	}
+	methods := r.routes[rt.endpoint]
+	method := req.Method
+	if method == http.MethodHead {
+		method = http.MethodGet // the body is not sent
+	}
+	handler, ok := methods[method]
+	if !ok {
+		w.Header().Set("Allow", allowed(methods))
+		return unsupported()
+	}
+	if !rt.wellNamed() {
+		return refuse(http.StatusBadRequest, codeNameInvalid, "invalid repository name", map[string]string{"name": rt.name})
+	}
+	return handler(w, req, rt)
+}
+
+func allowed(methods map[string]handlerFunc) string {
+	var names []string
+	for name := range methods {
+		names = append(names, name)
+		if name == http.MethodGet {
+			names = append(names, http.MethodHead)
+		}
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+// getBase says that there is a registry here.
+//
+// https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#determining-support
+func (r *Registry) getBase(w http.ResponseWriter, _ *http.Request, _ route) *problem {
+	w.Header().Set("Content-Type", r.jsonType())
+	w.Header().Set("Content-Length", "2")
+	writeBytes(w, []byte("{}"))
+	return nil
+}
+
+// The grammar of https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests.
+
+func validName(name string) bool {
+	if len(name) > 255 {
+		return false
+	}
+	for component := range strings.SplitSeq(name, "/") {
+		if !validComponent(component) {
+			return false
+		}
+	}
+	return true
+}
+
+// validComponent wants runs of letters and digits, with one dot, one or two underscores, or dashes in between.
+func validComponent(s string) bool {
+	for {
+		rest := strings.TrimLeft(s, "abcdefghijklmnopqrstuvwxyz0123456789")
+		if len(rest) == len(s) {
+			return false
+		}
+		if rest == "" {
+			return true
+		}
+		s = strings.TrimLeft(rest, "._-")
+		separator := rest[:len(rest)-len(s)]
+		if separator != "." && separator != "_" && separator != "__" && strings.Trim(separator, "-") != "" {
+			return false
+		}
+	}
+}
+
+func validTag(tag string) bool {
+	const word = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
+	return tag != "" && len(tag) <= 128 && strings.Contains(word, tag[:1]) && strings.Trim(tag, word+".-") == ""
+}
+
+// parseReference tells a digest from a tag: only digests have a colon.
+func parseReference(ref string) (tag string, dgst digest.Digest, p *problem) {
+	if strings.Contains(ref, ":") {
+		dgst, p = parseDigest(ref)
+		return "", dgst, p
+	}
+	if !validTag(ref) {
+		return "", "", refuse(http.StatusBadRequest, codeManifestInvalid, "manifest invalid", "invalid tag "+ref)
+	}
+	return ref, "", nil
+}
+
+func parseDigest(s string) (digest.Digest, *problem) {
+	dgst, err := digest.Parse(s)
+	if err != nil {
+		return "", digestInvalid(err.Error())
+	}
+	return dgst, nil
+}

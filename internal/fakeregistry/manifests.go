@@ -1,0 +1,259 @@
+package fakeregistry
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// manifestLimit is the size up to which manifests are accepted; the specification asks for at least 4 MB.
+const manifestLimit = 4 << 20
+
+// getManifest serves a manifest by tag or by digest.
+//
+// https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests
+func (r *Registry) getManifest(w http.ResponseWriter, req *http.Request, rt route) *problem {
+	if req.Method == http.MethodHead && r.opts.headStatus != 0 {
+		w.WriteHeader(r.opts.headStatus)
+		return nil
+	}
+	m, p := r.lookUp(req, rt)
+	if p != nil {
+		return p
+	}
+	etag := `"` + m.desc.Digest.String() + `"`
+	h := w.Header()
+	h.Set("Etag", etag)
+	r.setDigest(w, m.desc.Digest)
+	if slices.Contains(req.Header.Values("If-None-Match"), etag) {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	h.Set("Content-Type", m.desc.MediaType)
+	h.Set("Content-Length", strconv.Itoa(len(m.raw)))
+	w.WriteHeader(http.StatusOK)
+	writeBytes(w, m.raw)
+	return nil
+}
+
+func (r *Registry) lookUp(req *http.Request, rt route) (*manifest, *problem) {
+	tag, dgst, p := parseReference(rt.ref)
+	if p != nil {
+		if r.opts.distribution2 {
+			p = unknown()
+		}
+		return nil, p
+	}
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	repo, ok := r.repositories[rt.name]
+	if !ok && !r.opts.distribution2 {
+		return nil, nameUnknown(rt.name)
+	}
+	if ok && tag != "" {
+		dgst = repo.tags[tag]
+	}
+	switch {
+	case ok && repo.manifests[dgst] != nil:
+		return r.negotiate(req, repo, rt.name, tag, repo.manifests[dgst])
+	case ok && r.opts.distribution2 && repo.hasBlob(dgst):
+		return nil, unknown() // a blob is looked up as a manifest, and does not read like one
+	}
+	return nil, manifestUnknown(unknownReference(rt.name, tag, dgst))
+}
+
+// unknownReference is the detail distribution gives.
+func unknownReference(name, tag string, dgst digest.Digest) map[string]string {
+	if tag != "" {
+		return map[string]string{"Tag": tag}
+	}
+	return map[string]string{"Name": name, "Revision": dgst.String()}
+}
+
+func (r *Registry) setDigest(w http.ResponseWriter, dgst digest.Digest) {
+	if !r.opts.withoutDigest {
+		w.Header().Set("Docker-Content-Digest", dgst.String())
+	}
+}
+
+// putManifest stores a manifest under a tag or a digest. A digest may also come as the parameter digest beside a tag,
+// and tags as parameters tag beside a digest.
+//
+// https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests
+func (r *Registry) putManifest(w http.ResponseWriter, req *http.Request, rt route) *problem {
+	tag, dgst, p := parseReference(rt.ref)
+	if p != nil {
+		return p
+	}
+	query := req.URL.Query()
+	if tag != "" && query.Has("digest") {
+		if dgst, p = parseDigest(query.Get("digest")); p != nil {
+			return p
+		}
+	}
+	tags := query["tag"]
+	if tag != "" {
+		tags = []string{tag}
+	}
+	for _, t := range tags {
+		if !validTag(t) {
+			return manifestInvalid("invalid tag " + t)
+		}
+	}
+	raw, p := readManifestBody(req)
+	if p != nil {
+		return p
+	}
+	m, p := r.pushedManifest(req, raw, dgst)
+	if p != nil {
+		return p
+	}
+	if p := r.storeManifest(rt.name, m, tags); p != nil {
+		return p
+	}
+	h := w.Header()
+	h.Set("Location", "/v2/"+rt.name+"/manifests/"+m.desc.Digest.String())
+	r.setDigest(w, m.desc.Digest)
+	if m.subject != "" && !r.opts.withoutReferrers {
+		h.Set("OCI-Subject", m.subject.String())
+	}
+	if tag == "" {
+		for _, t := range tags {
+			h.Add("OCI-Tag", t)
+		}
+	}
+	h.Set("Content-Length", "0")
+	w.WriteHeader(http.StatusCreated)
+	return nil
+}
+
+func readManifestBody(req *http.Request) ([]byte, *problem) {
+	raw, err := io.ReadAll(io.LimitReader(req.Body, manifestLimit+1))
+	switch {
+	case len(raw) > manifestLimit:
+		return nil, refuse(http.StatusRequestEntityTooLarge, codeSizeInvalid, "manifest too large", nil)
+	case err != nil:
+		return nil, refuse(http.StatusBadRequest, codeSizeInvalid, "provided length did not match content length", err.Error())
+	}
+	return raw, nil
+}
+
+// pushedManifest checks a manifest by itself, against its Content-Type, whose parameters are ignored, and its digest.
+func (r *Registry) pushedManifest(req *http.Request, raw []byte, dgst digest.Digest) (*manifest, *problem) {
+	mediaType, _, err := mime.ParseMediaType(req.Header.Get("Content-Type"))
+	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
+		if mediaType = mediaTypeField(raw); mediaType == "" {
+			return nil, manifestInvalid("no Content-Type")
+		}
+	}
+	if p := checkManifest(mediaType, raw); p != nil {
+		return nil, p
+	}
+	algorithm := digest.Canonical
+	if dgst != "" {
+		algorithm = dgst.Algorithm()
+	}
+	m := readManifest(mediaType, raw, algorithm)
+	if dgst != "" && (dgst != m.desc.Digest || r.opts.distribution2 && algorithm != digest.Canonical) {
+		return nil, digestInvalid(nil)
+	}
+	return m, nil
+}
+
+// mediaTypeField is what the manifest says it is, for clients that send no Content-Type.
+func mediaTypeField(raw []byte) string {
+	var doc struct {
+		MediaType string `json:"mediaType"`
+	}
+	if err := json.NewDecoder(bytes.NewReader(raw)).Decode(&doc); err != nil {
+		return ""
+	}
+	return doc.MediaType
+}
+
+func (r *Registry) storeManifest(name string, m *manifest, tags []string) *problem {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	repo, ok := r.repositories[name]
+	if !ok {
+		repo = &repository{} // a name that comes into being only if the manifest is accepted
+	}
+	if unknown := repo.missing(m); len(unknown) > 0 {
+		return &problem{http.StatusBadRequest, unknown}
+	}
+	repo = r.repository(name)
+	repo.putManifest(m)
+	for _, tag := range tags {
+		repo.setTag(tag, m.desc.Digest)
+	}
+	return nil
+}
+
+// deleteManifest removes a tag, or a manifest with all its tags.
+//
+// https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-tags
+// https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-manifests
+func (r *Registry) deleteManifest(w http.ResponseWriter, _ *http.Request, rt route) *problem {
+	if r.opts.deleteDisabled {
+		return unsupported()
+	}
+	tag, dgst, p := parseReference(rt.ref)
+	switch {
+	case r.opts.withoutTagDelete && dgst == "":
+		return digestInvalid(nil)
+	case p != nil:
+		return p
+	}
+	if p := r.remove(rt.name, tag, dgst); p != nil {
+		return p
+	}
+	return accepted(w)
+}
+
+func (r *Registry) remove(name, tag string, dgst digest.Digest) *problem {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	repo, ok := r.repositories[name]
+	switch {
+	case !ok && r.opts.distribution2:
+		return manifestUnknown(nil)
+	case !ok:
+		return nameUnknown(name)
+	case tag != "":
+		if _, ok := repo.tags[tag]; !ok {
+			return manifestUnknown(unknownReference(name, tag, ""))
+		}
+		repo.removeTag(tag)
+		return nil
+	}
+	m := repo.manifests[dgst]
+	switch {
+	case m == nil && r.opts.blobDigestDelete && repo.hasBlob(dgst):
+		delete(repo.blobs, dgst)
+		return nil
+	case m == nil && r.opts.distribution2:
+		return manifestUnknown(nil)
+	case m == nil:
+		return manifestUnknown(unknownReference(name, "", dgst))
+	case r.opts.childProtection && repo.parents[dgst] > 0:
+		return refuse(http.StatusMethodNotAllowed, codeDenied, "requested access to the resource is denied", map[string]string{
+			"description": "The access controller denied access for the operation on a resource.",
+			"reference":   dgst.String(),
+		})
+	}
+	repo.removeManifest(m)
+	return nil
+}
+
+func accepted(w http.ResponseWriter) *problem {
+	w.Header().Set("Content-Length", "0")
+	w.WriteHeader(http.StatusAccepted)
+	return nil
+}

@@ -1,0 +1,78 @@
+package fakeregistry
+
+import (
+	"encoding/json"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// accepts reports whether a media type is named in Accept. Wildcards and weights are not looked at: distribution 2.x,
+// whose behaviour depends on it, does not either.
+func accepts(req *http.Request, mediaType string) bool {
+	for _, line := range req.Header.Values("Accept") {
+		for item := range strings.SplitSeq(line, ",") {
+			if t, _, err := mime.ParseMediaType(item); err == nil && t == mediaType {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// negotiate picks what is served for m. Without options that is m, whatever the client accepts. The caller holds the
+// lock; tag is empty for a request by digest, which is never answered with other content.
+func (r *Registry) negotiate(req *http.Request, repo *repository, name, tag string, m *manifest) (*manifest, *problem) {
+	mediaType := m.desc.MediaType
+	if r.opts.ociHidden && !accepts(req, mediaType) {
+		switch mediaType {
+		case ocispec.MediaTypeImageManifest:
+			return nil, refuse(http.StatusNotFound, codeManifestUnknown,
+				"OCI manifest found, but accept header does not support OCI manifests", nil)
+		case ocispec.MediaTypeImageIndex:
+			return nil, refuse(http.StatusNotFound, codeManifestUnknown,
+				"OCI index found, but accept header does not support OCI indexes", nil)
+		}
+	}
+	if tag == "" {
+		return m, nil
+	}
+	if r.opts.childForList && mediaType == mediaTypeDockerList && !accepts(req, mediaTypeDockerList) {
+		child := defaultChild(m)
+		if m = repo.manifests[child]; m == nil {
+			return nil, manifestUnknown(unknownReference(name, "", child))
+		}
+	}
+	if r.opts.schema1Conversion && m.desc.MediaType == mediaTypeDockerManifest && !accepts(req, mediaTypeDockerManifest) {
+		return repo.convert(m, name, tag)
+	}
+	return m, nil
+}
+
+// defaultChild is the manifest for linux/amd64 in a list; empty if there is none.
+func defaultChild(list *manifest) digest.Digest {
+	for _, child := range list.children {
+		if child.Platform != nil && child.Platform.OS == "linux" && child.Platform.Architecture == "amd64" {
+			return child.Digest
+		}
+	}
+	return ""
+}
+
+// convert makes a signed schema1 manifest of a schema2 one. It is made for this one answer and stored nowhere.
+func (p *repository) convert(m *manifest, name, tag string) (*manifest, *problem) {
+	var config map[string]any
+	if len(m.blobs) == 0 || json.Unmarshal(p.blobs[m.blobs[0].Digest], &config) != nil ||
+		config["rootfs"] == nil || config["history"] == nil {
+		return nil, refuse(http.StatusBadRequest, codeManifestInvalid, "manifest invalid", map[string]string{})
+	}
+	layers := make([]digest.Digest, 0, len(m.blobs))
+	for _, layer := range m.blobs[1:] {
+		layers = append(layers, layer.Digest)
+	}
+	raw := signSchema1(schema1Document(name, tag, config, layers))
+	return readManifest(mediaTypeSchema1Signed, raw, digest.Canonical), nil
+}

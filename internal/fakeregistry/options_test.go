@@ -1,0 +1,298 @@
+package fakeregistry_test
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
+)
+
+// option is a deviation and how it shows.
+type option struct {
+	name  string
+	opt   fakeregistry.Option
+	check func(t *testing.T, c *client)
+}
+
+func TestOptionsImitateRegistries(t *testing.T) {
+	t.Parallel()
+	for _, o := range slices.Concat(authOptions(), refusalOptions(), contentOptions(), listOptions()) {
+		t.Run(o.name, func(t *testing.T) {
+			t.Parallel()
+			overBoth(t, []fakeregistry.Option{o.opt}, o.check)
+		})
+	}
+}
+
+func authOptions() []option {
+	return []option{
+		{"basic auth answers 401 with a challenge unless user and password are right", fakeregistry.WithBasicAuth("user", "pass"), func(t *testing.T, c *client) {
+			c.reg.PutImage("a", "x", "v1")
+			for _, path := range []string{"/v2/", "/v2/a/manifests/v1", "/v2/a/tags/list"} {
+				for _, header := range [][]string{nil, {"Authorization", "Basic dXNlcjp3cm9uZw=="}, {"Authorization", "Bearer x"}} {
+					c.do("GET", path, "", header...).want(t, 401, "WWW-Authenticate", `Basic realm="registry"`).wantCodes(t, 401, "UNAUTHORIZED")
+				}
+				c.do("GET", path, "", "Authorization", "Basic dXNlcjpwYXNz").want(t, 200)
+			}
+		}},
+		{"basic auth comes before everything else", fakeregistry.WithBasicAuth("user", "pass"), func(t *testing.T, c *client) {
+			c.do("DELETE", "/v2/nope/manifests/"+nobody, "").wantCodes(t, 401, "UNAUTHORIZED")
+			c.do("POST", "/v2/a/blobs/uploads/?mount="+nobody, "").wantCodes(t, 401, "UNAUTHORIZED")
+		}},
+	}
+}
+
+func refusalOptions() []option {
+	return []option{
+		{"deletion disabled is 405 UNSUPPORTED and the manifest stays", fakeregistry.WithDeleteDisabled(), func(t *testing.T, c *client) {
+			image := c.reg.PutImage("a", "x", "v1")
+			for _, ref := range []string{"v1", "nope", image.Digest.String(), nobody} {
+				c.do("DELETE", "/v2/a/manifests/"+ref, "").want(t, 405, "Allow", "").
+					wantBody(t, `{"errors":[{"code":"UNSUPPORTED","message":"The operation is unsupported."}]}`+"\n")
+			}
+			if tag, ok := c.reg.Tag("a", "v1"); !ok || tag != image.Digest || !c.reg.HasManifest("a", image.Digest) {
+				t.Error("something was deleted")
+			}
+		}},
+		{"read-only is 405 in plain text for everything but reading", fakeregistry.WithReadOnly(), func(t *testing.T, c *client) {
+			image := c.reg.PutImage("a", "x", "v1")
+			for _, request := range []string{"DELETE manifests/v1", "DELETE manifests/" + image.Digest.String(), "PUT manifests/v2", "POST blobs/uploads/", "DELETE blobs/" + dgstOf("x")} {
+				method, path, _ := strings.Cut(request, " ")
+				c.do(method, "/v2/a/"+path, "").
+					want(t, 405, "Allow", "GET, HEAD", "Content-Type", "text/plain; charset=utf-8").wantBody(t, "Method not allowed\n")
+			}
+			c.do("GET", "/v2/a/manifests/v1", "").want(t, 200)
+		}},
+		{"without tag deletion a tag is an invalid digest, existing or not", fakeregistry.WithoutTagDelete(), func(t *testing.T, c *client) {
+			image := c.reg.PutImage("a", "x", "v1")
+			for _, ref := range []string{"v1", "nope", "sha256:abc"} {
+				c.do("DELETE", "/v2/a/manifests/"+ref, "").want(t, 400).
+					wantBody(t, `{"errors":[{"code":"DIGEST_INVALID","message":"provided digest did not match uploaded content"}]}`+"\n")
+			}
+			c.do("GET", "/v2/a/manifests/v1", "").want(t, 200)
+			c.do("DELETE", "/v2/a/manifests/"+image.Digest.String(), "").want(t, 202)
+		}},
+		{"the digest of a blob is taken for a manifest and the blob is gone", fakeregistry.WithBlobDigestDelete(), func(t *testing.T, c *client) {
+			c.reg.PutImage("a", "x", "v1")
+			c.do("DELETE", "/v2/a/manifests/"+dgstOf("x"), "").want(t, 202)
+			c.do("HEAD", "/v2/a/blobs/"+dgstOf("x"), "").want(t, 404)
+			c.do("GET", "/v2/a/manifests/v1", "").want(t, 200)
+			c.do("DELETE", "/v2/a/manifests/"+dgstOf("x"), "").wantCodes(t, 404, "MANIFEST_UNKNOWN")
+		}},
+		{"a manifest that an index lists is 405 DENIED until the index is gone", fakeregistry.WithChildProtection(), func(t *testing.T, c *client) {
+			index := c.reg.PutIndex("a", []string{"x", "y"}, "v1")
+			child := c.reg.PutImage("a", "x", "child")
+			c.do("DELETE", "/v2/a/manifests/"+child.Digest.String(), "").wantCodes(t, 405, "DENIED")
+			c.do("DELETE", "/v2/a/manifests/child", "").want(t, 202)
+			c.do("DELETE", "/v2/a/manifests/"+index.Digest.String(), "").want(t, 202)
+			c.do("DELETE", "/v2/a/manifests/"+child.Digest.String(), "").want(t, 202)
+		}},
+	}
+}
+
+func contentOptions() []option {
+	return []option{
+		{"a schema2 image without its type in accept is a schema1 manifest that exists nowhere", fakeregistry.WithSchema1Conversion(), func(t *testing.T, c *client) {
+			image := c.reg.PutDockerImage("a", "x", "v1")
+			for _, accept := range []string{"", "*/*", "application/json", mediaTypeDockerList} {
+				for _, method := range []string{"HEAD", "GET"} {
+					resp := c.do(method, "/v2/a/manifests/v1", "", "Accept", accept).want(t, 200, "Content-Type", mediaTypeSchema1Signed)
+					foreign := resp.Header.Get("Docker-Content-Digest")
+					if foreign == image.Digest.String() {
+						t.Error("the digest is the real one")
+					}
+					c.do("GET", "/v2/a/manifests/"+foreign, "").wantCodes(t, 404, "MANIFEST_UNKNOWN")
+					c.do("DELETE", "/v2/a/manifests/"+foreign, "").wantCodes(t, 404, "MANIFEST_UNKNOWN")
+				}
+			}
+			for _, accept := range []string{mediaTypeDockerManifest, "text/plain," + mediaTypeDockerManifest + ";q=0.1"} {
+				c.do("HEAD", "/v2/a/manifests/v1", "", "Accept", accept).
+					want(t, 200, "Content-Type", mediaTypeDockerManifest, "Docker-Content-Digest", image.Digest.String())
+			}
+			c.do("HEAD", "/v2/a/manifests/"+image.Digest.String(), "").want(t, 200, "Content-Type", mediaTypeDockerManifest)
+		}},
+		{"a schema2 image that cannot be converted is 400", fakeregistry.WithSchema1Conversion(), func(t *testing.T, c *client) {
+			c.reg.PutManifest("a", "v1", mediaTypeDockerManifest, []byte(`{"schemaVersion":2,"config":{"digest":"`+nobody+`"}}`))
+			c.reg.PutManifest("a", "v2", mediaTypeDockerManifest, []byte(`{"schemaVersion":2}`))
+			for _, tag := range []string{"v1", "v2"} {
+				c.do("GET", "/v2/a/manifests/"+tag, "").wantCodes(t, 400, "MANIFEST_INVALID")
+			}
+		}},
+		{"oci content without its type in accept is hidden", fakeregistry.WithOCIHiddenWithoutAccept(), func(t *testing.T, c *client) {
+			image, index := c.reg.PutImage("a", "x", "image"), c.reg.PutIndex("a", []string{"x"}, "index")
+			for ref, message := range map[string]string{
+				"image": "OCI manifest found, but accept header does not support OCI manifests", image.Digest.String(): "OCI manifest found, but accept header does not support OCI manifests",
+				"index": "OCI index found, but accept header does not support OCI indexes", index.Digest.String(): "OCI index found, but accept header does not support OCI indexes",
+			} {
+				c.do("GET", "/v2/a/manifests/"+ref, "", "Accept", "*/*").want(t, 404).
+					wantBody(t, `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"`+message+`"}]}`+"\n")
+				c.do("GET", "/v2/a/manifests/"+ref, "", "Accept", ocispec.MediaTypeImageManifest, "Accept", ocispec.MediaTypeImageIndex).want(t, 200)
+			}
+			c.do("GET", "/v2/a/manifests/nope", "").want(t, 404).
+				wantBody(t, `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":{"Tag":"nope"}}]}`+"\n")
+		}},
+		{"a list without its type in accept is its first child", fakeregistry.WithChildForMissingListAccept(), func(t *testing.T, c *client) {
+			list := c.reg.PutDockerList("a", []string{"x", "y"}, "v1")
+			child := c.reg.PutDockerImage("a", "x")
+			for _, method := range []string{"HEAD", "GET"} {
+				c.do(method, "/v2/a/manifests/v1", "", "Accept", mediaTypeDockerManifest).
+					want(t, 200, "Docker-Content-Digest", child.Digest.String(), "Content-Type", mediaTypeDockerManifest)
+			}
+			c.do("HEAD", "/v2/a/manifests/v1", "", "Accept", mediaTypeDockerList).want(t, 200, "Docker-Content-Digest", list.Digest.String())
+			c.do("HEAD", "/v2/a/manifests/"+list.Digest.String(), "").want(t, 200, "Docker-Content-Digest", list.Digest.String())
+			c.do("DELETE", "/v2/a/manifests/"+child.Digest.String(), "").want(t, 202)
+			c.do("GET", "/v2/a/manifests/v1", "").wantCodes(t, 404, "MANIFEST_UNKNOWN")
+			c.reg.PutDockerList("a", nil, "empty")
+			c.do("GET", "/v2/a/manifests/empty", "").wantCodes(t, 404, "MANIFEST_UNKNOWN")
+		}},
+		{"without the digest header nothing names a digest", fakeregistry.WithoutDigestHeader(), func(t *testing.T, c *client) {
+			c.reg.PutImage("a", "x", "v1")
+			for _, path := range []string{"manifests/v1", "blobs/" + dgstOf("x")} {
+				for _, method := range []string{"HEAD", "GET"} {
+					c.do(method, "/v2/a/"+path, "").want(t, 200, "Docker-Content-Digest", "")
+				}
+			}
+		}},
+		{"HEAD of manifests has a status of its own", fakeregistry.WithHeadStatus(405), func(t *testing.T, c *client) {
+			c.reg.PutImage("a", "x", "v1")
+			c.do("HEAD", "/v2/a/manifests/v1", "").want(t, 405, "Docker-Content-Digest", "")
+			c.do("GET", "/v2/a/manifests/v1", "").want(t, 200)
+			c.do("HEAD", "/v2/a/blobs/"+dgstOf("x"), "").want(t, 200)
+		}},
+	}
+}
+
+func listOptions() []option {
+	const list = "/v2/a/tags/list"
+	return []option{
+		{"no tags are null", fakeregistry.WithNullTags(), func(t *testing.T, c *client) {
+			c.reg.PutImage("a", "x")
+			c.do("GET", list, "").want(t, 200).wantBody(t, `{"name":"a","tags":null}`+"\n")
+			c.do("GET", list+"?n=0", "").want(t, 200).wantBody(t, `{"name":"a","tags":null}`+"\n")
+		}},
+		{"without paging every page has every tag, unsorted", fakeregistry.WithoutPaging(), func(t *testing.T, c *client) {
+			c.reg.PutImage("a", "x", "a", "b", "c")
+			for _, query := range []string{"", "?n=1", "?last=c", "?n=x", "?n=0"} {
+				wantTags(t, c, list+query, []string{"c", "b", "a"}, "")
+			}
+			c.reg.PutImage("b", "x")
+			c.do("GET", "/v2/b/tags/list", "").want(t, 200).wantBody(t, `{"name":"b","tags":[]}`+"\n")
+		}},
+		{"a page cap cuts every page and links to the next", fakeregistry.WithPageCap(2), func(t *testing.T, c *client) {
+			subject := c.reg.PutImage("a", "x", "a", "b", "c")
+			for _, query := range []string{"", "?n=1000"} {
+				wantTags(t, c, list+query, []string{"a", "b"}, `</v2/a/tags/list?last=b&n=2>; rel="next"`)
+			}
+			wantTags(t, c, list+"?n=1", []string{"a"}, `</v2/a/tags/list?last=a&n=1>; rel="next"`)
+			wantTags(t, c, list+"?last=b&n=2", []string{"c"}, "")
+			var want, got []string
+			for _, content := range []string{"1", "2", "3"} {
+				want = append(want, c.reg.PutReferrer("a", subject, "t", content).Digest.String())
+			}
+			for path := "/v2/a/referrers/" + subject.Digest.String() + "?artifactType=t"; path != ""; {
+				resp := c.do("GET", path, "").want(t, 200, "OCI-Filters-Applied", "artifactType")
+				for _, d := range unmarshal[ocispec.Index](t, resp.body).Manifests {
+					got = append(got, d.Digest.String())
+				}
+				link := resp.Header.Get("Link")
+				path = strings.TrimSuffix(strings.TrimPrefix(link, "<"), `>; rel="next"`)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("referrers (-want +got):\n%s", diff)
+			}
+		}},
+		{"without the referrers api its path is no endpoint and subjects are not acknowledged", fakeregistry.WithoutReferrersAPI(), func(t *testing.T, c *client) {
+			subject := c.reg.PutImage("a", "x", "v1")
+			c.do("GET", "/v2/a/referrers/"+subject.Digest.String(), "").
+				want(t, 404, "Content-Type", "text/plain; charset=utf-8").wantBody(t, "404 page not found\n")
+			raw := c.image("a", "y", func(m *ocispec.Manifest) { m.Subject = &subject })
+			c.do("PUT", "/v2/a/manifests/sig", string(raw), "Content-Type", ocispec.MediaTypeImageManifest).want(t, 201, "OCI-Subject", "")
+		}},
+	}
+}
+
+func TestDistribution2IsAllOfIt(t *testing.T) {
+	t.Parallel()
+	overBoth(t, []fakeregistry.Option{fakeregistry.WithDistribution2()}, func(t *testing.T, c *client) {
+		const charset = "application/json; charset=utf-8"
+		docker := c.reg.PutDockerImage("a", "x", "docker")
+		list := c.reg.PutDockerList("a", []string{"x"}, "list")
+		c.reg.PutImage("a", "x", "oci")
+		c.do("GET", "/v2/", "").want(t, 200, "Content-Type", charset)
+		c.do("HEAD", "/v2/a/manifests/docker", "").want(t, 200, "Content-Type", mediaTypeSchema1Signed)
+		c.do("HEAD", "/v2/a/manifests/list", "").want(t, 200, "Content-Type", mediaTypeSchema1Signed)
+		c.do("HEAD", "/v2/a/manifests/list", "", "Accept", mediaTypeDockerManifest).want(t, 200, "Docker-Content-Digest", docker.Digest.String())
+		c.do("HEAD", "/v2/a/manifests/oci", "").want(t, 404)
+		c.do("DELETE", "/v2/a/manifests/docker", "").want(t, 400, "Content-Type", charset).wantCodes(t, 400, "DIGEST_INVALID")
+		c.do("GET", "/v2/a/referrers/"+nobody, "").want(t, 404).wantBody(t, "404 page not found\n")
+		wantAll := unmarshal[tagList](t, c.do("GET", "/v2/a/tags/list?n=1", "").want(t, 200, "Link", "", "Content-Type", charset).body)
+		if len(wantAll.Tags) != 3 {
+			t.Errorf("tags %v, want all", wantAll.Tags)
+		}
+
+		// What deserves no option of its own.
+		c.do("GET", "/v2/nope/manifests/v1", "").want(t, 404).
+			wantBody(t, `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":{"Tag":"v1"}}]}`+"\n")
+		c.do("DELETE", "/v2/nope/manifests/"+nobody, "").want(t, 404).
+			wantBody(t, `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}`+"\n")
+		c.do("GET", "/v2/nope/blobs/"+nobody, "").wantCodes(t, 404, "BLOB_UNKNOWN")
+		c.do("DELETE", "/v2/nope/blobs/"+nobody, "").wantCodes(t, 404, "BLOB_UNKNOWN")
+		c.do("GET", "/v2/a/manifests/"+dgstOf("x"), "").wantCodes(t, 500, "UNKNOWN")
+		c.do("GET", "/v2/a/manifests/sha256:abc", "").wantCodes(t, 500, "UNKNOWN")
+		c.do("GET", "/v2/A/tags/list", "").want(t, 404).wantBody(t, "404 page not found\n")
+		c.do("GET", "/v2/a/manifests/-v1", "").want(t, 404).wantBody(t, "404 page not found\n")
+		c.do("GET", "/v2/_catalog?n=1001", "").wantCodes(t, 400, "PAGINATION_NUMBER_INVALID")
+		c.reg.PutImage("untagged", "x")
+		c.do("GET", "/v2/untagged/tags/list", "").wantCodes(t, 404, "NAME_UNKNOWN")
+		raw := string(c.image("a", "y", nil))
+		c.do("PUT", "/v2/a/manifests/"+digest.SHA512.FromString(raw).String(), raw, "Content-Type", ocispec.MediaTypeImageManifest).wantCodes(t, 400, "DIGEST_INVALID")
+		c.do("POST", "/v2/b/blobs/uploads/?mount="+dgstOf("x"), "").want(t, 202)
+
+		for _, dgst := range []digest.Digest{list.Digest, docker.Digest, digest.FromString("x")} {
+			c.do("DELETE", "/v2/a/manifests/"+dgst.String(), "").want(t, 202)
+			c.do("DELETE", "/v2/a/manifests/"+dgst.String(), "").want(t, 404).
+				wantBody(t, `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}`+"\n")
+		}
+		for _, dgst := range c.reg.Tags("a") {
+			c.do("DELETE", "/v2/a/manifests/"+dgst.String(), "").want(t, 202)
+		}
+		c.do("GET", "/v2/a/tags/list", "").want(t, 200).wantBody(t, `{"name":"a","tags":null}`+"\n")
+	})
+}
+
+// schema1 is what a client that knows signed schema1 manifests reads in one.
+type schema1 struct {
+	Name, Tag, Architecture string
+	FSLayers                []struct{ BlobSum digest.Digest }
+	History                 []struct{ V1Compatibility string }
+	Signatures              []struct{ Protected string }
+}
+
+func TestConvertedManifestsAreSchema1(t *testing.T) {
+	t.Parallel()
+	c := inMemory(t, fakeregistry.WithSchema1Conversion())
+	c.reg.PutDockerImage("team/app", "layer", "v1")
+	resp := c.do("GET", "/v2/team/app/manifests/v1", "").want(t, 200)
+	got := unmarshal[schema1](t, resp.body)
+	if got.Name != "team/app" || got.Tag != "v1" || got.Architecture != "amd64" || len(got.Signatures) != 1 ||
+		len(got.FSLayers) != 1 || got.FSLayers[0].BlobSum != digest.FromString("layer") || len(got.History) != 1 {
+		t.Errorf("converted: %+v", got)
+	}
+	var compatibility map[string]any
+	if err := json.Unmarshal([]byte(got.History[0].V1Compatibility), &compatibility); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"architecture", "config", "created", "id", "os"}, slices.Sorted(maps.Keys(compatibility))); diff != "" {
+		t.Errorf("v1Compatibility (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(resp.Header.Get("Docker-Content-Digest"), digest.FromBytes(payload(t, resp.body)).String()); diff != "" {
+		t.Errorf("digest (-header +payload):\n%s", diff)
+	}
+}

@@ -1,0 +1,60 @@
+package fakeregistry
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// getReferrers lists the manifests whose subject is a digest, in the order they came.
+//
+// https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
+func (r *Registry) getReferrers(w http.ResponseWriter, req *http.Request, rt route) *problem {
+	dgst, p := parseDigest(rt.ref)
+	if p != nil {
+		return p
+	}
+	list := r.referrersOf(rt.name, dgst)
+	query := req.URL.Query()
+	if artifactType := query.Get("artifactType"); artifactType != "" {
+		list = slices.DeleteFunc(list, func(d ocispec.Descriptor) bool { return d.ArtifactType != artifactType })
+		w.Header().Set("OCI-Filters-Applied", "artifactType")
+	}
+	if last := query.Get("last"); last != "" {
+		i := slices.IndexFunc(list, func(d ocispec.Descriptor) bool { return d.Digest.String() == last })
+		list = list[i+1:]
+	}
+	if limit := r.opts.pageCap; limit > 0 && limit < len(list) {
+		list = list[:limit]
+		next := url.Values{"last": {list[limit-1].Digest.String()}}
+		if query.Has("artifactType") {
+			next.Set("artifactType", query.Get("artifactType"))
+		}
+		setNext(w, req, next)
+	}
+	writeJSON(w, http.StatusOK, ocispec.MediaTypeImageIndex, ocispec.Index{
+		Versioned: specs.Versioned{SchemaVersion: 2},
+		MediaType: ocispec.MediaTypeImageIndex,
+		Manifests: list,
+	})
+	return nil
+}
+
+// referrersOf is empty, not nil, for a subject or a repository nobody knows.
+func (r *Registry) referrersOf(name string, subject digest.Digest) []ocispec.Descriptor {
+	list := []ocispec.Descriptor{}
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	repo, ok := r.repositories[name]
+	if !ok {
+		return list
+	}
+	for _, dgst := range repo.referrers[subject] {
+		list = append(list, repo.manifests[dgst].desc)
+	}
+	return list
+}

@@ -1,0 +1,220 @@
+package fakeregistry
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+)
+
+// RoundTripper makes a transport of a handler: no socket, any host name, and the clock of the caller, so that it
+// works inside testing/synctest. To the handler a request looks as it does behind net/http's server; to the caller
+// a response looks as it does from net/http's transport:
+//
+//   - The context of the request is honoured before and after the response headers.
+//   - The body is streamed: it may be endless, and closing it ends the handler's context.
+//   - A handler that panics with [http.ErrAbortHandler] looks like a connection that was reset.
+//   - [httptrace.ClientTrace] hooks tell of the connection and of the request being written.
+//
+// No goroutine outlives the handler, and the handler's context ends with the caller's, with the body, or with Close.
+func RoundTripper(h http.Handler) http.RoundTripper {
+	return handlerTransport{h}
+}
+
+type handlerTransport struct{ handler http.Handler }
+
+// RoundTrip implements [http.RoundTripper].
+func (t handlerTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := checkRequest(req); err != nil {
+		closeBody(req)
+		return nil, err
+	}
+	x, err := newExchange(req)
+	if err != nil {
+		closeBody(req)
+		return nil, err
+	}
+	go x.serve(t.handler)
+	select {
+	case <-x.answered:
+		return x.response, x.err
+	case <-req.Context().Done():
+		x.sent(nil)
+		x.end(context.Cause(req.Context()))
+		return nil, context.Cause(req.Context())
+	}
+}
+
+// checkRequest refuses what net/http's transport refuses to send.
+func checkRequest(req *http.Request) error {
+	if req.URL == nil {
+		return errors.New("fakeregistry: request without URL")
+	}
+	if req.URL.Scheme != "http" && req.URL.Scheme != "https" {
+		return fmt.Errorf("fakeregistry: unsupported protocol scheme %q", req.URL.Scheme)
+	}
+	if req.URL.Host == "" {
+		return errors.New("fakeregistry: no host in request URL")
+	}
+	for key, values := range req.Header {
+		for _, value := range values {
+			if strings.ContainsFunc(value, isControl) {
+				return fmt.Errorf("fakeregistry: invalid value of header field %q", key)
+			}
+		}
+	}
+	return context.Cause(req.Context())
+}
+
+func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
+
+func closeBody(req *http.Request) {
+	if req.Body != nil {
+		req.Body.Close()
+	}
+}
+
+// serverRequest is the request as a server would have read it off the wire.
+func serverRequest(ctx context.Context, req *http.Request) (*http.Request, error) {
+	u, err := url.ParseRequestURI(req.URL.RequestURI())
+	if err != nil {
+		return nil, err
+	}
+	s := (&http.Request{
+		Method:        req.Method,
+		URL:           u,
+		Proto:         "HTTP/1.1",
+		ProtoMajor:    1,
+		ProtoMinor:    1,
+		Header:        req.Header.Clone(),
+		ContentLength: req.ContentLength,
+		Host:          req.Host,
+		RemoteAddr:    "192.0.2.1:1234",
+		RequestURI:    u.RequestURI(),
+		TLS:           tlsState(req),
+	}).WithContext(ctx)
+	if s.Method == "" {
+		s.Method = http.MethodGet
+	}
+	if s.Host == "" {
+		s.Host = req.URL.Host
+	}
+	if s.Header == nil {
+		s.Header = http.Header{}
+	}
+	if _, ok := s.Header["User-Agent"]; !ok {
+		s.Header.Set("User-Agent", "Go-http-client/1.1")
+	}
+	switch {
+	case req.Body == nil || req.Body == http.NoBody:
+		s.ContentLength = 0
+	case req.ContentLength <= 0:
+		s.ContentLength = -1
+		s.TransferEncoding = []string{"chunked"}
+	default:
+		s.Header.Set("Content-Length", fmt.Sprint(req.ContentLength))
+	}
+	return s, nil
+}
+
+func tlsState(req *http.Request) *tls.ConnectionState {
+	if req.URL.Scheme != "https" {
+		return nil
+	}
+	return &tls.ConnectionState{
+		Version:           tls.VersionTLS13,
+		HandshakeComplete: true,
+		ServerName:        req.URL.Hostname(),
+	}
+}
+
+// requestBody is what the handler reads: exactly as many bytes as were announced.
+type requestBody struct {
+	exchange *exchange
+	source   io.ReadCloser
+	left     int64 // negative: unknown
+}
+
+func (b *requestBody) Read(p []byte) (int, error) {
+	if b.left == 0 {
+		return 0, io.EOF
+	}
+	if b.left > 0 && int64(len(p)) > b.left {
+		p = p[:b.left]
+	}
+	n, err := b.source.Read(p)
+	if b.left > 0 {
+		b.left -= int64(n)
+		if err == io.EOF && b.left > 0 {
+			err = fmt.Errorf("fakeregistry: request body ends %d bytes early", b.left)
+		}
+	}
+	if err != nil && err != io.EOF {
+		b.exchange.sent(err)
+		b.exchange.fail(err)
+		return n, io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+func (b *requestBody) Close() error { return b.source.Close() }
+
+// responseBody ends with the caller's context, as that of net/http does, and takes the handler along when closed.
+type responseBody struct {
+	io.Reader
+	exchange *exchange
+}
+
+func (b *responseBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if cause := context.Cause(b.exchange.client.Context()); cause != nil && err != io.EOF {
+		return n, cause
+	}
+	return n, err
+}
+
+func (b *responseBody) Close() error {
+	b.exchange.end(errBodyClosed)
+	return nil
+}
+
+// sent tells the caller's trace, once, that there was a connection and that the request went over it.
+func (x *exchange) sent(err error) {
+	x.once.Do(func() {
+		trace := httptrace.ContextClientTrace(x.client.Context())
+		if trace == nil {
+			return
+		}
+		if trace.GetConn != nil {
+			trace.GetConn(x.client.URL.Host)
+		}
+		if trace.GotConn != nil {
+			trace.GotConn(httptrace.GotConnInfo{})
+		}
+		if trace.WroteHeaders != nil {
+			trace.WroteHeaders()
+		}
+		if trace.WroteRequest != nil {
+			trace.WroteRequest(httptrace.WroteRequestInfo{Err: err})
+		}
+	})
+}
+
+// unconnected tells the trace that there was no connection: nothing was written.
+func unconnected(req *http.Request, err error) {
+	trace := httptrace.ContextClientTrace(req.Context())
+	if trace == nil {
+		return
+	}
+	if trace.GetConn != nil {
+		trace.GetConn(req.URL.Host)
+	}
+	if trace.ConnectDone != nil {
+		trace.ConnectDone("tcp", req.URL.Host, err)
+	}
+}

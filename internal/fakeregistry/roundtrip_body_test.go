@@ -1,0 +1,159 @@
+package fakeregistry_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/iotest"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
+)
+
+// closer notes that it was closed.
+type closer struct {
+	io.Reader
+	closed chan struct{}
+}
+
+func (c closer) Close() error {
+	select {
+	case <-c.closed:
+	default:
+		close(c.closed)
+	}
+	return nil
+}
+
+func TestRequestBodiesAreClosed(t *testing.T) {
+	t.Parallel()
+	reg := fakeregistry.New()
+	for name, target := range map[string]string{
+		"by a handler that reads it":        "https://r/v2/a/blobs/uploads/?digest=" + nobody,
+		"by a handler that does not":        "https://r/v2/a/manifests/-",
+		"by a transport that does not send": "ftp://r/",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			body := closer{strings.NewReader("body"), make(chan struct{})}
+			req, err := http.NewRequestWithContext(t.Context(), "POST", target, body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if resp, err := reg.RoundTrip(req); err == nil {
+				resp.Body.Close()
+			}
+			<-body.closed // perhaps just after the answer
+		})
+	}
+}
+
+func TestABrokenRequestBodyBreaksTheRequest(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken")
+	for _, test := range []struct {
+		name   string
+		body   io.Reader
+		length int64
+		want   error
+	}{
+		{"that fails to read", io.MultiReader(strings.NewReader("some"), iotest.ErrReader(broken)), -1, broken},
+		{"that is shorter than announced", strings.NewReader("some"), 100, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			reg := fakeregistry.New()
+			req, err := http.NewRequestWithContext(t.Context(), "POST", "https://r/v2/a/blobs/uploads/?digest="+dgstOf("some"), test.body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.ContentLength = test.length
+			resp, err := reg.RoundTrip(req)
+			if err == nil {
+				resp.Body.Close()
+				t.Fatal("an answer arrived")
+			}
+			if test.want != nil && !errors.Is(err, test.want) {
+				t.Errorf("error %v, want %v", err, test.want)
+			}
+			if reg.HasBlob("a", digest.FromString("some")) {
+				t.Error("what did not arrive whole was stored")
+			}
+		})
+	}
+}
+
+func TestAHandlerReadsNoMoreThanWasAnnounced(t *testing.T) {
+	t.Parallel()
+	reg := fakeregistry.New()
+	req, err := http.NewRequestWithContext(t.Context(), "POST", "https://r/v2/a/blobs/uploads/?digest="+dgstOf("some"), strings.NewReader("some more"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.ContentLength = 4
+	resp, err := reg.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != 201 {
+		t.Errorf("status %s", resp.Status)
+	}
+}
+
+func TestHandlersMayWriteOnlyWhatFits(t *testing.T) {
+	t.Parallel()
+	rt := fakeregistry.RoundTripper(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		switch req.URL.Path {
+		case "/long":
+			w.Header().Set("Content-Length", "2")
+			if _, err := io.WriteString(w, "abc"); !errors.Is(err, http.ErrContentLength) {
+				t.Errorf("too long a body: %v", err)
+			}
+			if _, err := io.WriteString(w, "ab"); err != nil {
+				t.Error(err)
+			}
+		case "/none":
+			w.WriteHeader(http.StatusNoContent)
+			if _, err := io.WriteString(w, "abc"); !errors.Is(err, http.ErrBodyNotAllowed) {
+				t.Errorf("a body where none may be: %v", err)
+			}
+		case "/bad":
+			w.Header().Set("Content-Length", "nonsense")
+			w.WriteHeader(http.StatusEarlyHints) // not the answer
+			w.WriteHeader(http.StatusAccepted)
+			w.WriteHeader(http.StatusTeapot) // too late
+		}
+	}))
+	for path, want := range map[string]int{"/long": 200, "/none": 204, "/bad": 202} {
+		resp, err := get(t, rt, t.Context(), "http://r"+path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("%s: %s, want %d", path, resp.Status, want)
+		}
+	}
+}
+
+func TestAHandlerThatGivesUpIsALostConnection(t *testing.T) {
+	t.Parallel()
+	for name, giveUp := range map[string]func(){
+		"by aborting": func() { panic(http.ErrAbortHandler) },
+		"by exiting":  runtime.Goexit, // what a failing test does
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rt := fakeregistry.RoundTripper(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { giveUp() }))
+			if _, err := get(t, rt, t.Context(), "http://r/"); !errors.Is(err, syscall.ECONNRESET) {
+				t.Errorf("error %v, want a reset", err)
+			}
+		})
+	}
+}

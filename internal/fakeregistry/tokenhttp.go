@@ -1,0 +1,181 @@
+package fakeregistry
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+type tokenResponse struct {
+	Token        string `json:"token,omitempty"`
+	AccessToken  string `json:"access_token"`
+	Scope        string `json:"scope,omitempty"`
+	ExpiresIn    int    `json:"expires_in,omitempty"`
+	IssuedAt     string `json:"issued_at,omitempty"`
+	RefreshToken string `json:"refresh_token,omitempty"`
+}
+
+func (ts *TokenService) serve(w http.ResponseWriter, req *http.Request) {
+	switch req.Method {
+	case http.MethodGet, http.MethodHead:
+		ts.get(w, req)
+	case http.MethodPost:
+		ts.post(w, req)
+	default:
+		w.Header().Set("Allow", "GET, POST")
+		http.Error(w, "Method not allowed", http.StatusMethodNotAllowed)
+	}
+}
+
+// get answers a request by query and Basic credentials, or none.
+func (ts *TokenService) get(w http.ResponseWriter, req *http.Request) {
+	name, password, given := req.BasicAuth()
+	if given && !ts.knows(name, password) || !given && ts.refuseUnnamed {
+		w.Header().Set("WWW-Authenticate", `Basic realm="token service"`)
+		writeJSON(w, http.StatusUnauthorized, "application/json",
+			errorDocument{[]errorDetail{{Code: codeUnauthorized, Message: "incorrect username or password"}}})
+		return
+	}
+	query := req.URL.Query()
+	requested, ok := ts.requested(w, query["scope"])
+	if !ok {
+		return
+	}
+	now := time.Now()
+	ts.mu.Lock()
+	granted := ts.grant(name, requested)
+	token := ts.newToken(name, granted, now)
+	resp := tokenResponse{Token: token, AccessToken: token}
+	if given && query.Get("offline_token") == "true" {
+		resp.RefreshToken = ts.newRefreshToken(name)
+	}
+	ts.mu.Unlock()
+	ts.write(w, resp, now)
+}
+
+// post answers a request of OAuth2: by password or by refresh token.
+func (ts *TokenService) post(w http.ResponseWriter, req *http.Request) {
+	if ts.withoutOAuth2 != 0 {
+		http.Error(w, http.StatusText(ts.withoutOAuth2), ts.withoutOAuth2)
+		return
+	}
+	if err := req.ParseForm(); err != nil {
+		oauthError(w, "invalid_request", err.Error())
+		return
+	}
+	form := req.PostForm
+	for _, field := range []string{"grant_type", "service", "client_id"} {
+		if form.Get(field) == "" {
+			oauthError(w, "invalid_request", "missing "+field)
+			return
+		}
+	}
+	requested, ok := ts.requested(w, form["scope"])
+	if !ok {
+		return
+	}
+	ts.mu.Lock()
+	name, refresh, problem := ts.authenticate(form.Get("grant_type"), form.Get)
+	if problem != "" {
+		ts.mu.Unlock()
+		oauthError(w, problem, "")
+		return
+	}
+	now := time.Now()
+	granted := ts.grant(name, requested)
+	resp := tokenResponse{
+		AccessToken:  ts.newToken(name, granted, now),
+		Scope:        scopeString(granted),
+		RefreshToken: refresh,
+	}
+	ts.mu.Unlock()
+	ts.write(w, resp, now)
+}
+
+// authenticate names the user of an OAuth2 request and the refresh token to answer with. The caller holds the lock.
+func (ts *TokenService) authenticate(grantType string, field func(string) string) (name, refresh, problem string) {
+	switch grantType {
+	case "password":
+		name = field("username")
+		if !ts.knows(name, field("password")) {
+			return "", "", "invalid_grant"
+		}
+		if field("access_type") == "offline" {
+			refresh = ts.newRefreshToken(name)
+		}
+		return name, refresh, ""
+	case "refresh_token":
+		old := field("refresh_token")
+		name, ok := ts.refresh[old]
+		if !ok {
+			return "", "", "invalid_grant"
+		}
+		if !ts.rotate {
+			return name, old, ""
+		}
+		delete(ts.refresh, old)
+		return name, ts.newRefreshToken(name), ""
+	}
+	return "", "", "unsupported_grant_type"
+}
+
+func (ts *TokenService) knows(name, password string) bool {
+	u, ok := ts.users[name]
+	return ok && u.password == password
+}
+
+// requested reads scopes: several parameters, or one with blanks between them. It answers 400 itself if one is not in
+// the grammar.
+//
+// https://distribution.github.io/distribution/spec/auth/scope/
+func (ts *TokenService) requested(w http.ResponseWriter, params []string) ([]resourceActions, bool) {
+	var requested []resourceActions
+	for _, scope := range strings.Fields(strings.Join(params, " ")) {
+		kind, rest, _ := strings.Cut(scope, ":")
+		i := strings.LastIndex(rest, ":")
+		if i < 0 {
+			return nil, ts.refuseScope(w, scope)
+		}
+		actions := strings.Split(rest[i+1:], ",")
+		if ts.scopeActions != nil && slices.ContainsFunc(actions, func(a string) bool { return !slices.Contains(ts.scopeActions, a) }) {
+			return nil, ts.refuseScope(w, scope)
+		}
+		requested = append(requested, resourceActions{kind, rest[:i], actions})
+	}
+	return requested, true
+}
+
+func (ts *TokenService) refuseScope(w http.ResponseWriter, scope string) bool {
+	writeJSON(w, http.StatusBadRequest, "application/json", errorDocument{[]errorDetail{{
+		Code:    "INVALID_REQUEST",
+		Message: "Unable to decode repository and actions: " + scope,
+		Detail:  map[string]string{},
+	}}})
+	return false
+}
+
+func (ts *TokenService) write(w http.ResponseWriter, resp tokenResponse, now time.Time) {
+	if !ts.withoutExpiry {
+		resp.ExpiresIn = int(ts.expiry.Seconds())
+		resp.IssuedAt = now.UTC().Format(time.RFC3339)
+	}
+	writeJSON(w, http.StatusOK, "application/json", resp)
+}
+
+// oauthError answers as https://www.rfc-editor.org/rfc/rfc6749#section-5.2 says.
+func oauthError(w http.ResponseWriter, code, description string) {
+	doc := map[string]string{"error": code}
+	if description != "" {
+		doc["error_description"] = description
+	}
+	writeJSON(w, http.StatusBadRequest, "application/json", doc)
+}
+
+func scopeString(granted []resourceActions) string {
+	var scopes []string
+	for _, r := range granted {
+		scopes = append(scopes, r.Type+":"+r.Name+":"+strings.Join(r.Actions, ","))
+	}
+	return strings.Join(scopes, " ")
+}
