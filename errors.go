@@ -1,0 +1,239 @@
+package regret
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A Code is an error code as the registry wrote it. Every Code is itself an
+// error, so that errors.Is(err, regret.CodeManifestUnknown) asks whether the
+// registry said so. Codes that are not listed here survive unchanged.
+//
+// See https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes
+type Code string
+
+// Error returns the code itself.
+func (c Code) Error() string { return string(c) }
+
+// Codes of the OCI distribution specification.
+const (
+	CodeBlobUnknown         Code = "BLOB_UNKNOWN"
+	CodeBlobUploadInvalid   Code = "BLOB_UPLOAD_INVALID"
+	CodeBlobUploadUnknown   Code = "BLOB_UPLOAD_UNKNOWN"
+	CodeDigestInvalid       Code = "DIGEST_INVALID"
+	CodeManifestBlobUnknown Code = "MANIFEST_BLOB_UNKNOWN"
+	CodeManifestInvalid     Code = "MANIFEST_INVALID"
+	CodeManifestUnknown     Code = "MANIFEST_UNKNOWN"
+	CodeNameInvalid         Code = "NAME_INVALID"
+	CodeNameUnknown         Code = "NAME_UNKNOWN"
+	CodeSizeInvalid         Code = "SIZE_INVALID"
+	CodeUnauthorized        Code = "UNAUTHORIZED"
+	CodeDenied              Code = "DENIED"
+	CodeUnsupported         Code = "UNSUPPORTED"
+	CodeTooManyRequests     Code = "TOOMANYREQUESTS"
+)
+
+// Codes that Docker's registry and its relatives send beyond the
+// specification.
+const (
+	CodeManifestUnverified      Code = "MANIFEST_UNVERIFIED"
+	CodePaginationNumberInvalid Code = "PAGINATION_NUMBER_INVALID"
+	CodeRangeInvalid            Code = "RANGE_INVALID"
+	CodeTagInvalid              Code = "TAG_INVALID"
+	CodeUnavailable             Code = "UNAVAILABLE"
+	CodeUnknown                 Code = "UNKNOWN"
+	CodeNotFound                Code = "NOT_FOUND"
+)
+
+// A Kind says what a failure means, whatever status and code the registry
+// chose for it. Every Kind is an error: errors.Is(err, regret.ErrForbidden).
+// A failure whose meaning cannot be told has no Kind; status and codes are
+// always kept.
+type Kind string
+
+// Error returns what the kind means, in words.
+func (k Kind) Error() string { return string(k) }
+
+// The kinds of failure.
+const (
+	// ErrInvalid: an argument or option is malformed. Nothing was sent.
+	ErrInvalid Kind = "invalid argument"
+	// ErrNotFound: the registry says that the repository or manifest is not there.
+	ErrNotFound Kind = "not found"
+	// ErrUnauthorized: the registry wants credentials, or other ones.
+	ErrUnauthorized Kind = "authentication required"
+	// ErrForbidden: the credentials are good but do not allow this.
+	ErrForbidden Kind = "permission denied"
+	// ErrDeleteDisabled: this registry deletes nothing, for anybody.
+	ErrDeleteDisabled Kind = "deletion is disabled"
+	// ErrTagDeleteUnsupported: this registry does not delete by tag.
+	ErrTagDeleteUnsupported Kind = "deletion by tag is not supported"
+	// ErrReferenced: another manifest still needs this one.
+	ErrReferenced Kind = "still referenced by another manifest"
+	// ErrStillTagged: the registry deletes a manifest only after its tags.
+	ErrStillTagged Kind = "still tagged"
+	// ErrImmutable: the image is locked against changes.
+	ErrImmutable Kind = "immutable"
+	// ErrReadOnly: the registry accepts no writes for the time being.
+	ErrReadOnly Kind = "registry is read-only"
+	// ErrRateLimited: too many requests; Error.RetryAfter says how long to wait.
+	ErrRateLimited Kind = "rate limited"
+	// ErrUnavailable: the registry could not be reached or failed itself.
+	ErrUnavailable Kind = "registry unavailable"
+	// ErrOutcomeUnknown: the request may have taken effect; no answer told.
+	ErrOutcomeUnknown Kind = "outcome unknown"
+	// ErrStillPresent: the registry reported success, yet the manifest or tag is still there.
+	ErrStillPresent Kind = "still present after a reported success"
+	// ErrDigestMismatch: content, header and the requested digest do not agree.
+	ErrDigestMismatch Kind = "digest mismatch"
+	// ErrTooLarge: an answer exceeds a limit; see [Limits].
+	ErrTooLarge Kind = "answer too large"
+	// ErrIncompleteList: a listing could not be read to its end.
+	ErrIncompleteList Kind = "incomplete list"
+	// ErrUntrustedRealm: the registry names a token service that nobody vouched for; see [WithTrustedRealm].
+	ErrUntrustedRealm Kind = "untrusted token service"
+	// ErrRedirect: a redirect that this client does not follow.
+	ErrRedirect Kind = "redirect not followed"
+	// ErrNotRegistry: the answer is not one that a registry gives.
+	ErrNotRegistry Kind = "not a registry's answer"
+)
+
+// An Error is a failed operation: what was asked, what was sent, and what the
+// registry said. It holds facts only, never requests, responses or
+// credentials. It matches its [Kind] and each [Code] through errors.Is, and
+// the transport's or context's error through Unwrap.
+type Error struct {
+	Op         string        // the operation: "resolve", "delete manifest", "untag" …
+	Repository string        // as it was sent; empty where none is involved
+	Reference  string        // tag or digest; empty where none is involved
+	Method     string        // HTTP method of the last attempt; empty if nothing was sent
+	URL        string        // where it was sent, without query and user information
+	StatusCode int           // HTTP status of the last answer; 0 if there was none
+	Kind       Kind          // what it means; empty where that cannot be told
+	Details    []Detail      // what the registry said, in its order
+	RetryAfter time.Duration // how long the registry asked to wait; 0 if it did not
+	Attempts   int           // how often the request was tried
+	RequestID  string        // the registry's own name for the request, for its operator
+	Hint       string        // what to do, where that is known
+	Err        error         // the cause below: a network or context error, or the parser's
+	transient  bool          // the failed request had no effect and may be repeated
+}
+
+// A Detail is one entry of a registry's error answer. An answer that is not
+// JSON appears as one Detail with the text as its Message.
+//
+// See https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes
+type Detail struct {
+	Code    Code            // empty if the registry sent none
+	Message string          // at most 1 KiB, printable
+	Detail  json.RawMessage // whatever JSON the registry added; nil if nothing
+}
+
+// Is reports whether target is the error's Kind or one of its Codes.
+func (e *Error) Is(target error) bool {
+	switch t := target.(type) {
+	case Kind:
+		return t != "" && t == e.Kind
+	case Code:
+		return t != "" && e.hasCode(t)
+	}
+	return false
+}
+
+// Unwrap returns the cause below, if there is one.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Error says the operation, its object, the status, the registry's words and
+// what to do, in at most 1 KiB of printable text.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString("regret: ")
+	b.WriteString(e.Op)
+	if name := e.name(); name != "" {
+		b.WriteString(" " + name)
+	}
+	b.WriteString(": ")
+	b.WriteString(strings.Join(e.causes(), ": "))
+	if e.Hint == "" {
+		return printable(b.String(), maxErrorText)
+	}
+	// However much the registry said, there is room for what to do.
+	hint := " (" + printable(e.Hint, maxErrorText/2) + ")"
+	return printable(b.String(), maxErrorText-len(hint)) + hint
+}
+
+// name joins repository and reference as people write them.
+func (e *Error) name() string {
+	switch {
+	case e.Reference == "":
+		return e.Repository
+	case strings.Contains(e.Reference, ":"):
+		return e.Repository + "@" + e.Reference
+	}
+	return e.Repository + ":" + e.Reference
+}
+
+// causes are the parts of the message between the operation and the hint.
+func (e *Error) causes() []string {
+	var parts []string
+	if e.Kind != "" {
+		parts = append(parts, string(e.Kind))
+	}
+	if inner, ok := e.Err.(*Error); ok && inner.Op == e.Op { // the same facts under another kind
+		return append(parts, inner.causes()...)
+	}
+	if e.Method != "" {
+		sent := e.Method + " " + e.URL
+		if e.StatusCode != 0 {
+			sent += ": " + strconv.Itoa(e.StatusCode) + " " + http.StatusText(e.StatusCode)
+		}
+		parts = append(parts, strings.TrimSpace(sent))
+	}
+	for _, d := range e.Details {
+		parts = append(parts, d.String())
+	}
+	if e.Err != nil {
+		parts = append(parts, e.Err.Error())
+	}
+	if e.RetryAfter > 0 {
+		parts = append(parts, "retry after "+e.RetryAfter.String())
+	}
+	if e.Attempts > 1 {
+		parts = append(parts, fmt.Sprintf("after %d attempts", e.Attempts))
+	}
+	if e.RequestID != "" {
+		parts = append(parts, "request id "+e.RequestID)
+	}
+	return parts
+}
+
+// String joins code and message as the registry sent them.
+func (d Detail) String() string {
+	switch {
+	case d.Code == "":
+		return d.Message
+	case d.Message == "":
+		return string(d.Code)
+	}
+	return string(d.Code) + ": " + d.Message
+}
+
+func (e *Error) hasCode(codes ...Code) bool {
+	for _, d := range e.Details {
+		for _, c := range codes {
+			if d.Code == c {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// invalid is the error for an argument that is refused before any request.
+func invalid(op, repository, reference, format string, args ...any) *Error {
+	return &Error{Op: op, Repository: repository, Reference: reference, Kind: ErrInvalid, Err: fmt.Errorf(format, args...)}
+}

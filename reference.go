@@ -1,0 +1,129 @@
+package regret
+
+import (
+	_ "crypto/sha256" // the algorithms that digests name
+	_ "crypto/sha512"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/distribution/reference"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// Digest is the field's own type: algorithm and hash, "sha256:e45f…".
+type Digest = digest.Digest
+
+// Descriptor is the field's own type: media type, digest and size.
+type Descriptor = ocispec.Descriptor
+
+// The grammar of names.
+//
+// See https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests
+var (
+	repositoryPattern = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
+	tagPattern        = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`)
+)
+
+// maxRepository is the longest name that registries and clients agree on.
+const maxRepository = 255
+
+// A Reference names an image as people write it, taken apart.
+type Reference struct {
+	Registry   string // for [New]: "registry.example.com", "localhost:5000", "docker.io"
+	Repository string // "team/app"
+	Tag        string // empty where there is none
+	Digest     Digest // empty where there is none
+}
+
+// ParseReference takes "localhost:5000/busybox:latest" apart. The rules are
+// those of docker: what comes before the first slash is a registry if it has a
+// dot or a colon or is "localhost", otherwise the registry is docker.io, and
+// "busybox" there means "library/busybox". A missing tag stays missing: nothing
+// that is about to be deleted is guessed to be "latest". A digest alone names
+// no repository and is refused.
+//
+// Errors: [ErrInvalid]. It sends nothing.
+func ParseReference(s string) (Reference, error) {
+	named, err := reference.ParseNormalizedNamed(s)
+	if Digest(s).Validate() == nil { // which could also be read as the tag of a repository "sha256"
+		err = errors.New("a digest without a repository")
+	}
+	if err != nil {
+		return Reference{}, invalid("parse reference", "", "", "%q: %w", redactedReference(s), err)
+	}
+	r := Reference{Registry: reference.Domain(named), Repository: reference.Path(named)}
+	if tagged, ok := named.(reference.Tagged); ok {
+		r.Tag = tagged.Tag()
+	}
+	if digested, ok := named.(reference.Digested); ok {
+		r.Digest = digested.Digest()
+	}
+	return r, nil
+}
+
+// String writes the reference in its full form.
+func (r Reference) String() string {
+	s := r.Registry + "/" + r.Repository
+	if r.Tag != "" {
+		s += ":" + r.Tag
+	}
+	if r.Digest != "" {
+		s += "@" + string(r.Digest)
+	}
+	return s
+}
+
+func checkRepository(name string) error {
+	switch {
+	case name == "":
+		return errors.New("the repository name is empty")
+	case len(name) > maxRepository:
+		return fmt.Errorf("repository name %q is longer than %d bytes", clip(name), maxRepository)
+	case !repositoryPattern.MatchString(name):
+		return fmt.Errorf("repository name %q does not fit the grammar", clip(name))
+	}
+	return nil
+}
+
+func checkTag(tag string) error {
+	if !tagPattern.MatchString(tag) {
+		return fmt.Errorf("tag %q does not fit the grammar", clip(tag))
+	}
+	return nil
+}
+
+func checkDigest(d Digest) error {
+	if err := d.Validate(); err != nil {
+		return fmt.Errorf("digest %q: %w", clip(string(d)), err)
+	}
+	return nil
+}
+
+// checkReference takes a tag or a digest and says which it is.
+func checkReference(ref string) (Digest, error) {
+	if strings.Contains(ref, ":") {
+		return Digest(ref), checkDigest(Digest(ref))
+	}
+	return "", checkTag(ref)
+}
+
+// redactedReference drops what may be user information: it ends in an "@" as
+// well, but no digest follows.
+func redactedReference(s string) string {
+	i := strings.LastIndexByte(s, '@')
+	if i >= 0 && !strings.HasPrefix(s[i:], "@sha256:") && !strings.HasPrefix(s[i:], "@sha512:") {
+		return redactedRegistry(s)
+	}
+	return clip(s)
+}
+
+// clip keeps an error about hostile input short.
+func clip(s string) string {
+	if len(s) > 200 {
+		return s[:200] + "…"
+	}
+	return s
+}
