@@ -1,0 +1,265 @@
+package regret
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"net/http"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// DeleteManifest deletes the manifest with this digest, and with it every tag
+// of the repository that points at it. What it refers to (children of an index,
+// layers) stays, and so does disk usage until the registry collects garbage.
+// Deleting a child of an index breaks the index.
+//
+// A digest that this client has not yet seen served as a manifest of the
+// repository is asked for first: some registries accept the digest of a layer
+// here, and the layer is gone. A repeated attempt that finds the manifest gone
+// after an attempt without an answer is a success. Redirects are not followed.
+//
+// Errors: [ErrInvalid] (a tag is not a digest: resolve it first),
+// [ErrNotFound], [ErrDeleteDisabled], [ErrReferenced], [ErrStillTagged],
+// [ErrImmutable], [ErrReadOnly], [ErrForbidden], [ErrUnauthorized],
+// [ErrStillPresent], [ErrOutcomeUnknown], [ErrRateLimited], [ErrUnavailable],
+// [ErrRedirect].
+//
+// Sends DELETE /v2/<name>/manifests/<digest> ([end-9]).
+//
+// [end-9]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-manifests
+func (c *Client) DeleteManifest(ctx context.Context, repository string, dgst Digest) error {
+	const op = "delete manifest"
+	repository, err := c.repository(op, repository)
+	if err != nil {
+		return err
+	}
+	if err := checkDigest(dgst); err != nil {
+		refusal := invalid(op, repository, clip(string(dgst)), "%w", err)
+		if checkTag(string(dgst)) == nil {
+			refusal.Hint = "a tag is resolved first, with ResolveDigest"
+		}
+		return refusal
+	}
+	key := name{repository, string(dgst)}
+	if _, seen := c.manifests.Get(key); !seen {
+		if _, err := c.Resolve(ctx, repository, string(dgst)); err != nil {
+			return renamed(err, op)
+		}
+	}
+	x := c.deleteExchange(op, repository, string(dgst), repeatSafe)
+	resp, err := x.do(ctx)
+	if err == nil {
+		err = c.confirm(ctx, x, resp)
+	} else {
+		_, err = c.settle(ctx, x, err)
+	}
+	if err == nil {
+		c.manifests.Delete(key)
+	}
+	return err
+}
+
+// Untag removes one tag. The manifest stays, under its digest and its other
+// tags. It is one DELETE by tag and never anything else: a registry that does
+// not delete by tag answers with an error, and nothing has changed.
+//
+// The DELETE is repeated only where the first certainly had no effect. After an
+// attempt without an answer the tag is resolved again: gone is success; if it
+// is what this client last resolved it to, the DELETE is repeated once;
+// anything else may have been pushed meanwhile and is left alone.
+//
+// Errors: [ErrInvalid], [ErrTagDeleteUnsupported], otherwise as
+// [Client.DeleteManifest].
+//
+// Sends DELETE /v2/<name>/manifests/<tag> ([end-9]).
+//
+// [end-9]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-tags
+func (c *Client) Untag(ctx context.Context, repository, tag string) error {
+	const op = "untag"
+	repository, err := c.repository(op, repository)
+	if err != nil {
+		return err
+	}
+	if err := checkTag(tag); err != nil {
+		return invalid(op, repository, clip(tag), "%w", err)
+	}
+	key := name{repository, tag}
+	before, known := c.tags.Get(key)
+	stands, err := c.untag(ctx, op, key)
+	if stands && known {
+		// untag has resolved the tag anew and remembered what it found.
+		if after, _ := c.tags.Get(key); after == before {
+			_, err = c.untag(ctx, op, key)
+			if errors.Is(err, ErrNotFound) { // gone: by the first DELETE after all
+				err = nil
+			}
+		}
+	}
+	if err == nil {
+		c.tags.Delete(key)
+	}
+	return err
+}
+
+// untag sends the one DELETE. It reports stands = true if there was no answer
+// and the tag is still there.
+func (c *Client) untag(ctx context.Context, op string, key name) (stands bool, err error) {
+	x := c.deleteExchange(op, key.repository, key.reference, repeatUntouched)
+	resp, err := x.do(ctx)
+	if err == nil {
+		return false, c.confirm(ctx, x, resp)
+	}
+	return c.settle(ctx, x, err)
+}
+
+// CheckDelete asks whether this registry, with these credentials, would delete
+// a manifest of the repository. It deletes nothing: it sends the DELETE for a
+// digest drawn at random, which nobody has, and an answer that it is not known
+// means that deleting is allowed. What it cannot foresee are rules about single
+// images: immutable tags, references, the last tag.
+//
+// Errors: [ErrDeleteDisabled], [ErrReadOnly], [ErrForbidden],
+// [ErrUnauthorized], otherwise what the registry answered.
+//
+// Sends DELETE /v2/<name>/manifests/<digest> ([end-9]).
+//
+// [end-9]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-manifests
+func (c *Client) CheckDelete(ctx context.Context, repository string) error {
+	const op = "check delete"
+	repository, err := c.repository(op, repository)
+	if err != nil {
+		return err
+	}
+	nobodys := digest.FromString(rand.Text())
+	x := c.deleteExchange(op, repository, string(nobodys), repeatSafe)
+	resp, err := x.do(ctx)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	}
+	return x.refuse(resp, "", errors.New("the registry accepted to delete a digest that nobody has: its success says nothing"))
+}
+
+func (c *Client) deleteExchange(op, repository, reference string, repeat repeat) *exchange {
+	x := c.exchange(op, http.MethodDelete, repository, reference)
+	x.path = escapePath("v2", repository, "manifests", reference)
+	x.action = "delete"
+	x.repeat = repeat
+	return x
+}
+
+// confirm looks at a 2xx answer to a DELETE. 202 is what the specification
+// says; a body with errors contradicts it. 200 and 204 are often a proxy's or a
+// portal's, and count only if the manifest or tag is gone.
+func (c *Client) confirm(ctx context.Context, x *exchange, resp *http.Response) error {
+	said := x.newError("", nil)
+	said.StatusCode, said.RequestID, said.Details = resp.StatusCode, requestID(resp.Header), x.deleteAnswer(resp)
+	echoed := Digest(resp.Header.Get("Docker-Content-Digest"))
+	contradiction := len(said.Details) > 0 || x.byDigest() && echoed != "" && string(echoed) != x.reference
+	switch resp.StatusCode {
+	case http.StatusAccepted:
+		if !contradiction {
+			return nil
+		}
+	case http.StatusOK, http.StatusNoContent:
+	default:
+		said.Kind, said.Err = ErrNotRegistry, errors.New("not a status that answers a deletion")
+		return said
+	}
+	err := c.verify(ctx, x)
+	switch {
+	case errors.Is(err, errStands):
+		said.Kind = ErrStillPresent
+	case err != nil:
+		said.Kind, said.Err = ErrOutcomeUnknown, err
+	case contradiction:
+		said.Kind, said.Err = ErrOutcomeUnknown, errors.New("it is gone, but the answer speaks of errors or of another digest")
+		said.Hint = "look at the tags: some may be left without a manifest"
+	default:
+		return nil
+	}
+	return said
+}
+
+// deleteAnswer reads what came with a 2xx: nothing, or errors.
+func (x *exchange) deleteAnswer(resp *http.Response) []Detail {
+	if resp.Body == http.NoBody {
+		return nil
+	}
+	details := decodeErrors(readErrorBody(resp, x.transport.config.limits.ErrorBytes), x.transport.auth.scrub)
+	if !coded(details) { // a page of text beside a success says nothing
+		return nil
+	}
+	return details
+}
+
+// settle decides what a failed DELETE came to. Without an attempt that may have
+// had an effect, the failure stands as it is. It reports whether what was to be
+// deleted was seen to be there after an attempt that may have.
+func (c *Client) settle(ctx context.Context, x *exchange, failure error) (stands bool, err error) {
+	switch {
+	case !x.ambiguous:
+		return false, failure
+	case errors.Is(failure, ErrNotFound):
+		return false, nil // gone: by the attempt that brought no answer, or by somebody else
+	}
+	err = c.verify(ctx, x)
+	switch {
+	case err == nil:
+		return false, nil
+	case errors.Is(err, errStands) && x.byDigest():
+		return true, failure
+	case errors.Is(err, errStands):
+		return true, x.unknown(failure, "the tag is there, but may have been pushed anew")
+	}
+	unknown := x.unknown(failure, "")
+	unknown.Err = cmp.Or(ctx.Err(), unknown.Err) // why nobody could look, if that is why
+	return false, unknown
+}
+
+// errStands says that what was to be deleted is there.
+var errStands = errors.New("it is there")
+
+// verify asks once whether a manifest or tag is gone: nil if the registry says
+// so in its own words, errStands if it is served, otherwise why that could not
+// be told.
+func (c *Client) verify(ctx context.Context, x *exchange) error {
+	_, err := c.Resolve(ctx, x.repository, x.reference)
+	switch {
+	case err == nil:
+		return errStands
+	case errors.Is(err, ErrNotFound):
+		return nil
+	}
+	return err
+}
+
+func (x *exchange) byDigest() bool { return Digest(x.reference).Validate() == nil }
+
+// unknown is the error for a write that may or may not have happened.
+func (x *exchange) unknown(cause error, hint string) *Error {
+	e := x.newError(ErrOutcomeUnknown, cause)
+	if failure, ok := errors.AsType[*Error](cause); ok {
+		told := *failure
+		told.Kind = ErrOutcomeUnknown
+		e = &told
+	}
+	e.Hint = cmp.Or(hint, "resolve it again to see")
+	return e
+}
+
+// renamed is an error of a preparatory request under the name of the operation
+// it was for.
+func renamed(err error, op string) error {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		return err
+	}
+	renamed := *e
+	renamed.Op = op
+	return &renamed
+}

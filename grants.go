@@ -1,0 +1,195 @@
+package regret
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// maxGrants bounds the repositories whose tokens are kept.
+const maxGrants = 4096
+
+// A grant is an Authorization header and what it is good for.
+type grant struct {
+	header  string
+	actions []string
+	expires time.Time
+}
+
+// grants keeps headers by resource, found by any action they cover, and lets
+// one caller fetch what many wait for. There is no goroutine behind it: whoever
+// comes first fetches within its own context, and if that ends, the next one
+// takes over.
+type grants struct {
+	mu      sync.Mutex
+	kept    map[string][]grant
+	flights map[string]*flight
+}
+
+// A flight is a fetch under way.
+type flight struct {
+	done      chan struct{}
+	grant     grant
+	err       error
+	abandoned bool // it failed for want of time, which others may have
+}
+
+// lookup finds a header that covers the action and has not run out.
+func (g *grants) lookup(resource, action string, now time.Time) (grant, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.find(resource, action, now)
+}
+
+func (g *grants) find(resource, action string, now time.Time) (grant, bool) {
+	for _, kept := range g.kept[resource] {
+		if permits(kept.actions, action) && now.Before(kept.expires) {
+			return kept, true
+		}
+	}
+	return grant{}, false
+}
+
+// obtain returns a kept header other than the refused one, or fetches one, or
+// waits for who does.
+func (g *grants) obtain(ctx context.Context, resource, action, refused string, fetch func() (grant, error)) (grant, error) {
+	g.evict(resource, refused)
+	for {
+		kept, f, mine := g.join(resource, action)
+		if f == nil {
+			return kept, nil
+		}
+		if mine {
+			g.fly(ctx, f, resource, action, fetch)
+			return f.grant, f.err
+		}
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			return grant{}, ctx.Err()
+		}
+		if !f.abandoned {
+			return f.grant, f.err
+		}
+	}
+}
+
+// join finds a kept header, or else the flight to wait for, or else begins it.
+func (g *grants) join(resource, action string) (kept grant, f *flight, mine bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if kept, ok := g.find(resource, action, time.Now()); ok {
+		return kept, nil, false
+	}
+	key := resource + " " + action
+	if f, ok := g.flights[key]; ok {
+		return grant{}, f, false
+	}
+	if g.flights == nil {
+		g.flights = make(map[string]*flight)
+	}
+	f = &flight{done: make(chan struct{}), err: errors.New("the credential source did not return")}
+	g.flights[key] = f
+	return grant{}, f, true
+}
+
+// fly fetches, keeps what came, and wakes who waits, even if fetch panics.
+func (g *grants) fly(ctx context.Context, f *flight, resource, action string, fetch func() (grant, error)) {
+	defer func() {
+		f.abandoned = f.err != nil && (ctx.Err() != nil || errors.Is(f.err, errNoTime))
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		delete(g.flights, resource+" "+action)
+		if f.err == nil && f.grant.header != "" {
+			g.keep(resource, f.grant)
+		}
+		close(f.done)
+	}()
+	f.grant, f.err = fetch()
+}
+
+// keep replaces what the new grant makes superfluous.
+func (g *grants) keep(resource string, fresh grant) {
+	if g.kept == nil {
+		g.kept = make(map[string][]grant)
+	}
+	if _, known := g.kept[resource]; !known && len(g.kept) >= maxGrants {
+		for some := range g.kept { // any one: it costs a request to get it back
+			delete(g.kept, some)
+			break
+		}
+	}
+	others := slices.DeleteFunc(g.kept[resource], func(old grant) bool {
+		return !slices.ContainsFunc(old.actions, func(action string) bool { return !permits(fresh.actions, action) })
+	})
+	g.kept[resource] = append(others, fresh)
+}
+
+// evict forgets a header that was refused, if it is still there.
+func (g *grants) evict(resource, refused string) {
+	if refused == "" {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.kept[resource] = slices.DeleteFunc(g.kept[resource], func(kept grant) bool { return kept.header == refused })
+}
+
+// Secrets shorter than this cannot be told from ordinary text.
+const (
+	leastSecret = 4
+	maxSecrets  = 1024
+)
+
+// secrets remembers what must not appear in any text that came from outside:
+// what was used last, for a long run sees many tokens, but few passwords.
+type secrets struct {
+	mu       sync.Mutex
+	list     []string
+	replacer *strings.Replacer // of the list; nil when that has changed
+}
+
+func (s *secrets) add(values ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, v := range values {
+		if len(v) < leastSecret {
+			continue
+		}
+		s.list = slices.DeleteFunc(s.list, func(known string) bool { return known == v })
+		s.list = append(s.list, v)
+	}
+	if over := len(s.list) - maxSecrets; over > 0 {
+		s.list = slices.Delete(s.list, 0, over)
+	}
+	s.replacer = nil
+}
+
+func (s *secrets) scrub(text string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.replacer == nil {
+		s.replacer = strings.NewReplacer(s.pairs()...)
+	}
+	return s.replacer.Replace(text)
+}
+
+// pairs are all forms of all secrets, the longest first: one may begin like
+// another, of which nothing must be left.
+func (s *secrets) pairs() []string {
+	var forms []string
+	for _, secret := range s.list {
+		forms = append(forms, secret, url.QueryEscape(secret), url.PathEscape(secret))
+	}
+	slices.SortStableFunc(forms, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	var pairs []string
+	for _, form := range forms {
+		pairs = append(pairs, form, "[redacted]")
+	}
+	return pairs
+}

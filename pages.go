@@ -1,0 +1,248 @@
+package regret
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/seed-8cb7cc86/regret/internal/link"
+)
+
+const (
+	// pageSize is what is asked for. Some registries refuse more.
+	pageSize = 1000
+	// nextSize is asked for where a full page came without a Link: another
+	// number, so that a registry that heeds n but not last is told from one that
+	// heeds neither.
+	nextSize = pageSize - 1
+	// maxEmptyPages in a row is how often a registry may say "nothing yet".
+	maxEmptyPages = 3
+)
+
+// A list is one listing: what to ask, and how to read an entry. Its walk
+// is complete or ends in an error, with memory for one page's hashes.
+type list[T any] struct {
+	client     *Client
+	op         string
+	repository string
+	path       string
+	query      string // of the first page, beside n
+	name       string // what the key "name" must say; empty if it may say anything
+	key        string // of the JSON array
+	resource   string // of the token scope
+	action     string
+	paged      bool             // the API knows n and last
+	id         func(T) string   // what makes an entry the same as another
+	check      func(T) error    // whether an entry is valid
+	keep       func(T) bool     // which entries to yield; nil for all
+	missing    func(error) bool // whether the first page's failure was dealt with
+}
+
+// progress is what a walk remembers between pages.
+type progress struct {
+	pages, entries, empty int
+	last                  string // id of the last entry
+	before, now           page
+	full                  int  // how many entries a page has where more may follow
+	asked                 bool // this page was asked for without a Link
+	loop                  loopDetector
+}
+
+// A page is remembered by the hashes of its entries, at most [pageSize] of them.
+type page struct {
+	hashes map[uint64]struct{}
+	count  int
+	repeat bool // it turned out to be the previous page again
+}
+
+// walk yields every entry of every page, then possibly an error.
+func (l *list[T]) walk(ctx context.Context, yield func(T, error) bool) {
+	var zero T
+	p := progress{full: pageSize}
+	for query := l.firstQuery(); query != nil; {
+		more, err := l.page(ctx, &p, query, yield)
+		if errors.Is(err, errStopped) {
+			return
+		}
+		if err != nil {
+			yield(zero, l.incomplete(&p, err))
+			return
+		}
+		query = more
+	}
+}
+
+func (l *list[T]) firstQuery() *string {
+	q := l.query
+	if l.paged {
+		q = l.sized(pageSize)
+	}
+	return &q
+}
+
+func (l *list[T]) sized(n int) string { return "n=" + strconv.Itoa(n) }
+
+// errStopped says that whoever ranges over the list has seen enough.
+var errStopped = errors.New("stopped")
+
+// page reads one page and returns the query of the next one, if there is one.
+func (l *list[T]) page(ctx context.Context, p *progress, query *string, yield func(T, error) bool) (*string, error) {
+	c := l.client
+	if p.pages++; p.pages > c.config.limits.Pages {
+		return nil, l.fault(ErrIncompleteList, "the list exceeds the limit of %d pages", c.config.limits.Pages)
+	}
+	x := c.exchange(l.op, http.MethodGet, l.repository, "")
+	x.path, x.query, x.resource, x.action = l.path, *query, l.resource, l.action
+	resp, err := x.do(ctx)
+	if err != nil {
+		if p.pages == 1 && l.missing != nil && l.missing(err) {
+			return nil, errStopped
+		}
+		return nil, err
+	}
+	defer resp.Body.Close()
+	here := &url.URL{Scheme: c.origin.scheme, Host: c.origin.host, Path: l.path, RawQuery: *query}
+	if resp.StatusCode != http.StatusOK {
+		return nil, x.refuse(resp, ErrNotRegistry, errors.New("not the status that answers a list"))
+	}
+	next, err := link.Next(resp.Header, here)
+	if err != nil {
+		return nil, x.refuse(resp, ErrIncompleteList, err)
+	}
+	p.before, p.now = p.now, page{}
+	err = l.read(resp.Body, func(entry T) error { return l.take(p, entry, yield) })
+	if err != nil {
+		return nil, x.pageError(resp, err)
+	}
+	return l.next(p, next)
+}
+
+// take is called for every entry of a page.
+func (l *list[T]) take(p *progress, entry T, yield func(T, error) bool) error {
+	if err := l.check(entry); err != nil {
+		return l.fault(ErrNotRegistry, "an entry of the list is invalid: %w", err)
+	}
+	if p.entries++; p.entries > l.client.config.limits.Entries {
+		return l.fault(ErrIncompleteList, "the list exceeds the limit of %d entries", l.client.config.limits.Entries)
+	}
+	p.last = l.id(entry)
+	if err := p.compare(l.client.hash(p.last)); err != nil {
+		return err
+	}
+	if p.now.repeat || l.keep != nil && !l.keep(entry) {
+		return nil
+	}
+	if !yield(entry, nil) {
+		return errStopped
+	}
+	return nil
+}
+
+// compare notes an entry and holds it against the previous page. A registry
+// that ignores n and last sends everything again, in any order, when asked what
+// comes after a page: then that page was everything. Any other repetition is a
+// list that cannot be trusted to end, or to be whole.
+func (p *progress) compare(hash uint64) error {
+	_, again := p.before.hashes[hash]
+	if p.now.count++; p.now.count == 1 {
+		p.now.repeat = p.asked && again
+		p.now.hashes = make(map[uint64]struct{})
+	}
+	if again != p.now.repeat {
+		return errRepeats()
+	}
+	if len(p.now.hashes) < pageSize {
+		p.now.hashes[hash] = struct{}{}
+	}
+	return nil
+}
+
+// next decides what comes after a page. The end is where the registry says
+// nothing of a next page; only a page that is exactly full is asked about once
+// more, for a registry that does not know Link.
+func (l *list[T]) next(p *progress, link *url.URL) (*string, error) {
+	p.asked = false
+	if p.now.count > 0 {
+		p.empty = 0
+	} else if p.empty++; p.empty >= maxEmptyPages {
+		return nil, l.fault(ErrIncompleteList, "%d empty pages in a row", maxEmptyPages)
+	}
+	switch {
+	case p.now.repeat && (link != nil || p.now.count != p.before.count):
+		return nil, errRepeats()
+	case link != nil && p.loop.seen(link.RawQuery):
+		return nil, l.fault(ErrIncompleteList, "the pages lead in a circle")
+	case link != nil:
+		return &link.RawQuery, nil
+	case l.paged && p.now.count == p.full && !p.now.repeat:
+		p.asked, p.full = true, nextSize
+		query := l.sized(nextSize) + "&last=" + url.QueryEscape(p.last)
+		return &query, nil
+	}
+	return nil, nil
+}
+
+func errRepeats() error {
+	return &Error{Kind: ErrIncompleteList, Err: errors.New("the list repeats itself or changed while it was read")}
+}
+
+func (l *list[T]) fault(kind Kind, format string, args ...any) *Error {
+	return &Error{Kind: kind, Err: fmt.Errorf(format, args...)}
+}
+
+// pageError completes what reading a page came to.
+func (x *exchange) pageError(resp *http.Response, err error) error {
+	if errors.Is(err, errStopped) {
+		return err
+	}
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		e = x.failed(err)
+		if errors.Is(err, errMalformed) {
+			e.Kind = ErrNotRegistry
+		}
+	}
+	done := x.adopt(e)
+	done.StatusCode = resp.StatusCode
+	return done
+}
+
+// incomplete says of a failure after the first page that the list is not whole.
+func (l *list[T]) incomplete(p *progress, err error) error {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		return err
+	}
+	if e.Op == "" {
+		e.Op, e.Repository = l.op, l.repository
+	}
+	if p.pages == 1 || e.Kind == ErrIncompleteList {
+		return e
+	}
+	whole := *e
+	whole.Kind, whole.Err = ErrIncompleteList, e
+	return &whole
+}
+
+func (c *Client) hash(s string) uint64 { return maphash.String(c.seed, s) }
+
+// A loopDetector finds a cycle of any length in a chain of queries while
+// remembering one of them (Brent's algorithm).
+type loopDetector struct {
+	kept         string
+	steps, power int
+}
+
+func (d *loopDetector) seen(query string) bool {
+	if d.power > 0 && query == d.kept {
+		return true
+	}
+	if d.steps++; d.steps > d.power {
+		d.kept, d.power, d.steps = query, max(1, 2*d.power), 0
+	}
+	return false
+}

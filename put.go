@@ -1,0 +1,81 @@
+package regret
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// PutManifest stores a manifest or index under a tag or under its own digest:
+// to bring back what was deleted, or to point a tag elsewhere. A tag that
+// exists is moved. What the manifest refers to must be in the repository.
+//
+// Raw must hash to Descriptor.Digest, and to the reference if that is a digest;
+// otherwise nothing is sent. A PUT by digest is repeated like a read; one by tag
+// only where the first attempt certainly had no effect.
+//
+// Errors: [ErrInvalid], [ErrDigestMismatch] if the registry stored something
+// else, [ErrUnauthorized], [ErrForbidden], [ErrImmutable], [ErrReadOnly],
+// [ErrOutcomeUnknown], [ErrRateLimited], [ErrUnavailable].
+//
+// Sends PUT /v2/<name>/manifests/<reference> ([end-7]).
+//
+// [end-7]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests
+func (c *Client) PutManifest(ctx context.Context, repository, reference string, m *Manifest) error {
+	const op = "put manifest"
+	repository, want, err := c.manifestName(op, repository, reference)
+	if err != nil {
+		return err
+	}
+	if err := m.check(want); err != nil {
+		return invalid(op, repository, reference, "%w", err)
+	}
+	x := c.manifestExchange(op, http.MethodPut, repository, reference)
+	x.accept = nil
+	x.action = "push"
+	x.body, x.contentType = m.Raw, m.Descriptor.MediaType
+	if want == "" {
+		x.repeat = repeatUntouched
+	}
+	resp, err := x.do(ctx)
+	switch {
+	case err != nil && x.ambiguous && want == "":
+		return x.unknown(err, "")
+	case err != nil:
+		return err
+	case resp.StatusCode != http.StatusCreated:
+		return x.refuse(resp, ErrNotRegistry, errors.New("not the status that answers a push"))
+	}
+	if _, err := x.headerDigest(resp, m.Descriptor.Digest); err != nil {
+		return err
+	}
+	discard(resp.Body)
+	c.remember(repository, reference, m.Descriptor.Digest)
+	return nil
+}
+
+// check proves that a manifest is what its descriptor says.
+func (m *Manifest) check(want Digest) error {
+	if m == nil || len(m.Raw) == 0 {
+		return errors.New("the manifest is empty")
+	}
+	d := m.Descriptor
+	if d.MediaType == "" || !printableHeader(d.MediaType) {
+		return fmt.Errorf("media type %q", clip(d.MediaType))
+	}
+	if err := checkDigest(d.Digest); err != nil {
+		return err
+	}
+	if want != "" && want != d.Digest {
+		return fmt.Errorf("the descriptor says %s, the reference %s", d.Digest, want)
+	}
+	content, err := hashed(d.MediaType, m.Raw)
+	if err != nil {
+		return err
+	}
+	if actual := d.Digest.Algorithm().FromBytes(content); actual != d.Digest {
+		return fmt.Errorf("the content has the digest %s, not %s", actual, d.Digest)
+	}
+	return nil
+}

@@ -1,0 +1,168 @@
+package regret
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/seed-8cb7cc86/regret/internal/challenge"
+)
+
+// subject is what kind of name a rule is about.
+type subject int
+
+const (
+	anything subject = iota
+	aTag             // a DELETE by tag
+	aDigest          // a DELETE by digest
+)
+
+// A rule tells what one refusal means. The empty fields of a rule match
+// everything; the first rule that matches counts.
+type rule struct {
+	status  int
+	code    Code
+	subject subject
+	says    string // in a message, in lower case
+	kind    Kind
+	hint    string
+}
+
+// Hints, where more than one rule gives them.
+const (
+	hintDisabled = "deletion is off, which is the default of many registries; distribution: set storage.delete.enabled: true " +
+		"(REGISTRY_STORAGE_DELETE_ENABLED=true) and restart it; a pull-through cache never allows deletion"
+	hintTag = "this registry deletes by digest only: DeleteManifest deletes the manifest with all its tags, " +
+		"UntagByOverwrite removes one tag; if deletion is disabled altogether, CheckDelete tells"
+	hintReferenced  = "delete what refers to it first: an index before its children"
+	hintStillTagged = "this registry wants every tag of the manifest removed first, with Untag"
+	hintReadOnly    = "the registry is in maintenance; try again when its operator has ended that"
+	hintCodeless    = "the answer has no registry error code: it may come from a proxy on the way, or this registry does not have this route"
+)
+
+// rules in the order of their status. What cannot be told from the answer is
+// not in them: it stays without a kind.
+var rules = []rule{
+	{status: 400, code: CodeNameUnknown, kind: ErrNotFound},
+	{status: 400, code: CodeDigestInvalid, subject: aTag, kind: ErrTagDeleteUnsupported, hint: hintTag},
+	{status: 400, code: CodeUnsupported, subject: aTag, kind: ErrTagDeleteUnsupported, hint: hintTag},
+	{status: 400, code: "INVALID_REQUEST", subject: aTag, kind: ErrTagDeleteUnsupported, hint: hintTag},
+	{status: 400, code: CodeUnsupported, subject: aDigest, kind: ErrDeleteDisabled, hint: hintDisabled},
+	{status: 400, code: "GOOGLE_MANIFEST_DANGLING_TAG", kind: ErrStillTagged, hint: hintStillTagged},
+	{status: 400, code: "GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE", kind: ErrReferenced, hint: hintReferenced},
+
+	{status: 401, code: CodeDenied, kind: ErrForbidden},
+	{status: 401, kind: ErrUnauthorized},
+
+	{status: 403, says: "read only", kind: ErrReadOnly, hint: hintReadOnly},
+	{status: 403, says: "read-only", kind: ErrReadOnly, hint: hintReadOnly},
+	{status: 403, kind: ErrForbidden},
+
+	{status: 404, code: CodeManifestUnknown, kind: ErrNotFound},
+	{status: 404, code: CodeNameUnknown, kind: ErrNotFound},
+	{status: 404, code: CodeBlobUnknown, kind: ErrNotFound},
+	{status: 404, code: CodeNotFound, kind: ErrNotFound},
+	{status: 404, code: "TAG_EXPIRED", kind: ErrNotFound},
+	{status: 404, hint: hintCodeless},
+
+	{status: 405, says: "read only", kind: ErrReadOnly, hint: hintReadOnly},
+	{status: 405, says: "read-only", kind: ErrReadOnly, hint: hintReadOnly},
+	{status: 405, code: "REGISTRY_DISALLOWED_OPERATION", kind: ErrImmutable},
+	{status: 405, code: CodeDenied, subject: aDigest, says: "requested access to the resource is denied", kind: ErrReferenced, hint: hintReferenced},
+	{status: 405, code: CodeUnsupported, subject: aTag, kind: ErrTagDeleteUnsupported, hint: hintTag},
+	{status: 405, code: CodeUnsupported, subject: aDigest, kind: ErrDeleteDisabled, hint: hintDisabled},
+	{status: 405, hint: hintCodeless},
+
+	{status: 409, code: "MANIFEST_REFERENCED", kind: ErrReferenced, hint: hintReferenced},
+	{status: 409, code: "TAG_IMMUTABLE", kind: ErrImmutable},
+	{status: 409, code: CodeDenied, says: "referenced by", kind: ErrReferenced, hint: hintReferenced},
+
+	{status: 412, code: "VIOLATE_FOREIGN_KEY_CONSTRAINT", kind: ErrReferenced, hint: hintReferenced},
+	{status: 412, code: "PRECONDITION", says: "immutable", kind: ErrImmutable},
+
+	{status: 408, kind: ErrUnavailable},
+	{status: 425, kind: ErrUnavailable},
+	{status: 429, kind: ErrRateLimited},
+	{code: CodeTooManyRequests, kind: ErrRateLimited},
+}
+
+// classify says what a refusal means and what to do about it, from status,
+// code, header and message together.
+func classify(x *exchange, resp *http.Response, details []Detail) (Kind, string) {
+	if isReadOnlyRoute(x, resp, details) {
+		return ErrReadOnly, hintReadOnly
+	}
+	if resp.StatusCode == http.StatusUnauthorized && insufficientScope(resp.Header) {
+		return ErrForbidden, "the token does not allow " + x.action + " on this repository"
+	}
+	if resp.StatusCode >= 500 {
+		return ErrUnavailable, ""
+	}
+	for _, r := range rules {
+		if r.matches(x, resp.StatusCode, details) {
+			if r.hint == hintCodeless && coded(details) {
+				return r.kind, ""
+			}
+			return r.kind, r.hint
+		}
+	}
+	return "", ""
+}
+
+func (r rule) matches(x *exchange, status int, details []Detail) bool {
+	if r.status != 0 && r.status != status || !r.subject.is(x) {
+		return false
+	}
+	if r.code == "" && r.says == "" {
+		return true
+	}
+	for _, d := range details {
+		if (r.code == "" || d.Code == r.code) && strings.Contains(strings.ToLower(d.Message), r.says) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s subject) is(x *exchange) bool {
+	byDigest := strings.Contains(x.reference, ":")
+	switch s {
+	case aTag:
+		return x.method == http.MethodDelete && !byDigest
+	case aDigest:
+		return x.method == http.MethodDelete && byDigest
+	}
+	return true
+}
+
+// isReadOnlyRoute recognises distribution in read-only mode: the route is there,
+// but not for this method, and no error code is given.
+func isReadOnlyRoute(x *exchange, resp *http.Response, details []Detail) bool {
+	allow := resp.Header.Get("Allow")
+	return resp.StatusCode == http.StatusMethodNotAllowed && (x.method == http.MethodDelete || x.method == http.MethodPut) && !coded(details) &&
+		strings.Contains(allow, http.MethodGet) && !strings.Contains(allow, http.MethodDelete) && mediaType(resp.Header) == "text/plain"
+}
+
+// coded says that the registry itself spoke.
+func coded(details []Detail) bool {
+	for _, d := range details {
+		if d.Code != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// insufficientScope reports a challenge that wants another token than the one
+// sent. See https://www.rfc-editor.org/rfc/rfc6750#section-3.1
+func insufficientScope(h http.Header) bool {
+	offered, err := challenge.Parse(h)
+	if err != nil {
+		return false
+	}
+	for _, c := range offered {
+		if c.Params["error"] == "insufficient_scope" {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,222 @@
+package regret
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/seed-8cb7cc86/regret/internal/retryafter"
+)
+
+// repeat says when a failed attempt may be followed by another.
+type repeat int
+
+const (
+	// repeatSafe: the request may be sent as often as needed. True of reads,
+	// and of deleting by digest, which names content that cannot change.
+	repeatSafe repeat = iota
+	// repeatUntouched: only where the attempt certainly had no effect. A tag may
+	// be pushed anew between two attempts, and the second would hit that.
+	repeatUntouched
+)
+
+// Repetitions that a client may always make, and the share of all its requests
+// that they may be beyond that: a registry in trouble gets no storm on top.
+const (
+	freeRetries = 20
+	retryShare  = 10 // one in ten
+)
+
+// While nobody says how long to wait, the first wait is drawn from at least
+// this span, so that a WaitMin of 0 does not mean to hammer.
+const leastSpan = 100 * time.Millisecond
+
+// retrier repeats this exchange by the rules below.
+func (x *exchange) retrier() *retryablehttp.Client {
+	r := x.transport.config.retries
+	return &retryablehttp.Client{
+		HTTPClient:   x.transport.client,
+		RetryWaitMin: r.WaitMin,
+		RetryWaitMax: r.WaitMax,
+		RetryMax:     r.Max,
+		CheckRetry:   x.checkRetry,
+		Backoff:      x.backoff,
+		ErrorHandler: retryablehttp.PassthroughErrorHandler,
+	}
+}
+
+// checkRetry is called by go-retryablehttp after every attempt, and again after
+// its body was read. It turns what happened into the exchange's failure and
+// decides whether to try again.
+func (x *exchange) checkRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
+	x.failure = nil
+	if err == nil && resp.StatusCode >= 200 && resp.StatusCode < 300 {
+		return false, nil
+	}
+	var again bool
+	if err != nil {
+		again = x.judgeError(err)
+	} else {
+		again = x.judgeStatus(resp)
+	}
+	x.sent = false // of the next attempt nothing has gone out yet
+	if ended := ctx.Err(); ended != nil {
+		return false, ended
+	}
+	x.holdOthers()
+	again = again && x.mayWait(ctx) && x.transport.affordable()
+	if again {
+		x.transport.config.logger.LogAttrs(ctx, slog.LevelWarn, "retry",
+			slog.String("op", x.op), slog.String("repository", x.repository), slog.Int("attempt", x.attempts),
+			slog.Int("status", x.failure.StatusCode), slog.String("kind", string(x.failure.Kind)))
+	}
+	return again, nil
+}
+
+// judgeError takes an attempt that brought no answer.
+func (x *exchange) judgeError(err error) bool {
+	if refusal, ok := errors.AsType[*Error](err); ok { // by one of our own layers
+		x.failure = x.adopt(refusal)
+		return refusal.transient
+	}
+	x.failure = x.failed(err)
+	untouched := !x.sent || neverSent(err)
+	if !untouched {
+		x.ambiguous = true
+	}
+	return !hopeless(err) && (untouched || x.repeat == repeatSafe)
+}
+
+// judgeStatus takes an answer that is not a success.
+func (x *exchange) judgeStatus(resp *http.Response) bool {
+	x.failure = x.decode(resp)
+	switch resp.StatusCode {
+	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout:
+		x.ambiguous = true
+		return x.repeat == repeatSafe
+	case http.StatusRequestTimeout, http.StatusTooEarly:
+		return x.repeat == repeatSafe
+	case http.StatusTooManyRequests:
+		return true
+	case http.StatusServiceUnavailable:
+		if coded(x.failure.Details) { // the registry itself refused
+			return true
+		}
+		// A bare 503 may be a proxy's, about a request that it did pass on.
+		x.ambiguous = x.ambiguous || x.failure.RetryAfter == 0
+		return x.repeat == repeatSafe
+	}
+	return false
+}
+
+// adopt completes an error of a lower layer with the facts of this exchange.
+func (x *exchange) adopt(e *Error) *Error {
+	done := *e
+	done.Op, done.Repository, done.Reference, done.Attempts = x.op, x.repository, x.reference, x.attempts
+	if done.Method == "" {
+		done.Method, done.URL = x.method, x.transport.origin.String()+x.path
+	}
+	return &done
+}
+
+// decode reads an error answer and says what it means.
+func (x *exchange) decode(resp *http.Response) *Error {
+	body := readErrorBody(resp, x.transport.config.limits.ErrorBytes)
+	resp.Body = http.NoBody
+	e := x.newError("", nil)
+	e.StatusCode = resp.StatusCode
+	e.RequestID = requestID(resp.Header)
+	e.Details = decodeErrors(body, x.transport.auth.scrub)
+	if d, ok := retryafter.FromHeader(resp.Header, time.Now()); ok {
+		e.RetryAfter = d
+	}
+	e.Kind, e.Hint = classify(x, resp, e.Details)
+	return e
+}
+
+// holdOthers lets all requests to a host wait that asked for time, not just
+// this one, and whether or not this one is repeated.
+func (x *exchange) holdOthers() {
+	e := x.failure
+	if e.StatusCode != http.StatusTooManyRequests && e.StatusCode != http.StatusServiceUnavailable ||
+		e.RetryAfter == 0 || e.RetryAfter > x.transport.config.retries.RetryAfterMax {
+		return
+	}
+	if u, err := url.Parse(e.URL); err == nil { // the registry's, or its token service's
+		x.transport.wire.pace.hold(originOf(u), time.Now().Add(e.RetryAfter))
+	}
+}
+
+// mayWait says whether another attempt fits: number, time, and what the
+// registry asked for.
+func (x *exchange) mayWait(ctx context.Context) bool {
+	r, wait, left := x.transport.config.retries, x.failure.RetryAfter, x.budget()
+	if x.attempts > r.Max || left <= 0 || wait > left || wait > r.RetryAfterMax {
+		return false
+	}
+	deadline, ok := ctx.Deadline()
+	return wait == 0 || !ok || wait <= time.Until(deadline)
+}
+
+// budget is what is left of the time in which attempts may begin; negative if
+// it is used up.
+func (x *exchange) budget() time.Duration {
+	return x.transport.config.retries.Budget - time.Since(x.started)
+}
+
+// affordable counts a repetition and says whether there is room for it.
+func (t *transport) affordable() bool {
+	if t.spent.Add(1) <= freeRetries+t.calls.Load()/retryShare {
+		return true
+	}
+	t.spent.Add(-1)
+	return false
+}
+
+// backoff draws the wait before the next attempt: full jitter over a range that
+// doubles, or what the registry asked for.
+func (x *exchange) backoff(least, most time.Duration, attempt int, _ *http.Response) time.Duration {
+	wait := least
+	if after := x.failure.RetryAfter; after > 0 {
+		wait = max(after, least)
+	} else if span := min(most-least, max(least, leastSpan)<<min(attempt, 15)); span > 0 {
+		wait += time.Duration(x.transport.draw(int64(span) + 1))
+	}
+	return min(wait, max(0, x.budget()))
+}
+
+func randomBelow(n int64) int64 { return rand.Int64N(n) }
+
+// neverSent says that an attempt ended before a byte of the request was
+// written.
+func neverSent(err error) bool {
+	if op, ok := errors.AsType[*net.OpError](err); ok && (op.Op == "dial" || op.Op == "proxyconnect") {
+		return true
+	}
+	_, dns := errors.AsType[*net.DNSError](err)
+	return dns || untrustedTLS(err)
+}
+
+// hopeless says that the next attempt would end the same way.
+func hopeless(err error) bool {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		return dns.IsNotFound
+	}
+	return untrustedTLS(err)
+}
+
+// untrustedTLS says that the other side did not prove who it is, or does not
+// speak TLS.
+func untrustedTLS(err error) bool {
+	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
+	_, record := errors.AsType[tls.RecordHeaderError](err)
+	return certificate || record || errors.Is(err, http.ErrSchemeMismatch)
+}

@@ -1,0 +1,250 @@
+package regret
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/seed-8cb7cc86/regret/internal/retryafter"
+)
+
+const (
+	maxToken = 16 << 10
+
+	// A service that does not say how long its token lasts means 60 seconds.
+	// See https://distribution.github.io/distribution/spec/auth/token/#token-response-fields
+	leastLifetime = time.Minute
+	mostLifetime  = time.Hour
+
+	// A token is replaced before it runs out, for the clock of the registry is
+	// not ours and the request takes time.
+	earlyRenewal = 10 * time.Second
+)
+
+// climb gets a token for a demand, from the rung of the ladder that worked
+// last. It goes one rung further where the service refuses the scope, or grants
+// a token that says of itself that it lacks what the challenge asked for.
+func (a *authorizer) climb(ctx context.Context, x *exchange, want *demand, cred Credential) (grant, error) {
+	for rung := a.rung.Load(); ; {
+		scope, actions := x.scopeFor(rung, want.scope)
+		token, lifetime, err := a.fetch(ctx, x, want, scope, cred)
+		switch {
+		case err != nil:
+			next := x.nextRung(rung, want.scope)
+			if next > rungStar || !scopeRefused(err) {
+				return grant{}, err
+			}
+			rung = next
+			continue
+		case rung == rungWide && scope != want.scope && lacks(token, want.scope, x.resource):
+			if narrow, ok := a.narrow(ctx, x, want, cred); ok {
+				return narrow, nil
+			}
+		default:
+			a.rung.Store(rung)
+		}
+		return grant{header: "Bearer " + token, actions: actions, expires: time.Now().Add(lifetime - earlyRenewal)}, nil
+	}
+}
+
+// narrow asks for the challenge's own scope where more of it brought less.
+func (a *authorizer) narrow(ctx context.Context, x *exchange, want *demand, cred Credential) (grant, bool) {
+	scope, actions := x.scopeFor(rungOwn, want.scope)
+	token, lifetime, err := a.fetch(ctx, x, want, scope, cred)
+	if err != nil || lacks(token, want.scope, x.resource) {
+		return grant{}, false
+	}
+	a.rung.Store(rungOwn)
+	return grant{header: "Bearer " + token, actions: actions, expires: time.Now().Add(lifetime - earlyRenewal)}, true
+}
+
+// stepDown remembers that a token for more than the challenge asked did not
+// help, at a registry where none has helped so far. The next call asks for the
+// challenge's own scope.
+func (a *authorizer) stepDown(want *demand) {
+	if want.scheme == "bearer" && want.scope != "" && a.learned.Load() == nil {
+		a.rung.CompareAndSwap(rungWide, rungOwn)
+	}
+}
+
+// scopeRefused says that the service did not like what was asked, as opposed to
+// who asked.
+func scopeRefused(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && (e.StatusCode == http.StatusBadRequest || e.StatusCode == http.StatusForbidden)
+}
+
+// fetch sends one token request. Nothing of the service's answer but its status
+// and a known code is ever shown: it may be a secret.
+//
+// Sends GET <realm>?service=…&scope=…
+func (a *authorizer) fetch(ctx context.Context, x *exchange, want *demand, scope string, cred Credential) (string, time.Duration, error) {
+	t := &exchange{transport: x.transport, op: "token", method: http.MethodGet}
+	u := *want.realm
+	q := u.Query()
+	if want.service != "" {
+		q.Set("service", want.service)
+	}
+	for field := range strings.FieldsSeq(scope) {
+		q.Add("scope", field)
+	}
+	if cred.Username != "" {
+		q.Set("account", cred.Username)
+	}
+	u.RawQuery = q.Encode()
+	req, err := http.NewRequestWithContext(context.WithValue(ctx, exchangeKey{}, t), t.method, u.String(), nil)
+	if err != nil {
+		return "", 0, err
+	}
+	req.Header["User-Agent"] = []string{a.config.userAgent}
+	req.Header["Accept-Encoding"] = identity
+	if !cred.anonymous() {
+		req.SetBasicAuth(cred.Username, cred.Password)
+	}
+	resp, err := a.tokens.RoundTrip(req)
+	if err != nil {
+		return "", 0, a.tokenFailure(ctx, req, nil, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return "", 0, a.tokenFailure(ctx, req, resp, nil)
+	}
+	body, err := t.readAll(resp, a.config.limits.TokenBytes)
+	if err != nil {
+		return "", 0, a.tokenFailure(ctx, req, resp, err)
+	}
+	token, lifetime, err := parseToken(body)
+	if err != nil {
+		return "", 0, a.tokenFailure(ctx, req, resp, err)
+	}
+	a.secrets.add(token)
+	return token, lifetime, nil
+}
+
+// tokenFailure says why there is no token. Only a request for a token was sent,
+// so that what failed for the moment may be repeated as a whole.
+func (a *authorizer) tokenFailure(ctx context.Context, req *http.Request, resp *http.Response, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	e := &Error{Method: req.Method, URL: redactURL(req.URL)}
+	if resp != nil {
+		e.StatusCode = resp.StatusCode
+	}
+	switch inner, ok := errors.AsType[*Error](err); {
+	case ok: // by one of our own layers
+		e.Kind, e.Err, e.RetryAfter = inner.Kind, inner.Err, inner.RetryAfter
+	case err != nil:
+		e.Kind, e.Err, e.transient = ErrUnavailable, withoutURL(err), !hopeless(err)
+	default:
+		a.tokenRefusal(e, req, resp)
+	}
+	return e
+}
+
+// tokenRefusal reads an answer other than 200.
+func (a *authorizer) tokenRefusal(e *Error, req *http.Request, resp *http.Response) {
+	switch code := resp.StatusCode; {
+	case code < 300:
+		e.Kind, e.Err = ErrNotRegistry, errors.New("not a status that brings a token")
+	case isRedirect(code):
+		e.Kind, e.Err = ErrRedirect, errors.New("a token service is not followed elsewhere")
+	case code == http.StatusUnauthorized:
+		e.Kind, e.Hint = ErrUnauthorized, "the token service did not accept the credentials"
+	case code == http.StatusForbidden:
+		e.Kind = ErrForbidden
+	case code == http.StatusTooManyRequests:
+		e.Kind, e.transient = ErrRateLimited, true
+	case code >= 500, code == http.StatusRequestTimeout, code == http.StatusTooEarly:
+		e.Kind, e.transient = ErrUnavailable, true
+	default:
+		e.Kind = ErrUnauthorized
+	}
+	if d, ok := retryafter.FromHeader(resp.Header, time.Now()); ok {
+		e.RetryAfter = d
+		if e.transient && d <= a.config.retries.RetryAfterMax { // whoever waits for the registry does not know of this host
+			a.tokens.pace.hold(originOf(req.URL), time.Now().Add(d))
+		}
+	}
+	for _, d := range decodeErrors(readErrorBody(resp, a.config.limits.ErrorBytes), a.scrub) {
+		for _, said := range []Code{d.Code, Code(d.Message)} { // OAuth 2.0 says {"error":"invalid_scope"}
+			if knownCode(said) {
+				e.Details = append(e.Details, Detail{Code: said})
+			}
+		}
+	}
+}
+
+// withoutURL drops what may repeat a URL with its query.
+func withoutURL(err error) error {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		return wrapped.Err
+	}
+	return err
+}
+
+// knownCode lets no word of a token service through that could be a secret.
+func knownCode(c Code) bool {
+	switch c {
+	case CodeUnauthorized, CodeDenied, CodeUnsupported, CodeTooManyRequests, CodeUnavailable, CodeUnknown, CodeNameUnknown, CodeNotFound,
+		"INVALID_REQUEST", "FORBIDDEN", "invalid_request", "invalid_client", "invalid_grant", "invalid_scope", "unauthorized_client", "unsupported_grant_type":
+		return true
+	}
+	return false
+}
+
+// parseToken reads a token service's answer.
+//
+// See https://distribution.github.io/distribution/spec/auth/token/#token-response-fields
+func parseToken(body []byte) (string, time.Duration, error) {
+	var answer struct {
+		Token       looseString     `json:"token"`
+		AccessToken looseString     `json:"access_token"`
+		ExpiresIn   json.RawMessage `json:"expires_in"`
+	}
+	if json.Unmarshal(body, &answer) != nil {
+		return noToken("the token service's answer is not JSON")
+	}
+	token := string(answer.Token)
+	if token == "" {
+		token = string(answer.AccessToken)
+	}
+	if token == "" {
+		return noToken("the token service's answer has no token")
+	}
+	if !validToken(token) {
+		return noToken("the token has characters that no token has, or more than %d bytes", maxToken)
+	}
+	return token, lifetime(answer.ExpiresIn), nil
+}
+
+func noToken(format string, args ...any) (string, time.Duration, error) {
+	return "", 0, &Error{Kind: ErrNotRegistry, Err: fmt.Errorf(format, args...)}
+}
+
+// lifetime brings whatever was sent as expires_in between a minute and an hour.
+func lifetime(raw json.RawMessage) time.Duration {
+	var seconds float64
+	if json.Unmarshal(bytes.Trim(raw, `"`), &seconds) != nil {
+		return leastLifetime
+	}
+	return time.Duration(min(max(seconds, leastLifetime.Seconds()), mostLifetime.Seconds())) * time.Second
+}
+
+// validToken accepts the grammar of bearer tokens.
+//
+// See https://www.rfc-editor.org/rfc/rfc6750#section-2.1
+func validToken(token string) bool {
+	if len(token) > maxToken {
+		return false
+	}
+	body := strings.TrimRight(token, "=")
+	return body != "" && !strings.ContainsFunc(body, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-._~+/", r))
+	})
+}

@@ -1,0 +1,183 @@
+package regret
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// errSlowHeader ends an attempt whose answer did not begin in time.
+var errSlowHeader = errors.New("no answer within the time-out")
+
+// wire sends one HTTP request: it waits where the host asked for that, gives up
+// when no answer begins, and tells trace and log.
+type wire struct {
+	next   http.RoundTripper
+	config *config
+	pace   pacer
+}
+
+func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := w.pace.wait(req.Context(), req.URL); err != nil {
+		return nil, err
+	}
+	timeout := w.config.limits.ReadTimeout
+	if req.Method != http.MethodGet && req.Method != http.MethodHead {
+		timeout = w.config.limits.WriteTimeout
+	}
+	ctx, cancel := context.WithCancelCause(req.Context())
+	timer := time.AfterFunc(timeout, func() { cancel(errSlowHeader) })
+	start, x := time.Now(), exchangeOf(ctx)
+	x.sent = true
+	req = req.WithContext(ctx)
+	resp, err := complete(req)(w.next.RoundTrip(req))
+	if inTime := timer.Stop(); !inTime {
+		if err == nil {
+			resp.Body.Close()
+		}
+		resp, err = nil, errSlowHeader
+	}
+	x.sent = err != nil
+	switch {
+	case err != nil:
+		cancel(nil)
+	case resp.Body == http.NoBody:
+		cancel(nil)
+	default:
+		resp.Body = &tether{ReadCloser: resp.Body, cancel: cancel}
+	}
+	w.tell(x, req, resp, err, time.Since(start))
+	return resp, err
+}
+
+// complete forgives a transport what net/http's own client forgives, and says
+// which request an answer is to: a transport may have sent it elsewhere than it
+// was told, and that is nobody's business above.
+func complete(req *http.Request) func(*http.Response, error) (*http.Response, error) {
+	return func(resp *http.Response, err error) (*http.Response, error) {
+		switch {
+		case err != nil:
+			return nil, err
+		case resp == nil:
+			return nil, errors.New("the transport returned neither an answer nor an error")
+		case resp.Body == nil:
+			resp.Body = http.NoBody
+		}
+		resp.Request = req
+		return resp, nil
+	}
+}
+
+// tether releases an answer's context with its body.
+type tether struct {
+	io.ReadCloser
+	cancel context.CancelCauseFunc
+}
+
+func (t *tether) Close() error {
+	defer t.cancel(nil)
+	return t.ReadCloser.Close()
+}
+
+// tell reports one request to the trace and the log.
+func (w *wire) tell(x *exchange, req *http.Request, resp *http.Response, err error, took time.Duration) {
+	status := 0
+	if resp != nil {
+		status = resp.StatusCode
+		for _, warning := range resp.Header["Warning"] {
+			w.config.logger.LogAttrs(req.Context(), slog.LevelWarn, "warning from the registry",
+				slog.String("url", redactURL(req.URL)), slog.String("warning", printable(x.transport.auth.scrub(warning), maxErrorText)))
+		}
+	}
+	if w.config.trace != nil {
+		w.config.trace(Attempt{
+			Op: x.op, Method: req.Method, URL: redactURL(req.URL),
+			StatusCode: status, Err: err, Duration: took,
+		})
+	}
+	if w.config.logger.Enabled(req.Context(), slog.LevelDebug) {
+		w.config.logger.LogAttrs(req.Context(), slog.LevelDebug, "request",
+			slog.String("op", x.op), slog.String("method", req.Method),
+			slog.String("url", redactURL(req.URL)), slog.Int("status", status), slog.Duration("took", took))
+	}
+}
+
+// redactURL drops user information, query and fragment: any of them may be a
+// secret.
+func redactURL(u *url.URL) string {
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}).String()
+}
+
+// A pacer holds back all requests to a host that asked for time.
+type pacer struct {
+	held  atomic.Bool // false as long as no host ever asked
+	mu    sync.Mutex
+	until map[origin]time.Time
+}
+
+// hold lets no request to that origin pass before the given time.
+func (p *pacer) hold(o origin, until time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.until == nil {
+		p.until = make(map[origin]time.Time)
+	}
+	if until.After(p.until[o]) {
+		p.until[o] = until
+	}
+	p.held.Store(true)
+}
+
+// errNoTime ends a wait before it begins.
+var errNoTime = errors.New("all requests were asked to wait beyond the deadline")
+
+// wait blocks until a request to that URL may go, or its context ends. A wait
+// that would outlast the context's deadline is not begun.
+func (p *pacer) wait(ctx context.Context, u *url.URL) error {
+	if !p.held.Load() {
+		return nil
+	}
+	// What is held may be held longer while this waits.
+	for o := originOf(u); ; {
+		left := p.left(o)
+		if left <= 0 {
+			return nil
+		}
+		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < left {
+			return &Error{Kind: ErrRateLimited, RetryAfter: left, Err: errNoTime}
+		}
+		timer := time.NewTimer(left)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+	}
+}
+
+// left is how long an origin is still held.
+func (p *pacer) left(o origin) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return time.Until(p.until[o])
+}
+
+// tlsConfig completes what the caller gave.
+func tlsConfig(given *tls.Config) *tls.Config {
+	if given == nil {
+		return &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	t := given.Clone()
+	if t.MinVersion == 0 {
+		t.MinVersion = tls.VersionTLS12
+	}
+	return t
+}
