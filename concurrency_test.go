@@ -1,0 +1,354 @@
+package regret_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
+)
+
+// hold answers nothing before the gate is closed.
+func hold(gate <-chan struct{}) func(http.ResponseWriter, *http.Request) bool {
+	return func(_ http.ResponseWriter, req *http.Request) bool {
+		select {
+		case <-gate:
+		case <-req.Context().Done():
+		}
+		return false
+	}
+}
+
+func TestManyCallersFetchOneToken(t *testing.T) {
+	t.Parallel()
+	for name, warm := range map[string]bool{"cold": false, "after their token was revoked": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p, gate := newPlace(), make(chan struct{})
+				c := p.client(t)
+				if warm {
+					wantErr(t, resolve(t, c))
+					p.tokens.RevokeAll()
+					p.Network.ResetLog()
+					p.tokens.ResetLog()
+				}
+				p.tokens.Intercept(0, fakeregistry.On("", "/"), hold(gate))
+				var wg sync.WaitGroup
+				for range 64 {
+					wg.Go(func() { wantErr(t, resolve(t, c)) })
+				}
+				synctest.Wait()
+				close(gate)
+				wg.Wait()
+				if got := len(p.tokens.Requests()); got != 1 {
+					t.Errorf("%d token requests, want 1", got)
+				}
+				if got := len(p.Network.Requests()); got > 64+1+64 {
+					t.Errorf("%d requests, want at most %d", got, 64+1+64)
+				}
+			})
+		})
+	}
+}
+
+func TestWaitersTakeOver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace()
+		p.tokens.Intercept(1, fakeregistry.On("", "/"), fakeregistry.Hang())
+		c := p.client(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_, err := c.ResolveDigest(ctx, repo, "v1")
+			wantErr(t, err, context.Canceled)
+		})
+		synctest.Wait()
+		for range 8 {
+			wg.Go(func() { wantErr(t, resolve(t, c)) })
+		}
+		synctest.Wait()
+		if got := len(p.tokens.Requests()); got != 1 {
+			t.Errorf("%d token requests before, want 1", got)
+		}
+		cancel()
+		wg.Wait()
+		if got := len(p.tokens.Requests()); got != 2 {
+			t.Errorf("%d token requests, want 2", got)
+		}
+	})
+}
+
+func TestWaitersHaveTheirOwnDeadlines(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace()
+		p.tokens.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Hang())
+		c := p.client(t)
+		start := time.Now()
+		leader, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_, err := c.ResolveDigest(leader, repo, "v1")
+			wantErr(t, err, context.Canceled)
+		})
+		synctest.Wait()
+		for i := range 5 {
+			wg.Go(func() {
+				patience := time.Duration(i+1) * time.Second
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				defer cancel()
+				_, err := c.ResolveDigest(ctx, repo, "v1")
+				wantErr(t, err, context.DeadlineExceeded)
+				if took := time.Since(start); took != patience {
+					t.Errorf("it took %s, want %s", took, patience)
+				}
+			})
+		}
+		<-time.After(10 * time.Second)
+		cancel()
+		wg.Wait()
+	})
+}
+
+func TestWaitersShareAFailure(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		err  error
+	}{
+		{"of the source", errors.New("the vault is sealed")},
+		{"of the source's own time-out, which is nobody else's", context.DeadlineExceeded},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p, gate := newPlace(), make(chan struct{})
+				var calls atomic.Int32
+				source := regret.CredentialFunc(func(context.Context, string, string) (regret.Credential, error) {
+					calls.Add(1)
+					<-gate
+					return regret.Credential{}, tt.err
+				})
+				c := newClient(t, p, regret.WithCredentials(source), regret.WithTrustedRealm(authURL))
+				var wg sync.WaitGroup
+				for range 8 {
+					wg.Go(func() { wantErr(t, resolve(t, c), regret.ErrUnauthorized, tt.err) })
+				}
+				synctest.Wait()
+				close(gate)
+				wg.Wait()
+				if calls.Load() != 1 || len(p.tokens.Requests()) != 0 {
+					t.Errorf("the source was called %d times, the token service %d times", calls.Load(), len(p.tokens.Requests()))
+				}
+			})
+		})
+	}
+}
+
+func TestSourceThatPanics(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, gate := newPlace(), make(chan struct{})
+		var calls atomic.Int32
+		c := newClient(t, p, regret.WithTrustedRealm(authURL), regret.WithCredentials(regret.CredentialFunc(
+			func(context.Context, string, string) (regret.Credential, error) {
+				if calls.Add(1) == 1 {
+					<-gate
+					panic("boom")
+				}
+				return regret.Credential{Username: account, Password: password}, nil
+			})))
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("the panic was swallowed")
+				}
+			}()
+			_, err := c.ResolveDigest(t.Context(), repo, "v1")
+			t.Errorf("it returned: %v", err)
+		})
+		synctest.Wait()
+		// This one waits for the one that panics, is not left behind, and tries
+		// for itself.
+		wg.Go(func() { wantErr(t, resolve(t, c)) })
+		synctest.Wait()
+		close(gate)
+		wg.Wait()
+	})
+}
+
+func TestRequestsAreHeldTogether(t *testing.T) {
+	t.Parallel()
+	t.Run("until the last one's Retry-After is over", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			reg := fakeregistry.New()
+			reg.PutImage(repo, "hello", "v1")
+			c := newClient(t, reg)
+			reg.Intercept(1, fakeregistry.On("HEAD", "/"), fakeregistry.Answer(429, map[string]string{"Retry-After": "5"}, ""))
+			var wg sync.WaitGroup
+			start := time.Now()
+			for range 8 {
+				wg.Go(func() {
+					<-time.After(time.Millisecond) // all but the first come while it is held
+					wantErr(t, resolve(t, c))
+					if took := time.Since(start); took < 5*time.Second {
+						t.Errorf("a request went out after %s", took)
+					}
+				})
+			}
+			wantErr(t, resolve(t, c))
+			wg.Wait()
+		})
+	})
+	t.Run("but not beyond a deadline", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			reg := fakeregistry.New()
+			reg.PutImage(repo, "hello", "v1")
+			c := newClient(t, reg)
+			reg.Intercept(1, fakeregistry.On("HEAD", "/"), fakeregistry.Answer(429, map[string]string{"Retry-After": "30"}, ""))
+			var wg sync.WaitGroup
+			wg.Go(func() { wantErr(t, resolve(t, c)) })
+			synctest.Wait()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			start := time.Now()
+			e := wantErr(t, c.Untag(ctx, repo, "v1"), regret.ErrRateLimited)
+			if e.RetryAfter != 30*time.Second || time.Since(start) != 0 {
+				t.Errorf("after %s: retry after %s", time.Since(start), e.RetryAfter)
+			}
+			cancelled, cancelNow := context.WithCancel(t.Context())
+			wg.Go(func() { wantErr(t, c.Untag(cancelled, repo, "v1"), context.Canceled) })
+			synctest.Wait()
+			cancelNow()
+			wg.Wait()
+			if writes := reg.Writes(); len(writes) != 0 {
+				t.Errorf("writes: %v", writes)
+			}
+		})
+	})
+}
+
+func TestSlowAnswers(t *testing.T) {
+	t.Parallel()
+	limits := regret.DefaultLimits()
+	limits.ReadTimeout, limits.WriteTimeout = 3*time.Second, 7*time.Second
+	tests := []struct {
+		name string
+		call func(ctx context.Context, c *regret.Client) error
+		took time.Duration
+		kind error
+	}{
+		{"a read that is not answered in time is not available", func(ctx context.Context, c *regret.Client) error {
+			return c.Ping(ctx)
+		}, 3 * time.Second, regret.ErrUnavailable},
+		{"a write is given its own time, and its outcome is not known", func(ctx context.Context, c *regret.Client) error {
+			return c.Untag(ctx, repo, "v1")
+		}, 7*time.Second + 3*time.Second, regret.ErrOutcomeUnknown},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				reg := fakeregistry.New()
+				reg.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Hang())
+				c := newClient(t, reg, regret.WithLimits(limits), regret.WithRetries(regret.Retries{}))
+				start := time.Now()
+				wantErr(t, tt.call(t.Context(), c), tt.kind)
+				if took := time.Since(start); took != tt.took {
+					t.Errorf("it took %s, want %s", took, tt.took)
+				}
+			})
+		})
+	}
+}
+
+func TestAnswerThatComesTooLate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		limits := regret.DefaultLimits()
+		limits.ReadTimeout = 3 * time.Second
+		body := &flood{}
+		c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
+			<-time.After(5 * time.Second) // whatever the context says
+			resp := respond(req, 200, "")
+			resp.Body = body
+			return resp, nil
+		}), regret.WithLimits(limits), regret.WithRetries(regret.Retries{}))
+		err := c.Ping(t.Context())
+		wantErr(t, err, regret.ErrUnavailable)
+		wantText(t, err, "no answer within the time-out")
+		wantNot(t, err, context.Canceled)
+		if !body.closed {
+			t.Error("the answer was left open")
+		}
+	})
+}
+
+// Everything at once, for the race detector. What is deleted is what somebody
+// asked to delete there.
+func TestEverythingAtOnce(t *testing.T) {
+	t.Parallel()
+	p := newPlace(fakeregistry.WithJWT())
+	c := p.client(t)
+	names := func(i int) (name, tag string) { return fmt.Sprintf("team/app-%d", i%8), fmt.Sprintf("t%d", i) }
+	var wg sync.WaitGroup
+	for i := range 64 {
+		wg.Go(func() {
+			name, tag := names(i)
+			image := p.registry.PutImage(name, tag, tag)
+			if i%16 == 0 {
+				p.tokens.RevokeAll()
+			}
+			m, err := c.Manifest(t.Context(), name, tag)
+			wantMostly(t, err)
+			if err == nil {
+				wantMostly(t, c.PutManifest(t.Context(), name, tag+"-again", m))
+			}
+			_, err = collect(t, c.Tags(t.Context(), name))
+			wantMostly(t, err)
+			_, err = collect(t, c.Referrers(t.Context(), name, image.Digest))
+			wantMostly(t, err)
+			_, err = collect(t, c.Repositories(t.Context()))
+			wantMostly(t, err)
+			wantMostly(t, c.Ping(t.Context()))
+			wantMostly(t, c.CheckDelete(t.Context(), name))
+			wantMostly(t, c.Untag(t.Context(), name, tag))
+			wantMostly(t, c.DeleteManifest(t.Context(), name, image.Digest))
+		})
+	}
+	wg.Wait()
+	asked := map[string]bool{}
+	for i := range 64 {
+		name, tag := names(i)
+		asked["/v2/"+name+"/manifests/"+tag] = true
+	}
+	for _, r := range p.registry.Writes() {
+		if r.Method == http.MethodDelete && !asked[r.Path] && !strings.Contains(r.Path, "/manifests/sha256:") {
+			t.Errorf("nobody asked for %s", r)
+		}
+	}
+}
+
+// wantMostly allows for a token that was revoked between its fetching and its
+// use, which is not answered a second time.
+func wantMostly(t testing.TB, err error) {
+	t.Helper()
+	if err != nil && !errors.Is(err, regret.ErrUnauthorized) {
+		t.Errorf("unexpected error: %v", err)
+	}
+}

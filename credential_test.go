@@ -1,0 +1,153 @@
+package regret_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
+)
+
+// asked is a source that notes what it was asked for.
+type asked struct {
+	calls   []string
+	answers []regret.Credential // the last one is repeated
+	err     error
+}
+
+func (a *asked) Credential(_ context.Context, registry, repository string) (regret.Credential, error) {
+	a.calls = append(a.calls, registry+" "+repository)
+	if a.err != nil {
+		return regret.Credential{}, a.err
+	}
+	return a.answers[min(len(a.calls), len(a.answers))-1], nil
+}
+
+func TestCredentialSource(t *testing.T) {
+	t.Parallel()
+	good := regret.Credential{Username: account, Password: password}
+	newRegistry := func() *fakeregistry.Registry {
+		reg := fakeregistry.New(fakeregistry.WithBasicAuth(account, password))
+		reg.PutImage(repo, "hello", "v1")
+		reg.PutImage("team/other", "hello", "v1")
+		return reg
+	}
+	t.Run("it is asked once for each repository, by name", func(t *testing.T) {
+		t.Parallel()
+		source := &asked{answers: []regret.Credential{good}}
+		c := newClient(t, newRegistry(), regret.WithCredentials(source))
+		for range 2 {
+			wantErr(t, resolve(t, c))
+			_, err := c.ResolveDigest(t.Context(), "team/other", "v1")
+			wantErr(t, err)
+			wantErr(t, c.Ping(t.Context()))
+		}
+		if diff := cmp.Diff([]string{host + " " + repo, host + " team/other", host + " "}, source.calls); diff != "" {
+			t.Errorf("asked for (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("it is asked again after what it gave was refused", func(t *testing.T) {
+		t.Parallel()
+		source := &asked{answers: []regret.Credential{{Username: account, Password: "mistyped"}, good}}
+		c := newClient(t, newRegistry(), regret.WithCredentials(source))
+		wantErr(t, resolve(t, c), regret.ErrUnauthorized)
+		wantErr(t, resolve(t, c))
+	})
+	t.Run("its failure ends the operation, and nothing goes on without credentials", func(t *testing.T) {
+		t.Parallel()
+		broken := errors.New("the vault is sealed")
+		reg := newRegistry()
+		c := newClient(t, reg, regret.WithCredentials(&asked{err: broken}))
+		err := c.Untag(t.Context(), repo, "v1")
+		wantErr(t, err, regret.ErrUnauthorized, broken)
+		wantText(t, err, host, "the vault is sealed")
+		wantRequests(t, reg, "DELETE /v2/team/app/manifests/v1 401")
+	})
+	for name, bad := range map[string]regret.Credential{
+		"a colon in the user name is refused":       {Username: "a:b", Password: password},
+		"a password without a user name is refused": {Password: password},
+		"control characters are refused":            {Username: account, Password: password + "\r\nX: y"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			reg := newRegistry()
+			c := newClient(t, reg, regret.WithCredentials(&asked{answers: []regret.Credential{bad}}))
+			err := c.Untag(t.Context(), repo, "v1")
+			wantErr(t, err, regret.ErrUnauthorized)
+			wantDiscreet(t, err, password)
+			wantRequests(t, reg, "DELETE /v2/team/app/manifests/v1 401")
+		})
+	}
+}
+
+func TestManyRepositories(t *testing.T) {
+	t.Parallel()
+	const kept = 4096
+	source := &asked{answers: []regret.Credential{{Username: account, Password: password}}}
+	c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
+		if req.Header.Get("Authorization") == "" {
+			return respond(req, 401, "", "WWW-Authenticate", `Basic realm="r"`), nil
+		}
+		return respond(req, 200, `{"tags":[]}`), nil
+	}), regret.WithCredentials(source))
+	visit := func(n int) int {
+		before := len(source.calls)
+		for i := range n {
+			_, err := collect(t, c.Tags(t.Context(), fmt.Sprintf("team/app-%d", i)))
+			wantErr(t, err)
+		}
+		return len(source.calls) - before
+	}
+	if first, again := visit(kept), visit(kept); first != kept || again != 0 {
+		t.Errorf("the source was asked %d and %d times, want %d and none", first, again, kept)
+	}
+	if more := visit(kept + 1); more == 0 {
+		t.Error("one more is kept as well")
+	}
+}
+
+func TestPasswordIsKnownAfterManyTokens(t *testing.T) {
+	t.Parallel()
+	p := newPlace()
+	c := p.client(t)
+	for i := range 1500 {
+		_, err := c.ResolveDigest(t.Context(), fmt.Sprintf("team/app-%d", i), "v1")
+		wantErr(t, err, regret.ErrNotFound)
+	}
+	p.registry.Intercept(0, fakeregistry.On("DELETE", "/"), fakeregistry.Answer(403, nil, "you are "+password))
+	err := c.Untag(t.Context(), "team/app-1499", "v1")
+	wantErr(t, err, regret.ErrForbidden)
+	wantDiscreet(t, err, password)
+}
+
+func TestCredentialsAreRedacted(t *testing.T) {
+	t.Parallel()
+	c := regret.Credential{Username: account, Password: password}
+	for _, v := range []any{c, &c, regret.StaticCredential(c), []regret.Credential{c}} {
+		var text, lines bytes.Buffer
+		fmt.Fprintf(&text, "%v %+v %#v %s %q %d", v, v, v, v, v, v)
+		raw, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		slog.New(slog.NewTextHandler(&lines, nil)).Info("x", "v", v)
+		slog.New(slog.NewJSONHandler(&lines, nil)).Info("x", "v", v)
+		wantSilence(t, "fmt", text.String(), password)
+		wantSilence(t, "JSON", string(raw), password)
+		wantSilence(t, "slog", lines.String(), password)
+	}
+	if got, want := c.String(), `"ann" with a password`; got != want {
+		t.Errorf("String is %q, want %q", got, want)
+	}
+	if got, want := fmt.Sprint(regret.Credential{}), "anonymous"; got != want {
+		t.Errorf("the zero credential prints %q, want %q", got, want)
+	}
+}

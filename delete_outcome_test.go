@@ -1,0 +1,142 @@
+package regret_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
+)
+
+// A step is what becomes of some requests.
+type step struct {
+	n      int // how many; 0: all of them
+	method string
+	fault  fault
+}
+
+// play lets the steps of each method happen in their order.
+func play(reg *fakeregistry.Registry, steps ...step) {
+	for i := len(steps) - 1; i >= 0; i-- { // the newest is asked first
+		reg.Intercept(steps[i].n, fakeregistry.On(steps[i].method, "/v2/"), steps[i].fault(reg))
+	}
+}
+
+// does lets the registry do its work and answers something else.
+func does(other fault) fault {
+	return func(reg *fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
+		answer := other(reg)
+		return func(w http.ResponseWriter, req *http.Request) bool {
+			reg.Serve(&nobody{}, req)
+			return answer(w, req)
+		}
+	}
+}
+
+var (
+	loseResponse fault = (*fakeregistry.Registry).LoseResponse
+	loseRequest  fault = (*fakeregistry.Registry).LoseRequest
+	htmlNotFound       = failing(404, "")
+)
+
+func TestOutcomeOfADeletionWithoutAnAnswer(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		rule  string
+		steps []step
+		want  []error
+		not   []error
+		sent  string
+		gone  bool
+	}{
+		{"D06 a lost answer and then 404 is success", []step{{1, "DELETE", loseResponse}},
+			nil, nil, "DELETE 202 lost, DELETE 404", true},
+		{"a lost request is repeated", []step{{1, "DELETE", loseRequest}},
+			nil, nil, "DELETE 0 lost, DELETE 202", true},
+		{"a refused connection is repeated", []step{{2, "DELETE", refused}},
+			nil, nil, "DELETE 202", true},
+		{"D08 500 and then 404 is success", []step{{1, "DELETE", does(failing(500, "UNKNOWN"))}},
+			nil, nil, "DELETE 500, DELETE 404", true},
+		{"502 and then 404 is success", []step{{1, "DELETE", does(failing(502, ""))}},
+			nil, nil, "DELETE 502, DELETE 404", true},
+		{"504 and then 404 is success", []step{{1, "DELETE", does(failing(504, ""))}},
+			nil, nil, "DELETE 504, DELETE 404", true},
+		{"a 503 of a proxy and then 404 is success", []step{{1, "DELETE", does(failing(503, ""))}},
+			nil, nil, "DELETE 503, DELETE 404", true},
+		{"a 503 of the registry and then 404 is that it was missing", []step{{1, "DELETE", failing(503, "UNAVAILABLE")}, {1, "DELETE", failing(404, "MANIFEST_UNKNOWN")}},
+			[]error{regret.ErrNotFound}, nil, "DELETE 503, DELETE 404", false},
+		{"429 and then 404 is that it was missing", []step{{1, "DELETE", failing(429, "TOOMANYREQUESTS")}, {1, "DELETE", failing(404, "MANIFEST_UNKNOWN")}},
+			[]error{regret.ErrNotFound}, nil, "DELETE 429, DELETE 404", false},
+		{"a refused connection and then 404 is that it was missing", []step{{1, "DELETE", refused}, {1, "DELETE", failing(404, "MANIFEST_UNKNOWN")}},
+			[]error{regret.ErrNotFound}, nil, "DELETE 404", false},
+		{"D16 one 503 is repeated", []step{{1, "DELETE", failing(503, "UNAVAILABLE")}},
+			nil, nil, "DELETE 503, DELETE 202", true},
+
+		{"502 and then 405, and it is there", []step{{1, "DELETE", failing(502, "")}, {1, "DELETE", failing(405, "UNSUPPORTED")}},
+			[]error{regret.ErrDeleteDisabled}, []error{regret.ErrOutcomeUnknown}, "DELETE 502, DELETE 405, HEAD 200", false},
+		{"502 and then 405, and it is gone", []step{{1, "DELETE", does(failing(502, ""))}, {1, "DELETE", failing(405, "UNSUPPORTED")}},
+			nil, nil, "DELETE 502, DELETE 405, HEAD 404, GET 404", true},
+		{"502 and then 405, and nobody can tell",
+			[]step{{1, "DELETE", does(failing(502, ""))}, {1, "DELETE", failing(405, "UNSUPPORTED")}, {0, "HEAD", failing(403, "DENIED")}},
+			[]error{regret.ErrOutcomeUnknown, regret.CodeUnsupported}, []error{regret.ErrDeleteDisabled}, "DELETE 502, DELETE 405, HEAD 403", true},
+
+		{"D07 500 for ever, and it is there", []step{{0, "DELETE", failing(500, "UNKNOWN")}},
+			[]error{regret.ErrUnavailable, regret.CodeUnknown}, []error{regret.ErrOutcomeUnknown},
+			"DELETE 500, DELETE 500, DELETE 500, DELETE 500, HEAD 200", false},
+		{"D07 500 for ever, and it is gone", []step{{0, "DELETE", does(failing(500, "UNKNOWN"))}},
+			nil, nil, "DELETE 500, DELETE 500, DELETE 500, DELETE 500, HEAD 404, GET 404", true},
+		{"500 for ever, and nobody can tell", []step{{0, "DELETE", failing(500, "UNKNOWN")}, {0, "HEAD", failing(401, "UNAUTHORIZED")}},
+			[]error{regret.ErrOutcomeUnknown, regret.CodeUnknown}, []error{regret.ErrUnauthorized},
+			"DELETE 500, DELETE 500, DELETE 500, DELETE 500, HEAD 401", false},
+		{"answers lost for ever, and it is there", []step{{0, "DELETE", loseRequest}},
+			[]error{regret.ErrUnavailable}, []error{regret.ErrOutcomeUnknown},
+			"DELETE 0 lost, DELETE 0 lost, DELETE 0 lost, DELETE 0 lost, HEAD 200", false},
+
+		{"D11 after a lost answer a 404 of a proxy is no success",
+			[]step{{1, "DELETE", loseResponse}, {0, "DELETE", htmlNotFound}, {0, "", htmlNotFound}},
+			[]error{regret.ErrOutcomeUnknown}, []error{regret.ErrNotFound}, "DELETE 202 lost, DELETE 404, HEAD 404, GET 404", true},
+		{"after a lost answer a 404 of a proxy is looked after",
+			[]step{{1, "DELETE", loseResponse}, {0, "DELETE", htmlNotFound}},
+			nil, nil, "DELETE 202 lost, DELETE 404, HEAD 404, GET 404", true},
+		{"after a lost answer a redirect is looked after",
+			[]step{{1, "DELETE", loseResponse}, {1, "DELETE", func(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
+				return fakeregistry.Redirect(302, "/login")
+			}}},
+			nil, nil, "DELETE 202 lost, DELETE 302, HEAD 404, GET 404", true},
+		{"200 that nobody can confirm", []step{{1, "DELETE", failing(200, "")}, {0, "HEAD", failing(403, "DENIED")}},
+			[]error{regret.ErrOutcomeUnknown}, []error{regret.ErrNotFound}, "DELETE 200, HEAD 403", false},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			t.Parallel()
+			reg, c, dgst := seen(t)
+			play(reg, test.steps...)
+			err := c.DeleteManifest(t.Context(), repo, dgst)
+			wantErr(t, err, test.want...)
+			wantNot(t, err, test.not...)
+			wantMethods(t, reg, dgst, test.sent)
+			if reg.HasManifest(repo, dgst) == test.gone {
+				t.Errorf("gone is %v, want %v", !test.gone, test.gone)
+			}
+		})
+	}
+}
+
+func TestAnUnknownOutcomeKeepsWhatIsKnown(t *testing.T) {
+	t.Parallel()
+	reg, c, dgst := seen(t)
+	play(reg, step{0, "DELETE", failing(500, "UNKNOWN")}, step{0, "HEAD", failing(403, "DENIED")})
+	err := c.DeleteManifest(t.Context(), repo, dgst)
+	e := wantErr(t, err, regret.ErrOutcomeUnknown, regret.CodeUnknown)
+	if e.Op != "delete manifest" || e.Method != "DELETE" || e.StatusCode != 500 || e.Attempts != 4 {
+		t.Errorf("%+v", e)
+	}
+	wantText(t, err, "outcome unknown", "resolve it again", "after 4 attempts")
+}
+
+func TestADigestIsAskedForAgainAfterItsDeletion(t *testing.T) {
+	t.Parallel()
+	reg, c, dgst := seen(t)
+	wantErr(t, c.DeleteManifest(t.Context(), repo, dgst))
+	wantErr(t, c.DeleteManifest(t.Context(), repo, dgst), regret.ErrNotFound)
+	wantMethods(t, reg, dgst, "DELETE 202, HEAD 404, GET 404")
+}

@@ -1,0 +1,251 @@
+package regret_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
+)
+
+// seen is a registry with one image under two tags, and a client that has seen
+// it; the log is empty.
+func seen(t *testing.T, opts ...fakeregistry.Option) (*fakeregistry.Registry, *regret.Client, regret.Digest) {
+	t.Helper()
+	reg := fakeregistry.New(opts...)
+	dgst := reg.PutImage(repo, "hello", "v1", "latest").Digest
+	c := newClient(t, reg)
+	_, err := c.ResolveDigest(t.Context(), repo, "v1")
+	wantErr(t, err)
+	reg.ResetLog()
+	return reg, c, dgst
+}
+
+// methods are the methods of the requests in a log, and their statuses.
+func methods(t *testing.T, reg *fakeregistry.Registry) string {
+	t.Helper()
+	var sent []string
+	for _, line := range requests(t, reg) {
+		method, rest, _ := strings.Cut(line, " ")
+		_, status, _ := strings.Cut(rest, " ")
+		sent = append(sent, method+" "+status)
+	}
+	return strings.Join(sent, ", ")
+}
+
+// wantMethods compares them; all of them must be about one manifest.
+func wantMethods[T ~string](t *testing.T, reg *fakeregistry.Registry, reference T, want string) {
+	t.Helper()
+	if diff := cmp.Diff(want, methods(t, reg)); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+	for _, r := range reg.Requests() {
+		if r.Path != manifestPath(reference) {
+			t.Errorf("a request went elsewhere: %s", r)
+		}
+	}
+}
+
+func TestDeleteManifestTakesItsTagsAlong(t *testing.T) {
+	t.Parallel()
+	reg, c, dgst := seen(t)
+	other := reg.PutImage(repo, "other", "v2").Digest
+	wantErr(t, c.DeleteManifest(t.Context(), repo, dgst))
+	if reg.HasManifest(repo, dgst) || !reg.HasManifest(repo, other) {
+		t.Error("not this manifest and this one alone is gone")
+	}
+	if diff := cmp.Diff(map[string]regret.Digest{"v2": other}, reg.Tags(repo)); diff != "" {
+		t.Errorf("tags (-want +got):\n%s", diff)
+	}
+	wantRequests(t, reg, requestLine("DELETE", dgst, 202))
+}
+
+func TestDeleteManifestLeavesTheChildrenOfAnIndex(t *testing.T) {
+	t.Parallel()
+	reg := fakeregistry.New()
+	index := reg.PutIndex(repo, []string{"a", "b"}, "v1").Digest
+	child := reg.PutImage(repo, "a").Digest
+	wantErr(t, newClient(t, reg).DeleteManifest(t.Context(), repo, index))
+	if reg.HasManifest(repo, index) || !reg.HasManifest(repo, child) {
+		t.Error("not the index and the index alone is gone")
+	}
+}
+
+// What answers a DELETE, when the registry may have done its work or not.
+func TestAnswersToADELETE(t *testing.T) {
+	t.Parallel()
+	type answer = func(http.ResponseWriter, *http.Request) bool
+	json := map[string]string{"Content-Type": "application/json"}
+	const errorBody = `{"errors":[{"code":"UNKNOWN","message":"failed to remove a tag"}]}`
+	other := map[string]string{"Docker-Content-Digest": aDigest}
+	for _, test := range []struct {
+		rule   string
+		does   bool // whether the manifest is gone
+		answer answer
+		want   []error
+		not    []error
+		sent   string
+	}{
+		{"202 is success", true, fakeregistry.Answer(202, nil, ""), nil, nil, "DELETE 202"},
+		{"202 with a text is success", true, fakeregistry.Answer(202, nil, "accepted"), nil, nil, "DELETE 202"},
+		{"202 with JSON that is no error is success", true, fakeregistry.Answer(202, json, `{"errors":[]}`), nil, nil, "DELETE 202"},
+		{"202 that is gzip is looked after", true, fakeregistry.Answer(202, map[string]string{"Content-Encoding": "gzip"}, "\x1f\x8b"), nil, nil,
+			"DELETE 202, HEAD 404, GET 404"},
+		{"D05 202 with errors, and it is there", false, fakeregistry.Answer(202, json, errorBody),
+			[]error{regret.ErrStillPresent, regret.CodeUnknown}, nil, "DELETE 202, HEAD 200"},
+		{"202 with errors, and it is gone", true, fakeregistry.Answer(202, json, errorBody),
+			[]error{regret.ErrOutcomeUnknown, regret.CodeUnknown}, nil, "DELETE 202, HEAD 404, GET 404"},
+		{"D10 202 about another digest, and it is there", false, fakeregistry.Answer(202, other, ""),
+			[]error{regret.ErrStillPresent}, nil, "DELETE 202, HEAD 200"},
+		{"D10 202 about another digest, and it is gone", true, fakeregistry.Answer(202, other, ""),
+			[]error{regret.ErrOutcomeUnknown}, nil, "DELETE 202, HEAD 404, GET 404"},
+		{"D04 200, and it is gone", true, fakeregistry.Answer(200, nil, "<html>"), nil, nil, "DELETE 200, HEAD 404, GET 404"},
+		{"D04 200, and it is there", false, fakeregistry.Answer(200, nil, ""), []error{regret.ErrStillPresent}, nil, "DELETE 200, HEAD 200"},
+		{"D04 204, and it is gone", true, fakeregistry.Answer(204, nil, ""), nil, nil, "DELETE 204, HEAD 404, GET 404"},
+		{"D04 204, and it is there", false, fakeregistry.Answer(204, nil, ""), []error{regret.ErrStillPresent}, nil, "DELETE 204, HEAD 200"},
+		{"D04 201 is not an answer", false, fakeregistry.Answer(201, nil, ""), []error{regret.ErrNotRegistry}, nil, "DELETE 201"},
+		{"D04 206 is not an answer", false, fakeregistry.Answer(206, nil, ""), []error{regret.ErrNotRegistry}, nil, "DELETE 206"},
+		{"404 is an error", true, fakeregistry.Errors(404, "MANIFEST_UNKNOWN", "manifest unknown"),
+			[]error{regret.ErrNotFound, regret.CodeManifestUnknown}, nil, "DELETE 404"},
+		{"404 of the repository is an error", true, fakeregistry.Errors(404, "NAME_UNKNOWN", "x"),
+			[]error{regret.ErrNotFound, regret.CodeNameUnknown}, nil, "DELETE 404"},
+		{"D11 404 of a proxy is not that it is missing", false, fakeregistry.Answer(404, map[string]string{"Content-Type": "text/html"}, "<html>"),
+			nil, []error{regret.ErrNotFound}, "DELETE 404"},
+		{"401 is an error", false, fakeregistry.Errors(401, "UNAUTHORIZED", "x"), []error{regret.ErrUnauthorized}, nil, "DELETE 401"},
+		{"403 is an error", false, fakeregistry.Errors(403, "DENIED", "x"), []error{regret.ErrForbidden, regret.CodeDenied}, nil, "DELETE 403"},
+		{"D12 405 UNSUPPORTED is that deletion is off", false, fakeregistry.Errors(405, "UNSUPPORTED", "x"),
+			[]error{regret.ErrDeleteDisabled, regret.CodeUnsupported}, nil, "DELETE 405"},
+		{"D12 400 UNSUPPORTED is that deletion is off", false, fakeregistry.Errors(400, "UNSUPPORTED", "x"), []error{regret.ErrDeleteDisabled}, nil, "DELETE 400"},
+		{"409 is kept as it is", false, fakeregistry.Errors(409, "CONFLICT", "x"), []error{regret.Code("CONFLICT")}, nil, "DELETE 409"},
+		{"501 is not repeated", false, fakeregistry.Errors(501, "UNSUPPORTED", "x"), []error{regret.CodeUnsupported}, nil, "DELETE 501"},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			t.Parallel()
+			reg, c, dgst := seen(t)
+			reg.Intercept(1, fakeregistry.On("DELETE", "/v2/"), func(w http.ResponseWriter, req *http.Request) bool {
+				if test.does {
+					reg.Serve(&nobody{}, req)
+				}
+				return test.answer(w, req)
+			})
+			err := c.DeleteManifest(t.Context(), repo, dgst)
+			switch {
+			case test.want == nil && test.not == nil:
+				wantErr(t, err)
+			default:
+				e := wantErr(t, err, append(test.want, err)...)
+				wantNot(t, err, test.not...)
+				if e.Op != "delete manifest" || e.Reference != string(dgst) || e.Method != "DELETE" || e.StatusCode == 0 {
+					t.Errorf("%+v", e)
+				}
+			}
+			wantMethods(t, reg, dgst, test.sent)
+			if reg.HasManifest(repo, dgst) == test.does {
+				t.Error("the test itself is wrong: the manifest is not as it says")
+			}
+		})
+	}
+}
+
+// nobody is where answers go that nobody gets.
+type nobody struct{ header http.Header }
+
+func (n *nobody) Write(p []byte) (int, error) { return len(p), nil }
+func (n *nobody) WriteHeader(int)             {}
+func (n *nobody) Header() http.Header {
+	if n.header == nil {
+		n.header = http.Header{}
+	}
+	return n.header
+}
+
+func TestADELETEIsNeverRedirected(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		for _, target := range []string{
+			"https://registry.example.com/v2/team/other/manifests/v1", "/v2/team/other/manifests/v1", "http://registry.example.com/",
+			"https://evil.example/", "",
+		} {
+			t.Run("D01 D02 D03 "+http.StatusText(status)+" to "+target, func(t *testing.T) {
+				t.Parallel()
+				reg, c, dgst := seen(t)
+				reg.PutImage("team/other", "hello", "v1")
+				reg.Intercept(0, fakeregistry.On("DELETE", manifestPath(dgst)), fakeregistry.Redirect(status, target))
+				e := wantErr(t, c.DeleteManifest(t.Context(), repo, dgst), regret.ErrRedirect)
+				if e.StatusCode != status || e.Attempts != 1 {
+					t.Errorf("%+v", e)
+				}
+				wantRequests(t, reg, requestLine("DELETE", dgst, status))
+			})
+		}
+	}
+}
+
+func TestDeleteManifestOfALayer(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		rule string
+		opts []fakeregistry.Option
+		want []error
+		sent string
+	}{
+		{"at a registry that would delete the layer", []fakeregistry.Option{fakeregistry.WithBlobDigestDelete()},
+			[]error{regret.ErrNotFound, regret.CodeManifestUnknown}, "HEAD 404, GET 404"},
+		{"at distribution 2", []fakeregistry.Option{fakeregistry.WithDistribution2()},
+			[]error{regret.ErrUnavailable}, "HEAD 500, HEAD 500, HEAD 500, HEAD 500"},
+		{"at a registry that knows the difference", nil,
+			[]error{regret.ErrNotFound, regret.CodeManifestUnknown}, "HEAD 404, GET 404"},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			t.Parallel()
+			reg, c, dgst := seen(t, test.opts...)
+			layer := reg.PutBlob(repo, []byte("hello")).Digest
+			err := c.DeleteManifest(t.Context(), repo, layer)
+			e := wantErr(t, err, test.want...)
+			if e.Op != "delete manifest" {
+				t.Errorf("the operation is %q", e.Op)
+			}
+			if !reg.HasBlob(repo, layer) || !reg.HasManifest(repo, dgst) {
+				t.Error("something is gone")
+			}
+			wantMethods(t, reg, layer, test.sent)
+		})
+	}
+}
+
+func TestDeletionThatIsOff(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		rule string
+		opt  fakeregistry.Option
+		want error
+		says []string
+	}{
+		{"deletion is disabled", fakeregistry.WithDeleteDisabled(), regret.ErrDeleteDisabled,
+			[]string{"storage.delete.enabled: true", "REGISTRY_STORAGE_DELETE_ENABLED=true", "pull-through cache", "UNSUPPORTED"}},
+		{"the registry is read-only", fakeregistry.WithReadOnly(), regret.ErrReadOnly, []string{"maintenance"}},
+		{"the manifest is needed by an index", fakeregistry.WithChildProtection(), nil, []string{"DENIED"}},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			t.Parallel()
+			reg, c, dgst := seen(t, test.opt)
+			reg.PutIndex(repo, []string{"hello"})
+			err := c.DeleteManifest(t.Context(), repo, dgst)
+			e := wantErr(t, err, err)
+			if test.want != nil {
+				wantErr(t, err, test.want)
+			}
+			wantText(t, err, test.says...)
+			if e.Attempts != 1 || e.StatusCode != 405 {
+				t.Errorf("%+v", e)
+			}
+			wantMethods(t, reg, dgst, "DELETE 405")
+			if !reg.HasManifest(repo, dgst) {
+				t.Error("it is gone")
+			}
+		})
+	}
+}

@@ -1,0 +1,93 @@
+package regret_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
+)
+
+// The list is collected first: a registry may skip tags while others are
+// deleted. If it cannot be read to its end, nothing is deleted.
+func ExampleClient_Tags() {
+	ctx := context.Background()
+	registry := fakeregistry.New()
+	registry.PutImage("team/app", "one", "pr-17")
+	registry.PutImage("team/app", "two", "pr-18")
+	registry.PutImage("team/app", "three", "v1")
+	c, err := regret.New("registry.example.com", regret.WithTransport(registry))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	var old []string
+	for tag, err := range c.Tags(ctx, "team/app") {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		if strings.HasPrefix(tag, "pr-") {
+			old = append(old, tag)
+		}
+	}
+	for _, tag := range old {
+		fmt.Println(tag, c.Untag(ctx, "team/app", tag))
+	}
+	// Output:
+	// pr-17 <nil>
+	// pr-18 <nil>
+}
+
+// Breaking off a list ends it: no page is asked for any more.
+func ExampleClient_Repositories() {
+	registry := fakeregistry.New()
+	for _, name := range []string{"team/app", "team/web", "tools/lint"} {
+		registry.PutImage(name, "hello", "latest")
+	}
+	c, err := regret.New("registry.example.com", regret.WithTransport(registry))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	for name, err := range c.Repositories(context.Background()) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		if !strings.HasPrefix(name, "team/") {
+			break
+		}
+		fmt.Println(name)
+	}
+	// Output:
+	// team/app
+	// team/web
+}
+
+// What refers to an image: signatures, lists of its contents, attestations.
+func ExampleClient_Referrers() {
+	registry := fakeregistry.New()
+	image := registry.PutImage("team/app", "hello", "v1")
+	registry.PutReferrer("team/app", image, "application/spdx+json", "a list of contents")
+	registry.PutReferrer("team/app", image, "application/vnd.example.signature", "a signature")
+	c, err := regret.New("registry.example.com", regret.WithTransport(registry))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	for desc, err := range c.Referrers(context.Background(), "team/app", image.Digest) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(desc.ArtifactType)
+	}
+	// Unordered output:
+	// application/spdx+json
+	// application/vnd.example.signature
+}

@@ -1,0 +1,145 @@
+package regret_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
+)
+
+// diary is a log at a level, and its lines without time and duration.
+func diary(level slog.Level) (*slog.Logger, *bytes.Buffer) {
+	var b bytes.Buffer
+	return slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey || a.Key == "took" {
+			return slog.Attr{}
+		}
+		return a
+	}})), &b
+}
+
+func TestLog(t *testing.T) {
+	t.Parallel()
+	warn := func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Add("Warning", `299 - "old\x1b[0m `+password+`"`)
+		w.Header().Add("Warning", `299 - "ancient"`)
+		return false
+	}
+	tests := []struct {
+		name  string
+		level slog.Level
+		set   func(p *place)
+		want  []string
+	}{
+		{"a request is told at Debug, that for a token too", slog.LevelDebug, func(*place) {}, []string{
+			"level=DEBUG msg=request op=resolve method=HEAD url=https://registry.example.com/v2/team/app/manifests/v1 status=401",
+			"level=DEBUG msg=request op=token method=GET url=https://auth.example.com/token status=200",
+			"level=DEBUG msg=request op=resolve method=HEAD url=https://registry.example.com/v2/team/app/manifests/v1 status=200"}},
+		{"nothing is told at Info", slog.LevelInfo, func(*place) {}, nil},
+		{"a repetition is told at Warn", slog.LevelWarn, func(p *place) {
+			p.registry.Intercept(1, fakeregistry.On("HEAD", "/"), fakeregistry.Answer(502, nil, ""))
+		}, []string{`level=WARN msg=retry op=resolve repository=team/app attempt=1 status=502 kind="registry unavailable"`}},
+		{"the registry's warnings are told at Warn", slog.LevelWarn, func(p *place) {
+			p.registry.Intercept(0, func(req *http.Request) bool { return req.Header.Get("Authorization") != "" }, warn)
+		}, []string{
+			`level=WARN msg="warning from the registry" url=https://registry.example.com/v2/team/app/manifests/v1 warning="299 - \"old\\x1b[0m [redacted]\""`,
+			`level=WARN msg="warning from the registry" url=https://registry.example.com/v2/team/app/manifests/v1 warning="299 - \"ancient\""`}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlace()
+			tt.set(p)
+			logger, lines := diary(tt.level)
+			wantErr(t, resolve(t, p.client(t, regret.WithLogger(logger))))
+			got := strings.Split(strings.TrimSpace(lines.String()), "\n")
+			if lines.Len() == 0 {
+				got = nil
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("log (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestNothingSecretIsLogged(t *testing.T) {
+	t.Parallel()
+	network := fakeregistry.NewNetwork()
+	const storage = "https://storage.example.net"
+	token := "c4n4ry.t0ken-c4n4ry"
+	network.Handle(authURL, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, `{"token":%q}`, token) }))
+	network.Handle(registryURL, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if req.Header.Get("Authorization") == "" {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="`+realm+`?sig=`+whispered+`"`)
+			w.WriteHeader(401)
+			return
+		}
+		w.Header().Set("Warning", fmt.Sprint(req.Header))
+		http.Redirect(w, req, storage+"/b?X-Signature="+whispered, 307)
+	}))
+	network.Handle(storage, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "expired", 403) }))
+	var lines bytes.Buffer
+	var attempts []regret.Attempt
+	c := newClient(t, network, regret.WithBasicAuth(account, password), regret.WithTrustedRealm(authURL),
+		regret.WithLogger(slog.New(slog.NewJSONHandler(&lines, &slog.HandlerOptions{Level: slog.LevelDebug}))),
+		regret.WithTrace(func(a regret.Attempt) { attempts = append(attempts, a) }))
+	_, err := c.Manifest(t.Context(), repo, "v1")
+	wantErr(t, err, regret.ErrForbidden)
+	wantDiscreet(t, err, password, token, whispered)
+	wantSilence(t, "the log", lines.String(), password, token, whispered)
+	wantSilence(t, "the trace", fmt.Sprintf("%+v", attempts), password, token, whispered)
+	if n := strings.Count(lines.String(), "\n"); n != 5 {
+		t.Errorf("%d lines, want four requests and a warning: %s", n, lines.String())
+	}
+}
+
+func TestTraceSeesEveryRequest(t *testing.T) {
+	t.Parallel()
+	p := newPlace()
+	p.registry.Intercept(1, fakeregistry.On("DELETE", "/"), fakeregistry.Answer(503, nil, `{"errors":[{"code":"UNAVAILABLE"}]}`))
+	p.registry.Intercept(1, fakeregistry.On("DELETE", "/"), fakeregistry.Refuse())
+	var got []string
+	c := p.client(t, regret.WithTrace(func(a regret.Attempt) {
+		got = append(got, fmt.Sprintf("%s %s %s %d %t", a.Op, a.Method, a.URL, a.StatusCode, a.Err != nil))
+		if a.Duration < 0 {
+			t.Errorf("duration %s", a.Duration)
+		}
+	}))
+	wantErr(t, c.Untag(t.Context(), repo, "v1"))
+	const url = registryURL + "/v2/team/app/manifests/v1"
+	want := []string{
+		"untag DELETE " + url + " 0 true",
+		"untag DELETE " + url + " 503 false",
+		"untag DELETE " + url + " 401 false",
+		"token GET " + realm + " 200 false",
+		"untag DELETE " + url + " 202 false",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("trace (-want +got):\n%s", diff)
+	}
+}
+
+func TestClientShowsNoSecret(t *testing.T) {
+	t.Parallel()
+	for _, opt := range []regret.Option{regret.WithBasicAuth(account, password), regret.WithToken("c4n4ry.t0ken-c4n4ry")} {
+		p := newPlace()
+		c := newClient(t, p, opt, regret.WithTrustedRealm(authURL))
+		if err := resolve(t, c); err != nil {
+			wantErr(t, err, regret.ErrUnauthorized)
+		}
+		raw, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantSilence(t, "the client", fmt.Sprintf("%v %+v %#v %s", c, c, c, c)+string(raw), password, "c4n4ry.t0ken-c4n4ry")
+	}
+}

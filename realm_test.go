@@ -1,0 +1,147 @@
+package regret_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
+)
+
+// refusedRealms are addresses to which a registry must not be able to send its
+// callers. The rows with advice name what WithTrustedRealm would take.
+var refusedRealms = []struct {
+	name, registry, realm string
+	trust                 []string
+	kind                  regret.Kind
+	advice                string
+}{
+	{"another public host (C07)", host, "https://evil.example.net/token", nil, regret.ErrUntrustedRealm, "https://evil.example.net"},
+	{"a sub-domain", host, "https://auth." + host + "/token", nil, regret.ErrUntrustedRealm, "https://auth." + host},
+	{"the parent domain", host, "https://example.com/token", nil, regret.ErrUntrustedRealm, "https://example.com"},
+	{"a neighbour", host, realm, nil, regret.ErrUntrustedRealm, authURL},
+	{"a host that begins alike", host, registryURL + ".evil.example.net/token", nil, regret.ErrUntrustedRealm, registryURL + ".evil.example.net"},
+	{"a host that ends alike", host, "https://evil" + host + "/token", nil, regret.ErrUntrustedRealm, "https://evil" + host},
+	{"another port", host, registryURL + ":8443/token", nil, regret.ErrUntrustedRealm, registryURL + ":8443"},
+	{"the port of the other scheme", host, registryURL + ":80/token", nil, regret.ErrUntrustedRealm, registryURL + ":80"},
+	{"a dot at the end of the host", host, "https://" + host + "./token", nil, regret.ErrUntrustedRealm, ""},
+	{"an empty port", host, "https://" + host + ":/token", nil, regret.ErrUntrustedRealm, ""},
+	{"http instead of https (C08)", host, "http://" + host + "/token", nil, regret.ErrUntrustedRealm, ""},
+	{"http, although its host is trusted by https", host, "http://auth.example.com/token", []string{authURL}, regret.ErrUntrustedRealm, ""},
+	{"https, although the registry is plain http", "http://" + host, registryURL + "/token", nil, regret.ErrUntrustedRealm, registryURL},
+	{"another port than the trusted one", host, authURL + ":8443/token", []string{authURL}, regret.ErrUntrustedRealm, authURL + ":8443"},
+	{"a sub-domain of the trusted one", host, "https://x.auth.example.com/token", []string{authURL}, regret.ErrUntrustedRealm, "https://x.auth.example.com"},
+	{"an IPv4 address", host, "https://192.0.2.7/token", nil, regret.ErrUntrustedRealm, "https://192.0.2.7"},
+	{"the address of a cloud's metadata", host, "http://169.254.169.254/latest/meta-data/", nil, regret.ErrUntrustedRealm, ""},
+	{"that address over https", host, "https://169.254.169.254/token", nil, regret.ErrUntrustedRealm, "https://169.254.169.254"},
+	{"that address as IPv6", host, "https://[::ffff:169.254.169.254]/token", nil, regret.ErrUntrustedRealm, "https://[::ffff:169.254.169.254]"},
+	{"that address as one number", host, "https://2852039166/token", nil, regret.ErrUntrustedRealm, ""},
+	{"this machine", host, "http://localhost/token", nil, regret.ErrUntrustedRealm, ""},
+	{"this machine as zero", host, "https://0.0.0.0/token", nil, regret.ErrUntrustedRealm, "https://0.0.0.0"},
+	{"this machine as a hexadecimal number", host, "https://0x7f.1/token", nil, regret.ErrUntrustedRealm, ""},
+	{"this machine from this machine, at another port", "localhost:5000", "http://localhost:5001/token", nil, regret.ErrUntrustedRealm, "http://localhost:5001"},
+	{"user information (C21)", host, "https://ann:pw@" + host + "/token", nil, regret.ErrUntrustedRealm, ""},
+	{"user information that looks like the registry", host, "https://" + host + "@evil.example.net/token", nil, regret.ErrUntrustedRealm, ""},
+	{"Docker Hub's token service for another registry", host, "https://auth.docker.io/token", nil, regret.ErrUntrustedRealm, "https://auth.docker.io"},
+	{"another token service for Docker Hub", "docker.io", realm, nil, regret.ErrUntrustedRealm, authURL},
+	{"Docker Hub's token service over http", "docker.io", "http://auth.docker.io/token", nil, regret.ErrUntrustedRealm, ""},
+	{"a file (C18)", host, "file:///etc/passwd", nil, regret.ErrNotRegistry, ""},
+	{"a script", host, "javascript:alert(1)", nil, regret.ErrNotRegistry, ""},
+	{"data", host, "data:application/json,{}", nil, regret.ErrNotRegistry, ""},
+	{"gopher", host, "gopher://" + host + "/token", nil, regret.ErrNotRegistry, ""},
+	{"a path (C19)", host, "/token", nil, regret.ErrNotRegistry, ""},
+	{"a path with a secret in its query", host, "/token?sig=" + whispered, nil, regret.ErrNotRegistry, ""},
+	{"a host without a scheme", host, "//evil.example.net/token", nil, regret.ErrNotRegistry, ""},
+	{"a bare host", host, "evil.example.net", nil, regret.ErrNotRegistry, ""},
+	{"a scheme without a host", host, "https:///token", nil, regret.ErrNotRegistry, ""},
+	{"an opaque address", host, "https:evil.example.net", nil, regret.ErrNotRegistry, ""},
+	{"what is no address", host, "https://evil example net/%zz", nil, regret.ErrNotRegistry, ""},
+	{"a backslash", host, `https://evil.example.net\@` + host + "/token", nil, regret.ErrNotRegistry, ""},
+	{"nothing", host, "", nil, regret.ErrNotRegistry, ""},
+	{"a host of 15,000 letters", host, "https://" + strings.Repeat("a", 15000), nil, regret.ErrUntrustedRealm, ""},
+}
+
+func TestRefusedRealms(t *testing.T) {
+	t.Parallel()
+	for _, tt := range refusedRealms {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			network := fakeregistry.NewNetwork()
+			c := newClientOf(t, tt.registry, network, regret.WithBasicAuth(account, password), regret.WithTrustedRealm(tt.trust...))
+			network.Handle(c.Registry(), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("WWW-Authenticate", `Bearer realm="`+strings.ReplaceAll(tt.realm, `\`, `\\`)+`",service="s"`)
+				w.WriteHeader(401)
+			}))
+			err := c.Untag(t.Context(), repo, "v1")
+			e := wantErr(t, err, tt.kind)
+			wantDiscreet(t, err, password, whispered)
+			want := ""
+			if tt.advice != "" {
+				want = `if that is the registry's token service, use WithTrustedRealm("` + tt.advice + `")`
+				if _, err := regret.New(tt.registry, regret.WithTrustedRealm(tt.advice)); err != nil {
+					t.Errorf("New refuses what the error advises: %v", err)
+				}
+				wantText(t, err, tt.advice)
+			}
+			if diff := cmp.Diff(want, e.Hint); diff != "" {
+				t.Errorf("hint (-want +got):\n%s", diff)
+			}
+			if all := network.Requests(); len(all) != 1 || all[0].Method != "DELETE" || all[0].Header.Get("Authorization") != "" {
+				t.Errorf("requests: %v, want one DELETE without credentials", all)
+			}
+		})
+	}
+}
+
+func TestTrustedRealms(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, registry, realm string
+		trust                 []string
+	}{
+		{"the registry itself", host, registryURL + "/token", nil},
+		{"the registry itself, whatever the path", host, registryURL + "/a/b/../token", nil},
+		{"the registry with its port spelled out", host, registryURL + ":443/token", nil},
+		{"the registry in upper case", host, "HTTPS://REGISTRY.Example.COM/token", nil},
+		{"the registry whose port was spelled out", host + ":443", registryURL + "/token", nil},
+		{"the registry at a port of its own", host + ":5000", registryURL + ":5000/token", nil},
+		{"the registry over plain http", "http://" + host, "http://" + host + ":80/token", nil},
+		{"the registry on this machine", "localhost:5000", "http://localhost:5000/token", nil},
+		{"the registry at a private address", "10.0.0.7", "https://10.0.0.7/token", nil},
+		{"the registry at an IPv6 address", "[2001:db8::1]:5000", "https://[2001:DB8::1]:5000/token", nil},
+		{"one that was named", host, realm, []string{authURL}},
+		{"one that was named in upper case, with port and slash", host, realm, []string{"https://AUTH.example.com:443/"}},
+		{"the second one that was named", host, realm, []string{"https://other.example.com", authURL}},
+		{"one over http that was named, of a registry over http", "http://" + host, "http://auth.example.com/token", []string{"http://auth.example.com"}},
+		{"Docker Hub's", "docker.io", "https://auth.docker.io/token", nil},
+		{"Docker Hub's, under its other name", "index.docker.io", "https://auth.docker.io/token", nil},
+		{"GitLab's", "registry.gitlab.com", "https://gitlab.com/jwt/auth", nil},
+		{"DigitalOcean's", "registry.digitalocean.com", "https://api.digitalocean.com/v2/registry/auth", nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			network := fakeregistry.NewNetwork()
+			c := newClientOf(t, tt.registry, network, regret.WithBasicAuth(account, password), regret.WithTrustedRealm(tt.trust...))
+			serve := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+				user, pass, _ := req.BasicAuth()
+				switch bearer := req.Header.Get("Authorization") == "Bearer t0ken"; {
+				case req.URL.Path == "/v2/" && !bearer:
+					w.Header().Set("WWW-Authenticate", `Bearer realm="`+tt.realm+`"`)
+					w.WriteHeader(401)
+				case req.URL.Path != "/v2/" && user == account && pass == password:
+					w.Write([]byte(`{"token":"t0ken"}`))
+				}
+			})
+			network.Handle(c.Registry(), serve)
+			network.Handle(originOf(t, tt.realm), serve)
+			wantErr(t, c.Ping(t.Context()))
+			if got := len(network.Requests()); got != 3 {
+				t.Errorf("%d requests, want 3", got)
+			}
+		})
+	}
+}

@@ -1,0 +1,234 @@
+package regret_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
+)
+
+const someDigest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+// A hop is a redirect from one address to another.
+type hop struct {
+	from, to string
+	status   int
+}
+
+// maze is a network of redirects. Whatever is not redirected is a manifest.
+func maze(t testing.TB, hops []hop) *fakeregistry.Network {
+	t.Helper()
+	network := fakeregistry.NewNetwork()
+	serve := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		scheme := map[bool]string{true: "https", false: "http"}[req.TLS != nil]
+		for _, h := range hops {
+			if h.from == scheme+"://"+req.Host+req.URL.Path {
+				if h.to != "" {
+					w.Header().Set("Location", h.to)
+				}
+				w.WriteHeader(h.status)
+				return
+			}
+		}
+		w.Header().Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
+		w.Header().Set("Docker-Content-Digest", someDigest)
+	})
+	for _, origin := range []string{
+		registryURL, registryURL + ":8443", "http://" + host, "https://cdn." + host, "http://cdn." + host,
+		"https://storage.example.net", "http://storage.example.net", "https://storage2.example.net",
+	} {
+		network.Handle(origin, serve)
+	}
+	return network
+}
+
+func TestRedirectedReads(t *testing.T) {
+	t.Parallel()
+	const (
+		start   = registryURL + "/v2/team/app/manifests/v1"
+		plain   = "http://" + host + "/v2/team/app/manifests/v1"
+		storage = "https://storage.example.net/b"
+		signed  = storage + "?X-Signature=" + whispered
+	)
+	tests := []struct {
+		name string
+		hops []hop
+		want []string // where it went; "+" if with credentials
+		kind error
+	}{
+		{"another host gets no credentials", []hop{{start, signed, 307}}, []string{start + " +", storage}, nil},
+		{"another port gets none (C01)", []hop{{start, registryURL + ":8443/b", 302}}, []string{start + " +", registryURL + ":8443/b"}, nil},
+		{"a sub-domain gets none (C05)", []hop{{start, "https://cdn." + host + "/b", 302}}, []string{start + " +", "https://cdn." + host + "/b"}, nil},
+		{"https to http is not followed (C06)", []hop{{start, "http://" + host + "/b", 302}}, []string{start + " +"}, regret.ErrRedirect},
+		{"https to another host's http is not followed", []hop{{start, "http://storage.example.net/b", 302}}, []string{start + " +"}, regret.ErrRedirect},
+		{"https to http is not followed on the second hop either", []hop{{start, storage, 302}, {storage, "http://storage.example.net/c", 302}},
+			[]string{start + " +", storage}, regret.ErrRedirect},
+		{"http to https of the same host gets none", []hop{{plain, registryURL + "/b", 301}}, []string{plain + " +", registryURL + "/b"}, nil},
+		{"another path of the registry gets them", []hop{{start, registryURL + "/b", 307}}, []string{start + " +", registryURL + "/b +"}, nil},
+		{"so it does with the port spelled out, in upper case", []hop{{start, "HTTPS://REGISTRY.example.com:443/b", 307}},
+			[]string{start + " +", registryURL + ":443/b +"}, nil},
+		{"so it does by an absolute path", []hop{{start, "/b", 308}}, []string{start + " +", registryURL + "/b +"}, nil},
+		{"so it does by a relative path", []hop{{start, "v2", 301}}, []string{start + " +", registryURL + "/v2/team/app/manifests/v2 +"}, nil},
+		{"a host without a scheme is another host", []hop{{start, "//storage.example.net/b", 303}}, []string{start + " +", storage}, nil},
+		{"what has left stays left, even back at the registry", []hop{{start, storage, 302}, {storage, registryURL + "/b", 302}},
+			[]string{start + " +", storage, registryURL + "/b"}, nil},
+		{"what has left stays left on the registry's other paths", []hop{{start, storage, 302}, {storage, registryURL + "/b", 302}, {registryURL + "/b", "/c", 302}},
+			[]string{start + " +", storage, registryURL + "/b", registryURL + "/c"}, nil},
+		{"three hops are followed", []hop{{start, storage, 302}, {storage, "/c", 302}, {"https://storage.example.net/c", "https://storage2.example.net/", 302}},
+			[]string{start + " +", storage, "https://storage.example.net/c", "https://storage2.example.net/"}, nil},
+		{"a fourth is not", []hop{{start, storage, 302}, {storage, "/c", 302}, {"https://storage.example.net/c", "/d", 302}, {"https://storage.example.net/d", "/e", 302}},
+			[]string{start + " +", storage, "https://storage.example.net/c", "https://storage.example.net/d"}, regret.ErrRedirect},
+		{"nor is a circle", []hop{{start, start, 302}}, []string{start + " +", start + " +", start + " +", start + " +"}, regret.ErrRedirect},
+		{"user information is not followed", []hop{{start, "https://" + whispered + "@storage.example.net/b", 302}}, []string{start + " +"}, regret.ErrRedirect},
+		{"nothing is nowhere", []hop{{start, "", 302}}, []string{start + " +"}, regret.ErrRedirect},
+		{"what is no address is nowhere", []hop{{start, "https://%zz" + whispered, 302}}, []string{start + " +"}, regret.ErrRedirect},
+		{"a file is not followed", []hop{{start, "file:///etc/passwd", 302}}, []string{start + " +"}, regret.ErrRedirect},
+		{"a script is not followed", []hop{{start, "javascript:alert(1)", 302}}, []string{start + " +"}, regret.ErrRedirect},
+		{"a scheme without a host is not followed", []hop{{start, "https:///b", 302}}, []string{start + " +"}, regret.ErrRedirect},
+		{"300 is no redirect", []hop{{start, storage, 300}}, []string{start + " +"}, errors.ErrUnsupported},
+		{"304 is no redirect", []hop{{start, storage, 304}}, []string{start + " +"}, errors.ErrUnsupported},
+		{"a host that does not exist is not available", []hop{{start, "https://nowhere.example.net/b", 302}},
+			[]string{start + " +", "https://nowhere.example.net/b"}, regret.ErrUnavailable},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			for _, credentials := range []regret.Option{regret.WithToken("c4n4ry-t0ken"), regret.WithBasicAuth(account, password)} {
+				network := maze(t, tt.hops)
+				c := newClientOf(t, strings.TrimSuffix(tt.hops[0].from, "/v2/team/app/manifests/v1"), firstAsks(network), credentials)
+				err := resolve(t, c)
+				switch {
+				case tt.kind == errors.ErrUnsupported: // stands for an error without a kind
+					if e := wantErr(t, err, err); e.Kind != "" {
+						t.Errorf("kind %q", e.Kind)
+					}
+				case !errors.Is(err, tt.kind):
+					t.Errorf("error: %v, want %v", err, tt.kind)
+				}
+				wantDiscreet(t, err, password, "c4n4ry-t0ken", whispered)
+				var got []string
+				for _, r := range network.Requests() {
+					line := r.Scheme + "://" + strings.ToLower(r.Host) + r.Path
+					if r.Header.Get("Authorization") != "" {
+						line += " +"
+					}
+					got = append(got, line)
+				}
+				if diff := cmp.Diff(tt.want, got); diff != "" {
+					t.Errorf("requests (-want +got):\n%s", diff)
+				}
+				home := "https://" + host + ":443"
+				if strings.HasPrefix(tt.hops[0].from, "http:") {
+					home = "http://" + host + ":80"
+				}
+				wantHome(t, network.Requests(), []string{home}, password, "c4n4ry-t0ken")
+			}
+		})
+	}
+}
+
+// firstAsks answers what has no credentials, on its way to the registry's
+// first address, with a challenge that nobody sees.
+func firstAsks(next http.RoundTripper) http.RoundTripper {
+	return roundTrip(func(req *http.Request) (*http.Response, error) {
+		if req.Header.Get("Authorization") == "" && strings.HasSuffix(req.URL.Path, "/manifests/v1") {
+			return respond(req, 401, "", "WWW-Authenticate", `Basic realm="r"`), nil
+		}
+		return next.RoundTrip(req)
+	})
+}
+
+func TestRedirectTargetThatAsksForCredentials(t *testing.T) {
+	t.Parallel()
+	const storage = "https://storage.example.net"
+	for name, challenge := range map[string]string{
+		"by Basic gets none (C04)":                  `Basic realm="r"`,
+		"by Bearer gets none":                       `Bearer realm="https://storage.example.net/token"`,
+		"by the registry's token service gets none": `Bearer realm="` + registryURL + `/token"`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			network := fakeregistry.NewNetwork()
+			network.Handle(registryURL, http.RedirectHandler(storage+"/b", 307))
+			network.Handle(storage, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("WWW-Authenticate", challenge)
+				w.WriteHeader(401)
+			}))
+			err := resolve(t, newClient(t, network, regret.WithBasicAuth(account, password)))
+			wantErr(t, err, regret.ErrUnauthorized)
+			if diff := cmp.Diff([]string{"HEAD registry 307", "HEAD storage 401"}, traffic(network)); diff != "" {
+				t.Errorf("requests (-want +got):\n%s", diff)
+			}
+			wantHome(t, network.Requests(), nil, password)
+		})
+	}
+}
+
+func TestRedirectedWrites(t *testing.T) {
+	t.Parallel()
+	writes := map[string]func(t *testing.T, c *regret.Client) error{
+		"untag": func(t *testing.T, c *regret.Client) error { return c.Untag(t.Context(), repo, "v1") },
+		"check": func(t *testing.T, c *regret.Client) error { return c.CheckDelete(t.Context(), repo) },
+		"push": func(t *testing.T, c *regret.Client) error {
+			return c.PutManifest(t.Context(), repo, "v2", openImage(t))
+		},
+		"pushing": func(t *testing.T, c *regret.Client) error {
+			return c.PutManifest(t.Context(), repo, string(openImage(t).Descriptor.Digest), openImage(t))
+		},
+	}
+	for name, write := range writes {
+		for _, status := range []int{301, 302, 303, 307, 308} {
+			for _, target := range []string{"/elsewhere", "https://storage.example.net/b"} {
+				t.Run(fmt.Sprintf("%s answered with %d to %s is an error, and nothing is sent there (D01-D03)", name, status, target), func(t *testing.T) {
+					t.Parallel()
+					network := fakeregistry.NewNetwork()
+					network.Handle(registryURL, http.RedirectHandler(target, status))
+					err := write(t, newClient(t, network, regret.WithToken("c4n4ry-t0ken")))
+					e := wantErr(t, err, regret.ErrRedirect)
+					if e.StatusCode != status {
+						t.Errorf("status %d, want %d", e.StatusCode, status)
+					}
+					wantNot(t, err, regret.ErrOutcomeUnknown)
+					all := network.Requests()
+					if len(all) != 1 || strings.Contains(all[0].Path, "elsewhere") {
+						t.Errorf("requests: %v, want one", all)
+					}
+				})
+			}
+		}
+	}
+}
+
+func TestTransportThatRewritesAddresses(t *testing.T) {
+	t.Parallel()
+	reg := fakeregistry.New(fakeregistry.WithBasicAuth(account, password))
+	reg.PutImage(repo, "hello", "v1")
+	c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
+		moved := req.Clone(req.Context())
+		moved.URL.Scheme, moved.URL.Host = "http", "127.0.0.1:1"
+		return reg.RoundTrip(moved) // its answer names the request that was moved
+	}), regret.WithBasicAuth(account, password))
+	wantErr(t, resolve(t, c))
+}
+
+func TestTransportThatIsCareless(t *testing.T) {
+	t.Parallel()
+	t.Run("an answer without a request or a body is one", func(t *testing.T) {
+		t.Parallel()
+		c := newClient(t, roundTrip(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 401, Header: http.Header{}}, nil
+		}))
+		wantErr(t, c.Ping(t.Context()), regret.ErrUnauthorized)
+	})
+	t.Run("nothing at all is a failure", func(t *testing.T) {
+		t.Parallel()
+		c := newClient(t, roundTrip(func(*http.Request) (*http.Response, error) { return nil, nil }))
+		wantErr(t, c.Ping(t.Context()), regret.ErrUnavailable)
+	})
+}

@@ -1,0 +1,82 @@
+package regret_test
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/distribution/reference"
+	"github.com/opencontainers/go-digest"
+
+	"github.com/seed-8cb7cc86/regret"
+)
+
+// A seenPath is a transport that answers everything with 403 and keeps where
+// the last request went.
+type seenPath struct{ url string }
+
+func (s *seenPath) RoundTrip(req *http.Request) (*http.Response, error) {
+	s.url = req.URL.String()
+	return &http.Response{StatusCode: http.StatusForbidden, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
+}
+
+// FuzzNames holds names to this: one that distribution/reference and go-digest
+// call invalid sends nothing, and one that they call valid goes exactly where
+// it says.
+func FuzzNames(f *testing.F) {
+	for _, seed := range [][2]string{
+		{"team/app", "latest"}, {"a/../b", "v1"}, {"a", aDigest}, {"a__b.c-d", aSHA512}, {"a", "sha256:zz"},
+		{strings.Repeat("a", 255), strings.Repeat("v", 128)}, {"_catalog", ".v1"}, {"a%2fb", "a?x#y"}, {"A", "A"},
+	} {
+		f.Add(seed[0], seed[1])
+	}
+	f.Fuzz(func(t *testing.T, repository, ref string) {
+		var seen seenPath
+		c := newClient(t, &seen)
+		_, err := c.ResolveDigest(t.Context(), repository, ref)
+		valid := validRepository(repository) && (validTag(ref) || digest.Digest(ref).Validate() == nil)
+		switch {
+		case valid && seen.url != "https://registry.example.com/v2/"+repository+"/manifests/"+ref:
+			t.Fatalf("%q %q went to %q: %v", repository, ref, seen.url, err)
+		case !valid && (seen.url != "" || !errors.Is(err, regret.ErrInvalid)):
+			t.Fatalf("%q %q went to %q: %v", repository, ref, seen.url, err)
+		}
+		if len(err.Error()) > 1<<10 {
+			t.Fatalf("the error has %d bytes", len(err.Error()))
+		}
+	})
+}
+
+// FuzzParseReference holds references to what distribution/reference makes of
+// them, and to survive being written and read again.
+func FuzzParseReference(f *testing.F) {
+	for _, seed := range []string{
+		"busybox", "localhost:5000/busybox:latest", "a/b@" + aDigest, "[::1]:5000/a:v1@" + aSHA512, "docker.io/busybox",
+		"index.docker.io/library/x", "https://a/b", "A/b", "2130706433/a", "", "user:pass@host/a",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		got, err := regret.ParseReference(text)
+		named, bad := reference.ParseNormalizedNamed(text)
+		if digest.Digest(text).Validate() == nil {
+			bad = digest.ErrDigestInvalidFormat // docker reads a tag of "library/sha256" there
+		}
+		if (err == nil) != (bad == nil) {
+			t.Fatalf("%q: %v, but %v", text, err, bad)
+		}
+		if err != nil {
+			return
+		}
+		if got.String() != named.String() {
+			t.Fatalf("%q is %q, not %q", text, got, named)
+		}
+		if again, err := regret.ParseReference(got.String()); err != nil || again != got {
+			t.Fatalf("%q is %+v, but read again %+v, %v", text, got, again, err)
+		}
+		if !validRepository(got.Repository) || got.Tag != "" && !validTag(got.Tag) || got.Digest != "" && got.Digest.Validate() != nil {
+			t.Fatalf("%q has parts that no request takes: %+v", text, got)
+		}
+	})
+}

@@ -1,0 +1,161 @@
+package regret_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
+)
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	const (
+		byTag, byDigest = "tag", "digest"
+		html            = "<html>\r\n<head><title>405 Not Allowed</title></head></html>"
+		codeless        = "no registry error code"
+	)
+	one := func(code, message string) string {
+		return `{"errors":[{"code":"` + code + `","message":"` + message + `"}]}`
+	}
+	tests := []struct {
+		name    string
+		subject string
+		status  int
+		header  string // one field
+		body    string
+		kind    regret.Kind
+		hint    string // a part of it
+	}{
+		{"distribution without deletion", byDigest, 405, "", one("UNSUPPORTED", "The operation is unsupported."), regret.ErrDeleteDisabled, "storage.delete.enabled: true"},
+		{"distribution without deletion, by tag, cannot be told from one without tags", byTag, 405, "", one("UNSUPPORTED", "The operation is unsupported."), regret.ErrTagDeleteUnsupported, "CheckDelete tells"},
+		{"olareg without deletion", byDigest, 405, "Content-Type: text/plain", `{"errors":[{"code":"UNSUPPORTED","message":"the operation is unsupported","detail":"method not allowed"}]}`, regret.ErrDeleteDisabled, "pull-through cache"},
+		{"a registry that says it with 400", byDigest, 400, "", one("UNSUPPORTED", "no"), regret.ErrDeleteDisabled, "deletion is off"},
+
+		{"distribution 2 by tag", byTag, 400, "", one("DIGEST_INVALID", "provided digest did not match uploaded content"), regret.ErrTagDeleteUnsupported, "UntagByOverwrite"},
+		{"Harbor by tag", byTag, 400, "", one("UNSUPPORTED", "unsupported digest v1: invalid checksum digest format"), regret.ErrTagDeleteUnsupported, "DeleteManifest"},
+		{"Pulp by tag", byTag, 400, "", one("INVALID_REQUEST", "no"), regret.ErrTagDeleteUnsupported, "by digest only"},
+		{"an invalid digest is not about tags", byDigest, 400, "", one("DIGEST_INVALID", "no"), "", ""},
+
+		{"distribution in read-only mode", byDigest, 405, "Allow: GET, HEAD", "Method not allowed", regret.ErrReadOnly, "maintenance"},
+		{"distribution in read-only mode, by tag", byTag, 405, "Allow: GET, HEAD", "Method not allowed", regret.ErrReadOnly, "maintenance"},
+		{"Quay in read-only mode", byTag, 405, "", `{"errors":[{"code":"DENIED","detail":{},"is_readonly":true,"message":"System is currently read-only. Pulls will succeed but all write operations are currently suspended."}]}`, regret.ErrReadOnly, "maintenance"},
+		{"Harbor in read-only mode", byDigest, 403, "", one("DENIED", "The system is in read only mode. Any modification is prohibited."), regret.ErrReadOnly, "maintenance"},
+		{"olareg with a read-only store", byDigest, 403, "", one("DENIED", "repository is read-only"), regret.ErrReadOnly, "maintenance"},
+		{"a 405 that allows DELETE is not read-only", byDigest, 405, "Allow: GET, DELETE", "Method not allowed", "", codeless},
+		{"a 405 that allows nothing is not read-only", byDigest, 405, "", "Method not allowed", "", codeless},
+
+		{"Google, still tagged", byDigest, 400, "", one("GOOGLE_MANIFEST_DANGLING_TAG", "Manifest is still referenced by tag: v1"), regret.ErrStillTagged, "with Untag"},
+		{"Google, still referenced", byDigest, 400, "", one("GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE", "Manifest is still referenced by one or more parent images"), regret.ErrReferenced, "an index before its children"},
+		{"GitLab, still referenced", byDigest, 409, "", one("MANIFEST_REFERENCED", "manifest referenced by a manifest list"), regret.ErrReferenced, "an index before its children"},
+		{"Keppel, still referenced", byDigest, 409, "", one("DENIED", "cannot delete a manifest which is referenced by the manifest sha256:1"), regret.ErrReferenced, "an index before its children"},
+		{"Keppel, a policy on tags", byTag, 409, "", one("DENIED", "cannot delete tag: protected by policy"), "", ""},
+		{"Harbor, still referenced", byDigest, 412, "", one("VIOLATE_FOREIGN_KEY_CONSTRAINT", "the deleting artifact is referenced by others"), regret.ErrReferenced, "an index before its children"},
+		{"zot, still referenced", byDigest, 405, "", `{"errors":[{"code":"DENIED","message":"requested access to the resource is denied","detail":{"reference":"sha256:1"}}]}`, regret.ErrReferenced, "an index before its children"},
+		{"a 405 DENIED by tag is about something else", byTag, 405, "", one("DENIED", "requested access to the resource is denied"), "", ""},
+
+		{"Harbor, immutable", byDigest, 412, "", one("PRECONDITION", "the tag v1 configured as immutable, cannot be deleted"), regret.ErrImmutable, ""},
+		{"another precondition", byDigest, 412, "", one("PRECONDITION", "scan first"), "", ""},
+		{"Quay, immutable", byTag, 409, "", one("TAG_IMMUTABLE", "tag is immutable and cannot be overwritten"), regret.ErrImmutable, ""},
+		{"Azure, locked", byDigest, 405, "", one("REGISTRY_DISALLOWED_OPERATION", "The operation is disallowed on this registry, repository or image."), regret.ErrImmutable, ""},
+
+		{"a refusal of the credentials", byDigest, 401, "", one("UNAUTHORIZED", "authentication required"), regret.ErrUnauthorized, ""},
+		{"Keppel, whose missing permission is a 401", byDigest, 401, "", one("DENIED", "no"), regret.ErrForbidden, ""},
+		{"a token that allows too little", byDigest, 401, `WWW-Authenticate: DPoP error="insufficient_scope"`, one("UNAUTHORIZED", "authentication required"), regret.ErrForbidden, "does not allow delete"},
+		{"a challenge of an unknown scheme", byDigest, 401, `WWW-Authenticate: Negotiate`, one("UNAUTHORIZED", "no"), regret.ErrUnauthorized, ""},
+		{"a missing permission", byDigest, 403, "", one("DENIED", "requested access to the resource is denied"), regret.ErrForbidden, ""},
+		{"a missing permission without a word", byDigest, 403, "", "", regret.ErrForbidden, ""},
+
+		{"a missing manifest", byTag, 404, "", one("MANIFEST_UNKNOWN", "manifest unknown"), regret.ErrNotFound, ""},
+		{"a missing repository", byTag, 404, "", one("NAME_UNKNOWN", "repository name not known to registry"), regret.ErrNotFound, ""},
+		{"a missing blob", byTag, 404, "", one("BLOB_UNKNOWN", "no"), regret.ErrNotFound, ""},
+		{"Harbor, missing", byTag, 404, "", one("NOT_FOUND", "artifact lib/app@sha256:1 not found"), regret.ErrNotFound, ""},
+		{"Quay, missing", byTag, 404, "", one("TAG_EXPIRED", "Tag v1 was deleted or has expired."), regret.ErrNotFound, ""},
+		{"zot, a missing repository", byTag, 400, "", one("NAME_UNKNOWN", "repository name not known to registry"), regret.ErrNotFound, ""},
+		{"a missing route", byTag, 404, "Content-Type: text/plain", "404 page not found", "", codeless},
+		{"a proxy's 404 (D11)", byTag, 404, "Content-Type: text/html", "<html><title>404 Not Found</title></html>", "", codeless},
+		{"an unknown code with 404", byTag, 404, "", one("SOMETHING", "else"), "", ""},
+
+		{"a proxy's 405", byDigest, 405, "Content-Type: text/html", html, "", codeless},
+		{"a proxy's 405 that says what it allows", byDigest, 405, "Allow: GET, HEAD", html, "", codeless},
+		{"an unknown code with 405", byDigest, 405, "", one("METHOD NOT ALLOWED", "no"), "", ""},
+		{"Artifactory's 406", byDigest, 406, "", `{"errors":[{"status":406,"message":"Not Acceptable"}]}`, "", ""},
+		{"Cloudflare, too many tags", byDigest, 400, "", one("MANIFEST_TAGS", "a lot of manifest tags"), "", ""},
+
+		{"too many requests", byDigest, 429, "Retry-After: 3600", "", regret.ErrRateLimited, ""},
+		{"too many requests, in words", byDigest, 418, "", one("TOOMANYREQUESTS", "slow down"), regret.ErrRateLimited, ""},
+		{"a request that took too long", byTag, 408, "", "", regret.ErrUnavailable, ""},
+		{"a request that came too early", byTag, 425, "", "", regret.ErrUnavailable, ""},
+		{"something not implemented", byDigest, 501, "", one("UNSUPPORTED", "no"), regret.ErrUnavailable, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			reg := fakeregistry.New()
+			image := reg.PutImage(repo, "hello", "v1")
+			header := map[string]string{"Content-Type": "application/json"}
+			if !strings.HasPrefix(tt.body, "{") {
+				header["Content-Type"] = "text/plain"
+			}
+			if strings.HasPrefix(tt.body, "<") {
+				header["Content-Type"] = "text/html"
+			}
+			if name, value, ok := strings.Cut(tt.header, ": "); ok {
+				header[name] = value
+			}
+			reg.Intercept(0, fakeregistry.On("DELETE", "/"), fakeregistry.Answer(tt.status, header, tt.body))
+			c := newClient(t, reg, regret.WithRetries(regret.Retries{}))
+			wantErr(t, resolve(t, c))
+			reg.ResetLog()
+			var err error
+			if tt.subject == byTag {
+				err = c.Untag(t.Context(), repo, "v1")
+			} else {
+				err = c.DeleteManifest(t.Context(), repo, image.Digest)
+			}
+			e := wantErr(t, err, err)
+			if diff := cmp.Diff(tt.kind, e.Kind); diff != "" {
+				t.Errorf("kind (-want +got):\n%s", diff)
+			}
+			if e.StatusCode != tt.status || !strings.Contains(e.Hint, tt.hint) || tt.hint == "" && e.Hint != "" {
+				t.Errorf("status %d, hint %q, want %q", e.StatusCode, e.Hint, tt.hint)
+			}
+			if !strings.HasSuffix(err.Error(), tt.hint) && !strings.Contains(err.Error(), tt.hint) {
+				t.Errorf("the text does not hold the hint: %v", err)
+			}
+			if writes := reg.Writes(); len(writes) != 1 || writes[0].Method != http.MethodDelete {
+				t.Errorf("writes: %v, want one DELETE", writes)
+			}
+		})
+	}
+}
+
+func TestRefusedReads(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		status int
+		header map[string]string
+		body   string
+		kind   regret.Kind
+	}{
+		{"a 405 to a read says nothing about writes", 405, map[string]string{"Allow": "GET, HEAD", "Content-Type": "text/plain"}, "no", ""},
+		{"an unsupported read is not deletion that is off", 405, nil, `{"errors":[{"code":"UNSUPPORTED"}]}`, ""},
+		{"a malformed challenge says nothing about scopes", 401, map[string]string{"WWW-Authenticate": `Bearer error="insufficient_scope`}, "", regret.ErrUnauthorized},
+		{"a token that allows too little is a matter of permission", 401, map[string]string{"WWW-Authenticate": `Bearer error="insufficient_scope"`}, "", regret.ErrForbidden},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			reg := fakeregistry.New()
+			reg.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Answer(tt.status, tt.header, tt.body))
+			_, err := newClient(t, reg, regret.WithToken("a.caller.s-token")).Manifest(t.Context(), repo, "v1")
+			if e := wantErr(t, err, err); e.Kind != tt.kind {
+				t.Errorf("kind %q, want %q", e.Kind, tt.kind)
+			}
+		})
+	}
+}

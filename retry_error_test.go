@@ -1,0 +1,104 @@
+package regret_test
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"syscall"
+	"testing"
+
+	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
+)
+
+// broken is a transport that fails with err, and counts.
+type broken struct {
+	err  error
+	sent int
+}
+
+func (b *broken) RoundTrip(*http.Request) (*http.Response, error) {
+	b.sent++
+	return nil, b.err
+}
+
+func TestWhichErrorsAreRepeated(t *testing.T) {
+	t.Parallel()
+	const always, reads, never = "always", "reads", "never"
+	for _, test := range []struct {
+		rule     string
+		err      error
+		repeated string
+		unknown  bool // whether a DELETE may have arrived
+	}{
+		{"a refused connection", &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, always, false},
+		{"a dial that timed out", &net.OpError{Op: "dial", Err: errors.New("i/o timeout")}, always, false},
+		{"a proxy that does not connect", &net.OpError{Op: "proxyconnect", Err: errors.New("Bad Gateway")}, always, false},
+		{"a name server that fails for the moment", &net.OpError{Op: "dial", Err: &net.DNSError{IsTemporary: true}}, always, false},
+		{"a host that does not exist", &net.OpError{Op: "dial", Err: &net.DNSError{IsNotFound: true}}, never, false},
+		{"a connection reset", &net.OpError{Op: "read", Err: syscall.ECONNRESET}, reads, true},
+		{"a connection that broke while writing", &net.OpError{Op: "write", Err: syscall.EPIPE}, reads, true},
+		{"an answer that ends", io.EOF, reads, true},
+		{"an answer that ends midway", io.ErrUnexpectedEOF, reads, true},
+		{"a failure of no known kind", errors.New("malformed HTTP response"), reads, true},
+		{"a certificate that nobody vouches for", &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, never, false},
+		{"a certificate of another host", &tls.CertificateVerificationError{Err: x509.HostnameError{Certificate: &x509.Certificate{}}}, never, false},
+		{"what does not speak TLS", tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}, never, false},
+		{"plain http where https is expected", http.ErrSchemeMismatch, never, false},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			t.Parallel()
+			attempts := map[string]int{always: 4, reads: 4, never: 1}[test.repeated]
+			read := &broken{err: test.err}
+			e := wantErr(t, newClient(t, read).Ping(t.Context()), regret.ErrUnavailable, test.err)
+			if e.Attempts != attempts || read.sent != attempts || e.StatusCode != 0 {
+				t.Errorf("a read was sent %d times, want %d: %+v", read.sent, attempts, e)
+			}
+
+			// A DELETE by tag, whose outcome cannot be looked after either.
+			if test.repeated == reads {
+				attempts = 1
+			}
+			write := &broken{err: test.err}
+			err := newClient(t, &onlyDelete{write, &broken{err: &net.DNSError{IsNotFound: true}}}).Untag(t.Context(), repo, "v1")
+			if write.sent != attempts {
+				t.Errorf("a DELETE by tag was sent %d times, want %d", write.sent, attempts)
+			}
+			want := regret.ErrUnavailable
+			if test.unknown {
+				want = regret.ErrOutcomeUnknown
+			}
+			wantErr(t, err, want, test.err)
+		})
+	}
+}
+
+// onlyDelete has another transport for DELETE than for the rest.
+type onlyDelete struct{ deletes, rest http.RoundTripper }
+
+func (o *onlyDelete) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Method == http.MethodDelete {
+		return o.deletes.RoundTrip(req)
+	}
+	return o.rest.RoundTrip(req)
+}
+
+func TestARegistryThatSpeaksPlainHTTPIsNamedInTheHint(t *testing.T) {
+	t.Parallel()
+	err := newClient(t, &broken{err: http.ErrSchemeMismatch}).Ping(t.Context())
+	wantErr(t, err, regret.ErrUnavailable)
+	wantText(t, err, "WithPlainHTTP", "http://")
+}
+
+// What a lost attempt left behind must not be believed of the next one.
+func TestAnAttemptThatWasNotSentIsNotAmbiguous(t *testing.T) {
+	t.Parallel()
+	reg := fakeregistry.New()
+	play(reg, step{1, "DELETE", refused}, step{0, "DELETE", failing(403, "DENIED")})
+	err := newClient(t, reg).Untag(t.Context(), repo, "v1")
+	wantErr(t, err, regret.ErrForbidden)
+	wantMethods(t, reg, "v1", "DELETE 403")
+}

@@ -1,0 +1,235 @@
+package regret_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
+)
+
+func TestScopesAsked(t *testing.T) {
+	t.Parallel()
+	quay := []fakeregistry.TokenOption{fakeregistry.WithScopeActions("push", "pull", "*")}
+	const wide, own = "repository:team/app:pull,delete", "repository:team/app:pull"
+	tests := []struct {
+		name    string
+		service []fakeregistry.TokenOption
+		call    func(t *testing.T, p *place, c *regret.Client) error
+		want    []string
+	}{
+		{"resolving asks for deleting too", nil,
+			func(t *testing.T, _ *place, c *regret.Client) error { return resolve(t, c) }, []string{wide}},
+		{"deleting asks for pulling too", nil,
+			func(t *testing.T, _ *place, c *regret.Client) error { return c.Untag(t.Context(), repo, "v1") },
+			[]string{"repository:team/app:delete,pull"}},
+		{"pushing asks for pulling too", nil,
+			func(t *testing.T, _ *place, c *regret.Client) error {
+				return c.PutManifest(t.Context(), repo, "v2", openImage(t))
+			}, []string{"repository:team/app:pull,push"}},
+		{"the catalog has a scope of its own", nil,
+			func(t *testing.T, _ *place, c *regret.Client) error {
+				_, err := collect(t, c.Repositories(t.Context()))
+				return err
+			}, []string{"registry:catalog:*"}},
+		{"a ping needs no scope", nil,
+			func(t *testing.T, _ *place, c *regret.Client) error { return c.Ping(t.Context()) }, []string{""}},
+		{"a service without the action delete is asked for what the challenge said", quay,
+			func(t *testing.T, _ *place, c *regret.Client) error { return resolve(t, c) }, []string{wide, own}},
+		{"that is remembered for the next repository", quay,
+			func(t *testing.T, p *place, c *regret.Client) error {
+				p.registry.PutImage("team/other", "hello", "v1")
+				if err := resolve(t, c); err != nil {
+					return err
+				}
+				_, err := c.ResolveDigest(t.Context(), "team/other", "v1")
+				return err
+			}, []string{wide, own, "repository:team/other:pull"}},
+		{"a service that knows only everything is asked for that",
+			[]fakeregistry.TokenOption{fakeregistry.WithScopeActions("*")},
+			func(t *testing.T, _ *place, c *regret.Client) error { return resolve(t, c) },
+			[]string{wide, own, "repository:team/app:*"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlace(tt.service...)
+			wantErr(t, tt.call(t, p, p.client(t)))
+			if diff := cmp.Diff(tt.want, scopes(p.tokens)); diff != "" {
+				t.Errorf("scopes (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// openImage is the image of a place, read where nobody asks for credentials.
+func openImage(t testing.TB) *regret.Manifest {
+	t.Helper()
+	reg := fakeregistry.New()
+	reg.PutImage(repo, "hello", "v1")
+	m, err := newClient(t, reg).Manifest(t.Context(), repo, "v1")
+	wantErr(t, err)
+	return m
+}
+
+func TestRegistryThatWantsPushToDelete(t *testing.T) {
+	t.Parallel()
+	p := newPlace(fakeregistry.WithScopeActions("push", "pull", "*"))
+	reg := fakeregistry.New(fakeregistry.WithTokenAuth(p.tokens), fakeregistry.WithDeleteActions("pull", "push"))
+	image := reg.PutImage(repo, "hello", "v1")
+	p.Handle(registryURL, reg)
+	c := p.client(t)
+	wantErr(t, resolve(t, c))
+	wantErr(t, c.DeleteManifest(t.Context(), repo, image.Digest))
+	want := []string{"repository:team/app:pull,delete", "repository:team/app:pull", "repository:team/app:pull,push"}
+	if diff := cmp.Diff(want, scopes(p.tokens)); diff != "" {
+		t.Errorf("scopes (-want +got):\n%s", diff)
+	}
+}
+
+// jwt is a token that says what it allows.
+func jwt(access string) string {
+	encode := base64.RawURLEncoding.EncodeToString
+	return encode([]byte(`{"alg":"none"}`)) + "." + encode([]byte(`{"access":`+access+`}`)) + ".unsigned"
+}
+
+func TestTokensThatSayWhatTheyAllow(t *testing.T) {
+	t.Parallel()
+	const pulls = `[{"type":"repository","name":"team/app","actions":["pull"]}]`
+	tests := []struct {
+		name       string
+		wide, own  string // the token for pull,delete and the one for pull alone
+		wantScopes int
+		wantSent   string
+	}{
+		{"one that lacks what the challenge asked is exchanged for one with the challenge's scope", jwt(`[]`), jwt(pulls), 2, jwt(pulls)},
+		{"one for another repository lacks it too", jwt(`[{"type":"repository","name":"team/other","actions":["pull"]}]`), jwt(pulls), 2, jwt(pulls)},
+		{"if that one lacks it as well, the first is tried", jwt(`[]`), jwt(`null`), 2, jwt(`null`)},
+		{"one that has it is used", jwt(pulls), "", 1, jwt(pulls)},
+		{"one that allows everything is used", jwt(strings.Replace(pulls, `"pull"`, `"*"`, 1)), "", 1, jwt(strings.Replace(pulls, `"pull"`, `"*"`, 1))},
+		{"one that does not tell is used", "opaque", "", 1, "opaque"},
+		{"one whose claims are not JSON is used", jwt(`x`), "", 1, jwt(`x`)},
+		{"one whose payload is not base64 is used", "a.b~c.d", "", 1, "a.b~c.d"},
+		{"one without the claim is used", jwt(`null`), "", 1, jwt(`null`)},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlace()
+			p.tokens.Intercept(0, fakeregistry.On("", "/"), func(w http.ResponseWriter, req *http.Request) bool {
+				token := tt.own
+				if strings.Contains(req.URL.Query().Get("scope"), "delete") {
+					token = tt.wide
+				}
+				fmt.Fprintf(w, `{"token":%q}`, token)
+				return true
+			})
+			var sent string
+			p.registry.Intercept(0, fakeregistry.On("", "/"), func(_ http.ResponseWriter, req *http.Request) bool {
+				sent = strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer ")
+				return false
+			})
+			wantErr(t, resolve(t, p.client(t)), regret.ErrUnauthorized) // the registry did not issue these
+			if got := scopes(p.tokens); len(got) != tt.wantScopes {
+				t.Errorf("scopes asked: %q, want %d", got, tt.wantScopes)
+			}
+			if sent != tt.wantSent {
+				t.Errorf("sent %q, want %q", sent, tt.wantSent)
+			}
+		})
+	}
+}
+
+func TestTokenThatAllowsLessForAskingMore(t *testing.T) {
+	t.Parallel()
+	p := newPlace()
+	p.tokens.Intercept(0, fakeregistry.On("", "/"), func(w http.ResponseWriter, req *http.Request) bool {
+		if !strings.Contains(req.URL.Query().Get("scope"), "delete") {
+			return false
+		}
+		fmt.Fprint(w, `{"token":"opaque-and-useless"}`)
+		return true
+	})
+	c := p.client(t)
+	wantErr(t, resolve(t, c), regret.ErrUnauthorized)
+	wantErr(t, resolve(t, c))
+	want := []string{"repository:team/app:pull,delete", "repository:team/app:pull"}
+	if diff := cmp.Diff(want, scopes(p.tokens)); diff != "" {
+		t.Errorf("scopes (-want +got):\n%s", diff)
+	}
+}
+
+func TestTokenRequest(t *testing.T) {
+	t.Parallel()
+	const name = "repository:team/app"
+	tests := []struct {
+		name, challenge string
+		want            string // path and query
+	}{
+		{"service, scope and account are asked for", `Bearer realm="` + realm + `",service="a b&c",scope="` + name + `:pull"`,
+			"/token?account=ann&scope=repository%3Ateam%2Fapp%3Apull%2Cdelete&service=a+b%26c"},
+		{"a challenge may name neither service nor scope", `Bearer realm="` + realm + `"`,
+			"/token?account=ann&scope=repository%3Ateam%2Fapp%3Apull%2Cdelete"},
+		{"a query of the realm's own is kept", `Bearer realm="` + realm + `?tenant=7",scope="` + name + `:pull"`,
+			"/token?account=ann&scope=repository%3Ateam%2Fapp%3Apull%2Cdelete&tenant=7"},
+		{"other resources of the challenge's scope are asked for as they are", `Bearer realm="` + realm + `",scope="repository:a:pull ` + name + `:pull,push registry:catalog:*"`,
+			"/token?account=ann&scope=repository%3Aa%3Apull&scope=registry%3Acatalog%3A%2A&scope=repository%3Ateam%2Fapp%3Apull%2Cpush%2Cdelete"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlace()
+			p.registry.Intercept(1, fakeregistry.On("", "/"),
+				fakeregistry.Answer(401, map[string]string{"Www-Authenticate": tt.challenge}, ""))
+			wantErr(t, resolve(t, p.client(t)))
+			got := p.tokens.Requests()[0]
+			if diff := cmp.Diff(tt.want, got.Path+"?"+got.Query); diff != "" {
+				t.Errorf("token request (-want +got):\n%s", diff)
+			}
+			if user, pass, _ := (&http.Request{Header: got.Header}).BasicAuth(); user != account || pass != password {
+				t.Errorf("credentials %q %q", user, pass)
+			}
+		})
+	}
+}
+
+func TestScopeThatIsRefusedIsAskedOnce(t *testing.T) {
+	t.Parallel()
+	p := newPlace()
+	p.registry.Intercept(0, fakeregistry.On("", "/"),
+		fakeregistry.Answer(401, map[string]string{"Www-Authenticate": `Bearer realm="` + realm + `"`}, ""))
+	p.tokens.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Errors(400, "INVALID_REQUEST", "no"))
+	c := p.client(t)
+	err := c.Untag(t.Context(), repo, "v1")
+	wantErr(t, err, regret.ErrUnauthorized, regret.Code("INVALID_REQUEST"))
+	want := []string{"repository:team/app:pull,delete", "repository:team/app:*"}
+	if diff := cmp.Diff(want, scopes(p.tokens)); diff != "" {
+		t.Errorf("scopes (-want +got):\n%s", diff)
+	}
+	p.tokens.ResetLog()
+	wantErr(t, c.Ping(t.Context()), regret.ErrUnauthorized)
+	if diff := cmp.Diff([]string{""}, scopes(p.tokens)); diff != "" {
+		t.Errorf("scopes of a ping (-want +got):\n%s", diff)
+	}
+}
+
+func TestAnonymousToken(t *testing.T) {
+	t.Parallel()
+	p := newPlace(fakeregistry.WithAnonymous(fakeregistry.Allow("team/*", "pull")))
+	c := newClient(t, p, regret.WithTrustedRealm(authURL))
+	wantErr(t, resolve(t, c))
+	wantErr(t, c.DeleteManifest(t.Context(), repo, p.image.Digest), regret.ErrForbidden)
+	if !p.registry.HasManifest(repo, p.image.Digest) {
+		t.Error("the manifest is gone")
+	}
+	for _, r := range p.tokens.Requests() {
+		if r.Header.Get("Authorization") != "" || strings.Contains(r.Query, "account") {
+			t.Errorf("a token request is not anonymous: %s %v", r, r.Header)
+		}
+	}
+}

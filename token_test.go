@@ -1,0 +1,273 @@
+package regret_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
+)
+
+// What only a token service could have told.
+const whispered = "whispered-by-the-service"
+
+func TestTokenServiceAnswers(t *testing.T) {
+	t.Parallel()
+	say := func(status int, body string, fields ...string) func(http.ResponseWriter, *http.Request) bool {
+		header := map[string]string{}
+		for i := 0; i+1 < len(fields); i += 2 {
+			header[fields[i]] = fields[i+1]
+		}
+		return fakeregistry.Answer(status, header, body)
+	}
+	tests := []struct {
+		name   string
+		answer func(http.ResponseWriter, *http.Request) bool
+		asked  int // token requests
+		want   []error
+	}{
+		{"a page of HTML is no token", say(200, "<html>"+whispered, "Content-Type", "text/html"), 1, []error{regret.ErrNotRegistry}},
+		{"garbage is no token (C23)", say(200, whispered), 1, []error{regret.ErrNotRegistry}},
+		{"nothing is no token", say(200, ""), 1, []error{regret.ErrNotRegistry}},
+		{"null is no token", say(200, "null"), 1, []error{regret.ErrNotRegistry}},
+		{"an array is no token", say(200, `["`+whispered+`"]`), 1, []error{regret.ErrNotRegistry}},
+		{"an object without a token is none", say(200, `{"errors":[{"code":"`+whispered+`"}]}`), 1, []error{regret.ErrNotRegistry}},
+		{"a refresh token alone is none (C26)", say(200, `{"refresh_token":"`+whispered+`"}`), 1, []error{regret.ErrNotRegistry}},
+		{"a token that is a number is none", say(200, `{"token":12345678}`), 1, []error{regret.ErrNotRegistry}},
+		{"a token with a line break is refused (C24)", say(200, `{"token":"`+whispered+`\r\nX-Evil: 1"}`), 1, []error{regret.ErrNotRegistry}},
+		{"a token with a blank is refused", say(200, `{"token":"`+whispered+` x"}`), 1, []error{regret.ErrNotRegistry}},
+		{"a token of nothing but padding is refused", say(200, `{"token":"=="}`), 1, []error{regret.ErrNotRegistry}},
+		{"a token of more than 16 KiB is refused", say(200, `{"token":"`+strings.Repeat("a", 16<<10+1)+`"}`), 1, []error{regret.ErrNotRegistry}},
+		{"a token of 5 MB is not even read (C25)", say(200, `{"token":"`+strings.Repeat("a", 5<<20)+`"}`), 1, []error{regret.ErrTooLarge}},
+		{"an endless answer is not read (A04)", fakeregistry.Flood(200, nil, `{"token":"`, "a"), 1, []error{regret.ErrTooLarge}},
+		{"a success of another kind is no token", say(204, ""), 1, []error{regret.ErrNotRegistry}},
+		{"a 500 is repeated as often as the call may be (C29)", say(500, whispered), 4, []error{regret.ErrUnavailable}},
+		{"a 503 that says how long it will last is waited for", say(503, "", "Retry-After", "0"), 4, []error{regret.ErrUnavailable}},
+		{"a 429 is repeated", say(429, whispered), 4, []error{regret.ErrRateLimited}},
+		{"a 408 is repeated", say(408, whispered), 4, []error{regret.ErrUnavailable}},
+		{"a 429 for an hour is not", say(429, "", "Retry-After", "3600"), 1, []error{regret.ErrRateLimited}},
+		{"a 401 is about the credentials, and no other scope helps", say(401, `{"errors":[{"code":"UNAUTHORIZED","message":"`+whispered+`"}]}`), 1,
+			[]error{regret.ErrUnauthorized, regret.CodeUnauthorized}},
+		{"a 403 may be about the scope", say(403, `{"errors":[{"code":"DENIED"},{"code":"`+whispered+`"}]}`), 3, []error{regret.ErrForbidden, regret.CodeDenied}},
+		{"a 400 in the words of OAuth may be about the scope", say(400, `{"error":"invalid_scope","error_description":"`+whispered+`"}`), 3,
+			[]error{regret.ErrUnauthorized, regret.Code("invalid_scope")}},
+		{"a 404 is the end", say(404, "404 page not found "+whispered), 1, []error{regret.ErrUnauthorized}},
+		{"a redirect is not followed (C09)", fakeregistry.Redirect(302, "https://evil.example.net/?"+whispered), 1, []error{regret.ErrRedirect}},
+		{"a redirect to itself is not followed either", fakeregistry.Redirect(307, "/token2"), 1, []error{regret.ErrRedirect}},
+		{"a refused connection is tried again", fakeregistry.Refuse(), 0, []error{regret.ErrUnavailable}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlace()
+			p.tokens.Intercept(0, fakeregistry.On("", "/"), tt.answer)
+			err := p.client(t).Untag(t.Context(), repo, "v1")
+			e := wantErr(t, err, tt.want...)
+			wantDiscreet(t, err, password, whispered)
+			if e.URL != realm || e.Method != "GET" || e.Op != "untag" {
+				t.Errorf("error is about %s %s %s, want the token request of untag", e.Op, e.Method, e.URL)
+			}
+			if got := len(p.tokens.Requests()); got != tt.asked {
+				t.Errorf("%d token requests, want %d", got, tt.asked)
+			}
+			for _, r := range p.registry.Requests() {
+				if r.Header.Get("Authorization") != "" {
+					t.Errorf("%s was sent with %q", r, r.Header.Get("Authorization"))
+				}
+			}
+			if _, there := p.registry.Tag(repo, "v1"); !there {
+				t.Error("the tag is gone")
+			}
+			wantHome(t, p.Network.Requests(), []string{registryURL + ":443", authURL + ":443"}, password)
+		})
+	}
+}
+
+func TestTokenServiceRecovers(t *testing.T) {
+	t.Parallel()
+	cut := func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Content-Length", "1000")
+		fmt.Fprint(w, `{"token":"abc`)
+		return true
+	}
+	tests := []struct {
+		name   string
+		answer func(http.ResponseWriter, *http.Request) bool
+	}{
+		{"after a 500", fakeregistry.Answer(500, nil, "")},
+		{"after a connection that was lost", func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) }},
+		{"after a connection that was lost in the middle of the answer", cut},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlace()
+			p.tokens.Intercept(2, fakeregistry.On("", "/"), tt.answer)
+			wantErr(t, resolve(t, p.client(t)))
+			if got := len(p.tokens.Requests()); got != 3 {
+				t.Errorf("%d token requests, want 3", got)
+			}
+		})
+	}
+}
+
+// A transport's own error may repeat the address, and with it the query.
+func TestTokenRequestThatFailsWithItsAddress(t *testing.T) {
+	t.Parallel()
+	p := newPlace()
+	c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
+		if req.URL.Path == "/token" {
+			return nil, &url.Error{Op: "Get", URL: req.URL.String(), Err: errors.New("no route")}
+		}
+		return p.RoundTrip(req)
+	}), regret.WithBasicAuth("account-name", password), regret.WithTrustedRealm(authURL))
+	err := c.Untag(t.Context(), repo, "v1")
+	wantErr(t, err, regret.ErrUnavailable)
+	wantText(t, err, "no route", realm)
+	wantDiscreet(t, err, "account-name", password)
+	if _, there := p.registry.Tag(repo, "v1"); !there {
+		t.Error("the tag is gone")
+	}
+}
+
+func TestTokenFields(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]string{
+		"token":                              `{"token":"t0ken"}`,
+		"access_token, as OAuth 2.0 has it":  `{"access_token":"t0ken"}`,
+		"token before access_token":          `{"access_token":"other","token":"t0ken"}`,
+		"access_token beside an empty token": `{"access_token":"t0ken","token":""}`,
+		"access_token beside a null token":   `{"access_token":"t0ken","token":null}`,
+	} {
+		t.Run("it is read from "+name, func(t *testing.T) {
+			t.Parallel()
+			var sent string
+			c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
+				if req.URL.Path == "/token" {
+					return respond(req, 200, body), nil
+				}
+				if sent = req.Header.Get("Authorization"); sent != "" {
+					return respond(req, 200, "{}"), nil
+				}
+				return respond(req, 401, "", "WWW-Authenticate", `Bearer realm="`+registryURL+`/token"`), nil
+			}))
+			wantErr(t, c.Ping(t.Context()))
+			if sent != "Bearer t0ken" {
+				t.Errorf("sent %q", sent)
+			}
+		})
+	}
+}
+
+func TestTokenLifetime(t *testing.T) {
+	t.Parallel()
+	const least, most = time.Minute, time.Hour
+	tests := []struct {
+		name, expires string
+		want          time.Duration
+	}{
+		{"absent means a minute", "", least},
+		{"null means a minute", `"expires_in":null`, least},
+		{"zero means a minute", `"expires_in":0`, least},
+		{"negative means a minute (C28)", `"expires_in":-3600`, least},
+		{"less than a minute means a minute", `"expires_in":10`, least},
+		{"words mean a minute", `"expires_in":"soon"`, least},
+		{"a boolean means a minute", `"expires_in":true`, least},
+		{"an array means a minute", `"expires_in":[3600]`, least},
+		{"no number at all means a minute", `"expires_in":1e999`, least},
+		{"five minutes are five minutes", `"expires_in":300`, 5 * time.Minute},
+		{"a fraction of a second is dropped", `"expires_in":300.9`, 5 * time.Minute},
+		{"a string of digits is a number", `"expires_in":"300"`, 5 * time.Minute},
+		{"a day means an hour", `"expires_in":86400`, most},
+		{"ages mean an hour", `"expires_in":1e300`, most},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				asked := 0
+				c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
+					if req.URL.Path == "/token" {
+						asked++
+						return respond(req, 200, strings.Replace(`{"token":"t0ken",`+tt.expires+`}`, ",}", "}", 1)), nil
+					}
+					if req.Header.Get("Authorization") != "" {
+						return respond(req, 200, "{}"), nil
+					}
+					return respond(req, 401, "", "WWW-Authenticate", `Bearer realm="`+registryURL+`/token"`), nil
+				}))
+				start := time.Now()
+				for _, step := range []struct {
+					after time.Duration
+					asked int
+				}{{0, 1}, {tt.want - 10*time.Second - 1, 1}, {tt.want - 10*time.Second, 2}} {
+					<-time.After(step.after - time.Since(start))
+					wantErr(t, c.Ping(t.Context()))
+					if asked != step.asked {
+						t.Errorf("%d tokens after %s, want %d", asked, step.after, step.asked)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestExpiredTokenIsReplacedBeforeItsUse(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(fakeregistry.WithTokenExpiry(5 * time.Minute))
+		c := p.client(t)
+		dgst, err := c.ResolveDigest(t.Context(), repo, "v1")
+		wantErr(t, err)
+		<-time.After(5*time.Minute - 9*time.Second)
+		p.Network.ResetLog()
+		wantErr(t, c.DeleteManifest(t.Context(), repo, dgst))
+		if diff := cmp.Diff([]string{"GET auth 200", "DELETE registry 202"}, traffic(p.Network)); diff != "" {
+			t.Errorf("requests (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestTokenServiceThatAsksForTime(t *testing.T) {
+	t.Parallel()
+	t.Run("gets it, even where the registry need not be asked first", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			p := newPlace()
+			c := p.client(t)
+			wantErr(t, resolve(t, c))
+			p.registry.PutImage("team/other", "hello", "v1")
+			p.tokens.Intercept(2, fakeregistry.On("", "/"), fakeregistry.Answer(429, map[string]string{"Retry-After": "7"}, ""))
+			start := time.Now()
+			_, err := c.ResolveDigest(t.Context(), "team/other", "v1")
+			wantErr(t, err)
+			if took := time.Since(start); took != 14*time.Second {
+				t.Errorf("it took %s, want 14s", took)
+			}
+		})
+	})
+	t.Run("is not waited for beyond the deadline", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			p := newPlace()
+			p.tokens.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Answer(503, map[string]string{"Retry-After": "30"}, ""))
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			start := time.Now()
+			_, err := p.client(t).ResolveDigest(ctx, repo, "v1")
+			e := wantErr(t, err, regret.ErrUnavailable)
+			if e.RetryAfter != 30*time.Second || time.Since(start) != 0 {
+				t.Errorf("after %s: retry after %s: %v", time.Since(start), e.RetryAfter, err)
+			}
+		})
+	})
+}

@@ -1,0 +1,200 @@
+package regret_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
+)
+
+func hang(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
+	return fakeregistry.Hang()
+}
+
+// drip answers with a status and a body that never ends.
+func drip(status int) fault {
+	return func(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
+		return fakeregistry.Drip(status, map[string]string{"Content-Type": ociImage}, "{", 100*time.Millisecond)
+	}
+}
+
+// Every operation returns the moment its context ends, says why, and says of a
+// DELETE that may have arrived that nobody knows.
+func TestAContextThatEnds(t *testing.T) {
+	t.Parallel()
+	resolve := func(ctx context.Context, c *regret.Client, _ regret.Digest) error {
+		_, err := c.ResolveDigest(ctx, repo, "v1")
+		return err
+	}
+	read := func(ctx context.Context, c *regret.Client, _ regret.Digest) error {
+		_, err := c.Manifest(ctx, repo, "v1")
+		return err
+	}
+	remove := func(ctx context.Context, c *regret.Client, dgst regret.Digest) error {
+		return c.DeleteManifest(ctx, repo, dgst)
+	}
+	untag := func(ctx context.Context, c *regret.Client, _ regret.Digest) error { return c.Untag(ctx, repo, "v1") }
+	put := func(ctx context.Context, c *regret.Client, _ regret.Digest) error {
+		return c.PutManifest(ctx, repo, "v1", manifestOf(emptyImage))
+	}
+	const slow = 10 * time.Second // waits between attempts; what ends, ends after 1 s
+	for _, test := range []struct {
+		rule    string
+		call    func(context.Context, *regret.Client, regret.Digest) error
+		steps   []step
+		unknown bool
+		sent    string
+		known   bool // how long it waits
+	}{
+		{"G01 while a read waits for its answer", resolve, []step{{0, "HEAD", hang}}, false, "HEAD 0 lost", false},
+		{"while the second read waits", resolve, []step{{0, "HEAD", failing(405, "")}, {0, "GET", hang}}, false, "HEAD 405, GET 0 lost", false},
+		{"G03 while a body is read", read, []step{{0, "GET", drip(200)}}, false, "GET 200", false},
+		{"G03 while an error is read", read, []step{{0, "GET", drip(404)}}, false, "GET 404", false},
+		{"G04 in the wait after an error", resolve, []step{{0, "HEAD", failing(500, "UNKNOWN")}}, false, "HEAD 500", false},
+		{"G05 in the wait that the registry asked for", resolve, []step{{0, "HEAD", after(429, "30")}}, false, "HEAD 429", true},
+		{"in the wait after a refused connection", resolve, []step{{0, "HEAD", refused}}, false, "", false},
+		{"before the DELETE is sent", remove, []step{{0, "HEAD", hang}}, false, "HEAD 0 lost", false},
+		{"G06 while a DELETE waits for its answer", remove, []step{{0, "DELETE", hang}}, true, "HEAD 200, DELETE 0 lost", false},
+		{"in the wait after a DELETE without an answer", remove, []step{{0, "DELETE", loseRequest}}, true, "HEAD 200, DELETE 0 lost", false},
+		{"in the wait after 500", remove, []step{{0, "DELETE", failing(500, "UNKNOWN")}}, true, "HEAD 200, DELETE 500", false},
+		{"in the wait after a DELETE that was refused", remove, []step{{0, "DELETE", after(429, "30")}}, false, "HEAD 200, DELETE 429", true},
+		{"in the wait after a connection that was refused", remove, []step{{0, "DELETE", refused}}, false, "HEAD 200", false},
+		{"while a refusal is read", remove, []step{{0, "DELETE", drip(405)}}, false, "HEAD 200, DELETE 405", false},
+		{"while a failure is read", remove, []step{{0, "DELETE", drip(502)}}, true, "HEAD 200, DELETE 502", false},
+		{"while 200 is looked after", remove, []step{{0, "DELETE", failing(200, "")}, {1, "HEAD", pass}, {0, "HEAD", hang}}, true, "HEAD 200, DELETE 200, HEAD 0 lost", false},
+		{"while an untag waits for its answer", untag, []step{{0, "DELETE", hang}}, true, "DELETE 0 lost", false},
+		{"while the tag is looked after", untag, []step{{0, "DELETE", loseRequest}, {0, "HEAD", hang}}, true, "DELETE 0 lost, HEAD 0 lost", false},
+		{"in the wait before the DELETE is repeated", untag, []step{{0, "DELETE", refused}}, false, "", false},
+		{"while a PUT waits for its answer", put, []step{{0, "PUT", hang}}, true, "PUT 0 lost", false},
+	} {
+		for _, end := range []struct {
+			how  string
+			make func(t *testing.T) (context.Context, context.CancelFunc)
+			want error
+		}{
+			{", cancelled", func(t *testing.T) (context.Context, context.CancelFunc) {
+				ctx, cancel := context.WithCancel(t.Context())
+				time.AfterFunc(time.Second, cancel)
+				return ctx, cancel
+			}, context.Canceled},
+			{", out of time", func(t *testing.T) (context.Context, context.CancelFunc) { return timeout(t, time.Second) }, context.DeadlineExceeded},
+		} {
+			if test.known && end.want == context.DeadlineExceeded {
+				continue // a wait that is known to last beyond the deadline is not begun
+			}
+			t.Run(test.rule+end.how, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					reg := fakeregistry.New()
+					dgst := reg.PutImage(repo, "hello", "v1").Digest
+					play(reg, test.steps...)
+					c := newClient(t, reg, patiently(slow))
+					ctx, cancel := end.make(t)
+					defer cancel()
+					took(t, time.Second, func() {
+						err := test.call(ctx, c, dgst)
+						wantErr(t, err, end.want)
+						if test.unknown {
+							wantErr(t, err, regret.ErrOutcomeUnknown)
+						} else {
+							wantNot(t, err, regret.ErrOutcomeUnknown)
+						}
+						wantNot(t, err, regret.ErrNotFound, regret.ErrUnavailable)
+					})
+					synctest.Wait()
+					if got := methods(t, reg); got != test.sent {
+						t.Errorf("requests %q, want %q", got, test.sent)
+					}
+				})
+			})
+		}
+	}
+}
+
+// pass lets the registry answer.
+func pass(reg *fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
+	return func(w http.ResponseWriter, req *http.Request) bool { reg.Serve(w, req); return true }
+}
+
+func TestAContextThatHasEndedSendsNothing(t *testing.T) {
+	t.Parallel()
+	reg := fakeregistry.New()
+	reg.PutImage(repo, "hello", "v1")
+	c := newClient(t, reg)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, m := range append(readMethods[:len(readMethods):len(readMethods)], append(tagMethods, repositoryMethods...)...) {
+		err := m.call(ctx, c, repo, "v1")
+		e := wantErr(t, err, context.Canceled)
+		wantNot(t, err, regret.ErrOutcomeUnknown, regret.ErrUnavailable)
+		if e.Method != "" || e.Attempts != 0 {
+			t.Errorf("%s says that something was sent: %+v", m.name, e)
+		}
+	}
+	for _, m := range digestMethods {
+		wantErr(t, m.call(ctx, c, repo, aDigest), context.Canceled)
+	}
+	wantRequests(t, reg)
+}
+
+// A slow body after a success or a refusal is not waited for.
+func TestBodiesThatNeverEnd(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		rule   string
+		status int
+		want   []error
+		most   time.Duration
+	}{
+		{"A05 after a success", 202, nil, 3 * time.Second},
+		{"A06 after a refusal", 403, []error{regret.ErrForbidden}, 3 * time.Second},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				reg, c, dgst := seen(t)
+				play(reg, step{0, "DELETE", drip(test.status)})
+				start := time.Now()
+				wantErr(t, c.DeleteManifest(t.Context(), repo, dgst), test.want...)
+				if took := time.Since(start); took > test.most {
+					t.Errorf("it took %v", took)
+				}
+			})
+		})
+	}
+}
+
+func TestAnAnswerThatDoesNotBegin(t *testing.T) {
+	t.Parallel()
+	limits := regret.DefaultLimits()
+	limits.ReadTimeout, limits.WriteTimeout = 5*time.Second, 20*time.Second
+	for _, test := range []struct {
+		rule  string
+		steps []step
+		want  []error
+		took  time.Duration
+		sent  string
+	}{
+		{"is asked for again", []step{{1, "HEAD", hang}}, nil, 5*time.Second + time.Second, "HEAD 0 lost, HEAD 200, DELETE 202"},
+		{"has more time after a DELETE", []step{{1, "DELETE", hang}}, nil, 20*time.Second + time.Second, "HEAD 200, DELETE 0 lost, DELETE 202"},
+		{"does not stop what the registry does", []step{{1, "DELETE", does(hang)}}, nil, 20*time.Second + time.Second, "HEAD 200, DELETE 0 lost, DELETE 404"},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				reg := fakeregistry.New()
+				dgst := reg.PutImage(repo, "hello", "v1").Digest
+				play(reg, test.steps...)
+				c := newClient(t, reg, patiently(time.Second), regret.WithLimits(limits))
+				took(t, test.took, func() { wantErr(t, c.DeleteManifest(t.Context(), repo, dgst), test.want...) })
+				if got := methods(t, reg); got != test.sent {
+					t.Errorf("requests %q, want %q", got, test.sent)
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,204 @@
+package regret_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
+)
+
+func TestUntagKeepsTheManifestAndItsOtherTags(t *testing.T) {
+	t.Parallel()
+	for _, opts := range [][]fakeregistry.Option{nil, {fakeregistry.WithHeadStatus(http.StatusNotFound)}} {
+		reg := fakeregistry.New(opts...)
+		dgst := reg.PutImage(repo, "hello", "v1", "latest").Digest
+		wantErr(t, newClient(t, reg).Untag(t.Context(), repo, "v1"))
+		if !reg.HasManifest(repo, dgst) {
+			t.Error("the manifest is gone")
+		}
+		if diff := cmp.Diff(map[string]regret.Digest{"latest": dgst}, reg.Tags(repo)); diff != "" {
+			t.Errorf("tags (-want +got):\n%s", diff)
+		}
+		wantRequests(t, reg, requestLine("DELETE", "v1", 202)) // nothing is asked before or after
+	}
+}
+
+func TestUntagTheLastTagKeepsTheManifest(t *testing.T) {
+	t.Parallel()
+	reg := fakeregistry.New()
+	dgst := reg.PutImage(repo, "hello", "v1").Digest
+	wantErr(t, newClient(t, reg).Untag(t.Context(), repo, "v1"))
+	if !reg.HasManifest(repo, dgst) || len(reg.Tags(repo)) != 0 {
+		t.Error("not the tag and the tag alone is gone")
+	}
+}
+
+// A refusal is not consent: whatever the answer, there is no other write.
+func TestUntagThatIsRefusedSendsNothingElse(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		rule   string
+		opts   []fakeregistry.Option
+		answer fault
+		want   []error
+		status int
+	}{
+		{"D13 a registry of digests only", []fakeregistry.Option{fakeregistry.WithoutTagDelete()}, nil,
+			[]error{regret.ErrTagDeleteUnsupported, regret.CodeDigestInvalid}, 400},
+		{"distribution 2", []fakeregistry.Option{fakeregistry.WithDistribution2()}, nil, []error{regret.ErrTagDeleteUnsupported}, 400},
+		{"405 UNSUPPORTED", nil, failing(405, "UNSUPPORTED"), []error{regret.ErrTagDeleteUnsupported}, 405},
+		{"400 UNSUPPORTED", nil, failing(400, "UNSUPPORTED"), []error{regret.ErrTagDeleteUnsupported}, 400},
+		{"a registry that is read-only", []fakeregistry.Option{fakeregistry.WithReadOnly()}, nil, []error{regret.ErrReadOnly}, 405},
+		{"a tag that is missing", nil, failing(404, "MANIFEST_UNKNOWN"), []error{regret.ErrNotFound}, 404},
+		{"401", nil, failing(401, "UNAUTHORIZED"), []error{regret.ErrUnauthorized}, 401},
+		{"403", nil, failing(403, "DENIED"), []error{regret.ErrForbidden}, 403},
+		{"409", nil, failing(409, "TAG_IMMUTABLE"), []error{regret.ErrImmutable}, 409},
+		{"412", nil, failing(412, "PRECONDITION"), []error{regret.Code("PRECONDITION")}, 412},
+		{"a page of a proxy", nil, htmlNotFound, nil, 404},
+		{"201", nil, failing(201, ""), []error{regret.ErrNotRegistry}, 201},
+		{"a redirect", nil, func(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
+			return fakeregistry.Redirect(307, "/v2/other/manifests/v1")
+		}, []error{regret.ErrRedirect}, 307},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			t.Parallel()
+			reg := fakeregistry.New(test.opts...)
+			dgst := reg.PutDockerImage(repo, "hello", "v1", "latest").Digest
+			if test.answer != nil {
+				play(reg, step{0, "DELETE", test.answer})
+			}
+			err := newClient(t, reg).Untag(t.Context(), repo, "v1")
+			e := wantErr(t, err, append(test.want, err)...)
+			if e.Op != "untag" || e.Method != "DELETE" || e.StatusCode != test.status || e.Attempts != 1 {
+				t.Errorf("%+v", e)
+			}
+			if test.status == 400 || test.status == 405 && len(test.opts) == 0 {
+				wantText(t, err, "UntagByOverwrite", "CheckDelete")
+			}
+			wantRequests(t, reg, requestLine("DELETE", "v1", test.status))
+			if tags := reg.Tags(repo); tags["v1"] != dgst || tags["latest"] != dgst || !reg.HasManifest(repo, dgst) {
+				t.Errorf("something is gone: %v", tags)
+			}
+		})
+	}
+}
+
+func TestUntagIsRepeatedOnlyWhereNothingCanHaveHappened(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		rule  string
+		steps []step
+		want  []error
+		sent  string
+	}{
+		{"a refused connection is repeated", []step{{3, "DELETE", refused}}, nil, "DELETE 202"},
+		{"a refused connection is not repeated for ever", []step{{0, "DELETE", refused}}, []error{regret.ErrUnavailable}, ""},
+		{"429 is repeated", []step{{2, "DELETE", failing(429, "")}}, nil, "DELETE 429, DELETE 429, DELETE 202"},
+		{"D14 429 for ever is an error", []step{{0, "DELETE", failing(429, "TOOMANYREQUESTS")}},
+			[]error{regret.ErrRateLimited, regret.CodeTooManyRequests}, "DELETE 429, DELETE 429, DELETE 429, DELETE 429"},
+		{"503 of the registry is repeated", []step{{1, "DELETE", failing(503, "UNAVAILABLE")}}, nil, "DELETE 503, DELETE 202"},
+		{"408 is not repeated", []step{{1, "DELETE", failing(408, "")}}, []error{regret.ErrUnavailable}, "DELETE 408"},
+		{"500 is not repeated: who knows whose tag is there", []step{{1, "DELETE", failing(500, "UNKNOWN")}},
+			[]error{regret.ErrOutcomeUnknown, regret.CodeUnknown}, "DELETE 500, HEAD 200"},
+		{"502 is not repeated", []step{{1, "DELETE", failing(502, "")}}, []error{regret.ErrOutcomeUnknown}, "DELETE 502, HEAD 200"},
+		{"504 is not repeated", []step{{1, "DELETE", failing(504, "")}}, []error{regret.ErrOutcomeUnknown}, "DELETE 504, HEAD 200"},
+		{"503 of a proxy is not repeated", []step{{1, "DELETE", failing(503, "")}}, []error{regret.ErrOutcomeUnknown}, "DELETE 503, HEAD 200"},
+		{"a lost request is not repeated", []step{{1, "DELETE", loseRequest}}, []error{regret.ErrOutcomeUnknown}, "DELETE 0 lost, HEAD 200"},
+		{"a lost answer is success if the tag is gone", []step{{1, "DELETE", loseResponse}}, nil, "DELETE 202 lost, HEAD 404, GET 404"},
+		{"500 is success if the tag is gone", []step{{1, "DELETE", does(failing(500, "UNKNOWN"))}}, nil, "DELETE 500, HEAD 404, GET 404"},
+		{"502 is unknown if nobody can tell", []step{{1, "DELETE", does(failing(502, ""))}, {0, "HEAD", failing(403, "DENIED")}},
+			[]error{regret.ErrOutcomeUnknown}, "DELETE 502, HEAD 403"},
+		{"200 is success if the tag is gone", []step{{1, "DELETE", does(failing(200, ""))}}, nil, "DELETE 200, HEAD 404, GET 404"},
+		{"200 is none if it is there", []step{{1, "DELETE", failing(200, "")}}, []error{regret.ErrStillPresent}, "DELETE 200, HEAD 200"},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			t.Parallel()
+			reg := fakeregistry.New()
+			dgst := reg.PutImage(repo, "hello", "v1", "latest").Digest
+			play(reg, test.steps...)
+			err := newClient(t, reg).Untag(t.Context(), repo, "v1")
+			wantErr(t, err, test.want...)
+			wantMethods(t, reg, "v1", test.sent)
+			if _, tagged := reg.Tag(repo, "v1"); err == nil && tagged {
+				t.Error("the tag is there")
+			}
+			if got, _ := reg.Tag(repo, "latest"); got != dgst || !reg.HasManifest(repo, dgst) {
+				t.Error("more than the tag is gone")
+			}
+		})
+	}
+}
+
+// Once the client knows what the tag stood for, it can tell whether it is
+// still the same.
+func TestUntagOfATagThatWasResolved(t *testing.T) {
+	t.Parallel()
+	// push moves the tag while the client waits for its answer.
+	push := func(content string, then fault) fault {
+		return func(reg *fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
+			answer := then(reg)
+			return func(w http.ResponseWriter, req *http.Request) bool {
+				reg.PutImage(repo, content, "v1")
+				return answer(w, req)
+			}
+		}
+	}
+	for _, test := range []struct {
+		rule  string
+		steps []step
+		want  []error
+		not   []error
+		sent  string
+		there string // content under the tag at the end
+	}{
+		{"unchanged, the DELETE is repeated once", []step{{1, "DELETE", loseRequest}}, nil, nil, "DELETE 0 lost, HEAD 200, DELETE 202", ""},
+		{"unchanged after 502, the DELETE is repeated once", []step{{1, "DELETE", failing(502, "")}}, nil, nil, "DELETE 502, HEAD 200, DELETE 202", ""},
+		{"gone, it is not repeated", []step{{1, "DELETE", loseResponse}}, nil, nil, "DELETE 202 lost, HEAD 404, GET 404", ""},
+		{"moved meanwhile, it is left alone", []step{{1, "DELETE", push("pushed", loseRequest)}},
+			[]error{regret.ErrOutcomeUnknown}, []error{regret.ErrStillPresent}, "DELETE 0 lost, HEAD 200", "pushed"},
+		{"pushed anew after a deletion, it is left alone", []step{{1, "DELETE", does(push("pushed", failing(500, "UNKNOWN")))}},
+			[]error{regret.ErrOutcomeUnknown}, nil, "DELETE 500, HEAD 200", "pushed"},
+		{"unchanged and lost again, there is no third", []step{{2, "DELETE", loseRequest}},
+			[]error{regret.ErrOutcomeUnknown}, nil, "DELETE 0 lost, HEAD 200, DELETE 0 lost, HEAD 200", "hello"},
+		{"unchanged and then gone, it is success", []step{{1, "DELETE", loseRequest}, {1, "DELETE", does(failing(404, "MANIFEST_UNKNOWN"))}},
+			nil, nil, "DELETE 0 lost, HEAD 200, DELETE 404", ""},
+		{"unchanged and then refused, the refusal counts", []step{{1, "DELETE", loseRequest}, {1, "DELETE", failing(403, "DENIED")}},
+			[]error{regret.ErrForbidden, regret.CodeDenied}, []error{regret.ErrOutcomeUnknown}, "DELETE 0 lost, HEAD 200, DELETE 403", "hello"},
+		{"unchanged and the second answer lost, it is looked after again", []step{{1, "DELETE", loseRequest}, {1, "DELETE", loseResponse}},
+			nil, nil, "DELETE 0 lost, HEAD 200, DELETE 202 lost, HEAD 404, GET 404", ""},
+		{"refused, it is not repeated", []step{{1, "DELETE", failing(403, "DENIED")}}, []error{regret.ErrForbidden}, nil, "DELETE 403", "hello"},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			t.Parallel()
+			reg, c, dgst := seen(t)
+			play(reg, test.steps...)
+			err := c.Untag(t.Context(), repo, "v1")
+			wantErr(t, err, test.want...)
+			wantNot(t, err, test.not...)
+			wantMethods(t, reg, "v1", test.sent)
+			want := regret.Digest("")
+			if test.there != "" {
+				want = reg.PutImage(repo, test.there).Digest
+			}
+			if got, _ := reg.Tag(repo, "v1"); got != want {
+				t.Errorf("the tag is at %q, want %q", got, want)
+			}
+			if got, _ := reg.Tag(repo, "latest"); got != dgst || !reg.HasManifest(repo, dgst) {
+				t.Error("more than the tag is gone")
+			}
+		})
+	}
+}
+
+func TestATagThatWasUntaggedIsForgotten(t *testing.T) {
+	t.Parallel()
+	reg, c, _ := seen(t)
+	wantErr(t, c.Untag(t.Context(), repo, "v1"))
+	reg.PutImage(repo, "hello", "v1") // by somebody else
+	play(reg, step{1, "DELETE", loseRequest})
+	wantErr(t, c.Untag(t.Context(), repo, "v1"), regret.ErrOutcomeUnknown)
+	wantMethods(t, reg, "v1", "DELETE 202, DELETE 0 lost, HEAD 200")
+}
