@@ -45,7 +45,7 @@ func (c *Client) DeleteManifest(ctx context.Context, repository string, dgst Dig
 	key := name{repository, string(dgst)}
 	if _, seen := c.manifests.Get(key); !seen {
 		if _, err := c.Resolve(ctx, repository, string(dgst)); err != nil {
-			return renamed(err, op)
+			return preflightFailure(err, op)
 		}
 	}
 	x := c.deleteExchange(op, repository, string(dgst), repeatSafe)
@@ -252,14 +252,17 @@ func (x *exchange) unknown(cause error, hint string) *Error {
 	return e
 }
 
-// renamed is an error of a preparatory request under the name of the operation
-// it was for.
-func renamed(err error, op string) error {
+// preflightFailure is what the question before a deletion came to, under the
+// name of the operation that it was for.
+func preflightFailure(err error, op string) error {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
 		return err
 	}
-	renamed := *e
-	renamed.Op = op
-	return &renamed
+	failure := *e
+	failure.Op = op
+	if failure.StatusCode >= http.StatusInternalServerError && failure.Hint == "" {
+		failure.Hint = "nothing was deleted; some registries answer so about the digest of a layer or a configuration"
+	}
+	return &failure
 }

@@ -292,7 +292,7 @@ func TestEchoedSecrets(t *testing.T) {
 			p.tokens.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Answer(200, nil, `{"token":"c4n4ry.t0ken-c4n4ry"}`))
 			p.registry.Intercept(0, func(req *http.Request) bool { return req.Header.Get("Authorization") != "" },
 				func(w http.ResponseWriter, req *http.Request) bool {
-					http.Error(w, fmt.Sprint(req.Header), 403)
+					http.Error(w, fmt.Sprint(req.Header), http.StatusForbidden)
 					return true
 				})
 			err := newClient(t, p, opt, regret.WithTrustedRealm(authURL)).Untag(t.Context(), repo, "v1")

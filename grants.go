@@ -149,9 +149,8 @@ const (
 // secrets remembers what must not appear in any text that came from outside:
 // what was used last, for a long run sees many tokens, but few passwords.
 type secrets struct {
-	mu       sync.Mutex
-	list     []string
-	replacer *strings.Replacer // of the list; nil when that has changed
+	mu   sync.Mutex
+	list [][]string // the forms of each, as it is first
 }
 
 func (s *secrets) add(values ...string) {
@@ -161,35 +160,35 @@ func (s *secrets) add(values ...string) {
 		if len(v) < leastSecret {
 			continue
 		}
-		s.list = slices.DeleteFunc(s.list, func(known string) bool { return known == v })
-		s.list = append(s.list, v)
+		s.list = slices.DeleteFunc(s.list, func(known []string) bool { return known[0] == v })
+		s.list = append(s.list, slices.Compact([]string{v, url.QueryEscape(v), url.PathEscape(v)}))
 	}
 	if over := len(s.list) - maxSecrets; over > 0 {
 		s.list = slices.Delete(s.list, 0, over)
 	}
-	s.replacer = nil
 }
 
 func (s *secrets) scrub(text string) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.replacer == nil {
-		s.replacer = strings.NewReplacer(s.pairs()...)
+	found := s.within(text)
+	// The longest first: one may begin like another, of which nothing must be left.
+	slices.SortFunc(found, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	for _, form := range found {
+		text = strings.ReplaceAll(text, form, "[redacted]")
 	}
-	return s.replacer.Replace(text)
+	return text
 }
 
-// pairs are all forms of all secrets, the longest first: one may begin like
-// another, of which nothing must be left.
-func (s *secrets) pairs() []string {
-	var forms []string
-	for _, secret := range s.list {
-		forms = append(forms, secret, url.QueryEscape(secret), url.PathEscape(secret))
+// within is whatever a text tells.
+func (s *secrets) within(text string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var found []string
+	for _, forms := range s.list {
+		for _, form := range forms {
+			if strings.Contains(text, form) {
+				found = append(found, form)
+			}
+		}
 	}
-	slices.SortStableFunc(forms, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
-	var pairs []string
-	for _, form := range forms {
-		pairs = append(pairs, form, "[redacted]")
-	}
-	return pairs
+	return found
 }

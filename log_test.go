@@ -84,9 +84,9 @@ func TestNothingSecretIsLogged(t *testing.T) {
 			return
 		}
 		w.Header().Set("Warning", fmt.Sprint(req.Header))
-		http.Redirect(w, req, storage+"/b?X-Signature="+whispered, 307)
+		http.Redirect(w, req, storage+"/b?X-Signature="+whispered, http.StatusTemporaryRedirect)
 	}))
-	network.Handle(storage, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "expired", 403) }))
+	network.Handle(storage, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "expired", http.StatusForbidden) }))
 	var lines bytes.Buffer
 	var attempts []regret.Attempt
 	c := newClient(t, network, regret.WithBasicAuth(account, password), regret.WithTrustedRealm(authURL),
@@ -136,7 +136,7 @@ func TestClientShowsNoSecret(t *testing.T) {
 		if err := resolve(t, c); err != nil {
 			wantErr(t, err, regret.ErrUnauthorized)
 		}
-		raw, err := json.Marshal(c)
+		raw, err := json.Marshal(map[string]any{"client": c})
 		if err != nil {
 			t.Fatal(err)
 		}

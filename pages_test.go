@@ -72,7 +72,7 @@ func TestFailingPages(t *testing.T) {
 		says   string
 	}{
 		{"a 500 on page two is repeated", 2, fakeregistry.Answer(500, nil, ""), 3, nil, ""},
-		{"a 500 that stays is an incomplete list (E07)", 0, fakeregistry.Errors(500, "UNKNOWN", "disk on fire"), 4,
+		{"a 500 that stays is an incomplete list (E07)", 0, fakeregistry.Errors(500, "UNKNOWN", "disk on fire"), regret.DefaultRetries().Max + 1,
 			[]error{regret.ErrIncompleteList, regret.ErrUnavailable, regret.CodeUnknown}, "disk on fire"},
 		{"a 404 on page two is an incomplete list", 0, fakeregistry.Errors(404, "NAME_UNKNOWN", "gone"), 1,
 			[]error{regret.ErrIncompleteList, regret.ErrNotFound, regret.CodeNameUnknown}, "404 Not Found"},

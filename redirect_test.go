@@ -155,7 +155,7 @@ func TestRedirectTargetThatAsksForCredentials(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			network := fakeregistry.NewNetwork()
-			network.Handle(registryURL, http.RedirectHandler(storage+"/b", 307))
+			network.Handle(registryURL, http.RedirectHandler(storage+"/b", http.StatusTemporaryRedirect))
 			network.Handle(storage, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("WWW-Authenticate", challenge)
 				w.WriteHeader(401)

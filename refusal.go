@@ -31,8 +31,8 @@ type rule struct {
 const (
 	hintDisabled = "deletion is off, which is the default of many registries; distribution: set storage.delete.enabled: true " +
 		"(REGISTRY_STORAGE_DELETE_ENABLED=true) and restart it; a pull-through cache never allows deletion"
-	hintTag = "this registry deletes by digest only: DeleteManifest deletes the manifest with all its tags, " +
-		"UntagByOverwrite removes one tag; if deletion is disabled altogether, CheckDelete tells"
+	hintTag = "this registry deletes by digest only: DeleteManifest deletes the manifest with all its tags; " +
+		"if deletion is disabled altogether, CheckDelete tells"
 	hintReferenced  = "delete what refers to it first: an index before its children"
 	hintStillTagged = "this registry wants every tag of the manifest removed first, with Untag"
 	hintReadOnly    = "the registry is in maintenance; try again when its operator has ended that"

@@ -35,7 +35,7 @@ func TestRefusals(t *testing.T) {
 		{"olareg without deletion", byDigest, 405, "Content-Type: text/plain", `{"errors":[{"code":"UNSUPPORTED","message":"the operation is unsupported","detail":"method not allowed"}]}`, regret.ErrDeleteDisabled, "pull-through cache"},
 		{"a registry that says it with 400", byDigest, 400, "", one("UNSUPPORTED", "no"), regret.ErrDeleteDisabled, "deletion is off"},
 
-		{"distribution 2 by tag", byTag, 400, "", one("DIGEST_INVALID", "provided digest did not match uploaded content"), regret.ErrTagDeleteUnsupported, "UntagByOverwrite"},
+		{"distribution 2 by tag", byTag, 400, "", one("DIGEST_INVALID", "provided digest did not match uploaded content"), regret.ErrTagDeleteUnsupported, "CheckDelete"},
 		{"Harbor by tag", byTag, 400, "", one("UNSUPPORTED", "unsupported digest v1: invalid checksum digest format"), regret.ErrTagDeleteUnsupported, "DeleteManifest"},
 		{"Pulp by tag", byTag, 400, "", one("INVALID_REQUEST", "no"), regret.ErrTagDeleteUnsupported, "by digest only"},
 		{"an invalid digest is not about tags", byDigest, 400, "", one("DIGEST_INVALID", "no"), "", ""},

@@ -67,7 +67,7 @@ func (x *exchange) checkRetry(ctx context.Context, resp *http.Response, err erro
 	} else {
 		again = x.judgeStatus(resp)
 	}
-	x.sent = false // of the next attempt nothing has gone out yet
+	x.sent, x.dialling = false, false // of the next attempt nothing has gone out yet
 	if ended := ctx.Err(); ended != nil {
 		return false, ended
 	}
@@ -88,7 +88,7 @@ func (x *exchange) judgeError(err error) bool {
 		return refusal.transient
 	}
 	x.failure = x.failed(err)
-	untouched := !x.sent || neverSent(err)
+	untouched := !x.sent || x.dialling || neverSent(err)
 	if !untouched {
 		x.ambiguous = true
 	}
@@ -112,6 +112,10 @@ func (x *exchange) judgeStatus(resp *http.Response) bool {
 		}
 		// A bare 503 may be a proxy's, about a request that it did pass on.
 		x.ambiguous = x.ambiguous || x.failure.RetryAfter == 0
+		return x.repeat == repeatSafe
+	}
+	if resp.StatusCode >= 520 { // what delivery networks say of an origin that did not answer them
+		x.ambiguous = true
 		return x.repeat == repeatSafe
 	}
 	return false

@@ -33,10 +33,10 @@ func took(t *testing.T, want time.Duration, f func()) {
 
 func TestWhichAnswersAreRepeated(t *testing.T) {
 	t.Parallel()
-	repeated := map[int]bool{408: true, 425: true, 429: true, 500: true, 502: true, 503: true, 504: true}
+	repeated := map[int]bool{408: true, 425: true, 429: true, 500: true, 502: true, 503: true, 504: true, 520: true, 524: true, 599: true}
 	for _, status := range []int{
 		400, 401, 402, 403, 404, 405, 406, 407, 408, 409, 410, 411, 412, 413, 414, 415, 416, 417, 418, 421, 422, 423, 424, 425, 426, 428,
-		429, 431, 451, 499, 500, 501, 502, 503, 504, 505, 506, 507, 508, 510, 511, 599,
+		429, 431, 451, 499, 500, 501, 502, 503, 504, 505, 506, 507, 508, 510, 511, 520, 524, 599,
 	} {
 		want, rule := 1, "is the answer"
 		if repeated[status] {

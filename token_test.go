@@ -29,6 +29,7 @@ func TestTokenServiceAnswers(t *testing.T) {
 		}
 		return fakeregistry.Answer(status, header, body)
 	}
+	all := regret.DefaultRetries().Max + 1
 	tests := []struct {
 		name   string
 		answer func(http.ResponseWriter, *http.Request) bool
@@ -50,10 +51,10 @@ func TestTokenServiceAnswers(t *testing.T) {
 		{"a token of 5 MB is not even read (C25)", say(200, `{"token":"`+strings.Repeat("a", 5<<20)+`"}`), 1, []error{regret.ErrTooLarge}},
 		{"an endless answer is not read (A04)", fakeregistry.Flood(200, nil, `{"token":"`, "a"), 1, []error{regret.ErrTooLarge}},
 		{"a success of another kind is no token", say(204, ""), 1, []error{regret.ErrNotRegistry}},
-		{"a 500 is repeated as often as the call may be (C29)", say(500, whispered), 4, []error{regret.ErrUnavailable}},
-		{"a 503 that says how long it will last is waited for", say(503, "", "Retry-After", "0"), 4, []error{regret.ErrUnavailable}},
-		{"a 429 is repeated", say(429, whispered), 4, []error{regret.ErrRateLimited}},
-		{"a 408 is repeated", say(408, whispered), 4, []error{regret.ErrUnavailable}},
+		{"a 500 is repeated as often as the call may be (C29)", say(500, whispered), all, []error{regret.ErrUnavailable}},
+		{"a 503 that says how long it will last is waited for", say(503, "", "Retry-After", "0"), all, []error{regret.ErrUnavailable}},
+		{"a 429 is repeated", say(429, whispered), all, []error{regret.ErrRateLimited}},
+		{"a 408 is repeated", say(408, whispered), all, []error{regret.ErrUnavailable}},
 		{"a 429 for an hour is not", say(429, "", "Retry-After", "3600"), 1, []error{regret.ErrRateLimited}},
 		{"a 401 is about the credentials, and no other scope helps", say(401, `{"errors":[{"code":"UNAUTHORIZED","message":"`+whispered+`"}]}`), 1,
 			[]error{regret.ErrUnauthorized, regret.CodeUnauthorized}},

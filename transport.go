@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -92,6 +93,7 @@ type exchange struct {
 	attempts  int
 	started   time.Time
 	sent      bool   // the attempt under way has gone out and has no answer yet
+	dialling  bool   // it waits for a connection: nothing of it can have gone out
 	ambiguous bool   // an attempt may have taken effect without saying so
 	failure   *Error // what the last attempt came to, if it failed
 }
@@ -122,7 +124,7 @@ func (x *exchange) do(ctx context.Context) (*http.Response, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, x.failed(err)
 	}
-	req, err := x.request(context.WithValue(ctx, exchangeKey{}, x))
+	req, err := x.request(context.WithValue(x.watch(ctx), exchangeKey{}, x))
 	if err != nil {
 		return nil, x.failed(err)
 	}
@@ -143,6 +145,19 @@ func (x *exchange) do(ctx context.Context) (*http.Response, error) {
 		return nil, x.refuse(resp, ErrNotRegistry, fmt.Errorf("content encoding %q although none was accepted", clip(encoding)))
 	}
 	return resp, nil
+}
+
+// watch notes from when to when an attempt of a write waits for a connection.
+// A transport that does not tell never waits, as far as anybody knows: what it
+// lost may have arrived.
+func (x *exchange) watch(ctx context.Context) context.Context {
+	if x.method == http.MethodGet || x.method == http.MethodHead {
+		return ctx
+	}
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(string) { x.dialling = true },
+		GotConn: func(httptrace.GotConnInfo) { x.dialling = false },
+	})
 }
 
 func (x *exchange) request(ctx context.Context) (*retryablehttp.Request, error) {
