@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // A registry may send a reader to its storage; three hops are more than any
@@ -75,8 +76,10 @@ func (r *redirector) follow(req *http.Request, location string, hops int) (*http
 
 func (r *redirector) permitted(from, to *url.URL) error {
 	switch {
-	case to.Scheme != "https" && to.Scheme != "http" || to.Host == "":
+	case to.Scheme != "https" && to.Scheme != "http":
 		return fmt.Errorf("to the scheme %q", clip(to.Scheme))
+	case checkHost(strings.ReplaceAll(to.Host, "_", "-")) != nil: // storage may have an underscore in its name
+		return errors.New("to what is no host")
 	case to.User != nil:
 		return errors.New("to a URL with user information")
 	case from.Scheme == "https" && to.Scheme == "http":

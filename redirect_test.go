@@ -41,7 +41,7 @@ func maze(t testing.TB, hops []hop) *fakeregistry.Network {
 	})
 	for _, origin := range []string{
 		registryURL, registryURL + ":8443", "http://" + host, "https://cdn." + host, "http://cdn." + host,
-		"https://storage.example.net", "http://storage.example.net", "https://storage2.example.net",
+		"https://storage.example.net", "http://storage.example.net", "https://storage2.example.net", "https://my_bucket.example.net",
 	} {
 		network.Handle(origin, serve)
 	}
@@ -91,6 +91,11 @@ func TestRedirectedReads(t *testing.T) {
 		{"a file is not followed", []hop{{start, "file:///etc/passwd", 302}}, []string{start + " +"}, regret.ErrRedirect},
 		{"a script is not followed", []hop{{start, "javascript:alert(1)", 302}}, []string{start + " +"}, regret.ErrRedirect},
 		{"a scheme without a host is not followed", []hop{{start, "https:///b", 302}}, []string{start + " +"}, regret.ErrRedirect},
+		{"an address in another notation is not followed", []hop{{start, "https://2852039166/b", 302}}, []string{start + " +"}, regret.ErrRedirect},
+		{"a host in other letters is not followed", []hop{{start, "https://st\u043erage.example.net/b", 302}}, []string{start + " +"}, regret.ErrRedirect},
+		{"an empty port is not followed", []hop{{start, "https://storage.example.net:/b", 302}}, []string{start + " +"}, regret.ErrRedirect},
+		{"an underscore in the name of storage is followed", []hop{{start, "https://my_bucket.example.net/b", 302}},
+			[]string{start + " +", "https://my_bucket.example.net/b"}, nil},
 		{"300 is no redirect", []hop{{start, storage, 300}}, []string{start + " +"}, errors.ErrUnsupported},
 		{"304 is no redirect", []hop{{start, storage, 304}}, []string{start + " +"}, errors.ErrUnsupported},
 		{"a host that does not exist is not available", []hop{{start, "https://nowhere.example.net/b", 302}},
