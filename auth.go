@@ -32,7 +32,7 @@ type authorizer struct {
 	origin  origin
 	config  *config
 	next    http.RoundTripper // sends the registry's requests
-	tokens  *wire             // sends the token service's; follows no redirect
+	tokens  http.RoundTripper // sends the token service's; follows no redirect
 	realms  map[origin]bool
 	learned atomic.Pointer[demand]
 	rung    atomic.Int32 // of the scope ladder: what this token service accepts
@@ -235,7 +235,7 @@ func (a *authorizer) credential(ctx context.Context, repository string) (Credent
 	if err != nil {
 		return Credential{}, &Error{Kind: ErrUnauthorized, Err: fmt.Errorf("credentials for %s: %w", a.origin.host, err)}
 	}
-	a.secrets.add(cred.Password, base64.StdEncoding.EncodeToString([]byte(cred.Username+":"+cred.Password)))
+	a.secrets.add(cred.Password, encoded(cred.Password), encoded(cred.Username+":"+cred.Password))
 	return cred, nil
 }
 
@@ -248,9 +248,10 @@ func (a *authorizer) basic(cred Credential) grant {
 	if cred.anonymous() {
 		return grant{}
 	}
-	encoded := base64.StdEncoding.EncodeToString([]byte(cred.Username + ":" + cred.Password))
-	return grant{header: "Basic " + encoded, actions: []string{"*"}, expires: time.Now().Add(basicLifetime)}
+	return grant{header: "Basic " + encoded(cred.Username+":"+cred.Password), actions: []string{"*"}, expires: time.Now().Add(basicLifetime)}
 }
+
+func encoded(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
 
 // scrub replaces every secret in a text that came from outside.
 func (a *authorizer) scrub(text string) string { return a.secrets.scrub(text) }

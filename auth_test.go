@@ -63,6 +63,18 @@ func TestBasicAuthentication(t *testing.T) {
 	}
 }
 
+func TestCredentialsThatWorkNoMore(t *testing.T) {
+	t.Parallel()
+	reg := fakeregistry.New(fakeregistry.WithBasicAuth(account, password))
+	reg.PutImage(repo, "hello", "v1")
+	c := newClient(t, reg, regret.WithBasicAuth(account, password))
+	wantErr(t, resolve(t, c))
+	reg.ResetLog()
+	reg.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Answer(401, map[string]string{"WWW-Authenticate": `Basic realm="r"`}, ""))
+	wantErr(t, c.Untag(t.Context(), repo, "v1"), regret.ErrUnauthorized)
+	wantRequests(t, reg, "DELETE /v2/team/app/manifests/v1 401") // the same would not help
+}
+
 func TestTokenOfTheCaller(t *testing.T) {
 	t.Parallel()
 	t.Run("it is sent with the first request", func(t *testing.T) {
@@ -235,6 +247,9 @@ func TestUnauthorizedForEver(t *testing.T) {
 		{"password after token after password ends as well", func(i int) string {
 			return []string{bearer + `pull"`, `Basic realm="r"`}[i%2]
 		}, []string{"HEAD registry 401", "HEAD registry 401"}, regret.ErrUnauthorized},
+		{"token after password after token ends as well", func(i int) string {
+			return []string{`Basic realm="r"`, bearer + `pull"`}[i%2]
+		}, []string{"HEAD registry 401", "GET auth 200", "HEAD registry 401"}, regret.ErrUnauthorized},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -157,7 +157,7 @@ func (c *Client) deleteExchange(op, repository, reference string, repeat repeat)
 // portal's, and count only if the manifest or tag is gone.
 func (c *Client) confirm(ctx context.Context, x *exchange, resp *http.Response) error {
 	said := x.newError("", nil)
-	said.StatusCode, said.RequestID, said.Details = resp.StatusCode, requestID(resp.Header), x.deleteAnswer(resp)
+	said.StatusCode, said.RequestID, said.Details = resp.StatusCode, x.requestID(resp.Header), x.deleteAnswer(resp)
 	echoed := Digest(resp.Header.Get("Docker-Content-Digest"))
 	contradiction := len(said.Details) > 0 || x.byDigest() && echoed != "" && string(echoed) != x.reference
 	switch resp.StatusCode {

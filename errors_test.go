@@ -285,6 +285,16 @@ func TestEchoedSecrets(t *testing.T) {
 			wantDiscreet(t, err, password)
 		})
 	}
+	t.Run("nothing is left of one that begins like another", func(t *testing.T) {
+		t.Parallel()
+		const token = "c4n4ry-and-more"
+		p := newPlace(fakeregistry.WithUser("bob", token[:6]))
+		p.tokens.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Answer(200, nil, `{"token":"`+token+`"}`))
+		p.registry.Intercept(0, func(req *http.Request) bool { return req.Header.Get("Authorization") != "" }, fakeregistry.Answer(403, nil, token+" "+token[:6]))
+		err := newClient(t, p, regret.WithBasicAuth("bob", token[:6]), regret.WithTrustedRealm(authURL)).Untag(t.Context(), repo, "v1")
+		wantText(t, err, "[redacted] [redacted]")
+		wantDiscreet(t, err, token[:6], token[6:])
+	})
 	t.Run("tokens are not shown either", func(t *testing.T) {
 		t.Parallel()
 		for _, opt := range []regret.Option{regret.WithToken("c4n4ry.t0ken-c4n4ry"), regret.WithBasicAuth(account, password)} {

@@ -161,11 +161,19 @@ func (s *secrets) add(values ...string) {
 			continue
 		}
 		s.list = slices.DeleteFunc(s.list, func(known []string) bool { return known[0] == v })
-		s.list = append(s.list, slices.Compact([]string{v, url.QueryEscape(v), url.PathEscape(v)}))
+		s.list = append(s.list, spellings(v))
 	}
 	if over := len(s.list) - maxSecrets; over > 0 {
 		s.list = slices.Delete(s.list, 0, over)
 	}
+}
+
+// spellings are a secret as it is, in a query, in a path, and in JSON that was
+// taken for text, with and without HTML in mind.
+func spellings(secret string) []string {
+	quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(secret)
+	html := strings.NewReplacer("&", `\u0026`, "<", `\u003c`, ">", `\u003e`).Replace(quoted)
+	return slices.Compact([]string{secret, url.QueryEscape(secret), url.PathEscape(secret), quoted, html})
 }
 
 func (s *secrets) scrub(text string) string {

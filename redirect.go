@@ -63,7 +63,6 @@ func (r *redirector) follow(req *http.Request, location string, hops int) (*http
 	if err := r.permitted(req.URL, target); err != nil {
 		return nil, err
 	}
-	target.Fragment, target.RawFragment = "", ""
 	next := req.Clone(req.Context())
 	next.URL, next.Host = target, ""
 	// Header says whether this chain has left the origin before: it lost its

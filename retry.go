@@ -125,6 +125,7 @@ func (x *exchange) judgeStatus(resp *http.Response) bool {
 func (x *exchange) adopt(e *Error) *Error {
 	done := *e
 	done.Op, done.Repository, done.Reference, done.Attempts = x.op, x.repository, x.reference, x.attempts
+	done.Err = x.scrubbed(done.Err)
 	if done.Method == "" {
 		done.Method, done.URL = x.method, x.transport.origin.String()+x.path
 	}
@@ -137,7 +138,7 @@ func (x *exchange) decode(resp *http.Response) *Error {
 	resp.Body = http.NoBody
 	e := x.newError("", nil)
 	e.StatusCode = resp.StatusCode
-	e.RequestID = requestID(resp.Header)
+	e.RequestID = x.requestID(resp.Header)
 	e.Details = decodeErrors(body, x.transport.auth.scrub)
 	if d, ok := retryafter.FromHeader(resp.Header, time.Now()); ok {
 		e.RetryAfter = d

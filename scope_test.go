@@ -109,7 +109,7 @@ func TestTokensThatSayWhatTheyAllow(t *testing.T) {
 	}{
 		{"one that lacks what the challenge asked is exchanged for one with the challenge's scope", jwt(`[]`), jwt(pulls), 2, jwt(pulls)},
 		{"one for another repository lacks it too", jwt(`[{"type":"repository","name":"team/other","actions":["pull"]}]`), jwt(pulls), 2, jwt(pulls)},
-		{"if that one lacks it as well, the first is tried", jwt(`[]`), jwt(`null`), 2, jwt(`null`)},
+		{"if that one lacks it as well, the first is tried", jwt(`[]`), jwt(`[{}]`), 2, jwt(`[]`)},
 		{"one that has it is used", jwt(pulls), "", 1, jwt(pulls)},
 		{"one that allows everything is used", jwt(strings.Replace(pulls, `"pull"`, `"*"`, 1)), "", 1, jwt(strings.Replace(pulls, `"pull"`, `"*"`, 1))},
 		{"one that does not tell is used", "opaque", "", 1, "opaque"},
@@ -215,6 +215,17 @@ func TestScopeThatIsRefusedIsAskedOnce(t *testing.T) {
 	wantErr(t, c.Ping(t.Context()), regret.ErrUnauthorized)
 	if diff := cmp.Diff([]string{""}, scopes(p.tokens)); diff != "" {
 		t.Errorf("scopes of a ping (-want +got):\n%s", diff)
+	}
+}
+
+func TestTokenForEverythingThatAllowsNothing(t *testing.T) {
+	t.Parallel()
+	p := newPlace(fakeregistry.WithScopeActions("*"), fakeregistry.WithJWT(), fakeregistry.WithUser("nobody", password))
+	c := newClient(t, p, regret.WithBasicAuth("nobody", password), regret.WithTrustedRealm(authURL))
+	wantErr(t, resolve(t, c), regret.ErrForbidden)
+	want := []string{"repository:team/app:pull,delete", "repository:team/app:pull", "repository:team/app:*"}
+	if diff := cmp.Diff(want, scopes(p.tokens)); diff != "" {
+		t.Errorf("scopes (-want +got):\n%s", diff)
 	}
 }
 

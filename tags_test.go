@@ -118,6 +118,9 @@ func TestTagPages(t *testing.T) {
 		{"a query alone is followed", []*http.Response{page(200, `{"tags":["a"]}`, `<?last=a>; rel="next"`), ok(`{"tags":["b"]}`)}, "a b", nil},
 		{"a Link on the last page leads to an empty one", []*http.Response{page(200, `{"tags":["a","b"]}`, next), ok(`{"tags":[]}`)}, "a b", nil},
 		{"two empty pages are passed", []*http.Response{page(200, `{"tags":[]}`, next), page(200, `{"tags":[]}`, `<?last=c>; rel="next"`), ok(`{"tags":["a"]}`)}, "a", nil},
+		{"empty pages are counted in a row", []*http.Response{page(200, `{"tags":[]}`, `<?1>; rel="next"`), page(200, `{"tags":[]}`, `<?2>; rel="next"`), page(200, `{"tags":["a"]}`, `<?3>; rel="next"`),
+			page(200, `{"tags":[]}`, `<?4>; rel="next"`), page(200, `{"tags":[]}`, `<?5>; rel="next"`), ok(`{"tags":["b"]}`)}, "a b", nil},
+		{"a hundred levels are passed over", []*http.Response{ok(`{"x":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `,"tags":["a"]}`)}, "a", nil},
 		{"rel=prev is not the next page (E04)", []*http.Response{page(200, `{"tags":["a"]}`, `</v2/other?x>; rel="prev"`)}, "a", nil},
 		{"the name may lack a prefix", []*http.Response{ok(`{"name":"app","tags":["a"]}`)}, "a", nil},
 		{"the name may have a prefix", []*http.Response{ok(`{"name":"proxy/team/app","tags":["a"]}`)}, "a", nil},
@@ -149,6 +152,7 @@ func TestTagPages(t *testing.T) {
 		{"another repository's list is an error", []*http.Response{ok(`{"name":"team/other","tags":["a"]}`)}, "", regret.ErrNotRegistry},
 		{"a name that only ends alike is another's", []*http.Response{ok(`{"name":"steam/app","tags":["a"]}`)}, "", regret.ErrNotRegistry},
 		{"a name that is a number is an error", []*http.Response{ok(`{"name":7,"tags":["a"]}`)}, "", regret.ErrNotRegistry},
+		{"one level more is an error", []*http.Response{ok(`{"x":` + strings.Repeat("[", 101) + strings.Repeat("]", 101) + `,"tags":["a"]}`)}, "", regret.ErrNotRegistry},
 		{"nesting without end is an error (A16)", []*http.Response{ok(`{"x":` + strings.Repeat("[", 1<<20))}, "", regret.ErrNotRegistry},
 		{"nesting among the tags is an error", []*http.Response{ok(`{"tags":[` + strings.Repeat("[", 1<<20))}, "", regret.ErrNotRegistry},
 		{"a bracket of the wrong kind is an error", []*http.Response{ok(`{"tags":["a"}}`)}, "a", regret.ErrNotRegistry},
@@ -191,7 +195,7 @@ func TestFullPageWithoutLink(t *testing.T) {
 	without := func(body string, n int) string { return strings.Join(strings.Split(body, ",")[:1001-n], ",") + "]}" }
 	tests := []struct {
 		name  string
-		pages []string
+		pages []string // bodies; after a blank, a Link
 		asked int
 		want  int
 		kind  error
@@ -202,6 +206,8 @@ func TestFullPageWithoutLink(t *testing.T) {
 		{"is the end if the same comes again: the registry knows no pages", []string{first, first}, 2, 1000, nil},
 		{"is the end if the same comes again in another order", []string{first, backwards(first)}, 2, 1000, nil},
 		{"is not the end if a part of the same comes again: the registry forgets where it was", []string{first, without(first, 1)}, 2, 1000, regret.ErrIncompleteList},
+		{"is not the end if the same comes again with a Link", []string{first, first + " <?x>; rel=next", `{"tags":["b"]}`}, 2, 1000, regret.ErrIncompleteList},
+		{"is not followed by pages that may repeat themselves", []string{first, without(second, 1) + " <?x>; rel=next", without(second, 1)}, 3, 1999, regret.ErrIncompleteList},
 		{"is not the end if the same comes again with more", []string{first, strings.Replace(first, `]`, `,"z"]`, 1)}, 2, 1000, regret.ErrIncompleteList},
 	}
 	for _, tt := range tests {
@@ -212,7 +218,8 @@ func TestFullPageWithoutLink(t *testing.T) {
 			c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
 				queries = append(queries, req.URL.RawQuery)
 				i++
-				return respond(req, 200, tt.pages[min(i, len(tt.pages))-1]), nil
+				body, link, _ := strings.Cut(tt.pages[min(i, len(tt.pages))-1], " ")
+				return respond(req, 200, body, "Link", link), nil
 			}))
 			got, err := collect(t, c.Tags(t.Context(), repo))
 			if !errors.Is(err, tt.kind) {

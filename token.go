@@ -142,13 +142,13 @@ func (a *authorizer) tokenFailure(ctx context.Context, req *http.Request, resp *
 	case err != nil:
 		e.Kind, e.Err, e.transient = ErrUnavailable, withoutURL(err), !hopeless(err)
 	default:
-		a.tokenRefusal(e, req, resp)
+		a.tokenRefusal(e, resp)
 	}
 	return e
 }
 
 // tokenRefusal reads an answer other than 200.
-func (a *authorizer) tokenRefusal(e *Error, req *http.Request, resp *http.Response) {
+func (a *authorizer) tokenRefusal(e *Error, resp *http.Response) {
 	switch code := resp.StatusCode; {
 	case code < 300:
 		e.Kind, e.Err = ErrNotRegistry, errors.New("not a status that brings a token")
@@ -167,9 +167,6 @@ func (a *authorizer) tokenRefusal(e *Error, req *http.Request, resp *http.Respon
 	}
 	if d, ok := retryafter.FromHeader(resp.Header, time.Now()); ok {
 		e.RetryAfter = d
-		if e.transient && d <= a.config.retries.RetryAfterMax { // whoever waits for the registry does not know of this host
-			a.tokens.pace.hold(originOf(req.URL), time.Now().Add(d))
-		}
 	}
 	for _, d := range decodeErrors(readErrorBody(resp, a.config.limits.ErrorBytes), a.scrub) {
 		for _, said := range []Code{d.Code, Code(d.Message)} { // OAuth 2.0 says {"error":"invalid_scope"}

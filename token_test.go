@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -254,6 +255,31 @@ func TestTokenServiceThatAsksForTime(t *testing.T) {
 			if took := time.Since(start); took != 14*time.Second {
 				t.Errorf("it took %s, want 14s", took)
 			}
+		})
+	})
+	t.Run("gets it from every caller", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			p := newPlace()
+			c := p.client(t)
+			wantErr(t, resolve(t, c))
+			for _, name := range []string{"team/other", "team/third"} {
+				p.registry.PutImage(name, "hello", "v1")
+			}
+			p.tokens.Intercept(1, fakeregistry.On("", "/"), fakeregistry.Answer(429, map[string]string{"Retry-After": "7"}, ""))
+			start := time.Now()
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				_, err := c.ResolveDigest(t.Context(), "team/other", "v1")
+				wantErr(t, err)
+			})
+			<-time.After(time.Second)
+			_, err := c.ResolveDigest(t.Context(), "team/third", "v1")
+			wantErr(t, err)
+			if took := time.Since(start); took != 7*time.Second {
+				t.Errorf("it took %s, want 7s", took)
+			}
+			wg.Wait()
 		})
 	})
 	t.Run("is not waited for beyond the deadline", func(t *testing.T) {

@@ -212,11 +212,23 @@ func escapePath(segments ...string) string {
 
 // newError is an Error with the facts of this exchange.
 func (x *exchange) newError(kind Kind, err error) *Error {
-	e := &Error{Op: x.op, Repository: x.repository, Reference: x.reference, Kind: kind, Err: err, Attempts: x.attempts}
+	e := &Error{Op: x.op, Repository: x.repository, Reference: x.reference, Kind: kind, Err: x.scrubbed(err), Attempts: x.attempts}
 	if x.attempts > 0 {
 		e.Method, e.URL = x.method, x.transport.origin.String()+x.path
 	}
 	return e
+}
+
+// scrubbed is an error whose text may quote what the other side sent.
+func (x *exchange) scrubbed(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	if clean := x.transport.auth.scrub(text); clean != text {
+		return errors.New(clean)
+	}
+	return err
 }
 
 // failed is the error for an attempt without an answer.
@@ -240,7 +252,7 @@ func (x *exchange) failed(err error) *Error {
 func (x *exchange) refuse(resp *http.Response, kind Kind, err error) *Error {
 	discard(resp.Body)
 	e := x.newError(kind, err)
-	e.StatusCode, e.RequestID = resp.StatusCode, requestID(resp.Header)
+	e.StatusCode, e.RequestID = resp.StatusCode, x.requestID(resp.Header)
 	return e
 }
 

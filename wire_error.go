@@ -167,10 +167,10 @@ func readErrorBody(resp *http.Response, limit int64) []byte {
 }
 
 // requestID is the registry's own name for the request.
-func requestID(h http.Header) string {
+func (x *exchange) requestID(h http.Header) string {
 	for _, name := range requestIDHeaders {
 		if v := h.Get(name); v != "" {
-			return printable(v, 128)
+			return printable(x.transport.auth.scrub(v), 128)
 		}
 	}
 	return ""
