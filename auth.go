@@ -1,9 +1,11 @@
 package regret
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -83,9 +85,12 @@ func (a *authorizer) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil || resp.StatusCode != http.StatusUnauthorized || originOf(resp.Request.URL) != a.origin || a.config.hasToken {
 		return resp, err
 	}
+	// Read before a token is fetched: an unread answer keeps its connection, and
+	// the token service may be behind the only one there is.
+	body := readErrorBody(resp, a.config.limits.ErrorBytes)
+	resp.Body = io.NopCloser(bytes.NewReader(body))
 	want, err := a.read(resp.Header)
 	if err != nil {
-		discard(resp.Body)
 		return nil, err
 	}
 	if want == nil { // a 401 without a challenge that could be answered
@@ -93,13 +98,11 @@ func (a *authorizer) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	header, err := a.obtain(ctx, x, want, sent)
 	if err != nil {
-		discard(resp.Body)
 		return nil, err
 	}
 	if header == "" || header == sent { // nothing new to offer
 		return resp, nil
 	}
-	discard(resp.Body)
 	resp, err = a.send(req, header)
 	switch {
 	case err != nil:

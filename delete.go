@@ -83,18 +83,19 @@ func (c *Client) Untag(ctx context.Context, repository, tag string) error {
 		return err
 	}
 	if err := checkTag(tag); err != nil {
-		return invalid(op, repository, clip(tag), "%w", err)
+		refusal := invalid(op, repository, clip(tag), "%w", err)
+		if checkDigest(Digest(tag)) == nil {
+			refusal.Hint = "a digest is deleted with DeleteManifest"
+		}
+		return refusal
 	}
 	key := name{repository, tag}
 	before, known := c.tags.Get(key)
-	stands, err := c.untag(ctx, op, key)
-	if stands && known {
-		// untag has resolved the tag anew and remembered what it found.
-		if after, _ := c.tags.Get(key); after == before {
-			_, err = c.untag(ctx, op, key)
-			if errors.Is(err, ErrNotFound) { // gone: by the first DELETE after all
-				err = nil
-			}
+	after, err := c.untag(ctx, op, key)
+	if known && after == before {
+		_, err = c.untag(ctx, op, key)
+		if errors.Is(err, ErrNotFound) { // gone: by the first DELETE after all
+			err = nil
 		}
 	}
 	if err == nil {
@@ -103,13 +104,13 @@ func (c *Client) Untag(ctx context.Context, repository, tag string) error {
 	return err
 }
 
-// untag sends the one DELETE. It reports stands = true if there was no answer
-// and the tag is still there.
-func (c *Client) untag(ctx context.Context, op string, key name) (stands bool, err error) {
+// untag sends the one DELETE. If there was no answer, it looks, and says what
+// stands under the tag; what it saw itself, for others may resolve the tag too.
+func (c *Client) untag(ctx context.Context, op string, key name) (stands Digest, err error) {
 	x := c.deleteExchange(op, key.repository, key.reference, repeatUntouched)
 	resp, err := x.do(ctx)
 	if err == nil {
-		return false, c.confirm(ctx, x, resp)
+		return "", c.confirm(ctx, x, resp)
 	}
 	return c.settle(ctx, x, err)
 }
@@ -170,7 +171,7 @@ func (c *Client) confirm(ctx context.Context, x *exchange, resp *http.Response) 
 		said.Kind, said.Err = ErrNotRegistry, errors.New("not a status that answers a deletion")
 		return said
 	}
-	err := c.verify(ctx, x)
+	_, err := c.verify(ctx, x)
 	switch {
 	case errors.Is(err, errStands):
 		said.Kind = ErrStillPresent
@@ -190,35 +191,36 @@ func (x *exchange) deleteAnswer(resp *http.Response) []Detail {
 	if resp.Body == http.NoBody {
 		return nil
 	}
-	details := decodeErrors(readErrorBody(resp, x.transport.config.limits.ErrorBytes), x.transport.auth.scrub)
-	if !coded(details) { // a page of text beside a success says nothing
+	body := readErrorBody(resp, x.transport.config.limits.ErrorBytes)
+	details := decodeErrors(body, x.transport.auth.scrub)
+	if !enveloped(body) && !coded(details) { // a page of text beside a success says nothing
 		return nil
 	}
 	return details
 }
 
 // settle decides what a failed DELETE came to. Without an attempt that may have
-// had an effect, the failure stands as it is. It reports whether what was to be
-// deleted was seen to be there after an attempt that may have.
-func (c *Client) settle(ctx context.Context, x *exchange, failure error) (stands bool, err error) {
+// had an effect, the failure stands as it is. After one that may have, it looks,
+// and returns the digest of what it saw to be there.
+func (c *Client) settle(ctx context.Context, x *exchange, failure error) (stands Digest, err error) {
 	switch {
 	case !x.ambiguous:
-		return false, failure
+		return "", failure
 	case errors.Is(failure, ErrNotFound):
-		return false, nil // gone: by the attempt that brought no answer, or by somebody else
+		return "", nil // gone: by the attempt that brought no answer, or by somebody else
 	}
-	err = c.verify(ctx, x)
+	stands, err = c.verify(ctx, x)
 	switch {
 	case err == nil:
-		return false, nil
+		return "", nil
 	case errors.Is(err, errStands) && x.byDigest():
-		return true, failure
+		return stands, failure
 	case errors.Is(err, errStands):
-		return true, x.unknown(failure, "the tag is there, but may have been pushed anew")
+		return stands, x.unknown(failure, "the tag is there, but may have been pushed anew")
 	}
 	unknown := x.unknown(failure, "")
 	unknown.Err = cmp.Or(ctx.Err(), unknown.Err) // why nobody could look, if that is why
-	return false, unknown
+	return "", unknown
 }
 
 // errStands says that what was to be deleted is there.
@@ -227,15 +229,15 @@ var errStands = errors.New("it is there")
 // verify asks once whether a manifest or tag is gone: nil if the registry says
 // so in its own words, errStands if it is served, otherwise why that could not
 // be told.
-func (c *Client) verify(ctx context.Context, x *exchange) error {
-	_, err := c.Resolve(ctx, x.repository, x.reference)
+func (c *Client) verify(ctx context.Context, x *exchange) (Digest, error) {
+	there, err := c.ResolveDigest(ctx, x.repository, x.reference)
 	switch {
 	case err == nil:
-		return errStands
+		return there, errStands
 	case errors.Is(err, ErrNotFound):
-		return nil
+		return "", nil
 	}
-	return err
+	return "", err
 }
 
 func (x *exchange) byDigest() bool { return Digest(x.reference).Validate() == nil }

@@ -61,7 +61,7 @@
 //	ErrReferenced            409 MANIFEST_REFERENCED and others           delete the index first
 //	ErrStillTagged           400 GOOGLE_MANIFEST_DANGLING_TAG             untag it everywhere first
 //	ErrImmutable             409 TAG_IMMUTABLE and others                 leave it, or unlock it there
-//	ErrReadOnly              405 without a code; 403 "read only"          try again after its maintenance
+//	ErrReadOnly              405 that allows only reads; 403 "read only"  try again after its maintenance
 //	ErrRateLimited           429; TOOMANYREQUESTS                         wait for Error.RetryAfter
 //	ErrUnavailable           5xx, 408, 425, or no answer                  try again later
 //	ErrOutcomeUnknown        no answer that could be trusted              resolve it again and look

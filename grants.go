@@ -137,7 +137,12 @@ func (g *grants) evict(resource, refused string) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.kept[resource] = slices.DeleteFunc(g.kept[resource], func(kept grant) bool { return kept.header == refused })
+	rest := slices.DeleteFunc(g.kept[resource], func(kept grant) bool { return kept.header == refused })
+	if len(rest) == 0 {
+		delete(g.kept, resource)
+		return
+	}
+	g.kept[resource] = rest
 }
 
 // Secrets shorter than this cannot be told from ordinary text.

@@ -31,6 +31,7 @@ type config struct {
 	retries     Retries
 	limits      Limits
 	trace       func(Attempt)
+	nilOption   bool
 }
 
 func defaultConfig() config {
@@ -111,7 +112,8 @@ func WithLimits(l Limits) Option {
 }
 
 // WithTrace calls fn after every HTTP request, including those for tokens, in
-// the goroutine that sent it.
+// the goroutine that sent it: fn must be safe for as many of them as the client
+// is used by.
 func WithTrace(fn func(Attempt)) Option {
 	return func(c *config) { c.trace = fn }
 }
@@ -127,7 +129,8 @@ type Attempt struct {
 }
 
 // Retries says how often and how patiently a request is repeated. Requests that
-// could do harm when repeated are not, whatever is set here.
+// could do harm when repeated are not, whatever is set here; and all calls of a
+// client together repeat at most 20 times and once more for every ten requests.
 type Retries struct {
 	Max     int           // repetitions after the first attempt; 0 means none
 	WaitMin time.Duration // the least wait
@@ -196,8 +199,10 @@ func (c *config) check(o origin) []error {
 	}
 	refuse(len(c.credentials) > 1, "WithBasicAuth and WithCredentials: more than one source of credentials")
 	refuse(len(c.credentials) > 0 && c.hasToken, "WithToken cannot be combined with WithBasicAuth or WithCredentials")
+	refuse(c.nilOption, "an option is nil")
 	for _, source := range c.credentials {
-		refuse(source == nil, "WithCredentials: the source is nil")
+		fn, isFunc := source.(CredentialFunc)
+		refuse(source == nil || isFunc && fn == nil, "WithCredentials: the source is nil")
 		if static, ok := source.(staticCredential); ok {
 			errs = append(errs, Credential(static).check())
 		}

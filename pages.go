@@ -126,14 +126,20 @@ func (l *list[T]) take(p *progress, entry T, yield func(T, error) bool) error {
 	if err := l.check(entry); err != nil {
 		return l.fault(ErrNotRegistry, "an entry of the list is invalid: %w", err)
 	}
-	if p.entries++; p.entries > l.client.config.limits.Entries {
-		return l.fault(ErrIncompleteList, "the list exceeds the limit of %d entries", l.client.config.limits.Entries)
-	}
 	p.last = l.id(entry)
 	if err := p.compare(l.client.hash(p.last)); err != nil {
 		return err
 	}
-	if p.now.repeat || l.keep != nil && !l.keep(entry) {
+	if p.now.repeat { // nothing new, and no more of it than there was before
+		if p.now.count > p.before.count {
+			return errRepeats()
+		}
+		return nil
+	}
+	if p.entries++; p.entries > l.client.config.limits.Entries {
+		return l.fault(ErrIncompleteList, "the list exceeds the limit of %d entries", l.client.config.limits.Entries)
+	}
+	if l.keep != nil && !l.keep(entry) {
 		return nil
 	}
 	if !yield(entry, nil) {

@@ -83,7 +83,7 @@ func checkRepository(name string) error {
 	case len(name) > maxRepository:
 		return fmt.Errorf("repository name %q is longer than %d bytes", clip(name), maxRepository)
 	case !repositoryPattern.MatchString(name):
-		return fmt.Errorf("repository name %q does not fit the grammar", clip(name))
+		return fmt.Errorf("repository name %q does not fit the grammar", redactedReference(name))
 	}
 	return nil
 }

@@ -67,7 +67,7 @@ func (c *Client) Referrers(ctx context.Context, repository string, subject Diges
 func (c *Client) fallbackReferrers(ctx context.Context, l *list[Descriptor], subject Digest, yield func(Descriptor, error) bool) {
 	tag := fallbackTag(subject)
 	m, err := c.fetchManifest(ctx, l.op, l.repository, tag, "")
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, ErrNotFound) && !errors.Is(err, CodeNameUnknown) { // a repository that is missing may be a mistyped one
 		return
 	}
 	if err != nil {
@@ -88,8 +88,8 @@ func (c *Client) fallbackReferrers(ctx context.Context, l *list[Descriptor], sub
 	if !ok {
 		e = &Error{Kind: ErrNotRegistry, Err: err}
 	}
-	e.Op, e.Repository, e.Reference = l.op, l.repository, tag
-	yield(Descriptor{}, e)
+	x := c.manifestExchange(l.op, http.MethodGet, l.repository, tag)
+	yield(Descriptor{}, x.adopt(e))
 }
 
 // fallbackTag is the digest in the form of a tag, both parts cut to the length

@@ -48,6 +48,10 @@ type name struct{ repository, reference string }
 func New(registry string, opts ...Option) (*Client, error) {
 	cfg := defaultConfig()
 	for _, opt := range opts {
+		if opt == nil {
+			cfg.nilOption = true
+			continue
+		}
 		opt(&cfg)
 	}
 	o, err := parseRegistry(registry, cfg.plainHTTP)
@@ -93,7 +97,7 @@ func (c *Client) Ping(ctx context.Context) error {
 // repository validates a name and completes Docker Hub's short ones.
 func (c *Client) repository(op, name string) (string, error) {
 	if err := checkRepository(name); err != nil {
-		return "", invalid(op, clip(name), "", "%w", err)
+		return "", invalid(op, redactedReference(name), "", "%w", err)
 	}
 	if c.hub && !strings.Contains(name, "/") {
 		name = "library/" + name

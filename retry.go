@@ -67,7 +67,7 @@ func (x *exchange) checkRetry(ctx context.Context, resp *http.Response, err erro
 	} else {
 		again = x.judgeStatus(resp)
 	}
-	x.sent, x.dialling = false, false // of the next attempt nothing has gone out yet
+	x.sent, x.dialling, x.connected = false, false, false // of the next attempt nothing has gone out yet
 	if ended := ctx.Err(); ended != nil {
 		return false, ended
 	}
@@ -88,7 +88,7 @@ func (x *exchange) judgeError(err error) bool {
 		return refusal.transient
 	}
 	x.failure = x.failed(err)
-	untouched := !x.sent || x.dialling || neverSent(err)
+	untouched := !x.sent || x.dialling || neverSent(err) || !x.connected && untrustedTLS(err)
 	if !untouched {
 		x.ambiguous = true
 	}
@@ -125,7 +125,7 @@ func (x *exchange) judgeStatus(resp *http.Response) bool {
 func (x *exchange) adopt(e *Error) *Error {
 	done := *e
 	done.Op, done.Repository, done.Reference, done.Attempts = x.op, x.repository, x.reference, x.attempts
-	done.Err = x.scrubbed(done.Err)
+	done.Err, done.Hint = x.scrubbed(done.Err), x.transport.auth.scrub(done.Hint)
 	if done.Method == "" {
 		done.Method, done.URL = x.method, x.transport.origin.String()+x.path
 	}
@@ -139,11 +139,17 @@ func (x *exchange) decode(resp *http.Response) *Error {
 	e := x.newError("", nil)
 	e.StatusCode = resp.StatusCode
 	e.RequestID = x.requestID(resp.Header)
+	if resp.Request != nil && originOf(resp.Request.URL) != x.transport.origin { // a redirect led there
+		e.URL = redactURL(resp.Request.URL)
+	}
 	e.Details = decodeErrors(body, x.transport.auth.scrub)
 	if d, ok := retryafter.FromHeader(resp.Header, time.Now()); ok {
 		e.RetryAfter = d
 	}
 	e.Kind, e.Hint = classify(x, resp, e.Details)
+	if e.Kind == ErrNotFound && e.hasCode(CodeNotFound) && !enveloped(body) { // any web service may say so of a route
+		e.Kind, e.Hint = "", hintCodeless
+	}
 	return e
 }
 
@@ -207,7 +213,7 @@ func neverSent(err error) bool {
 		return true
 	}
 	_, dns := errors.AsType[*net.DNSError](err)
-	return dns || untrustedTLS(err)
+	return dns
 }
 
 // hopeless says that the next attempt would end the same way.

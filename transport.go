@@ -94,6 +94,7 @@ type exchange struct {
 	started   time.Time
 	sent      bool   // the attempt under way has gone out and has no answer yet
 	dialling  bool   // it waits for a connection: nothing of it can have gone out
+	connected bool   // it was given one: whatever TLS says from now on, bytes may have arrived
 	ambiguous bool   // an attempt may have taken effect without saying so
 	failure   *Error // what the last attempt came to, if it failed
 }
@@ -155,8 +156,8 @@ func (x *exchange) watch(ctx context.Context) context.Context {
 		return ctx
 	}
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn: func(string) { x.dialling = true },
-		GotConn: func(httptrace.GotConnInfo) { x.dialling = false },
+		GetConn: func(string) { x.dialling, x.connected = true, false },
+		GotConn: func(httptrace.GotConnInfo) { x.dialling, x.connected = false, true },
 	})
 }
 

@@ -83,6 +83,12 @@ func decodeErrors(body []byte, scrub func(string) string) []Detail {
 	return details
 }
 
+// enveloped says that a body has the form of a registry's errors.
+func enveloped(body []byte) bool {
+	var said struct{ Errors []json.RawMessage }
+	return json.Unmarshal(body, &said) == nil && len(said.Errors) > 0
+}
+
 func (w wireError) detail(scrub func(string) string) Detail {
 	code, message := string(w.Code), string(w.Message)
 	for _, more := range []looseString{w.Error, w.Text, w.Details} {
