@@ -92,7 +92,7 @@ func TestADELETEWhoseAnswerIsNotTLSMayHaveArrived(t *testing.T) {
 func TestA202WithErrorsOfAnyFormIsLookedAfter(t *testing.T) {
 	t.Parallel()
 	dgst := digest.FromString("x")
-	for _, body := range []string{`{"errors":[{"message":"could not remove tag"}]}`, `{"errors":[{"code":500,"message":"storage failed"}]}`, `{"errors":["failed"]}`} {
+	for _, body := range []string{`{"errors":[{"message":"could not remove tag"}]}`, `{"errors":[{"code":500,"message":"storage failed"}]}`, `{"errors":["failed"]}`, `{"errors":[{"code":"UNKN`} {
 		c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
 			if req.Method == http.MethodDelete {
 				return respond(req, http.StatusAccepted, body), nil
@@ -224,4 +224,18 @@ func TestARepositoryThatIsAnAddressDoesNotShowItsPassword(t *testing.T) {
 	_, err := c.ResolveDigest(t.Context(), "https://user:"+secret+"@registry.example.com/a", "v1")
 	wantErr(t, err, regret.ErrInvalid)
 	wantDiscreet(t, err, secret)
+}
+
+func TestASecretThatWasCutIsNotShown(t *testing.T) {
+	t.Parallel()
+	const secret = "c4n4ry-c4n4ry-c4n4ry"
+	c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
+		if req.Header.Get("Authorization") == "" {
+			return respond(req, http.StatusUnauthorized, "", "WWW-Authenticate", `Basic realm="x"`), nil
+		}
+		return respond(req, http.StatusForbidden, "you sent "+secret[:13]), nil
+	}), regret.WithBasicAuth("ann", secret))
+	err := c.Untag(t.Context(), repo, "v1")
+	wantErr(t, err, regret.ErrForbidden)
+	wantText(t, err, "you sent [redacted]")
 }

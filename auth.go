@@ -87,7 +87,7 @@ func (a *authorizer) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	// Read before a token is fetched: an unread answer keeps its connection, and
 	// the token service may be behind the only one there is.
-	body := readErrorBody(resp, a.config.limits.ErrorBytes)
+	body, _ := readErrorBody(resp, a.config.limits.ErrorBytes)
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	want, err := a.read(resp.Header)
 	if err != nil {

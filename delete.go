@@ -1,9 +1,11 @@
 package regret
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"net/http"
 
@@ -158,12 +160,13 @@ func (c *Client) deleteExchange(op, repository, reference string, repeat repeat)
 // portal's, and count only if the manifest or tag is gone.
 func (c *Client) confirm(ctx context.Context, x *exchange, resp *http.Response) error {
 	said := x.newError("", nil)
-	said.StatusCode, said.RequestID, said.Details = resp.StatusCode, x.requestID(resp.Header), x.deleteAnswer(resp)
+	details, legible := x.deleteAnswer(resp)
+	said.StatusCode, said.RequestID, said.Details = resp.StatusCode, x.requestID(resp.Header), details
 	echoed := Digest(resp.Header.Get("Docker-Content-Digest"))
 	contradiction := len(said.Details) > 0 || x.byDigest() && echoed != "" && string(echoed) != x.reference
 	switch resp.StatusCode {
 	case http.StatusAccepted:
-		if !contradiction {
+		if !contradiction && legible {
 			return nil
 		}
 	case http.StatusOK, http.StatusNoContent:
@@ -186,17 +189,19 @@ func (c *Client) confirm(ctx context.Context, x *exchange, resp *http.Response) 
 	return said
 }
 
-// deleteAnswer reads what came with a 2xx: nothing, or errors.
-func (x *exchange) deleteAnswer(resp *http.Response) []Detail {
+// deleteAnswer reads what came with a 2xx: nothing, or errors. What cannot be
+// read to its end, or only begins like JSON, may have been errors.
+func (x *exchange) deleteAnswer(resp *http.Response) (details []Detail, legible bool) {
 	if resp.Body == http.NoBody {
-		return nil
+		return nil, true
 	}
-	body := readErrorBody(resp, x.transport.config.limits.ErrorBytes)
-	details := decodeErrors(body, x.transport.auth.scrub)
-	if !enveloped(body) && !coded(details) { // a page of text beside a success says nothing
-		return nil
+	body, whole := readErrorBody(resp, x.transport.config.limits.ErrorBytes)
+	details = decodeErrors(body, x.transport.auth.scrub)
+	if enveloped(body) || coded(details) {
+		return details, true
 	}
-	return details
+	trimmed := bytes.TrimSpace(body) // a page of text beside a success says nothing
+	return nil, whole && (len(trimmed) == 0 || trimmed[0] != '{' || json.Valid(trimmed))
 }
 
 // settle decides what a failed DELETE came to. Without an attempt that may have

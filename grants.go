@@ -188,7 +188,28 @@ func (s *secrets) scrub(text string) string {
 	for _, form := range found {
 		text = strings.ReplaceAll(text, form, "[redacted]")
 	}
-	return text
+	return s.withoutTail(text)
+}
+
+// withoutTail drops what a secret begins with at the very end of a text: the
+// text may have been cut in the middle of it.
+func (s *secrets) withoutTail(text string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	cut := 0
+	for _, forms := range s.list {
+		for _, form := range forms {
+			for n := min(len(form), len(text)); n >= leastSecret && n > cut; n-- {
+				if strings.HasSuffix(text, form[:n]) {
+					cut = n
+				}
+			}
+		}
+	}
+	if cut == 0 {
+		return text
+	}
+	return text[:len(text)-cut] + "[redacted]"
 }
 
 // within is whatever a text tells.

@@ -134,7 +134,7 @@ func (x *exchange) adopt(e *Error) *Error {
 
 // decode reads an error answer and says what it means.
 func (x *exchange) decode(resp *http.Response) *Error {
-	body := readErrorBody(resp, x.transport.config.limits.ErrorBytes)
+	body, _ := readErrorBody(resp, x.transport.config.limits.ErrorBytes)
 	resp.Body = http.NoBody
 	e := x.newError("", nil)
 	e.StatusCode = resp.StatusCode

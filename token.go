@@ -168,7 +168,8 @@ func (a *authorizer) tokenRefusal(e *Error, resp *http.Response) {
 	if d, ok := retryafter.FromHeader(resp.Header, time.Now()); ok {
 		e.RetryAfter = d
 	}
-	for _, d := range decodeErrors(readErrorBody(resp, a.config.limits.ErrorBytes), a.scrub) {
+	body, _ := readErrorBody(resp, a.config.limits.ErrorBytes)
+	for _, d := range decodeErrors(body, a.scrub) {
 		for _, said := range []Code{d.Code, Code(d.Message)} { // OAuth 2.0 says {"error":"invalid_scope"}
 			if knownCode(said) {
 				e.Details = append(e.Details, Detail{Code: said})

@@ -161,15 +161,15 @@ func printable(s string, limit int) string {
 }
 
 // readErrorBody reads what an error answer has to say, within limit and
-// [errorBodyTime], and closes it. A connection whose answer was read to its
-// end can be used again.
-func readErrorBody(resp *http.Response, limit int64) []byte {
+// [errorBodyTime], and closes it. It reports whether that was all. A connection
+// whose answer was read to its end can be used again.
+func readErrorBody(resp *http.Response, limit int64) (body []byte, whole bool) {
 	defer resp.Body.Close()
 	timer := time.AfterFunc(errorBodyTime, func() { resp.Body.Close() })
 	defer timer.Stop()
 	// A failed read still leaves what came before it, and the status says the rest.
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, limit))
-	return body
+	body, err := io.ReadAll(io.LimitReader(resp.Body, limit))
+	return body, err == nil && int64(len(body)) < limit
 }
 
 // requestID is the registry's own name for the request.
