@@ -239,3 +239,44 @@ func TestASecretThatWasCutIsNotShown(t *testing.T) {
 	wantErr(t, err, regret.ErrForbidden)
 	wantText(t, err, "you sent [redacted]")
 }
+
+func TestA404OfTheTokenServiceIsNotTheRegistrys(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
+		switch {
+		case req.URL.Path == "/token":
+			return respond(req, http.StatusNotFound, ""), nil
+		case strings.Contains(req.URL.Path, "/manifests/"):
+			return respond(req, http.StatusNotFound, `{"errors":[{"code":"MANIFEST_UNKNOWN"}]}`), nil
+		}
+		return respond(req, http.StatusUnauthorized, "", "WWW-Authenticate", `Bearer realm="https://registry.example.com/token"`), nil
+	}))
+	var last error
+	for _, err := range c.Referrers(t.Context(), repo, digest.FromString("x")) {
+		last = err
+	}
+	if last == nil {
+		t.Error("no referrers, and no error")
+	}
+}
+
+func TestAnEmptyPageHidesNoRepetition(t *testing.T) {
+	t.Parallel()
+	pages := 0
+	c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
+		pages++
+		next := fmt.Sprintf(`<%s?page=%d>; rel="next"`, req.URL.Path, pages)
+		switch pages {
+		case 1:
+			return respond(req, http.StatusOK, `{"tags":["a","b"]}`, "Link", next), nil
+		case 2:
+			return respond(req, http.StatusOK, `{"tags":[]}`, "Link", next), nil
+		}
+		return respond(req, http.StatusOK, `{"tags":["a","b"]}`), nil
+	}))
+	var last error
+	for _, err := range c.Tags(t.Context(), repo) {
+		last = err
+	}
+	wantErr(t, last, regret.ErrIncompleteList)
+}

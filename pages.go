@@ -113,7 +113,10 @@ func (l *list[T]) page(ctx context.Context, p *progress, query *string, yield fu
 	if err != nil {
 		return nil, x.refuse(resp, ErrIncompleteList, err)
 	}
-	p.before, p.now = p.now, page{}
+	if p.now.count > 0 { // an empty page hides none from the next one
+		p.before = p.now
+	}
+	p.now = page{}
 	err = l.read(resp.Body, func(entry T) error { return l.take(p, entry, yield) })
 	if err != nil {
 		return nil, x.pageError(resp, err)

@@ -50,7 +50,7 @@ func (c *Client) Referrers(ctx context.Context, repository string, subject Diges
 		}
 		l.missing = func(err error) bool {
 			e, ok := errors.AsType[*Error](err)
-			if !ok || e.StatusCode != http.StatusNotFound {
+			if !ok || e.StatusCode != http.StatusNotFound || e.URL != c.origin.String()+l.path { // not a token service's 404
 				return false
 			}
 			c.fallbackReferrers(ctx, &l, subject, yield)
