@@ -1,0 +1,298 @@
+package simulation
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// An answer is what the model wants to say.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+	digest string // of the manifest that it is about
+	facts  fact
+}
+
+func reply(status int, contentType string, body []byte) *answer {
+	a := &answer{status: status, header: http.Header{}, body: body}
+	if contentType != "" {
+		a.header.Set("Content-Type", contentType)
+	}
+	return a
+}
+
+// handle does what a request asks for, or what its fault makes of that, and
+// notes what the registry then holds.
+func (m *model) handle(e *event, req *http.Request) *answer {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.rng.IntN(2) == 0 {
+		m.store.settle()
+	}
+	if e.route.repository != "" && m.store.repositories[e.route.repository] != nil && m.chance(m.profile.others) {
+		if what := m.store.somebody(e.route.repository); what != "" {
+			e.op.note(e, "somebody "+what)
+		}
+	}
+	before := m.store.moment
+	a := m.respond(e, req)
+	e.effect = m.store.moment != before
+	e.served = m.store.served(name{e.op.repository, e.op.reference})
+	if e.op.kind == checkDelete && e.effect {
+		m.problem("a check deletes something: %s", e.url)
+	}
+	return a
+}
+
+func (m *model) chance(percent int) bool { return percent > 0 && m.rng.IntN(100) < percent }
+
+// serve is the registry without any fault of the moment.
+func (m *model) serve(e *event, req *http.Request) *answer {
+	switch e.route.kind {
+	case tokens:
+		return m.serveToken(req)
+	case storage:
+		return m.serveStorage(req)
+	}
+	if refusal := m.authorize(e, req); refusal != nil {
+		return refusal
+	}
+	if e.route.kind == ping {
+		return reply(200, "application/json", []byte("{}"))
+	}
+	if e.route.kind == catalog {
+		return m.page(req.URL, "repositories", m.store.names())
+	}
+	r := m.store.repositories[e.route.repository]
+	if r == nil {
+		return m.refuse(req, 404, "NAME_UNKNOWN", "repository name not known to registry")
+	}
+	switch e.route.kind {
+	case tagsList:
+		return m.page(req.URL, "tags", r.listed())
+	case referrers:
+		return m.serveReferrers(req, r, e.route.reference)
+	}
+	switch req.Method {
+	case http.MethodDelete:
+		return m.serveDelete(e, req, r)
+	case http.MethodPut:
+		return m.servePut(e, req)
+	}
+	return m.serveManifest(e, req, r)
+}
+
+func (m *model) serveManifest(e *event, req *http.Request, r *repository) *answer {
+	digest := e.route.reference
+	if !strings.Contains(digest, ":") {
+		digest = r.tags[digest]
+	}
+	found := r.manifests[digest]
+	head := req.Method == http.MethodHead
+	switch {
+	case head && m.profile.headRefused != 0:
+		a := reply(m.profile.headRefused, "", nil)
+		a.facts |= codeless
+		return a
+	case found == nil:
+		return m.refuse(req, 404, "MANIFEST_UNKNOWN", "manifest unknown")
+	case m.profile.redirects > 0 && m.rng.IntN(2) == 0 && req.URL.Query().Get("via") == "":
+		return m.redirect(req, found.digest, m.profile.redirects)
+	}
+	return m.manifest(req, found)
+}
+
+func (m *model) manifest(req *http.Request, found *manifest) *answer {
+	a := reply(200, found.mediaType, found.raw)
+	a.digest = found.digest
+	if !m.profile.noDigest {
+		a.header.Set("Docker-Content-Digest", found.digest)
+	}
+	if req.Method == http.MethodGet && m.profile.plainJSON {
+		a.header.Set("Content-Type", "application/json; charset=utf-8")
+	}
+	return a
+}
+
+// redirect sends a reader to the storage; hops says how often it is sent on.
+func (m *model) redirect(req *http.Request, digest string, hops int) *answer {
+	a := reply([]int{301, 302, 303, 307, 308}[m.rng.IntN(5)], "", nil)
+	from := cmp.Or(req.URL.Query().Get("from"), req.URL.Path)
+	q := url.Values{"signature": {marker + "-signature"}, "hops": {strconv.Itoa(hops - 1)}, "from": {from}}
+	a.header.Set("Location", storageOrigin+"/"+digest+"?"+q.Encode())
+	return a
+}
+
+func (m *model) serveStorage(req *http.Request) *answer {
+	digest, q := strings.TrimPrefix(req.URL.Path, "/"), req.URL.Query()
+	switch hops, _ := strconv.Atoi(q.Get("hops")); {
+	case hops > 3: // further than any client should follow
+		a := m.redirect(req, digest, hops)
+		a.facts |= redirected
+		return a
+	case hops > 0 && m.rng.IntN(2) == 0:
+		return m.redirect(req, digest, hops)
+	case hops > 0: // back to the registry, without credentials
+		a := reply(307, "", nil)
+		a.header.Set("Location", registryOrigin+q.Get("from")+"?via=storage")
+		return a
+	}
+	return m.manifest(req, m.store.known[digest])
+}
+
+func (m *model) serveDelete(e *event, req *http.Request, r *repository) *answer {
+	p, reference := &m.profile, e.route.reference
+	byTag := !strings.Contains(reference, ":")
+	switch {
+	case p.readOnly:
+		a := reply(405, "text/plain; charset=utf-8", []byte("Method Not Allowed"))
+		a.header.Set("Allow", "GET, HEAD")
+		a.facts |= readOnly
+		return a
+	case p.deleteDisabled, byTag && p.noTagDelete:
+		return m.refuse(req, 405, "UNSUPPORTED", "The operation is unsupported.")
+	case byTag && r.tags[reference] == "" && !r.dangling[reference], !byTag && r.manifests[reference] == nil:
+		return m.refuse(req, 404, "MANIFEST_UNKNOWN", "manifest unknown")
+	case e.fault.pretends():
+	case byTag:
+		m.store.untag(e.route.repository, reference)
+		delete(r.dangling, reference)
+	default:
+		m.store.remove(e.route.repository, reference)
+	}
+	return reply(202, "", nil)
+}
+
+func (m *model) servePut(e *event, req *http.Request) *answer {
+	if m.profile.readOnly {
+		a := reply(405, "text/plain", []byte("Method Not Allowed"))
+		a.facts |= codeless
+		return a
+	}
+	raw, err := io.ReadAll(req.Body)
+	if err != nil || e.op.manifest == nil || !bytes.Equal(raw, e.op.manifest.raw) {
+		m.problem("a PUT of something else than was asked for: %q, %v", raw, err)
+		return m.refuse(req, 400, "MANIFEST_INVALID", "manifest invalid")
+	}
+	tag := e.route.reference
+	if strings.Contains(tag, ":") {
+		tag = ""
+	}
+	m.store.put(e.route.repository, tag, e.op.manifest)
+	a := reply(201, "", nil)
+	a.digest = e.op.manifest.digest
+	if !m.profile.noDigest {
+		a.header.Set("Docker-Content-Digest", a.digest)
+	}
+	return a
+}
+
+func (m *model) serveReferrers(req *http.Request, r *repository, subject string) *answer {
+	if m.profile.noReferrers {
+		a := reply(404, "text/plain", []byte("404 page not found"))
+		a.facts |= codeless
+		return a
+	}
+	var found []descriptor
+	for _, manifest := range r.referrers(subject) {
+		if t := req.URL.Query().Get("artifactType"); t == "" || t == manifest.artifactType {
+			found = append(found, manifest.descriptor())
+		}
+	}
+	key := func(d descriptor) string { return d.Digest }
+	return pageOf(m, req.URL, "manifests", found, key)
+}
+
+// page is a part of a sorted list of names.
+func (m *model) page(u *url.URL, key string, all []string) *answer {
+	return pageOf(m, u, key, all, func(s string) string { return s })
+}
+
+func pageOf[T any](m *model, u *url.URL, key string, all []T, id func(T) string) *answer {
+	q := u.Query()
+	from := 0
+	if last := q.Get("last"); last != "" {
+		from = slices.IndexFunc(all, func(entry T) bool { return id(entry) > last })
+		if from < 0 {
+			from = len(all)
+		}
+	}
+	size := len(all) - from
+	if n, err := strconv.Atoi(q.Get("n")); err == nil {
+		size = min(size, n)
+	}
+	if m.profile.pageCap > 0 {
+		size = min(size, m.profile.pageCap)
+	}
+	entries := all[from : from+size]
+	content, err := json.Marshal(map[string]any{key: entries, "schemaVersion": 2})
+	if err != nil {
+		panic(err)
+	}
+	if len(entries) == 0 && m.rng.IntN(2) == 0 {
+		content = fmt.Appendf(nil, `{"schemaVersion":2,%q:null}`, key)
+	}
+	a := reply(200, "application/json", content)
+	if rest := all[from+size:]; len(rest) > 0 && len(entries) > 0 {
+		q.Set("last", id(entries[len(entries)-1]))
+		target := u.Path + "?" + q.Encode()
+		if m.rng.IntN(2) == 0 {
+			target = registryOrigin + target
+		}
+		a.header.Set("Link", "<"+target+`>; rel="next"`)
+	}
+	return a
+}
+
+// refuse is an error answer as registries write them; some repeat what they were
+// sent, and some send what no terminal should see.
+func (m *model) refuse(req *http.Request, status int, code, message string) *answer {
+	entry := map[string]any{"code": code, "message": message}
+	if m.chance(m.profile.nasty) {
+		auth := req.Header.Get("Authorization")
+		said := message + " \x1b[31m\u202e\r\n" + auth
+		if auth != "" { // then the password has been given to somebody
+			said += " " + password
+		}
+		entry["message"], entry["detail"] = said, map[string]any{"request": said, "padding": strings.Repeat("x", m.rng.IntN(2000))}
+	}
+	body, err := json.Marshal(map[string]any{"errors": []any{entry}})
+	if err != nil {
+		panic(err)
+	}
+	a := reply(status, "application/json", body)
+	if m.chance(m.profile.nasty) {
+		a.header.Set("X-Request-Id", "id of "+req.Header.Get("Authorization"))
+		a.header.Set("Warning", `299 - "seen `+req.Header.Get("Authorization")+`"`)
+	}
+	a.facts |= factOf(status, code)
+	return a
+}
+
+// factOf is what a refusal lets a client say.
+func factOf(status int, code string) fact {
+	switch {
+	case status >= 500 || status == 408:
+		return serverFailed
+	case status == 429:
+		return rateLimited
+	case status == 401:
+		return unauthorized
+	case status == 403:
+		return forbidden
+	case code == "UNSUPPORTED":
+		return unsupported
+	case status == 404 && code != "":
+		return missing
+	}
+	return codeless
+}
