@@ -214,7 +214,7 @@ func TestNilsAreRefusedByNew(t *testing.T) {
 	t.Parallel()
 	_, err := regret.New(host, nil, regret.WithCredentials(regret.CredentialFunc(nil)))
 	wantErr(t, err, regret.ErrInvalid)
-	wantText(t, err, "an option is nil", "the source is nil")
+	wantText(t, err, "an option is nil", "the function is nil")
 }
 
 func TestARepositoryThatIsAnAddressDoesNotShowItsPassword(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -13,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/seed-8cb7cc86/regret/internal/bounded"
 	"github.com/seed-8cb7cc86/regret/internal/challenge"
 )
 
@@ -37,18 +39,23 @@ type authorizer struct {
 	tokens  http.RoundTripper // sends the token service's; follows no redirect
 	realms  map[origin]bool
 	learned atomic.Pointer[demand]
-	rung    atomic.Int32 // of the scope ladder: what this token service accepts
+	rung    atomic.Int32                 // of the scope ladder: what this token service accepts
+	noPost  atomic.Bool                  // this token service knows no POST
+	turn    chan struct{}                // to use an identity token, which may be good for one use
+	renewed *bounded.Map[string, string] // identity tokens that the service replaced: the source's to the latest
 	grants  grants
 	secrets secrets
 }
 
 func newAuthorizer(o origin, cfg *config, w *wire) *authorizer {
 	a := &authorizer{
-		origin: o,
-		config: cfg,
-		next:   &redirector{origin: o, next: w},
-		tokens: w,
-		realms: map[origin]bool{o: true},
+		origin:  o,
+		config:  cfg,
+		next:    &redirector{origin: o, next: w},
+		tokens:  w,
+		realms:  map[origin]bool{o: true},
+		turn:    make(chan struct{}, 1),
+		renewed: bounded.New[string, string](maxSecrets),
 	}
 	if known, ok := knownRealms[o]; ok {
 		a.realms[known] = true
@@ -218,7 +225,10 @@ func (a *authorizer) obtain(ctx context.Context, x *exchange, want *demand, refu
 		if err != nil {
 			return grant{}, err
 		}
-		if want.scheme == "basic" {
+		switch {
+		case cred.RegistryToken != "":
+			return grant{header: "Bearer " + cred.RegistryToken, actions: []string{"*"}, expires: time.Now().Add(basicLifetime)}, nil
+		case want.scheme == "basic":
 			return a.basic(cred), nil
 		}
 		return a.climb(ctx, x, want, cred)
@@ -236,9 +246,12 @@ func (a *authorizer) credential(ctx context.Context, repository string) (Credent
 		err = cred.check()
 	}
 	if err != nil {
-		return Credential{}, &Error{Kind: ErrUnauthorized, Err: fmt.Errorf("credentials for %s: %w", a.origin.host, err)}
+		if named, ok := errors.AsType[*CredentialError](err); !ok || named.Registry == "" {
+			err = fmt.Errorf("credentials for %s: %w", a.origin.host, err)
+		}
+		return Credential{}, &Error{Kind: ErrUnauthorized, Err: err}
 	}
-	a.secrets.add(cred.Password, encoded(cred.Password), encoded(cred.Username+":"+cred.Password))
+	a.secrets.add(cred.Password, cred.IdentityToken, cred.RegistryToken, encoded(cred.secret()), encoded(cred.Username+":"+cred.secret()))
 	return cred, nil
 }
 
@@ -251,7 +264,7 @@ func (a *authorizer) basic(cred Credential) grant {
 	if cred.anonymous() {
 		return grant{}
 	}
-	return grant{header: "Basic " + encoded(cred.Username+":"+cred.Password), actions: []string{"*"}, expires: time.Now().Add(basicLifetime)}
+	return grant{header: "Basic " + encoded(cred.Username+":"+cred.secret()), actions: []string{"*"}, expires: time.Now().Add(basicLifetime)}
 }
 
 func encoded(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }

@@ -1,6 +1,7 @@
 package regret
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,7 +15,17 @@ import (
 type Credential struct {
 	Username string
 	Password string // password or personal access token
+	// IdentityToken is an OAuth 2 refresh token, which a token service exchanges
+	// for tokens; docker login keeps one for some registries. It stands instead of
+	// a password.
+	// See https://distribution.github.io/distribution/spec/auth/oauth/
+	IdentityToken string
+	// RegistryToken is a bearer token that the registry accepts as it is.
+	RegistryToken string
 }
+
+// secret is what goes into the place of a password.
+func (c Credential) secret() string { return cmp.Or(c.Password, c.IdentityToken) }
 
 // A CredentialSource is asked for credentials when a registry wants some, at
 // most once for a token and again after they were refused. Registry is the host
@@ -54,12 +65,14 @@ func (s staticCredential) MarshalJSON() ([]byte, error) { return Credential(s).M
 // See https://www.rfc-editor.org/rfc/rfc7617#section-2
 func (c Credential) check() error {
 	switch {
+	case c.RegistryToken != "" && !validToken(c.RegistryToken), c.IdentityToken != "" && !printableHeader(c.IdentityToken):
+		return errors.New("a token has characters that no token has, or is too long")
 	case c.Username == "" && c.Password != "":
-		return errors.New("credentials: a password without a user name")
+		return errors.New("a password without a user name")
 	case strings.Contains(c.Username, ":"):
-		return errors.New("credentials: the user name contains a colon")
+		return errors.New("the user name contains a colon")
 	case strings.ContainsFunc(c.Username+c.Password, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		return errors.New("credentials: control characters in user name or password")
+		return errors.New("control characters in user name or password")
 	}
 	return nil
 }
@@ -71,7 +84,14 @@ func (c Credential) String() string {
 	if c.anonymous() {
 		return "anonymous"
 	}
-	return fmt.Sprintf("%q with a password", c.Username)
+	kind := "a password"
+	switch {
+	case c.RegistryToken != "":
+		kind = "a registry token"
+	case c.IdentityToken != "":
+		kind = "an identity token"
+	}
+	return fmt.Sprintf("%q with %s", c.Username, kind)
 }
 
 // Format prints the redacted form for every verb.

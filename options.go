@@ -201,11 +201,7 @@ func (c *config) check(o origin) []error {
 	refuse(len(c.credentials) > 0 && c.hasToken, "WithToken cannot be combined with WithBasicAuth or WithCredentials")
 	refuse(c.nilOption, "an option is nil")
 	for _, source := range c.credentials {
-		fn, isFunc := source.(CredentialFunc)
-		refuse(source == nil || isFunc && fn == nil, "WithCredentials: the source is nil")
-		if static, ok := source.(staticCredential); ok {
-			errs = append(errs, Credential(static).check())
-		}
+		errs = append(errs, checkSource(source))
 	}
 	refuse(c.hasToken && !validToken(c.token), "WithToken: the token is empty, too long or has characters that no token has")
 	refuse(c.hasBase && c.base == nil, "WithTransport: the transport is nil")

@@ -2,6 +2,7 @@ package regret
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -77,15 +78,29 @@ func (a *authorizer) stepDown(want *demand) {
 // who asked.
 func scopeRefused(err error) bool {
 	e, ok := errors.AsType[*Error](err)
-	return ok && (e.StatusCode == http.StatusBadRequest || e.StatusCode == http.StatusForbidden)
+	return ok && (e.StatusCode == http.StatusBadRequest || e.StatusCode == http.StatusForbidden) && !identityRefused(err)
 }
 
-// fetch sends one token request. Nothing of the service's answer but its status
-// and a known code is ever shown: it may be a secret.
-//
-// Sends GET <realm>?service=…&scope=…
+// fetch sends one token request, or two where an identity token meets a service
+// that knows no POST. Nothing of the service's answer but its status and a known
+// code is ever shown: it may be a secret.
 func (a *authorizer) fetch(ctx context.Context, x *exchange, want *demand, scope string, cred Credential) (string, time.Duration, error) {
-	t := &exchange{transport: x.transport, op: "token", method: http.MethodGet}
+	if cred.IdentityToken != "" && !a.noPost.Load() {
+		token, lifetime, err := a.exchangeIdentity(ctx, x, want, scope, cred)
+		if !postUnknown(err) {
+			return token, lifetime, err
+		}
+		a.noPost.Store(true)
+	}
+	answer, err := a.askByGet(ctx, x, want, scope, cred)
+	return answer.token, answer.lifetime, err
+}
+
+// askByGet is the request that every token service knows.
+//
+// Sends GET <realm>?service=…&scope=…; see
+// https://distribution.github.io/distribution/spec/auth/token/#requesting-a-token
+func (a *authorizer) askByGet(ctx context.Context, x *exchange, want *demand, scope string, cred Credential) (tokenAnswer, error) {
 	u := *want.realm
 	q := u.Query()
 	if want.service != "" {
@@ -98,32 +113,40 @@ func (a *authorizer) fetch(ctx context.Context, x *exchange, want *demand, scope
 		q.Set("account", cred.Username)
 	}
 	u.RawQuery = q.Encode()
-	req, err := http.NewRequestWithContext(context.WithValue(ctx, exchangeKey{}, t), t.method, u.String(), nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return "", 0, err
+		return tokenAnswer{}, err
 	}
+	if !cred.anonymous() {
+		req.SetBasicAuth(cred.Username, cred.secret())
+	}
+	return a.ask(x, req)
+}
+
+// ask sends a token request and reads its answer.
+func (a *authorizer) ask(x *exchange, req *http.Request) (tokenAnswer, error) {
+	t := &exchange{transport: x.transport, op: "token", method: req.Method}
+	ctx := context.WithValue(req.Context(), exchangeKey{}, t)
+	req = req.WithContext(ctx)
 	req.Header["User-Agent"] = []string{a.config.userAgent}
 	req.Header["Accept-Encoding"] = identity
-	if !cred.anonymous() {
-		req.SetBasicAuth(cred.Username, cred.Password)
-	}
 	resp, err := a.tokens.RoundTrip(req)
 	if err != nil {
-		return "", 0, a.tokenFailure(ctx, req, nil, err)
+		return tokenAnswer{}, a.tokenFailure(ctx, req, nil, err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return "", 0, a.tokenFailure(ctx, req, resp, nil)
+		return tokenAnswer{}, a.tokenFailure(ctx, req, resp, nil)
 	}
 	body, err := t.readAll(resp, a.config.limits.TokenBytes)
 	if err != nil {
-		return "", 0, a.tokenFailure(ctx, req, resp, err)
+		return tokenAnswer{}, a.tokenFailure(ctx, req, resp, err)
 	}
-	token, lifetime, err := parseToken(body)
+	answer, err := parseToken(body)
 	if err != nil {
-		return "", 0, a.tokenFailure(ctx, req, resp, err)
+		return tokenAnswer{}, a.tokenFailure(ctx, req, resp, err)
 	}
-	a.secrets.add(token)
-	return token, lifetime, nil
+	a.secrets.add(answer.token, answer.refresh)
+	return answer, nil
 }
 
 // tokenFailure says why there is no token. Only a request for a token was sent,
@@ -196,33 +219,38 @@ func knownCode(c Code) bool {
 	return false
 }
 
+// A tokenAnswer is what a token service grants.
+type tokenAnswer struct {
+	token    string
+	lifetime time.Duration
+	refresh  string // a new identity token in place of the one that was used; often empty
+}
+
 // parseToken reads a token service's answer.
 //
 // See https://distribution.github.io/distribution/spec/auth/token/#token-response-fields
-func parseToken(body []byte) (string, time.Duration, error) {
-	var answer struct {
-		Token       looseString     `json:"token"`
-		AccessToken looseString     `json:"access_token"`
-		ExpiresIn   json.RawMessage `json:"expires_in"`
+func parseToken(body []byte) (tokenAnswer, error) {
+	var wire struct {
+		Token        looseString     `json:"token"`
+		AccessToken  looseString     `json:"access_token"`
+		RefreshToken looseString     `json:"refresh_token"`
+		ExpiresIn    json.RawMessage `json:"expires_in"`
 	}
-	if json.Unmarshal(body, &answer) != nil {
+	if json.Unmarshal(body, &wire) != nil {
 		return noToken("the token service's answer is not JSON")
 	}
-	token := string(answer.Token)
-	if token == "" {
-		token = string(answer.AccessToken)
-	}
+	token := cmp.Or(string(wire.Token), string(wire.AccessToken))
 	if token == "" {
 		return noToken("the token service's answer has no token")
 	}
 	if !validToken(token) {
 		return noToken("the token has characters that no token has, or more than %d bytes", maxToken)
 	}
-	return token, lifetime(answer.ExpiresIn), nil
+	return tokenAnswer{token: token, lifetime: lifetime(wire.ExpiresIn), refresh: string(wire.RefreshToken)}, nil
 }
 
-func noToken(format string, args ...any) (string, time.Duration, error) {
-	return "", 0, &Error{Kind: ErrNotRegistry, Err: fmt.Errorf(format, args...)}
+func noToken(format string, args ...any) (tokenAnswer, error) {
+	return tokenAnswer{}, &Error{Kind: ErrNotRegistry, Err: fmt.Errorf(format, args...)}
 }
 
 // lifetime brings whatever was sent as expires_in between a minute and an hour.

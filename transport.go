@@ -134,7 +134,10 @@ func (x *exchange) do(ctx context.Context) (*http.Response, error) {
 	resp, err := x.retrier().Do(req)
 	if x.failure != nil {
 		if ended := ctx.Err(); ended != nil && err != nil { // perhaps while waiting for the next attempt
-			x.failure.Kind, x.failure.Err = "", ended
+			x.failure.Kind = ""
+			if !errors.Is(x.failure.Err, ended) { // else it tells who was waited for
+				x.failure.Err = ended
+			}
 		}
 		return nil, x.failure
 	}

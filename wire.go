@@ -29,7 +29,7 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	timeout := w.config.limits.ReadTimeout
-	if req.Method != http.MethodGet && req.Method != http.MethodHead {
+	if req.Method == http.MethodDelete || req.Method == http.MethodPut { // a POST asks for a token, which is quick
 		timeout = w.config.limits.WriteTimeout
 	}
 	ctx, cancel := context.WithCancelCause(req.Context())

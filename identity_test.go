@@ -1,0 +1,393 @@
+package regret_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
+)
+
+// identified is a client with an identity token of the account, and the token.
+func (p *place) identified(t testing.TB, opts ...regret.Option) (*regret.Client, string) {
+	t.Helper()
+	identity := p.tokens.IssueRefreshToken(account)
+	return newClient(t, p, append([]regret.Option{
+		regret.WithCredentials(regret.StaticCredential(regret.Credential{IdentityToken: identity})), regret.WithTrustedRealm(authURL),
+	}, opts...)...), identity
+}
+
+// presented are the identity tokens of every token request, in short: "POST
+// first 200". The names are given in the order of first use.
+func presented(t testing.TB, ts *fakeregistry.TokenService) []string {
+	t.Helper()
+	names := map[string]string{}
+	lines := []string{}
+	for _, r := range ts.Requests() {
+		token := r.Header.Get("Authorization")
+		if r.Method == "POST" {
+			form, err := url.ParseQuery(string(r.Body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			token = form.Get("refresh_token")
+		}
+		if _, known := names[token]; !known {
+			names[token] = string(rune('A' + len(names)))
+		}
+		lines = append(lines, fmt.Sprintf("%s %s %d", r.Method, names[token], r.Status))
+	}
+	return lines
+}
+
+// again lets the next request need a new token.
+func again(t *testing.T, c *regret.Client, repository string) error {
+	t.Helper()
+	_, err := collect(t, c.Tags(t.Context(), repository))
+	if errors.Is(err, regret.ErrNotFound) {
+		return nil // the repository does not matter
+	}
+	return err
+}
+
+func TestIdentityTokenRequest(t *testing.T) {
+	t.Parallel()
+	p := newPlace()
+	c, identity := p.identified(t)
+	wantErr(t, resolve(t, c))
+	wantErr(t, c.Untag(t.Context(), repo, "v1"))
+	want := []string{"HEAD registry 401", "POST auth 200", "HEAD registry 200", "DELETE registry 202"}
+	if diff := cmp.Diff(want, traffic(p.Network)); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+	r := p.tokens.Requests()[0]
+	form, err := url.ParseQuery(string(r.Body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantForm := url.Values{
+		"grant_type": {"refresh_token"}, "refresh_token": {identity}, "service": {"the registry"},
+		"client_id": {"regret"}, "scope": {"repository:team/app:pull,delete"},
+	}
+	if diff := cmp.Diff(wantForm, form); diff != "" {
+		t.Errorf("form (-want +got):\n%s", diff)
+	}
+	if r.Path != "/token" || r.Query != "" || r.Header.Get("Content-Type") != "application/x-www-form-urlencoded" {
+		t.Errorf("sent to %s?%s as %s", r.Path, r.Query, r.Header.Get("Content-Type"))
+	}
+	if slices.Contains(slices.Collect(maps.Keys(r.Header)), "Authorization") {
+		t.Error("the request has an Authorization header")
+	}
+	wantHome(t, p.Network.Requests(), []string{registryURL + ":443", authURL + ":443"}, identity)
+	for _, r := range p.registry.Requests() {
+		wantSilence(t, "a request to the registry", fmt.Sprintf("%+v", r), identity)
+	}
+}
+
+func TestIdentityTokenWithoutServiceAndScope(t *testing.T) {
+	t.Parallel()
+	var form url.Values
+	c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
+		switch {
+		case req.URL.Path == "/token":
+			if err := req.ParseForm(); err != nil {
+				t.Error(err)
+			}
+			form = req.PostForm
+			return respond(req, 200, `{"access_token":"t0ken"}`), nil
+		case req.Header.Get("Authorization") == "Bearer t0ken":
+			return respond(req, 200, "{}"), nil
+		}
+		return respond(req, 401, "", "WWW-Authenticate", `Bearer realm="`+registryURL+`/token"`), nil
+	}), regret.WithCredentials(regret.StaticCredential(regret.Credential{IdentityToken: "r3fresh"})))
+	wantErr(t, c.Ping(t.Context()))
+	want := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"r3fresh"}, "client_id": {"regret"}}
+	if diff := cmp.Diff(want, form); diff != "" {
+		t.Errorf("form (-want +got):\n%s", diff)
+	}
+}
+
+func TestIdentityTokenWhereThereIsNoPost(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{404, 405} {
+		t.Run(fmt.Sprintf("a %d leads to a GET, and is remembered", status), func(t *testing.T) {
+			t.Parallel()
+			p := newPlace(fakeregistry.WithUser("ann2", "id3ntity", fakeregistry.Allow("*", "*")), fakeregistry.WithoutOAuth2(status))
+			c := newClient(t, p, regret.WithTrustedRealm(authURL),
+				regret.WithCredentials(regret.StaticCredential(regret.Credential{Username: "ann2", IdentityToken: "id3ntity"})))
+			wantErr(t, resolve(t, c))
+			wantErr(t, again(t, c, "team/other"))
+			want := []string{fmt.Sprint("POST auth ", status), "GET auth 200", "GET auth 200"}
+			if diff := cmp.Diff(want, toTokens(p.Network)); diff != "" {
+				t.Errorf("token requests (-want +got):\n%s", diff)
+			}
+			if r := p.tokens.Requests()[1]; len(r.Body) > 0 || !strings.Contains(r.Query, "scope=") {
+				t.Errorf("GET with %q and query %q", r.Body, r.Query)
+			}
+		})
+	}
+	t.Run("what the GET is refused is told as that, and no secret with it", func(t *testing.T) {
+		t.Parallel()
+		p := newPlace(fakeregistry.WithoutOAuth2(404))
+		c, identity := p.identified(t)
+		err := c.Untag(t.Context(), repo, "v1")
+		if e := wantErr(t, err, regret.ErrUnauthorized, regret.CodeUnauthorized); e.StatusCode != 401 || e.Method != "GET" {
+			t.Errorf("%s %d, want GET 401", e.Method, e.StatusCode)
+		}
+		wantDiscreet(t, err, identity)
+	})
+	for _, status := range []int{401, 403, 500} {
+		t.Run(fmt.Sprintf("a %d does not lead to a GET", status), func(t *testing.T) {
+			t.Parallel()
+			p := newPlace()
+			c, _ := p.identified(t, regret.WithRetries(regret.Retries{}))
+			p.tokens.Intercept(0, fakeregistry.On("POST", "/"), fakeregistry.Answer(status, nil, whispered))
+			err := c.Untag(t.Context(), repo, "v1")
+			if e := wantErr(t, err, err); e.StatusCode != status || e.Method != "POST" {
+				t.Errorf("%s %d, want POST %d", e.Method, e.StatusCode, status)
+			}
+			wantDiscreet(t, err, whispered)
+			for _, r := range p.tokens.Requests() {
+				if r.Method != "POST" {
+					t.Errorf("%s", r)
+				}
+			}
+		})
+	}
+}
+
+// toTokens is the part of the traffic that goes to the token service.
+func toTokens(n *fakeregistry.Network) []string {
+	return slices.DeleteFunc(traffic(n), func(line string) bool { return !strings.Contains(line, " auth ") })
+}
+
+func TestIdentityTokenRotation(t *testing.T) {
+	t.Parallel()
+	t.Run("a token that stays is used again", func(t *testing.T) {
+		t.Parallel()
+		p := newPlace()
+		c, _ := p.identified(t)
+		for _, name := range []string{"a", "b", "c"} {
+			wantErr(t, again(t, c, name))
+		}
+		if diff := cmp.Diff([]string{"POST A 200", "POST A 200", "POST A 200"}, presented(t, p.tokens)); diff != "" {
+			t.Errorf("token requests (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("the next request uses the new token", func(t *testing.T) {
+		t.Parallel()
+		p := newPlace(fakeregistry.WithRefreshRotation())
+		c, _ := p.identified(t)
+		for _, name := range []string{"a", "b", "c"} {
+			wantErr(t, again(t, c, name))
+		}
+		if diff := cmp.Diff([]string{"POST A 200", "POST B 200", "POST C 200"}, presented(t, p.tokens)); diff != "" {
+			t.Errorf("token requests (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("a token of another account is another one", func(t *testing.T) {
+		t.Parallel()
+		p := newPlace(fakeregistry.WithRefreshRotation())
+		first, second := p.tokens.IssueRefreshToken(account), p.tokens.IssueRefreshToken(account)
+		c := newClient(t, p, regret.WithTrustedRealm(authURL), regret.WithCredentials(&asked{answers: []regret.Credential{
+			{IdentityToken: first}, {IdentityToken: second}, {IdentityToken: first},
+		}}))
+		for _, name := range []string{"a", "b", "c"} {
+			wantErr(t, again(t, c, name))
+		}
+		if diff := cmp.Diff([]string{"POST A 200", "POST B 200", "POST C 200"}, presented(t, p.tokens)); diff != "" {
+			t.Errorf("token requests (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("a new token that is refused is forgotten, and the source's used again", func(t *testing.T) {
+		t.Parallel()
+		p := newPlace(fakeregistry.WithRefreshRotation())
+		c, identity := p.identified(t)
+		wantErr(t, again(t, c, "a"))
+		p.tokens.RevokeAll()
+		err := c.Untag(t.Context(), "b", "v1")
+		wantErr(t, err, regret.ErrUnauthorized, regret.Code("invalid_grant"))
+		wantDiscreet(t, err, identity)
+		wantErr(t, c.Untag(t.Context(), "b", "v1"), regret.ErrUnauthorized)
+		if diff := cmp.Diff([]string{"POST A 200", "POST B 400", "POST A 400"}, presented(t, p.tokens)); diff != "" {
+			t.Errorf("token requests (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("a refused scope is not the token's fault", func(t *testing.T) {
+		t.Parallel()
+		p := newPlace(fakeregistry.WithRefreshRotation())
+		c, _ := p.identified(t)
+		wantErr(t, again(t, c, "a"))
+		p.tokens.Intercept(1, fakeregistry.On("POST", "/"), fakeregistry.Answer(400, nil, `{"error":"invalid_scope"}`))
+		wantErr(t, resolve(t, c))
+		if diff := cmp.Diff([]string{"POST A 200", "POST B 400", "POST B 200"}, presented(t, p.tokens)); diff != "" {
+			t.Errorf("token requests (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// A token that is good for one use must not be presented twice, however many
+// ask at once: some services take that for theft.
+func TestIdentityTokenOfManyAtOnce(t *testing.T) {
+	t.Parallel()
+	p := newPlace(fakeregistry.WithRefreshRotation())
+	c, _ := p.identified(t)
+	var all sync.WaitGroup
+	for i := range 16 {
+		all.Go(func() { wantNone(t, again(t, c, fmt.Sprint("app-", i))) })
+	}
+	all.Wait()
+	lines := presented(t, p.tokens)
+	if len(lines) != 16 || len(slices.Compact(slices.Sorted(slices.Values(lines)))) != 16 {
+		t.Errorf("token requests: %q, want 16 with a token of their own", lines)
+	}
+}
+
+// wantNone is wantErr for goroutines that may not end the test.
+func wantNone(t *testing.T, err error) {
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestIdentityTokenThatIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace()
+		c, _ := p.identified(t)
+		p.tokens.Intercept(1, fakeregistry.On("POST", "/"), func(_ http.ResponseWriter, req *http.Request) bool {
+			<-req.Context().Done()
+			return true
+		})
+		slow, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		first := make(chan error)
+		go func() { first <- c.Untag(slow, repo, "v1") }()
+		synctest.Wait()
+		ctx, stop := context.WithTimeout(t.Context(), time.Second)
+		defer stop()
+		start := time.Now()
+		wantErr(t, c.Untag(ctx, "team/other", "v1"), context.DeadlineExceeded)
+		if took := time.Since(start); took != time.Second {
+			t.Errorf("it took %v, want its own second", took)
+		}
+		wantErr(t, <-first, context.DeadlineExceeded)
+		wantErr(t, resolve(t, c))
+	})
+}
+
+func TestIdentityTokenTimeOut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace()
+		c, _ := p.identified(t, regret.WithRetries(regret.Retries{}))
+		p.tokens.Intercept(1, fakeregistry.On("POST", "/"), func(_ http.ResponseWriter, req *http.Request) bool {
+			<-req.Context().Done()
+			return true
+		})
+		start := time.Now()
+		wantErr(t, c.Untag(t.Context(), repo, "v1"), regret.ErrUnavailable)
+		if took, want := time.Since(start), regret.DefaultLimits().ReadTimeout; took != want {
+			t.Errorf("it took %v, want %v as for every request for a token", took, want)
+		}
+	})
+}
+
+func TestIdentityTokenScopes(t *testing.T) {
+	t.Parallel()
+	asked := func(ts *fakeregistry.TokenService) []string {
+		lines := []string{}
+		for _, r := range ts.Requests() {
+			form, err := url.ParseQuery(string(r.Body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines = append(lines, fmt.Sprint(form.Get("scope"), " ", r.Status))
+		}
+		return lines
+	}
+	t.Run("a service that does not know delete is asked for what the challenge says", func(t *testing.T) {
+		t.Parallel()
+		p := newPlace(fakeregistry.WithScopeActions("pull", "push", "*"))
+		c, _ := p.identified(t)
+		wantErr(t, resolve(t, c))
+		want := []string{"repository:team/app:pull,delete 400", "repository:team/app:pull 200"}
+		if diff := cmp.Diff(want, asked(p.tokens)); diff != "" {
+			t.Errorf("scopes (-want +got):\n%s", diff)
+		}
+		wantErr(t, c.Untag(t.Context(), repo, "v1"))
+		want = append(want, "repository:team/app:delete 400", "repository:team/app:* 200")
+		if diff := cmp.Diff(want, asked(p.tokens)); diff != "" {
+			t.Errorf("scopes (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("a refused token is not asked for other scopes", func(t *testing.T) {
+		t.Parallel()
+		p := newPlace()
+		c, _ := p.identified(t)
+		p.tokens.RevokeAll()
+		wantErr(t, c.Untag(t.Context(), repo, "v1"), regret.ErrUnauthorized, regret.Code("invalid_grant"))
+		if got := asked(p.tokens); len(got) != 1 {
+			t.Errorf("scopes: %q, want one", got)
+		}
+	})
+}
+
+func TestIdentityTokenStaysAtHome(t *testing.T) {
+	t.Parallel()
+	t.Run("a service that nobody trusts gets nothing", func(t *testing.T) {
+		t.Parallel()
+		p := newPlace()
+		identity := p.tokens.IssueRefreshToken(account)
+		c := newClient(t, p, regret.WithCredentials(regret.StaticCredential(regret.Credential{IdentityToken: identity})))
+		wantDiscreet(t, c.Untag(t.Context(), repo, "v1"), identity)
+		if diff := cmp.Diff([]string{"DELETE registry 401"}, traffic(p.Network)); diff != "" {
+			t.Errorf("requests (-want +got):\n%s", diff)
+		}
+		wantHome(t, p.Network.Requests(), nil, identity)
+	})
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		t.Run(fmt.Sprintf("a redirect with %d is not followed", status), func(t *testing.T) {
+			t.Parallel()
+			p := newPlace()
+			p.Handle("https://evil.example.net", p.tokens)
+			c, identity := p.identified(t)
+			p.tokens.Intercept(0, fakeregistry.On("POST", "/token"), fakeregistry.Redirect(status, "https://evil.example.net/steal"))
+			err := c.Untag(t.Context(), repo, "v1")
+			wantErr(t, err, regret.ErrRedirect)
+			wantDiscreet(t, err, identity)
+			if diff := cmp.Diff([]string{"DELETE registry 401", fmt.Sprint("POST auth ", status)}, traffic(p.Network)); diff != "" {
+				t.Errorf("requests (-want +got):\n%s", diff)
+			}
+		})
+	}
+	t.Run("what the registry says of it is scrubbed, and of the one that took its place", func(t *testing.T) {
+		t.Parallel()
+		p := newPlace(fakeregistry.WithRefreshRotation())
+		c, identity := p.identified(t)
+		wantErr(t, again(t, c, "a"))
+		wantErr(t, again(t, c, "b"))
+		form, err := url.ParseQuery(string(p.tokens.Requests()[1].Body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		renewed := form.Get("refresh_token")
+		p.registry.Intercept(0, fakeregistry.On("DELETE", "/"), fakeregistry.Answer(403, nil, "you are "+identity+" and "+renewed))
+		refused := c.Untag(t.Context(), repo, "v1")
+		wantErr(t, refused, regret.ErrForbidden)
+		wantText(t, refused, "you are [redacted] and [redacted]")
+		wantDiscreet(t, refused, identity, renewed)
+	})
+}
