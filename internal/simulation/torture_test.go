@@ -212,7 +212,7 @@ func TestTorture(t *testing.T) {
 				t.Parallel()
 				problems, events, took := s.endure(t)
 				s.report(t, problems)
-				all := points(events, took)
+				all := sample(points(events, took), thinned)
 				for _, in := range all {
 					problems, _, _ := s.endure(t, in)
 					s.report(t, problems, in)
@@ -232,6 +232,15 @@ func TestTorture(t *testing.T) {
 		}
 	})
 	t.Logf("%d scenarios, %d faults injected one by one, %d pairs of them", len(scenarios()), singles.Load(), pairs.Load())
+}
+
+// sample takes every n-th.
+func sample[T any](all []T, n int) []T {
+	var some []T
+	for i := 0; i < len(all); i += n {
+		some = append(some, all[i])
+	}
+	return some
 }
 
 func (s scenario) report(t *testing.T, problems []string, injections ...injection) {
