@@ -85,12 +85,17 @@
 //
 // [WithBasicAuth] and [WithCredentials] hold credentials ready; they are sent
 // when the registry asks, as Basic authentication or to get a token, and tokens
-// are kept and renewed. [LoadDockerConfig] finds them where docker and podman
-// keep them, helpers and identity tokens included. [WithToken] sends a token that already exists. What is
+// are kept and renewed. [WithToken] sends a token that already exists. What is
 // sent goes to the registry's own origin, and for a token to a service of the
 // same origin, to one that a few public registries are known for, or to one
-// named by [WithTrustedRealm]. A redirect to
-// elsewhere gets none of it. Errors, log records and traces show no secret.
+// named by [WithTrustedRealm]. A redirect to elsewhere gets none of it. Errors,
+// log records and traces show no secret.
+//
+// [LoadDockerConfig] is the source of what docker login and podman login have
+// stored, credential helpers and identity tokens included; [FirstOf] and
+// [ForRegistry] combine sources. A file that cannot be read and a helper that
+// fails are a [*CredentialError], never a reason to go on without credentials or
+// with others.
 //
 // # Lists
 //

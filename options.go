@@ -51,7 +51,8 @@ func WithBasicAuth(username, password string) Option {
 }
 
 // WithCredentials gives the place to ask for credentials when the registry
-// wants some.
+// wants some: a function, or what [LoadDockerConfig], [FirstOf] and
+// [ForRegistry] make.
 func WithCredentials(source CredentialSource) Option {
 	return func(c *config) { c.credentials = append(c.credentials, source) }
 }
