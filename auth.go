@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -122,25 +121,21 @@ func (a *authorizer) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// send sets the header on a copy, for the previous attempt's connection may
-// still be reading the old one.
-func (a *authorizer) send(req *http.Request, header string) (*http.Response, error) {
-	if header != "" && req.Header.Get("Authorization") != header {
-		h := make(http.Header, len(req.Header)+1)
-		maps.Copy(h, req.Header)
-		h["Authorization"] = []string{header}
+// send gives the request its headers, and its body anew. A request that has
+// been sent before is copied: the connection of that attempt may still be
+// reading it.
+func (a *authorizer) send(req *http.Request, authorization string) (*http.Response, error) {
+	if len(req.Header) > 0 {
 		copied := *req
-		copied.Header = h
 		req = &copied
 	}
+	req.Header = exchangeOf(req.Context()).header(authorization)
 	if req.GetBody != nil {
 		body, err := req.GetBody()
 		if err != nil {
 			return nil, err
 		}
-		copied := *req
-		copied.Body = body
-		req = &copied
+		req.Body = body
 	}
 	return a.next.RoundTrip(req)
 }

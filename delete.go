@@ -159,17 +159,16 @@ func (c *Client) deleteExchange(op, repository, reference string, repeat repeat)
 // says; a body with errors contradicts it. 200 and 204 are often a proxy's or a
 // portal's, and count only if the manifest or tag is gone.
 func (c *Client) confirm(ctx context.Context, x *exchange, resp *http.Response) error {
-	said := x.newError("", nil)
 	details, legible := x.deleteAnswer(resp)
-	said.StatusCode, said.RequestID, said.Details = resp.StatusCode, x.requestID(resp.Header), details
 	echoed := Digest(resp.Header.Get("Docker-Content-Digest"))
-	contradiction := len(said.Details) > 0 || x.byDigest() && echoed != "" && string(echoed) != x.reference
+	contradiction := len(details) > 0 || echoed != "" && x.byDigest() && string(echoed) != x.reference
+	if resp.StatusCode == http.StatusAccepted && !contradiction && legible {
+		return nil
+	}
+	said := x.newError("", nil)
+	said.StatusCode, said.RequestID, said.Details = resp.StatusCode, x.requestID(resp.Header), details
 	switch resp.StatusCode {
-	case http.StatusAccepted:
-		if !contradiction && legible {
-			return nil
-		}
-	case http.StatusOK, http.StatusNoContent:
+	case http.StatusAccepted, http.StatusOK, http.StatusNoContent:
 	default:
 		said.Kind, said.Err = ErrNotRegistry, errors.New("not a status that answers a deletion")
 		return said

@@ -27,8 +27,14 @@ type grant struct {
 // takes over.
 type grants struct {
 	mu      sync.Mutex
-	kept    map[string][]grant
-	flights map[string]*flight
+	kept    map[resource][]grant
+	flights map[purpose]*flight
+}
+
+// A purpose is what a header is needed for.
+type purpose struct {
+	resource resource
+	action   string
 }
 
 // A flight is a fetch under way.
@@ -40,14 +46,14 @@ type flight struct {
 }
 
 // lookup finds a header that covers the action and has not run out.
-func (g *grants) lookup(resource, action string, now time.Time) (grant, bool) {
+func (g *grants) lookup(about resource, action string, now time.Time) (grant, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.find(resource, action, now)
+	return g.find(about, action, now)
 }
 
-func (g *grants) find(resource, action string, now time.Time) (grant, bool) {
-	for _, kept := range g.kept[resource] {
+func (g *grants) find(about resource, action string, now time.Time) (grant, bool) {
+	for _, kept := range g.kept[about] {
 		if permits(kept.actions, action) && now.Before(kept.expires) {
 			return kept, true
 		}
@@ -57,15 +63,15 @@ func (g *grants) find(resource, action string, now time.Time) (grant, bool) {
 
 // obtain returns a kept header other than the refused one, or fetches one, or
 // waits for who does.
-func (g *grants) obtain(ctx context.Context, resource, action, refused string, fetch func() (grant, error)) (grant, error) {
-	g.evict(resource, refused)
+func (g *grants) obtain(ctx context.Context, about resource, action, refused string, fetch func() (grant, error)) (grant, error) {
+	g.evict(about, refused)
 	for {
-		kept, f, mine := g.join(resource, action)
+		kept, f, mine := g.join(purpose{about, action})
 		if f == nil {
 			return kept, nil
 		}
 		if mine {
-			g.fly(ctx, f, resource, action, fetch)
+			g.fly(ctx, f, purpose{about, action}, fetch)
 			return f.grant, f.err
 		}
 		select {
@@ -80,33 +86,32 @@ func (g *grants) obtain(ctx context.Context, resource, action, refused string, f
 }
 
 // join finds a kept header, or else the flight to wait for, or else begins it.
-func (g *grants) join(resource, action string) (kept grant, f *flight, mine bool) {
+func (g *grants) join(p purpose) (kept grant, f *flight, mine bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if kept, ok := g.find(resource, action, time.Now()); ok {
+	if kept, ok := g.find(p.resource, p.action, time.Now()); ok {
 		return kept, nil, false
 	}
-	key := resource + " " + action
-	if f, ok := g.flights[key]; ok {
+	if f, ok := g.flights[p]; ok {
 		return grant{}, f, false
 	}
 	if g.flights == nil {
-		g.flights = make(map[string]*flight)
+		g.flights = make(map[purpose]*flight)
 	}
 	f = &flight{done: make(chan struct{}), err: errors.New("the credential source did not return")}
-	g.flights[key] = f
+	g.flights[p] = f
 	return grant{}, f, true
 }
 
 // fly fetches, keeps what came, and wakes who waits, even if fetch panics.
-func (g *grants) fly(ctx context.Context, f *flight, resource, action string, fetch func() (grant, error)) {
+func (g *grants) fly(ctx context.Context, f *flight, p purpose, fetch func() (grant, error)) {
 	defer func() {
 		f.abandoned = f.err != nil && (ctx.Err() != nil || errors.Is(f.err, errNoTime))
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		delete(g.flights, resource+" "+action)
+		delete(g.flights, p)
 		if f.err == nil && f.grant.header != "" {
-			g.keep(resource, f.grant)
+			g.keep(p.resource, f.grant)
 		}
 		close(f.done)
 	}()
@@ -114,35 +119,35 @@ func (g *grants) fly(ctx context.Context, f *flight, resource, action string, fe
 }
 
 // keep replaces what the new grant makes superfluous.
-func (g *grants) keep(resource string, fresh grant) {
+func (g *grants) keep(about resource, fresh grant) {
 	if g.kept == nil {
-		g.kept = make(map[string][]grant)
+		g.kept = make(map[resource][]grant)
 	}
-	if _, known := g.kept[resource]; !known && len(g.kept) >= maxGrants {
+	if _, known := g.kept[about]; !known && len(g.kept) >= maxGrants {
 		for some := range g.kept { // any one: it costs a request to get it back
 			delete(g.kept, some)
 			break
 		}
 	}
-	others := slices.DeleteFunc(g.kept[resource], func(old grant) bool {
+	others := slices.DeleteFunc(g.kept[about], func(old grant) bool {
 		return !slices.ContainsFunc(old.actions, func(action string) bool { return !permits(fresh.actions, action) })
 	})
-	g.kept[resource] = append(others, fresh)
+	g.kept[about] = append(others, fresh)
 }
 
 // evict forgets a header that was refused, if it is still there.
-func (g *grants) evict(resource, refused string) {
+func (g *grants) evict(about resource, refused string) {
 	if refused == "" {
 		return
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	rest := slices.DeleteFunc(g.kept[resource], func(kept grant) bool { return kept.header == refused })
+	rest := slices.DeleteFunc(g.kept[about], func(kept grant) bool { return kept.header == refused })
 	if len(rest) == 0 {
-		delete(g.kept, resource)
+		delete(g.kept, about)
 		return
 	}
-	g.kept[resource] = rest
+	g.kept[about] = rest
 }
 
 // Secrets shorter than this cannot be told from ordinary text.

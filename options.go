@@ -26,7 +26,7 @@ type config struct {
 	base        http.RoundTripper
 	hasBase     bool
 	tls         *tls.Config
-	userAgent   string
+	userAgent   []string
 	logger      *slog.Logger
 	retries     Retries
 	limits      Limits
@@ -36,7 +36,7 @@ type config struct {
 
 func defaultConfig() config {
 	return config{
-		userAgent: "regret (+https://github.com/seed-8cb7cc86/regret)",
+		userAgent: []string{"regret (+https://github.com/seed-8cb7cc86/regret)"},
 		logger:    slog.New(slog.DiscardHandler),
 		retries:   DefaultRetries(),
 		limits:    DefaultLimits(),
@@ -92,7 +92,7 @@ func WithTLSConfig(t *tls.Config) Option {
 
 // WithUserAgent replaces the User-Agent header.
 func WithUserAgent(agent string) Option {
-	return func(c *config) { c.userAgent = agent }
+	return func(c *config) { c.userAgent = []string{agent} }
 }
 
 // WithLogger logs each attempt at Debug, and retries and the registry's
@@ -131,7 +131,7 @@ type Attempt struct {
 
 // Retries says how often and how patiently a request is repeated. Requests that
 // could do harm when repeated are not, whatever is set here; and all calls of a
-// client together repeat at most 20 times and once more for every ten requests.
+// client together repeat at most one in ten requests, and 20 beyond that.
 type Retries struct {
 	Max     int           // repetitions after the first attempt; 0 means none
 	WaitMin time.Duration // the least wait
@@ -208,7 +208,7 @@ func (c *config) check(o origin) []error {
 	refuse(c.hasBase && c.base == nil, "WithTransport: the transport is nil")
 	refuse(c.base != nil && c.tls != nil, "WithTLSConfig cannot be combined with WithTransport: give the transport its own")
 	refuse(c.logger == nil, "WithLogger: the logger is nil")
-	refuse(!printableHeader(c.userAgent), "WithUserAgent: empty or not printable ASCII")
+	refuse(!printableHeader(c.userAgent[0]), "WithUserAgent: empty or not printable ASCII")
 	for _, realm := range c.realms {
 		errs = append(errs, checkRealm(realm, o))
 	}

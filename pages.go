@@ -30,10 +30,10 @@ type list[T any] struct {
 	op         string
 	repository string
 	path       string
-	query      string // of the first page, beside n
-	name       string // what the key "name" must say; empty if it may say anything
-	key        string // of the JSON array
-	resource   string // of the token scope
+	query      string   // of the first page, beside n
+	name       string   // what the key "name" must say; empty if it may say anything
+	key        string   // of the JSON array
+	resource   resource // of the token scope
 	action     string
 	paged      bool             // the API knows n and last
 	id         func(T) string   // what makes an entry the same as another

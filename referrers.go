@@ -38,7 +38,7 @@ func (c *Client) Referrers(ctx context.Context, repository string, subject Diges
 		l := list[Descriptor]{
 			client: c,
 			op:     op, repository: name, path: escapePath("v2", name, "referrers", string(subject)),
-			key: "manifests", resource: "repository:" + name, action: "pull",
+			key: "manifests", resource: resource{"repository", name}, action: "pull",
 			id:    func(d Descriptor) string { return string(d.Digest) },
 			check: func(d Descriptor) error { return checkDigest(d.Digest) },
 			keep: func(d Descriptor) bool {

@@ -117,7 +117,12 @@ func (o origin) String() string { return o.scheme + "://" + o.host }
 
 // originOf is the origin a URL belongs to.
 func originOf(u *url.URL) origin {
-	o := origin{scheme: strings.ToLower(u.Scheme), host: strings.ToLower(u.Host)}
+	return origin{u.Scheme, u.Host}.normal()
+}
+
+// normal is the one way to write an origin.
+func (o origin) normal() origin {
+	o.scheme, o.host = strings.ToLower(o.scheme), strings.ToLower(o.host)
 	switch o.scheme {
 	case "https":
 		o.host = strings.TrimSuffix(o.host, ":443")

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -28,27 +29,29 @@ const (
 	repeatUntouched
 )
 
-// Repetitions that a client may always make, and the share of all its requests
-// that they may be beyond that: a registry in trouble gets no storm on top.
+// A client may repeat one in ten of its requests, and this many that it has not
+// earned yet or has saved up: a registry in trouble gets no storm on top.
 const (
-	freeRetries = 20
-	retryShare  = 10 // one in ten
+	spareRetries = 20
+	retryShare   = 10 // one in ten
 )
 
 // While nobody says how long to wait, the first wait is drawn from at least
 // this span, so that a WaitMin of 0 does not mean to hammer.
 const leastSpan = 100 * time.Millisecond
 
-// retrier repeats this exchange by the rules below.
-func (x *exchange) retrier() *retryablehttp.Client {
-	r := x.transport.config.retries
+// newRetrier repeats exchanges by the rules below. It is one for all of them:
+// each is found in the context of its request. Backoff is not told for whom it
+// is called, so that the wait is left to PrepareRetry.
+func newRetrier(client *http.Client, r Retries) *retryablehttp.Client {
 	return &retryablehttp.Client{
-		HTTPClient:   x.transport.client,
-		RetryWaitMin: r.WaitMin,
-		RetryWaitMax: r.WaitMax,
-		RetryMax:     r.Max,
-		CheckRetry:   x.checkRetry,
-		Backoff:      x.backoff,
+		HTTPClient: client,
+		RetryMax:   r.Max,
+		CheckRetry: func(ctx context.Context, resp *http.Response, err error) (bool, error) {
+			return exchangeOf(ctx).checkRetry(ctx, resp, err)
+		},
+		Backoff:      func(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return 0 },
+		PrepareRetry: func(req *http.Request) error { return exchangeOf(req.Context()).pause(req.Context()) },
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
 	}
 }
@@ -72,7 +75,7 @@ func (x *exchange) checkRetry(ctx context.Context, resp *http.Response, err erro
 		return false, ended
 	}
 	x.holdOthers()
-	again = again && x.mayWait(ctx) && x.transport.affordable()
+	again = again && x.mayWait(ctx) && x.transport.spare.spend()
 	if again {
 		x.transport.config.logger.LogAttrs(ctx, slog.LevelWarn, "retry",
 			slog.String("op", x.op), slog.String("repository", x.repository), slog.Int("attempt", x.attempts),
@@ -183,22 +186,44 @@ func (x *exchange) budget() time.Duration {
 	return x.transport.config.retries.Budget - time.Since(x.started)
 }
 
-// affordable counts a repetition and says whether there is room for it.
-func (t *transport) affordable() bool {
-	if t.spent.Add(1) <= freeRetries+t.calls.Load()/retryShare {
+// An allowance is what all calls of a client may spend on repetitions together,
+// in parts of which a repetition costs retryShare.
+type allowance struct{ spent atomic.Int64 }
+
+// earn is called for every exchange.
+func (a *allowance) earn() {
+	for n := a.spent.Load(); n > 0 && !a.spent.CompareAndSwap(n, n-1); n = a.spent.Load() {
+	}
+}
+
+// spend says whether there is room for one repetition, and takes it.
+func (a *allowance) spend() bool {
+	if a.spent.Add(retryShare) <= spareRetries*retryShare {
 		return true
 	}
-	t.spent.Add(-1)
+	a.spent.Add(-retryShare)
 	return false
 }
 
-// backoff draws the wait before the next attempt: full jitter over a range that
-// doubles, or what the registry asked for.
-func (x *exchange) backoff(least, most time.Duration, attempt int, _ *http.Response) time.Duration {
-	wait := least
+// pause waits before the next attempt: full jitter over a range that doubles, or
+// what the registry asked for.
+func (x *exchange) pause(ctx context.Context) error {
+	timer := time.NewTimer(x.backoff())
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (x *exchange) backoff() time.Duration {
+	r := x.transport.config.retries
+	wait := r.WaitMin
 	if after := x.failure.RetryAfter; after > 0 {
-		wait = max(after, least)
-	} else if span := min(most-least, max(least, leastSpan)<<min(attempt, 15)); span > 0 {
+		wait = max(after, r.WaitMin)
+	} else if span := min(r.WaitMax-r.WaitMin, max(r.WaitMin, leastSpan)<<min(x.attempts-1, 15)); span > 0 {
 		wait += time.Duration(x.transport.draw(int64(span) + 1))
 	}
 	return min(wait, max(0, x.budget()))

@@ -245,14 +245,27 @@ func TestTheBudgetBoundsTheStartOfTheLastAttempt(t *testing.T) {
 
 func TestAClientRepeatsAtMostATenthOfItsRequests(t *testing.T) {
 	t.Parallel()
-	reg := fakeregistry.New()
-	reg.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Answer(500, nil, ""))
-	c := newClient(t, reg)
-	const calls = 200
-	for range calls {
-		wantErr(t, c.Ping(t.Context()), regret.ErrUnavailable)
-	}
-	if n := len(reg.Requests()); n != calls+20+calls/10 {
-		t.Errorf("%d requests of %d calls, want %d repetitions", n, calls, 20+calls/10)
+	for rule, before := range map[string]int{
+		"from the beginning": 0,
+		"and saves nothing up in good times beyond what it had at first": 1000,
+	} {
+		t.Run(rule, func(t *testing.T) {
+			t.Parallel()
+			reg := fakeregistry.New()
+			c := newClient(t, reg)
+			for range before {
+				wantErr(t, c.Ping(t.Context()))
+			}
+			reg.ResetLog()
+			reg.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Answer(500, nil, ""))
+			const calls = 200
+			for range calls {
+				wantErr(t, c.Ping(t.Context()), regret.ErrUnavailable)
+			}
+			// The first call earns nothing: it finds all there is.
+			if got, want := len(reg.Requests())-calls, 20+(calls-1)/10; got != want {
+				t.Errorf("%d repetitions of %d calls, want %d", got, calls, want)
+			}
+		})
 	}
 }

@@ -18,6 +18,13 @@ const (
 	rungStar              // every action
 )
 
+// A resource is what a scope is about; the zero value is none.
+//
+// See https://distribution.github.io/distribution/spec/auth/scope/#resource-scope-grammar
+type resource struct{ kind, name string }
+
+func (r resource) String() string { return r.kind + ":" + r.name }
+
 // wideActions are asked together with the challenge's.
 func (x *exchange) wideActions() []string {
 	switch x.action {
@@ -33,7 +40,7 @@ func (x *exchange) wideActions() []string {
 func (x *exchange) scopeFor(rung int32, own string) (scope string, actions []string) {
 	_, actions = splitScope(own, x.resource)
 	switch {
-	case x.resource == "":
+	case x.resource == resource{}:
 		return own, []string{x.action}
 	case rung == rungStar:
 		actions = []string{"*"}
@@ -43,7 +50,7 @@ func (x *exchange) scopeFor(rung int32, own string) (scope string, actions []str
 		return own, union(actions, []string{x.action})
 	}
 	others, _ := splitScope(own, x.resource)
-	return strings.Join(append(others, x.resource+":"+strings.Join(actions, ",")), " "), actions
+	return strings.Join(append(others, x.resource.String()+":"+strings.Join(actions, ",")), " "), actions
 }
 
 // nextRung is the next rung that asks for something else; beyond rungStar if
@@ -59,10 +66,10 @@ func (x *exchange) nextRung(rung int32, own string) int32 {
 }
 
 // splitScope separates what a scope says about one resource from the rest.
-func splitScope(scope, resource string) (others, actions []string) {
+func splitScope(scope string, about resource) (others, actions []string) {
 	for field := range strings.FieldsSeq(scope) {
 		i := strings.LastIndexByte(field, ':')
-		if i >= 0 && field[:i] == resource {
+		if i >= 0 && field[:i] == about.String() {
 			actions = union(actions, strings.Split(field[i+1:], ","))
 		} else {
 			others = append(others, field)
@@ -93,8 +100,8 @@ func permits(actions []string, action string) bool {
 // request would only confirm it. A token that does not tell lacks nothing.
 //
 // See https://distribution.github.io/distribution/spec/auth/jwt/
-func lacks(token, own, resource string) bool {
-	_, asked := splitScope(own, resource)
+func lacks(token, own string, about resource) bool {
+	_, asked := splitScope(own, about)
 	parts := strings.Split(token, ".")
 	if len(asked) == 0 || len(parts) != 3 {
 		return false
@@ -114,7 +121,7 @@ func lacks(token, own, resource string) bool {
 	}
 	var granted []string
 	for _, entry := range *claims.Access {
-		if entry.Type+":"+entry.Name == resource {
+		if (resource{entry.Type, entry.Name}) == about {
 			granted = union(granted, entry.Actions)
 		}
 	}

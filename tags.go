@@ -32,7 +32,7 @@ func (c *Client) Tags(ctx context.Context, repository string) iter.Seq2[string, 
 		l := list[string]{
 			client: c,
 			op:     op, repository: name, path: escapePath("v2", name, "tags", "list"),
-			name: name, key: "tags", resource: "repository:" + name, action: "pull",
+			name: name, key: "tags", resource: resource{"repository", name}, action: "pull",
 			paged: true, id: self, check: checkTag,
 		}
 		l.walk(ctx, yield)
@@ -51,7 +51,7 @@ func (c *Client) Repositories(ctx context.Context) iter.Seq2[string, error] {
 	l := list[string]{
 		client: c,
 		op:     "repositories", path: "/v2/_catalog",
-		key: "repositories", resource: "registry:catalog", action: "*",
+		key: "repositories", resource: resource{"registry", "catalog"}, action: "*",
 		paged: true, id: self, check: checkRepository,
 	}
 	return func(yield func(string, error) bool) { l.walk(ctx, yield) }

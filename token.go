@@ -128,7 +128,7 @@ func (a *authorizer) ask(x *exchange, req *http.Request) (tokenAnswer, error) {
 	t := &exchange{transport: x.transport, op: "token", method: req.Method}
 	ctx := context.WithValue(req.Context(), exchangeKey{}, t)
 	req = req.WithContext(ctx)
-	req.Header["User-Agent"] = []string{a.config.userAgent}
+	req.Header["User-Agent"] = a.config.userAgent
 	req.Header["Accept-Encoding"] = identity
 	resp, err := a.tokens.RoundTrip(req)
 	if err != nil {

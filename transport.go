@@ -1,17 +1,7 @@
 package regret
 
 import (
-	"bytes"
-	"context"
-	"errors"
-	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"net/http/httptrace"
-	"net/url"
-	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -28,38 +18,39 @@ import (
 type transport struct {
 	origin origin
 	config *config
-	client *http.Client // everything below the retries
+	client *retryablehttp.Client
 	auth   *authorizer
 	wire   *wire
 	draw   func(n int64) int64 // a random number below n
-	calls  atomic.Int64        // requests asked for, and
-	spent  atomic.Int64        // repetitions made of them: see affordable
+	spare  allowance           // repetitions that may be made
 }
 
 func newTransport(o origin, cfg *config) *transport {
-	base := cfg.base
-	if base == nil {
-		base = newBase(cfg)
+	w := &wire{next: cfg.base, config: cfg}
+	if cfg.base == nil {
+		w.dialer = newDialer(tlsConfig(cfg.tls))
+		w.patience = max(cfg.limits.ReadTimeout, cfg.limits.WriteTimeout)
+		w.next = newBase(w.dialer, w.patience)
 	}
-	w := &wire{next: base, config: cfg}
 	auth := newAuthorizer(o, cfg, w)
-	// No layer below returns a redirect, so that this client has none to follow;
-	// and none has a CloseIdleConnections method, so that one failed request does
-	// not close the connections of all others.
-	client := &http.Client{Transport: auth}
+	// No layer below returns a redirect, so that the inner client has none to
+	// follow; and none has a CloseIdleConnections method, so that one failed
+	// request does not close the connections of all others.
+	client := newRetrier(&http.Client{Transport: auth}, cfg.retries)
 	return &transport{origin: o, config: cfg, client: client, auth: auth, wire: w, draw: randomBelow}
 }
 
 // newBase is the connection pool: enough idle connections for 256 callers,
 // HTTP/2 where it is offered, no compression (digests are of the bytes sent),
 // proxies as the environment says, and no header of more than 256 KiB.
-func newBase(cfg *config) *http.Transport {
-	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+func newBase(d *dialer, patience time.Duration) *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            dialer.DialContext,
-		TLSClientConfig:        tlsConfig(cfg.tls),
-		TLSHandshakeTimeout:    10 * time.Second,
+		DialContext:            d.dial,
+		DialTLSContext:         d.dialTLS,
+		TLSClientConfig:        d.tls, // for what is reached through a proxy
+		TLSHandshakeTimeout:    handshakeTimeout,
+		ResponseHeaderTimeout:  patience,
 		ForceAttemptHTTP2:      true,
 		MaxIdleConns:           256,
 		MaxIdleConnsPerHost:    256,
@@ -68,223 +59,4 @@ func newBase(cfg *config) *http.Transport {
 		MaxResponseHeaderBytes: 256 << 10,
 		ExpectContinueTimeout:  time.Second,
 	}
-}
-
-// An exchange is one request of an operation and everything that its attempts
-// taught. It travels in the context, so that every layer knows for whom it
-// works.
-type exchange struct {
-	transport   *transport
-	op          string
-	method      string
-	repository  string
-	reference   string
-	path        string // escaped, beginning with /v2/
-	query       string
-	accept      []string
-	resource    string // of the token scope, "repository:team/app"; empty for none
-	action      string // of the token scope, "pull" or "delete"
-	repeat      repeat
-	body        []byte
-	contentType string
-	limit       int64 // of the answer, if it is to be read into content within the retries
-
-	content   []byte
-	attempts  int
-	started   time.Time
-	sent      bool   // the attempt under way has gone out and has no answer yet
-	dialling  bool   // it waits for a connection: nothing of it can have gone out
-	connected bool   // it was given one: whatever TLS says from now on, bytes may have arrived
-	ambiguous bool   // an attempt may have taken effect without saying so
-	failure   *Error // what the last attempt came to, if it failed
-}
-
-// exchange prepares a request about a repository, or about the registry if
-// that is empty.
-func (c *Client) exchange(op, method, repository, reference string) *exchange {
-	x := &exchange{transport: c.transport, op: op, method: method, repository: repository, reference: reference}
-	if repository != "" {
-		x.resource = "repository:" + repository
-	}
-	x.action = "pull"
-	return x
-}
-
-type exchangeKey struct{}
-
-// exchangeOf finds the exchange that a request belongs to.
-func exchangeOf(ctx context.Context) *exchange {
-	x, _ := ctx.Value(exchangeKey{}).(*exchange)
-	return x
-}
-
-// do sends the request until it succeeds, is refused, or nothing more may be
-// tried. A response has a status of 2xx and a body that the caller must close;
-// every other outcome is an *Error.
-func (x *exchange) do(ctx context.Context) (*http.Response, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, x.failed(err)
-	}
-	req, err := x.request(context.WithValue(x.watch(ctx), exchangeKey{}, x))
-	if err != nil {
-		return nil, x.failed(err)
-	}
-	x.started = time.Now()
-	x.transport.calls.Add(1)
-	resp, err := x.retrier().Do(req)
-	if x.failure != nil {
-		if ended := ctx.Err(); ended != nil && err != nil { // perhaps while waiting for the next attempt
-			x.failure.Kind = ""
-			if !errors.Is(x.failure.Err, ended) { // else it tells who was waited for
-				x.failure.Err = ended
-			}
-		}
-		return nil, x.failure
-	}
-	if err != nil {
-		return nil, x.failed(err)
-	}
-	if encoding := resp.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
-		x.ambiguous = true // of a write: it was answered, if only illegibly
-		return nil, x.refuse(resp, ErrNotRegistry, fmt.Errorf("content encoding %q although none was accepted", clip(encoding)))
-	}
-	return resp, nil
-}
-
-// watch notes from when to when an attempt of a write waits for a connection.
-// A transport that does not tell never waits, as far as anybody knows: what it
-// lost may have arrived.
-func (x *exchange) watch(ctx context.Context) context.Context {
-	if x.method == http.MethodGet || x.method == http.MethodHead {
-		return ctx
-	}
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn: func(string) { x.dialling, x.connected = true, false },
-		GotConn: func(httptrace.GotConnInfo) { x.dialling, x.connected = false, true },
-	})
-}
-
-func (x *exchange) request(ctx context.Context) (*retryablehttp.Request, error) {
-	target := x.transport.origin.String() + x.path
-	if x.query != "" {
-		target += "?" + x.query
-	}
-	req, err := http.NewRequestWithContext(ctx, x.method, target, nil)
-	if err != nil {
-		return nil, err
-	}
-	req.Header["User-Agent"] = []string{x.transport.config.userAgent}
-	// Named, so that no transport asks for gzip behind our back.
-	req.Header["Accept-Encoding"] = identity
-	if x.accept != nil {
-		req.Header["Accept"] = x.accept
-	}
-	rreq := &retryablehttp.Request{Request: req}
-	if x.limit > 0 {
-		// Reading within the retries: a connection lost in the middle of a body
-		// is an attempt like any other. The handler is also called for a refusal,
-		// which has been read and judged by then.
-		rreq.SetResponseHandler(func(resp *http.Response) (err error) {
-			if x.failure != nil {
-				return x.failure
-			}
-			x.content, err = x.readAll(resp, x.limit)
-			return err
-		})
-	}
-	if x.body != nil {
-		req.Header.Set("Content-Type", x.contentType)
-		err = rreq.SetBody(bytes.NewReader(x.body))
-	}
-	return rreq, err
-}
-
-var identity = []string{"identity"}
-
-// escapePath joins the segments of a path, each escaped again at this last
-// boundary although the grammar has already refused whatever would need it.
-func escapePath(segments ...string) string {
-	var b strings.Builder
-	for _, segment := range segments {
-		for part := range strings.SplitSeq(segment, "/") {
-			b.WriteByte('/')
-			b.WriteString(url.PathEscape(part))
-		}
-	}
-	return b.String()
-}
-
-// newError is an Error with the facts of this exchange.
-func (x *exchange) newError(kind Kind, err error) *Error {
-	e := &Error{Op: x.op, Repository: x.repository, Reference: x.reference, Kind: kind, Err: x.scrubbed(err), Attempts: x.attempts}
-	if x.attempts > 0 {
-		e.Method, e.URL = x.method, x.transport.origin.String()+x.path
-	}
-	return e
-}
-
-// scrubbed is an error whose text may quote what the other side sent.
-func (x *exchange) scrubbed(err error) error {
-	if err == nil {
-		return nil
-	}
-	text := err.Error()
-	if clean := x.transport.auth.scrub(text); clean != text {
-		return errors.New(clean)
-	}
-	return err
-}
-
-// failed is the error for an attempt without an answer.
-func (x *exchange) failed(err error) *Error {
-	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		err = wrapped.Err // its text would repeat the URL with its query
-	}
-	e := x.newError("", err)
-	switch {
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-	case errors.Is(err, http.ErrSchemeMismatch):
-		e.Kind = ErrUnavailable
-		e.Hint = "the registry answers in plain http: name it with http:// or use WithPlainHTTP"
-	default:
-		e.Kind = ErrUnavailable
-	}
-	return e
-}
-
-// refuse closes an answer that cannot be accepted and says why.
-func (x *exchange) refuse(resp *http.Response, kind Kind, err error) *Error {
-	discard(resp.Body)
-	e := x.newError(kind, err)
-	e.StatusCode, e.RequestID = resp.StatusCode, x.requestID(resp.Header)
-	return e
-}
-
-// readAll reads a body to its end and closes it; beyond limit it fails instead
-// of cutting.
-func (x *exchange) readAll(resp *http.Response, limit int64) ([]byte, error) {
-	defer resp.Body.Close()
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
-	if err == nil && int64(len(raw)) > limit {
-		err = &Error{Kind: ErrTooLarge, StatusCode: resp.StatusCode, Err: fmt.Errorf("the answer exceeds the limit of %d bytes", limit)}
-	}
-	return raw, err
-}
-
-const (
-	drainBytes = 4 << 10
-	drainTime  = 250 * time.Millisecond
-)
-
-// discard reads the little that may be left of a body, so that the connection
-// can be used again, and closes it without waiting for a slow rest.
-func discard(body io.ReadCloser) {
-	if body == http.NoBody {
-		return
-	}
-	timer := time.AfterFunc(drainTime, func() { body.Close() })
-	defer timer.Stop()
-	// Whether anything could be drained only decides about the connection.
-	io.CopyN(io.Discard, body, drainBytes)
-	body.Close()
 }

@@ -19,70 +19,97 @@ var errSlowHeader = errors.New("no answer within the time-out")
 // wire sends one HTTP request: it waits where the host asked for that, gives up
 // when no answer begins, and tells trace and log.
 type wire struct {
-	next   http.RoundTripper
-	config *config
-	pace   pacer
+	next     http.RoundTripper
+	patience time.Duration // after which next itself gives up on an answer; 0 if it does not
+	dialer   *dialer       // of next; nil if that is not ours
+	config   *config
+	pace     pacer
 }
 
 func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
-	if err := w.pace.wait(req.Context(), req.URL); err != nil {
+	ctx := req.Context()
+	if err := w.pace.wait(ctx, req.URL); err != nil {
 		return nil, err
 	}
+	start, x := time.Now(), exchangeOf(ctx)
+	used := w.dialer.begin(x, originOf(req.URL))
+	x.sent = true
+	resp, cancel, err := w.send(req)
+	x.sent = err != nil
+	switch {
+	case err != nil, resp.Body == http.NoBody:
+		cancel.now()
+		w.dialer.end(x, used)
+	default:
+		resp.Body = &tether{ReadCloser: resp.Body, release: func() { cancel.now(); w.dialer.end(x, used) }}
+	}
+	w.tell(x, req, resp, err, time.Since(start))
+	return resp, err
+}
+
+// send gives up when no answer begins in time. Where the connection pool does
+// that itself, there is nothing to do.
+func (w *wire) send(req *http.Request) (*http.Response, canceller, error) {
 	timeout := w.config.limits.ReadTimeout
 	if req.Method == http.MethodDelete || req.Method == http.MethodPut { // a POST asks for a token, which is quick
 		timeout = w.config.limits.WriteTimeout
 	}
+	if timeout == w.patience {
+		resp, err := w.next.RoundTrip(req)
+		resp, err = complete(req, resp, err)
+		return resp, nil, err
+	}
 	ctx, cancel := context.WithCancelCause(req.Context())
 	timer := time.AfterFunc(timeout, func() { cancel(errSlowHeader) })
-	start, x := time.Now(), exchangeOf(ctx)
-	x.sent = true
 	req = req.WithContext(ctx)
-	resp, err := complete(req)(w.next.RoundTrip(req))
+	resp, err := w.next.RoundTrip(req)
+	resp, err = complete(req, resp, err)
 	if inTime := timer.Stop(); !inTime {
 		if err == nil {
 			resp.Body.Close()
 		}
 		resp, err = nil, errSlowHeader
 	}
-	x.sent = err != nil
-	switch {
-	case err != nil:
-		cancel(nil)
-	case resp.Body == http.NoBody:
-		cancel(nil)
-	default:
-		resp.Body = &tether{ReadCloser: resp.Body, cancel: cancel}
+	return resp, canceller(cancel), err
+}
+
+// A canceller ends a context, if there is one to end.
+type canceller context.CancelCauseFunc
+
+func (c canceller) now() {
+	if c != nil {
+		c(nil)
 	}
-	w.tell(x, req, resp, err, time.Since(start))
-	return resp, err
 }
 
 // complete forgives a transport what net/http's own client forgives, and says
 // which request an answer is to: a transport may have sent it elsewhere than it
 // was told, and that is nobody's business above.
-func complete(req *http.Request) func(*http.Response, error) (*http.Response, error) {
-	return func(resp *http.Response, err error) (*http.Response, error) {
-		switch {
-		case err != nil:
-			return nil, err
-		case resp == nil:
-			return nil, errors.New("the transport returned neither an answer nor an error")
-		case resp.Body == nil:
-			resp.Body = http.NoBody
-		}
-		resp.Request = req
-		return resp, nil
+func complete(req *http.Request, resp *http.Response, err error) (*http.Response, error) {
+	switch {
+	case err != nil:
+		return nil, err
+	case resp == nil:
+		return nil, errors.New("the transport returned neither an answer nor an error")
+	case resp.Body == nil:
+		resp.Body = http.NoBody
+	case req.Method == http.MethodHead, resp.ProtoMajor == 2 && resp.ContentLength == 0: // HTTP/2 has an empty body of its own
+		resp.Body.Close()
+		resp.Body = http.NoBody
 	}
+	resp.Request = req
+	return resp, nil
 }
 
-// tether releases an answer's context with its body.
+// A tether releases with its body what an answer holds.
 type tether struct {
 	io.ReadCloser
-	cancel context.CancelCauseFunc
+	once    sync.Once
+	release func()
 }
 
 func (t *tether) Close() error {
-	defer t.cancel(nil)
+	defer t.once.Do(t.release)
 	return t.ReadCloser.Close()
 }
 
