@@ -17,7 +17,7 @@ const MaxBytes = 8 << 10
 // Error says why a Link header was refused. Its text is printable ASCII of at most 200 bytes, whatever the header holds.
 type Error struct {
 	Problem string // what is wrong
-	Near    string // where: the beginning of what was refused, as it was received; empty for the limit on size
+	Near    string // where: the beginning of what was refused, as it was received but for user information and query; empty for the limit on size
 }
 
 // maxNear bounds Error.Near. Quoting makes each byte at most four.
@@ -31,7 +31,20 @@ func (e *Error) Error() string {
 }
 
 func problem(what, near string) *Error {
+	near = redacted(near)
 	return &Error{Problem: what, Near: near[:min(len(near), maxNear)]}
+}
+
+// redacted leaves out what may be a secret: the query and user information of a URL.
+func redacted(near string) string {
+	if i := strings.IndexByte(near, '?'); i >= 0 {
+		near = near[:i+1] + "..."
+	}
+	if i := strings.LastIndexByte(near, '@'); i >= 0 {
+		scheme, _, _ := strings.Cut(near[:i], "//")
+		near = scheme + "//...@" + near[i+1:]
+	}
+	return near
 }
 
 // Next returns the target of the link with the relation type "next" in the Link lines of header, or nil if there is
