@@ -1,145 +1,69 @@
 package regret
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/seed-8cb7cc86/regret/internal/jsonstream"
 )
 
 // errMalformed is what an answer is that does not have the form of its kind.
-var errMalformed = errors.New("malformed answer")
-
-// No list nests deeper than this in what is skipped.
-const maxNesting = 100
+var errMalformed = jsonstream.ErrMalformed
 
 // read decodes one page as it comes in and hands every entry to take. It reads
 // to the end of the body, so that the connection can be used again, and fails
 // on anything that is not exactly one JSON object with the key, at most once.
 func (l *list[T]) read(body io.Reader, take func(T) error) error {
 	limit := l.client.config.limits.PageBytes
-	dec := json.NewDecoder(&limitedReader{r: body, left: limit, limit: limit})
-	if err := delim(dec, '{'); err != nil {
-		return err
-	}
+	s := jsonstream.NewScanner(&limitedReader{r: body, left: limit, limit: limit})
 	found := false
-	for dec.More() {
-		key, err := dec.Token()
-		if err != nil {
-			return malformed(err)
-		}
+	err := s.Object(func(key string) error {
 		switch {
 		case key == l.key && found:
 			return fmt.Errorf("%w: two keys %q", errMalformed, l.key)
 		case key == l.key:
 			found = true
-			err = entries(dec, take)
+			return l.entries(s, take)
 		case key == "name" && l.name != "":
-			err = l.checkName(dec)
-		default:
-			err = skip(dec)
+			return l.checkName(s)
 		}
-		if err != nil {
-			return err
-		}
+		return s.Skip()
+	})
+	if err == nil && !found {
+		err = fmt.Errorf("%w: no key %q", errMalformed, l.key)
 	}
-	if err := delim(dec, '}'); err != nil {
-		return err
+	if err == nil {
+		err = s.End()
 	}
-	if !found {
-		return fmt.Errorf("%w: no key %q", errMalformed, l.key)
-	}
-	switch _, err := dec.Token(); err {
-	case io.EOF:
-		return nil
-	case nil:
-		return fmt.Errorf("%w: more after the end", errMalformed)
-	default:
-		return malformed(err)
-	}
+	return err
 }
 
 // checkName reads whose list this is. Some registries leave out what a proxy
 // before them added to the name, or the other way round.
-func (l *list[T]) checkName(dec *json.Decoder) error {
-	var name *string
-	if err := dec.Decode(&name); err != nil {
-		return malformed(err)
+func (l *list[T]) checkName(s *jsonstream.Scanner) error {
+	if null, err := s.Null(); null || err != nil {
+		return err
 	}
-	if name == nil || *name == l.name || strings.HasSuffix(*name, "/"+l.name) || strings.HasSuffix(l.name, "/"+*name) {
-		return nil
+	name, err := s.String()
+	if err != nil || name == l.name || strings.HasSuffix(name, "/"+l.name) || strings.HasSuffix(l.name, "/"+name) {
+		return err
 	}
-	return fmt.Errorf("%w: a list of %q", errMalformed, clip(*name))
+	return fmt.Errorf("%w: a list of %q", errMalformed, clip(name))
 }
 
 // entries reads an array; null is an empty one.
-func entries[T any](dec *json.Decoder, take func(T) error) error {
-	open, err := dec.Token()
-	if err != nil {
-		return malformed(err)
+func (l *list[T]) entries(s *jsonstream.Scanner, take func(T) error) error {
+	if null, err := s.Null(); null || err != nil {
+		return err
 	}
-	if open == nil {
-		return nil
-	}
-	if open != json.Delim('[') {
-		return fmt.Errorf("%w: not an array", errMalformed)
-	}
-	var entry T // one for all: every decoding would put its own on the heap
-	for dec.More() {
-		entry = *new(T)
-		if err := dec.Decode(&entry); err != nil {
-			return malformed(err)
-		}
-		if err := take(entry); err != nil {
+	return s.Array(func() error {
+		entry, err := l.entry(s)
+		if err != nil {
 			return err
 		}
-	}
-	return delim(dec, ']')
-}
-
-// delim reads one bracket.
-func delim(dec *json.Decoder, want json.Delim) error {
-	got, err := dec.Token()
-	if err != nil {
-		return malformed(err)
-	}
-	if got != want {
-		return fmt.Errorf("%w: %v where %v should be", errMalformed, got, want)
-	}
-	return nil
-}
-
-// skip reads over one value without keeping it.
-func skip(dec *json.Decoder) error {
-	for depth := 0; ; {
-		token, err := dec.Token()
-		if err != nil {
-			return malformed(err)
-		}
-		switch token {
-		case json.Delim('{'), json.Delim('['):
-			depth++
-		case json.Delim('}'), json.Delim(']'):
-			depth--
-		}
-		if depth > maxNesting {
-			return fmt.Errorf("%w: nested deeper than %d", errMalformed, maxNesting)
-		}
-		if depth == 0 {
-			return nil
-		}
-	}
-}
-
-// malformed tells JSON's complaints from the network's.
-func malformed(err error) error {
-	_, syntax := errors.AsType[*json.SyntaxError](err)
-	_, kind := errors.AsType[*json.UnmarshalTypeError](err)
-	if syntax || kind || err == io.EOF {
-		return fmt.Errorf("%w: %w", errMalformed, err)
-	}
-	return err
+		return take(entry)
+	})
 }
 
 // A limitedReader fails beyond its limit instead of pretending the end.

@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
+	"github.com/seed-8cb7cc86/regret/internal/jsonstream"
 	"github.com/seed-8cb7cc86/regret/internal/link"
 )
 
@@ -35,7 +37,8 @@ type list[T any] struct {
 	key        string   // of the JSON array
 	resource   resource // of the token scope
 	action     string
-	paged      bool             // the API knows n and last
+	paged      bool // the API knows n and last
+	entry      func(*jsonstream.Scanner) (T, error)
 	id         func(T) string   // what makes an entry the same as another
 	check      func(T) error    // whether an entry is valid
 	keep       func(T) bool     // which entries to yield; nil for all
@@ -113,15 +116,21 @@ func (l *list[T]) page(ctx context.Context, p *progress, query *string, yield fu
 	if err != nil {
 		return nil, x.refuse(resp, ErrIncompleteList, err)
 	}
-	if p.now.count > 0 { // an empty page hides none from the next one
-		p.before = p.now
-	}
-	p.now = page{}
+	p.turn()
 	err = l.read(resp.Body, func(entry T) error { return l.take(p, entry, yield) })
 	if err != nil {
 		return nil, x.pageError(resp, err)
 	}
 	return l.next(p, next)
+}
+
+// turn makes room for a new page. An empty one hides none from the next.
+func (p *progress) turn() {
+	if p.now.count > 0 {
+		p.before, p.now = p.now, p.before
+	}
+	clear(p.now.hashes)
+	p.now = page{hashes: p.now.hashes}
 }
 
 // take is called for every entry of a page.
@@ -159,10 +168,12 @@ func (p *progress) compare(hash uint64) error {
 	_, again := p.before.hashes[hash]
 	if p.now.count++; p.now.count == 1 {
 		p.now.repeat = p.asked && again
-		p.now.hashes = make(map[uint64]struct{})
 	}
 	if again != p.now.repeat {
 		return errRepeats()
+	}
+	if p.now.hashes == nil {
+		p.now.hashes = make(map[uint64]struct{})
 	}
 	if len(p.now.hashes) < pageSize {
 		p.now.hashes[hash] = struct{}{}
@@ -213,6 +224,9 @@ func (x *exchange) pageError(resp *http.Response, err error) error {
 		e = x.failed(err)
 		if errors.Is(err, errMalformed) {
 			e.Kind = ErrNotRegistry
+			if t := mediaType(resp.Header); t != "" && !strings.HasSuffix(t, "json") { // likely somebody else's page
+				e.Err = fmt.Errorf("content type %q: %w", clip(t), e.Err)
+			}
 		}
 	}
 	done := x.adopt(e)

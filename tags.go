@@ -3,6 +3,8 @@ package regret
 import (
 	"context"
 	"iter"
+
+	"github.com/seed-8cb7cc86/regret/internal/jsonstream"
 )
 
 // Tags lists the tags of a repository, in the registry's order. Nothing but
@@ -33,7 +35,7 @@ func (c *Client) Tags(ctx context.Context, repository string) iter.Seq2[string, 
 			client: c,
 			op:     op, repository: name, path: escapePath("v2", name, "tags", "list"),
 			name: name, key: "tags", resource: resource{"repository", name}, action: "pull",
-			paged: true, id: self, check: checkTag,
+			paged: true, entry: (*jsonstream.Scanner).String, id: self, check: checkTag,
 		}
 		l.walk(ctx, yield)
 	}
@@ -52,7 +54,7 @@ func (c *Client) Repositories(ctx context.Context) iter.Seq2[string, error] {
 		client: c,
 		op:     "repositories", path: "/v2/_catalog",
 		key: "repositories", resource: resource{"registry", "catalog"}, action: "*",
-		paged: true, id: self, check: checkRepository,
+		paged: true, entry: (*jsonstream.Scanner).String, id: self, check: checkRepository,
 	}
 	return func(yield func(string, error) bool) { l.walk(ctx, yield) }
 }

@@ -137,7 +137,7 @@ func TestTagPages(t *testing.T) {
 		{"trailing garbage is an error (A11)", []*http.Response{ok(`{"tags":["a"]} x`)}, "a", regret.ErrNotRegistry},
 		{"a second document is an error", []*http.Response{ok(`{"tags":["a"]}{"tags":["b"]}`)}, "a", regret.ErrNotRegistry},
 		{"a document that breaks off is an error (A09)", []*http.Response{ok(`{"tags":["a","b"`)}, "a b", regret.ErrNotRegistry},
-		{"a key that breaks off is an error", []*http.Response{ok(`{"na`)}, "", regret.ErrUnavailable},
+		{"a key that breaks off is an error", []*http.Response{ok(`{"na`)}, "", regret.ErrNotRegistry},
 		{"two tags keys are an error", []*http.Response{ok(`{"tags":["a"],"tags":["b"]}`)}, "a", regret.ErrNotRegistry},
 		{"tags in an object are an error", []*http.Response{ok(`{"tags":{"a":1}}`)}, "", regret.ErrNotRegistry},
 		{"tags in a string are an error", []*http.Response{ok(`{"tags":"a"}`)}, "", regret.ErrNotRegistry},
