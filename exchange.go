@@ -90,11 +90,21 @@ func (x *exchange) do(ctx context.Context) (*http.Response, error) {
 	if err != nil {
 		return nil, x.failed(err)
 	}
-	if encoding := resp.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+	if err := x.encoded(resp); err != nil {
 		x.ambiguous = true // of a write: it was answered, if only illegibly
-		return nil, x.refuse(resp, ErrNotRegistry, fmt.Errorf("content encoding %q although none was accepted", clip(encoding)))
+		return nil, err
 	}
 	return resp, nil
+}
+
+// encoded refuses content in an encoding that was not accepted: digests are of
+// the bytes as sent, and a few of those may unfold to any number.
+func (x *exchange) encoded(resp *http.Response) error {
+	encoding := resp.Header.Get("Content-Encoding")
+	if encoding == "" || encoding == "identity" {
+		return nil
+	}
+	return x.refuse(resp, ErrNotRegistry, fmt.Errorf("content encoding %q although none was accepted", clip(encoding)))
 }
 
 // watch notes from when to when an attempt of a write waits for a connection.
@@ -132,6 +142,9 @@ func (x *exchange) request(ctx context.Context) (*retryablehttp.Request, error) 
 		rreq.SetResponseHandler(func(resp *http.Response) (err error) {
 			if x.failure != nil {
 				return x.failure
+			}
+			if err := x.encoded(resp); err != nil {
+				return err
 			}
 			x.content, err = x.readAll(resp, x.limit)
 			return err
