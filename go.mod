@@ -8,6 +8,7 @@ require (
 	github.com/hashicorp/go-retryablehttp v0.7.8
 	github.com/opencontainers/go-digest v1.0.0
 	github.com/opencontainers/image-spec v1.1.1
+	go.uber.org/goleak v1.3.0
 )
 
 require github.com/hashicorp/go-cleanhttp v0.5.2 // indirect
