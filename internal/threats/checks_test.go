@@ -19,9 +19,13 @@ import (
 // A fault answers instead of the registry.
 type fault = func(http.ResponseWriter, *http.Request) bool
 
-// answers lets a fault answer all requests of a method, or of any.
-func (s *stage) answers(method string, f fault) {
-	s.registry.Intercept(0, fakeregistry.On(method, "/v2/"), f)
+// on lets a fault answer all requests of a method and a path, as
+// [fakeregistry.On] takes them; an empty path is any of the registry's.
+func (s *stage) on(method, path string, f fault) {
+	if path == "" {
+		path = "/v2/"
+	}
+	s.registry.Intercept(0, fakeregistry.On(method, path), f)
 }
 
 // requests are the lines of the registry's log.

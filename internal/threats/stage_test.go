@@ -44,12 +44,7 @@ func inMemory(t *testing.T, play func(*testing.T, *stage), opts ...fakeregistry.
 	over(t, []way{memory}, play, opts...)
 }
 
-// overHTTP1 plays one where an answer can be written byte by byte.
-func overHTTP1(t *testing.T, play func(*testing.T, *stage), opts ...fakeregistry.Option) {
-	t.Helper()
-	over(t, []way{http1, plain}, play, opts...)
-}
-
+// over plays one over some transports.
 func over(t *testing.T, ways []way, play func(*testing.T, *stage), opts ...fakeregistry.Option) {
 	t.Helper()
 	for _, w := range ways {
