@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 )
 
 // testHelper begins the names under which the test binary is a credential
@@ -52,7 +54,8 @@ var testHelpers = map[string]func(server string) int{
 }
 
 // TestMain makes the test binary a credential helper where it is called as one,
-// and puts it into $PATH under those names.
+// and puts it into $PATH under those names. Where it is the tests, it wants every
+// goroutine to end with them.
 func TestMain(m *testing.M) {
 	if name, ok := strings.CutPrefix(filepath.Base(os.Args[0]), testHelper); ok {
 		os.Exit(actAsHelper(strings.TrimSuffix(name, ".exe")))
@@ -84,7 +87,9 @@ func withHelpers(m *testing.M) int {
 	if err != nil {
 		return say(1, err)
 	}
-	return m.Run()
+	status := 0
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) { status = code }))
+	return status
 }
 
 // actAsHelper complains on standard error first, as helpers do.

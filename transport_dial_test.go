@@ -28,10 +28,12 @@ func TestAWriteThatWaitsForAConnectionHasNotArrived(t *testing.T) {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithCancel(t.Context())
-			dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+			over := make(chan struct{}) // nobody else ends a dial that was given up
+			defer close(over)
+			dial := func(context.Context, string, string) (net.Conn, error) {
 				cancel()
-				<-ctx.Done()
-				return nil, ctx.Err()
+				<-over
+				return nil, net.ErrClosed
 			}
 			err := test.call(ctx, newClient(t, &http.Transport{DialContext: dial, DialTLSContext: dial}))
 			wantErr(t, err, context.Canceled)
