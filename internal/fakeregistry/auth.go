@@ -1,6 +1,7 @@
 package fakeregistry
 
 import (
+	"cmp"
 	"crypto/subtle"
 	"fmt"
 	"net/http"
@@ -8,7 +9,12 @@ import (
 	"strings"
 )
 
-type basicUser struct{ name, password string }
+// basicUser may do everything, or what its grants say.
+type basicUser struct {
+	name, password string
+	limited        bool
+	grants         []Grant
+}
 
 // access is one thing a request does to one resource.
 type access struct {
@@ -23,26 +29,49 @@ func (r *Registry) authorize(w http.ResponseWriter, req *http.Request, rt route)
 	if r.opts.tokens == nil && len(r.opts.basic) == 0 {
 		return nil
 	}
-	if user, password, ok := req.BasicAuth(); ok && r.knows(user, password) {
-		return nil
-	}
+	a := about{req: req, route: rt}
 	needed := r.needs(req, rt)
-	if ts := r.opts.tokens; ts != nil {
-		refusal, ok := ts.check(bearer(req), needed)
-		if ok {
+	refusal := ""
+	if user, ok := r.user(req); ok {
+		if user.may(needed) {
 			return nil
+		}
+		return r.say(forbidden, a, refuse(http.StatusForbidden, codeDenied, "requested access to the resource is denied", nil))
+	}
+	if ts := r.opts.tokens; ts != nil {
+		var ok bool
+		if refusal, ok = ts.check(bearer(req), needed); ok {
+			return nil
+		}
+		if _, puts := r.opts.words[forbidden]; puts && refusal == insufficientScope {
+			return r.say(forbidden, a, nil)
+		}
+		if r.opts.quietChallenge {
+			refusal = ""
 		}
 		w.Header().Add("WWW-Authenticate", challenge(ts.realmFor(req), ts.service, needed, refusal))
 	}
-	if len(r.opts.basic) > 0 {
-		w.Header().Add("WWW-Authenticate", `Basic realm="registry"`)
+	if len(r.opts.basic) > 0 && !r.opts.basicUnoffered {
+		w.Header().Add("WWW-Authenticate", fmt.Sprintf("Basic realm=%q", cmp.Or(r.opts.basicRealm, "registry")))
 	}
-	return refuse(http.StatusUnauthorized, codeUnauthorized, "authentication required", needed)
+	return r.say(unauthenticated, a, refuse(http.StatusUnauthorized, codeUnauthorized, "authentication required", needed))
 }
 
-func (r *Registry) knows(user, password string) bool {
-	return slices.ContainsFunc(r.opts.basic, func(known basicUser) bool {
-		return known.name == user && subtle.ConstantTimeCompare([]byte(known.password), []byte(password)) == 1
+// user is who asks by Basic authentication.
+func (r *Registry) user(req *http.Request) (basicUser, bool) {
+	name, password, _ := req.BasicAuth()
+	i := slices.IndexFunc(r.opts.basic, func(known basicUser) bool {
+		return known.name == name && subtle.ConstantTimeCompare([]byte(known.password), []byte(password)) == 1
+	})
+	if i < 0 {
+		return basicUser{}, false
+	}
+	return r.opts.basic[i], true
+}
+
+func (u basicUser) may(needed []access) bool {
+	return !u.limited || !slices.ContainsFunc(needed, func(need access) bool {
+		return !slices.ContainsFunc(u.grants, func(g Grant) bool { return glob(g.Pattern, need.Name) && covers(g.Actions, need.Action) })
 	})
 }
 

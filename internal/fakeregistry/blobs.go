@@ -31,7 +31,7 @@ func (r *Registry) blob(name string, dgst digest.Digest) ([]byte, *problem) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	repo, ok := r.repositories[name]
-	if !ok && !r.opts.distribution2 {
+	if !ok && r.opts.distribution == 0 {
 		return nil, nameUnknown(name)
 	}
 	if !ok || !repo.hasBlob(dgst) {
@@ -55,7 +55,7 @@ func (r *Registry) deleteBlob(w http.ResponseWriter, _ *http.Request, rt route) 
 	defer r.mu.Unlock()
 	repo, ok := r.repositories[rt.name]
 	switch {
-	case !ok && !r.opts.distribution2:
+	case !ok && r.opts.distribution == 0:
 		return nameUnknown(rt.name)
 	case !ok || !repo.hasBlob(dgst):
 		return blobUnknown(dgst.String())

@@ -3,6 +3,7 @@ package fakeregistry
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 )
 
@@ -36,14 +37,17 @@ type errorDetail struct {
 	Detail  any    `json:"detail,omitempty"`
 }
 
-// problem is why a request is refused.
+// problem is why a request is refused: an error document, or without errors a text.
 type problem struct {
-	status int
-	errors []errorDetail
+	status      int
+	errors      []errorDetail
+	contentType string // of the text
+	text        string
+	header      []string // names and values in turn
 }
 
 func refuse(status int, code, message string, detail any) *problem {
-	return &problem{status, []errorDetail{{code, message, detail}}}
+	return &problem{status: status, errors: []errorDetail{{code, message, detail}}}
 }
 
 func digestInvalid(detail any) *problem {
@@ -77,12 +81,24 @@ func unsupported() *problem {
 
 // writeProblem answers with the error document, ended by a newline as distribution does.
 func (r *Registry) writeProblem(w http.ResponseWriter, p *problem) {
-	writeJSON(w, p.status, r.jsonType(), errorDocument{p.errors})
+	for pair := range slices.Chunk(p.header, 2) {
+		w.Header().Add(pair[0], pair[1])
+	}
+	if p.errors != nil {
+		writeJSON(w, p.status, r.jsonType(), errorDocument{p.errors})
+		return
+	}
+	if p.contentType != "" {
+		w.Header().Set("Content-Type", p.contentType)
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(len(p.text)))
+	w.WriteHeader(p.status)
+	writeBytes(w, []byte(p.text))
 }
 
 // jsonType is the media type of answers that are no manifests.
 func (r *Registry) jsonType() string {
-	if r.opts.distribution2 {
+	if r.opts.distribution == 2 || r.opts.charset {
 		return "application/json; charset=utf-8"
 	}
 	return "application/json"

@@ -108,11 +108,14 @@ func (r *Registry) serve(w http.ResponseWriter, req *http.Request) {
 		http.Redirect(w, req, "/v2/", http.StatusMovedPermanently)
 		return
 	}
-	if strings.HasPrefix(req.URL.Path, "/v2/") {
+	if strings.HasPrefix(req.URL.Path, "/v2/") && !r.opts.withoutVersion {
 		w.Header().Set("Docker-Distribution-Api-Version", "registry/2.0")
 	}
+	for pair := range slices.Chunk(r.opts.header, 2) {
+		w.Header().Set(pair[0], pair[1])
+	}
 	rt, ok := parseRoute(req.URL.Path)
-	if !ok || rt.endpoint == endpointReferrers && r.opts.withoutReferrers || r.opts.distribution2 && !rt.wellFormed() {
+	if !ok || rt.endpoint == endpointReferrers && r.opts.withoutReferrers || r.opts.distribution > 0 && !rt.wellFormed() {
 		http.NotFound(w, req)
 		return
 	}
@@ -127,9 +130,11 @@ func (r *Registry) answer(w http.ResponseWriter, req *http.Request, rt route) *p
 	}
 	read := req.Method == http.MethodGet || req.Method == http.MethodHead
 	if r.opts.readOnly && !read {
-		w.Header().Set("Allow", "GET, HEAD")
-		http.Error(w, "Method not allowed", http.StatusMethodNotAllowed)
-		return nil
+		return r.say(readOnly, about{req: req, route: rt},
+			plainText(http.StatusMethodNotAllowed, "Method not allowed\n").with("Allow", "GET, HEAD", "X-Content-Type-Options", "nosniff"))
+	}
+	if r.opts.pushDisabled && !read {
+		return unsupported()
 	}
 	methods := r.routes[rt.endpoint]
 	method := req.Method

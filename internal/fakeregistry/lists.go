@@ -21,14 +21,18 @@ type tagList struct {
 func (r *Registry) getTags(w http.ResponseWriter, req *http.Request, rt route) *problem {
 	sorted, ok := r.sortedTags(rt.name)
 	if !ok {
-		return nameUnknown(rt.name)
+		return r.say(noRepository, about{req: req, route: rt}, nameUnknown(rt.name))
+	}
+	if r.opts.googleTags {
+		writeJSON(w, http.StatusOK, r.jsonType(), r.googleTags(rt.name, sorted))
+		return nil
 	}
 	var tags []string
 	if r.opts.withoutPaging {
 		tags = slices.Clone(sorted)
 		slices.Reverse(tags)
 	} else {
-		page, p := r.page(w, req, sorted, byName)
+		page, p := r.page(w, req, sorted, r.tagOrder())
 		if p != nil {
 			return p
 		}
@@ -49,11 +53,11 @@ func (r *Registry) sortedTags(name string) ([]string, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	repo, ok := r.repositories[name]
-	if !ok || r.opts.distribution2 && !repo.wasTagged {
+	if !ok || r.opts.distribution > 0 && !repo.wasTagged {
 		return nil, false
 	}
 	if repo.sorted == nil {
-		repo.sorted = slices.SortedFunc(maps.Keys(repo.tags), byName)
+		repo.sorted = slices.SortedFunc(maps.Keys(repo.tags), r.tagOrder())
 	}
 	return repo.sorted, true
 }
@@ -61,6 +65,14 @@ func (r *Registry) sortedTags(name string) ([]string, bool) {
 // byName is the specification's lexical order: letters without regard to case.
 func byName(a, b string) int {
 	return cmp.Or(cmp.Compare(strings.ToLower(a), strings.ToLower(b)), cmp.Compare(a, b))
+}
+
+// tagOrder is that of the specification, or of the bytes.
+func (r *Registry) tagOrder() func(a, b string) int {
+	if r.opts.distribution > 0 {
+		return strings.Compare
+	}
+	return byName
 }
 
 type repositoryList struct {
@@ -74,7 +86,7 @@ func (r *Registry) getCatalog(w http.ResponseWriter, req *http.Request, _ route)
 	r.mu.RLock()
 	names := slices.Sorted(maps.Keys(r.repositories))
 	r.mu.RUnlock()
-	if n, err := strconv.Atoi(req.URL.Query().Get("n")); r.opts.distribution2 && err == nil && n > 1000 {
+	if n, err := strconv.Atoi(req.URL.Query().Get("n")); r.opts.distribution > 0 && err == nil && n > 1000 {
 		return invalidNumber(strconv.Itoa(n))
 	}
 	page, p := r.page(w, req, names, strings.Compare)
@@ -93,36 +105,58 @@ func (r *Registry) page(w http.ResponseWriter, req *http.Request, sorted []strin
 	query := req.URL.Query()
 	if last := query.Get("last"); last != "" {
 		i, found := slices.BinarySearchFunc(sorted, last, order)
-		if found {
+		switch {
+		case found:
+			i++
+		case r.opts.unknownLast != 0:
+			return nil, &problem{status: r.opts.unknownLast}
+		case r.opts.lostLast && i < len(sorted):
 			i++
 		}
 		sorted = sorted[i:]
 	}
 	limit := len(sorted)
+	if r.opts.pageSize > 0 {
+		limit = min(limit, r.opts.pageSize)
+	}
 	if query.Has("n") {
 		n, err := strconv.Atoi(query.Get("n"))
 		if err != nil || n < 0 {
 			return nil, invalidNumber(query.Get("n"))
 		}
-		if limit = min(limit, n); n == 0 {
+		if limit = min(len(sorted), n); n == 0 {
 			return nil, nil
 		}
 	}
 	if r.opts.pageCap > 0 {
 		limit = min(limit, r.opts.pageCap)
 	}
-	if limit < len(sorted) {
-		setNext(w, req, url.Values{"last": {sorted[limit-1]}, "n": {strconv.Itoa(limit)}})
+	page := sorted[:limit]
+	switch {
+	case r.opts.linkLoop:
+		r.setNext(w, req, url.Values{"n": {strconv.Itoa(limit)}})
+	case limit < len(sorted), r.opts.linkAlways && limit > 0:
+		r.setNext(w, req, url.Values{"last": {page[limit-1]}, "n": {strconv.Itoa(limit)}})
 	}
-	return sorted[:limit], nil
+	return page, nil
 }
 
 // setNext adds a Link to the same path with other parameters.
 //
 // https://www.rfc-editor.org/rfc/rfc8288
-func setNext(w http.ResponseWriter, req *http.Request, query url.Values) {
+func (r *Registry) setNext(w http.ResponseWriter, req *http.Request, query url.Values) {
 	next := url.URL{Path: req.URL.Path, RawQuery: query.Encode()}
-	w.Header().Set("Link", "<"+next.RequestURI()+`>; rel="next"`)
+	target := next.RequestURI()
+	switch r.opts.linkForm {
+	case LinkAbsolute:
+		w.Header().Set("Link", "<"+schemeOf(req)+"://"+req.Host+target+`>; rel="next"`)
+	case LinkUnquoted:
+		w.Header().Set("Link", "<"+target+">; rel=next")
+	case LinkBare:
+		w.Header().Set("Link", target+"; rel=next")
+	default:
+		w.Header().Set("Link", "<"+target+`>; rel="next"`)
+	}
 }
 
 func invalidNumber(n string) *problem {

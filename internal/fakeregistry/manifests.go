@@ -24,6 +24,9 @@ func (r *Registry) getManifest(w http.ResponseWriter, req *http.Request, rt rout
 		w.WriteHeader(r.opts.headStatus)
 		return nil
 	}
+	if p := r.pull(w, req); p != nil {
+		return p
+	}
 	m, p := r.lookUp(req, rt)
 	if p != nil {
 		return p
@@ -46,16 +49,17 @@ func (r *Registry) getManifest(w http.ResponseWriter, req *http.Request, rt rout
 func (r *Registry) lookUp(req *http.Request, rt route) (*manifest, *problem) {
 	tag, dgst, p := parseReference(rt.ref)
 	if p != nil {
-		if r.opts.distribution2 {
+		if r.opts.distribution == 2 {
 			p = unknown()
 		}
 		return nil, p
 	}
+	a := about{req: req, route: rt, tag: tag, dgst: dgst}
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	repo, ok := r.repositories[rt.name]
-	if !ok && !r.opts.distribution2 {
-		return nil, nameUnknown(rt.name)
+	if !ok && r.opts.distribution == 0 {
+		return nil, r.say(noRepository, a, nameUnknown(rt.name))
 	}
 	if ok && tag != "" {
 		dgst = repo.tags[tag]
@@ -63,10 +67,12 @@ func (r *Registry) lookUp(req *http.Request, rt route) (*manifest, *problem) {
 	switch {
 	case ok && repo.manifests[dgst] != nil:
 		return r.negotiate(req, repo, rt.name, tag, repo.manifests[dgst])
-	case ok && r.opts.distribution2 && repo.hasBlob(dgst):
+	case ok && r.opts.distribution == 2 && repo.hasBlob(dgst):
 		return nil, unknown() // a blob is looked up as a manifest, and does not read like one
+	case tag != "":
+		return nil, r.sayNoTag(repo, a)
 	}
-	return nil, manifestUnknown(unknownReference(rt.name, tag, dgst))
+	return nil, r.say(noManifest, a, manifestUnknown(unknownReference(rt.name, "", dgst)))
 }
 
 // unknownReference is the detail distribution gives.
@@ -161,7 +167,7 @@ func (r *Registry) pushedManifest(req *http.Request, raw []byte, dgst digest.Dig
 		algorithm = dgst.Algorithm()
 	}
 	m := readManifest(mediaType, raw, algorithm)
-	if dgst != "" && (dgst != m.desc.Digest || r.opts.distribution2 && algorithm != digest.Canonical) {
+	if dgst != "" && (dgst != m.desc.Digest || r.opts.distribution > 0 && algorithm != digest.Canonical) {
 		return nil, digestInvalid(nil)
 	}
 	return m, nil
@@ -186,74 +192,17 @@ func (r *Registry) storeManifest(name string, m *manifest, tags []string) *probl
 		repo = &repository{} // a name that comes into being only if the manifest is accepted
 	}
 	if unknown := repo.missing(m); len(unknown) > 0 {
-		return &problem{http.StatusBadRequest, unknown}
+		return &problem{status: http.StatusBadRequest, errors: unknown}
+	}
+	for _, tag := range tags {
+		if old, ok := repo.tags[tag]; ok && old != m.desc.Digest && r.opts.immutable[tag] {
+			return r.say(immutable, about{route: route{name: name}, tag: tag, dgst: old, by: tag}, tagImmutable(tag))
+		}
 	}
 	repo = r.repository(name)
 	repo.putManifest(m)
 	for _, tag := range tags {
 		repo.setTag(tag, m.desc.Digest)
 	}
-	return nil
-}
-
-// deleteManifest removes a tag, or a manifest with all its tags.
-//
-// https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-tags
-// https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-manifests
-func (r *Registry) deleteManifest(w http.ResponseWriter, _ *http.Request, rt route) *problem {
-	if r.opts.deleteDisabled {
-		return unsupported()
-	}
-	tag, dgst, p := parseReference(rt.ref)
-	switch {
-	case r.opts.withoutTagDelete && dgst == "":
-		return digestInvalid(nil)
-	case p != nil:
-		return p
-	}
-	if p := r.remove(rt.name, tag, dgst); p != nil {
-		return p
-	}
-	return accepted(w)
-}
-
-func (r *Registry) remove(name, tag string, dgst digest.Digest) *problem {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	repo, ok := r.repositories[name]
-	switch {
-	case !ok && r.opts.distribution2:
-		return manifestUnknown(nil)
-	case !ok:
-		return nameUnknown(name)
-	case tag != "":
-		if _, ok := repo.tags[tag]; !ok {
-			return manifestUnknown(unknownReference(name, tag, ""))
-		}
-		repo.removeTag(tag)
-		return nil
-	}
-	m := repo.manifests[dgst]
-	switch {
-	case m == nil && r.opts.blobDigestDelete && repo.hasBlob(dgst):
-		delete(repo.blobs, dgst)
-		return nil
-	case m == nil && r.opts.distribution2:
-		return manifestUnknown(nil)
-	case m == nil:
-		return manifestUnknown(unknownReference(name, "", dgst))
-	case r.opts.childProtection && repo.parents[dgst] > 0:
-		return refuse(http.StatusMethodNotAllowed, codeDenied, "requested access to the resource is denied", map[string]string{
-			"description": "The access controller denied access for the operation on a resource.",
-			"reference":   dgst.String(),
-		})
-	}
-	repo.removeManifest(m)
-	return nil
-}
-
-func accepted(w http.ResponseWriter) *problem {
-	w.Header().Set("Content-Length", "0")
-	w.WriteHeader(http.StatusAccepted)
 	return nil
 }

@@ -27,7 +27,10 @@ func accepts(req *http.Request, mediaType string) bool {
 // lock; tag is empty for a request by digest, which is never answered with other content.
 func (r *Registry) negotiate(req *http.Request, repo *repository, name, tag string, m *manifest) (*manifest, *problem) {
 	mediaType := m.desc.MediaType
-	if r.opts.ociHidden && !accepts(req, mediaType) {
+	if p := r.unacceptable(req, repo, name, m); p != nil {
+		return nil, p
+	}
+	if (r.opts.ociHidden || r.opts.ociImageHidden && mediaType == ocispec.MediaTypeImageManifest) && !accepts(req, mediaType) {
 		switch mediaType {
 		case ocispec.MediaTypeImageManifest:
 			return nil, refuse(http.StatusNotFound, codeManifestUnknown,
@@ -46,10 +49,28 @@ func (r *Registry) negotiate(req *http.Request, repo *repository, name, tag stri
 			return nil, manifestUnknown(unknownReference(name, "", child))
 		}
 	}
+	if r.opts.distribution == 3 && mediaType == mediaTypeDockerList && m.desc.MediaType == mediaTypeDockerManifest && !accepts(req, mediaTypeDockerManifest) {
+		return nil, refuse(http.StatusBadRequest, codeManifestInvalid, "manifest invalid", map[string]string{})
+	}
 	if r.opts.schema1Conversion && m.desc.MediaType == mediaTypeDockerManifest && !accepts(req, mediaTypeDockerManifest) {
 		return repo.convert(m, name, tag)
 	}
 	return m, nil
+}
+
+// unacceptable is how Keppel puts it that the client does not accept what is there: it points at the child of an index
+// that the client does accept.
+func (r *Registry) unacceptable(req *http.Request, repo *repository, name string, m *manifest) *problem {
+	if !r.opts.strictAccept || len(req.Header.Values("Accept")) == 0 || accepts(req, m.desc.MediaType) || accepts(req, "*/*") {
+		return nil
+	}
+	for _, child := range m.children {
+		if stored := repo.manifests[child.Digest]; stored != nil && accepts(req, stored.desc.MediaType) {
+			return (&problem{status: http.StatusTemporaryRedirect}).with(
+				"Location", "/v2/"+name+"/manifests/"+child.Digest.String(), "Docker-Content-Digest", child.Digest.String())
+		}
+	}
+	return refuse(http.StatusNotAcceptable, codeManifestUnknown, "manifest type not acceptable", nil)
 }
 
 // defaultChild is the manifest for linux/amd64 in a list; empty if there is none.

@@ -5,6 +5,9 @@ type Option func(*options)
 
 type options struct {
 	basic            []basicUser
+	basicRealm       string
+	basicUnoffered   bool
+	quietChallenge   bool
 	tokens           *TokenService
 	deleteActions    []string
 	deleteDisabled   bool
@@ -24,20 +27,48 @@ type options struct {
 
 	blobDigestDelete bool
 	childProtection  bool
-	distribution2    bool // details of its answers that deserve no option of their own
+	distribution     int // whose details the answers have that deserve no option of their own: 2, 3, or 0 for neither
 	withoutLog       bool
+
+	deleting
+	listing
+	reading
+	words words // how refusals are put
 }
 
 // WithBasicAuth asks for a user and a password, as distribution does with an htpasswd file. Given several times, it
 // knows several users.
 func WithBasicAuth(user, password string) Option {
-	return func(o *options) { o.basic = append(o.basic, basicUser{user, password}) }
+	return func(o *options) { o.basic = append(o.basic, basicUser{name: user, password: password}) }
+}
+
+// WithBasicGrants is WithBasicAuth for a user who may not do everything, as with zot's access control: what is not granted
+// is 403 DENIED.
+func WithBasicGrants(user, password string, grants ...Grant) Option {
+	return func(o *options) {
+		o.basic = append(o.basic, basicUser{name: user, password: password, limited: true, grants: grants})
+	}
+}
+
+// WithBasicRealm names the realm of the Basic challenge: zot's is "zot".
+func WithBasicRealm(realm string) Option {
+	return func(o *options) { o.basicRealm = realm }
+}
+
+// WithUnofferedBasic takes Basic credentials without ever asking for them, as Harbor does beside its tokens.
+func WithUnofferedBasic() Option {
+	return func(o *options) { o.basicUnoffered = true }
 }
 
 // WithTokenAuth asks for a Bearer token of the given service, as distribution, Docker Hub and most hosted registries
 // do. Together with WithBasicAuth it takes either and offers both, as Gitea does.
 func WithTokenAuth(ts *TokenService) Option {
 	return func(o *options) { o.tokens = ts }
+}
+
+// WithQuietChallenge says of a token that is refused nothing but the challenge again, as Quay does.
+func WithQuietChallenge() Option {
+	return func(o *options) { o.quietChallenge = true }
 }
 
 // WithDeleteActions asks for these actions for a DELETE instead of "delete": Quay wants "pull", "push".
@@ -136,7 +167,7 @@ func WithDistribution2() Option {
 		} {
 			opt(o)
 		}
-		o.distribution2 = true
+		o.distribution = 2
 	}
 }
 

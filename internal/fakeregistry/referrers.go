@@ -34,7 +34,7 @@ func (r *Registry) getReferrers(w http.ResponseWriter, req *http.Request, rt rou
 		if query.Has("artifactType") {
 			next.Set("artifactType", query.Get("artifactType"))
 		}
-		setNext(w, req, next)
+		r.setNext(w, req, next)
 	}
 	writeJSON(w, http.StatusOK, ocispec.MediaTypeImageIndex, ocispec.Index{
 		Versioned: specs.Versioned{SchemaVersion: 2},

@@ -46,6 +46,7 @@ type repository struct {
 	referrers map[digest.Digest][]digest.Digest // by subject, in order of arrival
 	parents   map[digest.Digest]int             // how many indexes list a manifest
 	wasTagged bool                              // there is a tag, or there was
+	expired   map[string]bool                   // tags that were deleted
 }
 
 // New makes an empty registry.

@@ -175,6 +175,9 @@ func (ts *TokenService) realmFor(req *http.Request) string {
 	return schemeOf(req) + "://" + req.Host + tokenPath
 }
 
+// insufficientScope is how a challenge refuses a token that is good for something else.
+const insufficientScope = "insufficient_scope"
+
 // check says whether a token covers what a request needs, and if not, what the challenge gives as error.
 func (ts *TokenService) check(token string, needed []access) (refusal string, ok bool) {
 	ts.mu.Lock()
@@ -190,7 +193,7 @@ func (ts *TokenService) check(token string, needed []access) (refusal string, ok
 		if !slices.ContainsFunc(granted.access, func(r resourceActions) bool {
 			return r.Type == need.Type && r.Name == need.Name && covers(r.Actions, need.Action)
 		}) {
-			return "insufficient_scope", false
+			return insufficientScope, false
 		}
 	}
 	return "", true

@@ -58,7 +58,7 @@ func (r *Registry) postUpload(w http.ResponseWriter, req *http.Request, rt route
 func (r *Registry) mount(name, from string, dgst digest.Digest) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if from == "" && (r.opts.distribution2 || r.opts.tokens != nil || len(r.opts.basic) > 0) {
+	if from == "" && (r.opts.distribution > 0 || r.opts.tokens != nil || len(r.opts.basic) > 0) {
 		return false
 	}
 	for other, repo := range r.repositories {

@@ -1,0 +1,137 @@
+package fakeregistry
+
+import "slices"
+
+// Evidence says how a claim about a registry is known.
+type Evidence string
+
+// The kinds of evidence, the best first. Only the first three carry a promise.
+const (
+	Measured   Evidence = "R" // asked of that server, running on loopback
+	ReadSource Evidence = "S" // read in its source, not run
+	Documented Evidence = "D" // its vendor says so
+	Reported   Evidence = "I" // seen in a report by somebody who uses it
+	Unverified Evidence = "U" // nobody knows: nothing is built on it
+	NoSuch     Evidence = "—" // the registry has no such thing
+)
+
+// Topic is what a claim is about.
+type Topic string
+
+// The topics, each an operation on a registry in some state.
+const (
+	TopicResolve    Topic = "resolve"
+	TopicList       Topic = "list tags"
+	TopicDelete     Topic = "delete by digest"
+	TopicUntagged   Topic = "delete an untagged one"
+	TopicUntag      Topic = "delete by tag"
+	TopicChild      Topic = "a child of an index"
+	TopicIndex      Topic = "an index"
+	TopicTwice      Topic = "twice"
+	TopicMissing    Topic = "missing"
+	TopicForbidden  Topic = "forbidden"
+	TopicImmutable  Topic = "immutable"
+	TopicReadOnly   Topic = "read-only"
+	TopicDisabled   Topic = "disabled"
+	TopicThrottled  Topic = "throttled"
+	TopicReferrers  Topic = "referrers"
+	TopicPeculiar   Topic = "peculiar" // whatever else sets it apart
+	TopicCredential Topic = "credentials"
+)
+
+// Topics are all topics that every registry has something to say about, in the order of a table.
+func Topics() []Topic {
+	return []Topic{
+		TopicResolve, TopicList, TopicDelete, TopicUntagged, TopicUntag, TopicChild, TopicIndex, TopicTwice, TopicMissing,
+		TopicForbidden, TopicImmutable, TopicReadOnly, TopicDisabled, TopicThrottled,
+	}
+}
+
+// Claim is one thing that is known about a registry, and how.
+type Claim struct {
+	Topic    Topic
+	Evidence Evidence
+	Says     string
+}
+
+// Profile is a registry that people use, as options of this one.
+type Profile struct {
+	Name    string
+	Version string // what was looked at
+	Host    string // where it is, if there is only one of it
+	Options []Option
+	Claims  []Claim
+
+	basic   bool     // it takes Basic credentials alone
+	actions []string // what its token service calls deleting; nil for "delete"
+	auth    []Option // more about how it authenticates
+	tokens  []TokenOption
+}
+
+// Profiles are all of them, in the order of a table.
+func Profiles() []Profile {
+	return []Profile{
+		Distribution2(), Distribution3(), Distribution30(), Zot(), Harbor(), Quay(), GitLab(), Gitea(), Nexus(), Artifactory(),
+		Cloudflare(), Keppel(), DockerHub(), DockerHub2023(), GHCR(), Google(), ECR(), ACR(),
+	}
+}
+
+// New makes a registry of this profile; more options are laid over it.
+func (p Profile) New(overlays ...Option) *Registry {
+	return New(slices.Concat(p.Options, overlays)...)
+}
+
+// Evidence is how what is claimed about a topic is known: by the weakest claim, and Unverified if there is none.
+func (p Profile) Evidence(topic Topic) Evidence {
+	order := []Evidence{Measured, ReadSource, Documented, Reported, NoSuch, Unverified}
+	weakest := -1
+	for _, claim := range p.Claims {
+		if claim.Topic == topic {
+			weakest = max(weakest, slices.Index(order, claim.Evidence))
+		}
+	}
+	if weakest < 0 {
+		return Unverified
+	}
+	return order[weakest]
+}
+
+// WithUser asks for credentials in the way of this registry, and knows one user who may do what the actions say: pull,
+// push, delete.
+func (p Profile) WithUser(name, password string, actions ...string) Option {
+	allowed := slices.Clone(actions)
+	if i := slices.Index(allowed, "delete"); i >= 0 && p.actions != nil {
+		allowed = slices.Concat(allowed[:i], p.actions, allowed[i+1:])
+	}
+	grant := Allow("*", allowed...)
+	opts := slices.Clone(p.auth)
+	if p.basic {
+		opts = append(opts, WithBasicGrants(name, password, grant))
+	} else {
+		service := NewTokenService("", "registry", append([]TokenOption{WithUser(name, password, grant), WithCredentialsRequired()}, p.tokens...)...)
+		opts = append(opts, WithTokenAuth(service))
+		if p.actions != nil {
+			opts = append(opts, WithDeleteActions(p.actions...))
+		}
+		if has(opts, func(o *options) bool { return o.basicUnoffered }) {
+			opts = append(opts, WithBasicGrants(name, password, grant))
+		}
+	}
+	return all(opts)
+}
+
+// has says whether the options come to something.
+func has(opts []Option, is func(*options) bool) bool {
+	var o options
+	all(opts)(&o)
+	return is(&o)
+}
+
+// all is several options in one.
+func all(opts []Option) Option {
+	return func(o *options) {
+		for _, opt := range opts {
+			opt(o)
+		}
+	}
+}

@@ -1,0 +1,80 @@
+package fakeregistry
+
+import (
+	"net/http"
+	"slices"
+)
+
+// Oddity is one thing that some registry, or what stands before it, does now and then.
+type Oddity struct {
+	Name     string
+	Who      string // which registry has been seen, or is built, to do so; empty for none in particular
+	Evidence Evidence
+	Options  []Option
+	Faults   func(*Registry) // what cannot be said in options
+}
+
+// New makes a registry with this oddity; more options are laid over it.
+func (o Oddity) New(overlays ...Option) *Registry {
+	r := New(slices.Concat(o.Options, overlays)...)
+	if o.Faults != nil {
+		o.Faults(r)
+	}
+	return r
+}
+
+const nginx405 = "<html>\r\n<head><title>405 Not Allowed</title></head>\r\n<body>\r\n<center><h1>405 Not Allowed</h1></center>\r\n" +
+	"<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
+
+// Oddities are all of them, each by itself; any number can be combined by their options.
+func Oddities() []Oddity {
+	html := map[string]string{"Content-Type": "text/html"}
+	return slices.Concat([]Oddity{
+		{Name: "no digest in the header", Who: "ECR, on GET", Evidence: Reported, Options: []Option{WithoutDigestHeader()}},
+		{Name: "HEAD is 404 where GET is 200", Who: "Nexus", Evidence: Reported, Options: []Option{WithHeadStatus(http.StatusNotFound)}},
+		{Name: "tags survive their manifest", Who: "Nexus", Evidence: Reported, Options: []Option{WithTagsLeft()}},
+		{Name: "a few tags at a time", Who: "Cloudflare's serverless registry", Evidence: ReadSource, Options: []Option{WithUntagBatch(1)}},
+		{Name: "500, but gone", Who: "Docker Hub", Evidence: Documented, Options: []Option{WithBackgroundDelete()}},
+		{Name: "202 with errors", Who: "distribution 3", Evidence: ReadSource, Options: []Option{WithUntagFailure("v2")}},
+		{Name: "307 to a child, or 406", Who: "Keppel", Evidence: ReadSource, Options: []Option{WithStrictAccept()}},
+		{Name: "Basic and Bearer offered together", Who: "Gitea", Evidence: ReadSource, Options: []Option{
+			WithBasicAuth("user", "password"), WithTokenAuth(NewTokenService("", "registry", WithUser("user", "password", Allow("*", "*")))),
+		}},
+		{Name: "a token without the action delete", Who: "any", Evidence: Measured, Options: []Option{
+			WithTokenAuth(NewTokenService("", "registry", WithUser("user", "password", Allow("*", "pull")))),
+		}},
+	}, linkOddities(), []Oddity{
+		odd("406 with a number for a code", "Artifactory", Reported, "DELETE",
+			Answer(http.StatusNotAcceptable, map[string]string{"Content-Type": "application/json"}, `{"errors":[{"status":406,"message":"Not Acceptable"}]}`)),
+		odd("a 404 with an array as detail", "Nexus", Reported, "DELETE",
+			Answer(http.StatusNotFound, map[string]string{"Content-Type": "application/json"},
+				`{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":[{"Name":"team/app"},{"Revision":"sha256:1"}]}]}`)),
+		odd("a page of HTML with 405", "nginx", Documented, "DELETE", Answer(http.StatusMethodNotAllowed, html, nginx405)),
+		odd("JSON called text", "olareg", Measured, "DELETE", Answer(http.StatusMethodNotAllowed, map[string]string{"Content-Type": "text/plain; charset=utf-8"},
+			`{"errors":[{"code":"UNSUPPORTED","message":"the operation is unsupported","detail":"method not allowed"}]}`)),
+		odd("429 without a body", "olareg", ReadSource, "DELETE", Answer(http.StatusTooManyRequests, map[string]string{"Retry-After": "1"}, "")),
+		odd("401 whatever is sent", "", Unverified, "DELETE", Answer(http.StatusUnauthorized, map[string]string{"WWW-Authenticate": `Basic realm="again"`}, "")),
+		{Name: "the connection breaks after the deletion", Who: "", Evidence: Measured, Faults: func(r *Registry) {
+			r.Intercept(1, On("DELETE", "/"), r.LoseResponse())
+		}},
+	})
+}
+
+func linkOddities() []Oddity {
+	paged := func(opts ...Option) []Option { return append([]Option{WithPageCap(2)}, opts...) }
+	return []Oddity{
+		{Name: "Link without quotes", Who: "olareg", Evidence: Measured, Options: paged(WithLinkForm(LinkUnquoted))},
+		{Name: "Link without angle brackets", Who: "Cloudflare's serverless registry", Evidence: ReadSource, Options: paged(WithLinkForm(LinkBare))},
+		{Name: "Link with an origin", Who: "Quay", Evidence: ReadSource, Options: paged(WithLinkForm(LinkAbsolute))},
+		{Name: "Link on the last page too", Who: "Gitea", Evidence: ReadSource, Options: paged(WithLinkAlways())},
+		{Name: "Link to the first page", Who: "", Evidence: Unverified, Options: paged(WithLinkLoop())},
+	}
+}
+
+// answerer answers a request, or leaves it to others.
+type answerer = func(http.ResponseWriter, *http.Request) bool
+
+// odd is an oddity in the answer to a method.
+func odd(name, who string, evidence Evidence, method string, answer answerer) Oddity {
+	return Oddity{Name: name, Who: who, Evidence: evidence, Faults: func(r *Registry) { r.Intercept(0, On(method, "/"), answer) }}
+}

@@ -1,0 +1,136 @@
+package fakeregistry
+
+import "net/http"
+
+// DockerHub is Docker Hub since 2025. The statuses are documented, the bodies are not: they are made up here.
+//
+// https://docs.docker.com/reference/api/registry/latest/operations/DeleteImageManifest/
+func DockerHub() Profile {
+	return Profile{
+		Name: "Docker Hub", Version: "documentation of 2025", Host: "docker.io",
+		Options: []Option{
+			WithoutTagDelete(), WithTagsFirst(), WithChildProtection(), WithPageCap(100), WithPullLimit(100),
+			withWords(hubWords()),
+		},
+		Claims: []Claim{
+			{TopicResolve, Documented, "HEAD names the digest and does not count as a pull."},
+			{TopicList, Reported, "100 a page, with Link."},
+			{TopicDelete, Documented, "403 while a tag points at it."},
+			{TopicUntagged, Documented, "202; or 500, and it is carried out later."},
+			{TopicUntag, Documented, "405: tags are removed by Docker Hub's own API."},
+			{TopicChild, Documented, "403 while an index lists it."},
+			{TopicIndex, Unverified, "What becomes of the children is not said."},
+			{TopicTwice, Documented, "404."},
+			{TopicMissing, Documented, "404."},
+			{TopicForbidden, Unverified, "A status is not documented."},
+			{TopicImmutable, Unverified, "Immutable tags cannot be deleted; how that is said is not documented."},
+			{TopicReadOnly, NoSuch, "There is no such mode."},
+			{TopicDisabled, NoSuch, "Deletion cannot be turned off."},
+			{TopicThrottled, Documented, "429; of its pulls it says RateLimit-Remaining: n;w=21600."},
+			{TopicCredential, Reported, "Tokens; the challenge of a DELETE asks for delete alone."},
+		},
+	}
+}
+
+func hubWords() words {
+	return words{
+		tagDelete: always(refuse(http.StatusMethodNotAllowed, codeUnsupported, "Only digest-based deletion is allowed", nil)),
+		stillTagged: always(refuse(http.StatusForbidden, codeDenied,
+			"manifest is still tagged or referenced by another image", nil)),
+		referenced: always(refuse(http.StatusForbidden, codeDenied,
+			"manifest is still tagged or referenced by another image", nil)),
+		throttled: always(jsonText(http.StatusTooManyRequests, `{"message":"toomanyrequests: Too many requests."}`).
+			with("Retry-After", "1", "X-Retry-After", "1767225600", "X-Ratelimit-Limit", "180", "X-Ratelimit-Remaining", "0")),
+	}
+}
+
+// DockerHub2023 is Docker Hub as people met it in 2023.
+func DockerHub2023() Profile {
+	return Profile{
+		Name: "Docker Hub (2023)", Version: "reports of 2023", Host: "docker.io",
+		Options: []Option{WithoutDigestDelete(), WithPageCap(100)},
+		Claims: []Claim{
+			{TopicDelete, Reported, "405 UNSUPPORTED."},
+			{TopicUntagged, Reported, "405 UNSUPPORTED."},
+			{TopicUntag, Reported, "202."},
+			{TopicReadOnly, NoSuch, "There is no such mode."},
+		},
+	}
+}
+
+// GHCR is GitHub's registry, as reported; what it does now is not known.
+func GHCR() Profile {
+	return Profile{
+		Name: "GitHub (GHCR)", Version: "reports of 2023 to 2026", Host: "ghcr.io",
+		Options: []Option{WithDeleteDisabled(), WithoutReferrersAPI()},
+		Claims: []Claim{
+			{TopicDelete, Reported, "405 UNSUPPORTED: versions of packages are deleted by GitHub's own API."},
+			{TopicUntagged, Reported, "405 UNSUPPORTED."},
+			{TopicUntag, Reported, "405 UNSUPPORTED."},
+			{TopicReferrers, Reported, "No API, though subjects are kept."},
+			{TopicReadOnly, NoSuch, "There is no such mode."},
+		},
+	}
+}
+
+// Google is Google's Artifact Registry and the older Container Registry.
+func Google() Profile {
+	return Profile{
+		Name: "Google (GAR, GCR)", Version: "reports of 2018 to 2026", Host: "europe-docker.pkg.dev",
+		Options: []Option{
+			WithTagsFirst(), WithChildProtection(), WithGoogleTags(), WithHeader("Server", "Docker Registry"),
+			withWords(words{
+				referenced: always(refuse(http.StatusBadRequest, "GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE",
+					"Manifest is still referenced by one or more parent images", nil)),
+			}),
+		},
+		Claims: []Claim{
+			{TopicList, Reported, "With every manifest, its tags and times, all at once."},
+			{TopicDelete, Reported, "400 GOOGLE_MANIFEST_DANGLING_TAG while a tag points at it."},
+			{TopicUntagged, Reported, "202."},
+			{TopicUntag, Reported, "202, and only the tag is gone."},
+			{TopicChild, Reported, "400 GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE while an index lists it."},
+			{TopicMissing, Unverified, "The body of its 404 is not known."},
+			{TopicImmutable, Unverified, "Immutable tags cannot be deleted; how that is said is not known."},
+			{TopicReadOnly, NoSuch, "There is no such mode."},
+			{TopicDisabled, NoSuch, "Deletion cannot be turned off."},
+		},
+	}
+}
+
+// ECR is Amazon's registry. How its refusals look on this protocol is not known.
+func ECR() Profile {
+	return Profile{
+		Name: "Amazon ECR", Version: "documentation and reports to 2025", Host: "123456789012.dkr.ecr.eu-central-1.amazonaws.com",
+		Options: []Option{
+			WithPageCap(100), WithLastTagDeletes(),
+			withWords(words{noManifest: always(refuse(http.StatusNotFound, codeManifestUnknown, "Requested image not found", nil)),
+				noTag: always(refuse(http.StatusNotFound, codeManifestUnknown, "Requested image not found", nil))}),
+		},
+		basic: true,
+		Claims: []Claim{
+			{TopicDelete, Documented, "The image is gone with all its tags."},
+			{TopicUntag, Documented, "The tag is gone, and with the last tag the image."},
+			{TopicTwice, Reported, "404 MANIFEST_UNKNOWN, \"Requested image not found\"."},
+			{TopicMissing, Reported, "404 MANIFEST_UNKNOWN, \"Requested image not found\"."},
+			{TopicChild, Unverified, "Its API refuses it with ImageReferencedByManifestList; how that is said here is not known."},
+			{TopicReadOnly, NoSuch, "There is no such mode."},
+		},
+	}
+}
+
+// ACR is Azure's registry.
+func ACR() Profile {
+	return Profile{
+		Name: "Azure (ACR)", Version: "documentation and reports to 2025", Host: "example.azurecr.io",
+		Options: []Option{withWords(words{immutable: always(jsonText(http.StatusMethodNotAllowed,
+			`{"errors":[{"code":"REGISTRY_DISALLOWED_OPERATION","message":"The operation is disallowed on this registry, repository or image. `+
+				`View troubleshooting steps at https://aka.ms/acr/faq/#why-does-my-pull-or-push-request-fail-with-disallowed-operation","detail":{}}]}`))})},
+		Claims: []Claim{
+			{TopicDelete, Documented, "202, and every tag on it is gone."},
+			{TopicUntag, Unverified, "By digest only, it is said; the status is not known."},
+			{TopicImmutable, Reported, "405 REGISTRY_DISALLOWED_OPERATION."},
+			{TopicReadOnly, NoSuch, "There is no such mode but the lock."},
+		},
+	}
+}

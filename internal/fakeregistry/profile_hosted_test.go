@@ -1,0 +1,144 @@
+package fakeregistry_test
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
+)
+
+// userPassword is "user" with "password".
+const userPassword = "Basic dXNlcjpwYXNzd29yZA=="
+
+// hundredTags is one more.
+func hundredTags() []string {
+	tags := []string{"z"}
+	for i := range 100 {
+		tags = append(tags, fmt.Sprintf("t%02d", i))
+	}
+	return tags
+}
+
+func mustRequest(t *testing.T, method, url string) *http.Request {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return req
+}
+
+func hostedDeviations() []deviation {
+	hub, google, acr := fakeregistry.DockerHub(), fakeregistry.Google(), fakeregistry.ACR()
+	return []deviation{
+		{"deletes by digest only", hub, nil, refusal("DELETE manifests/v1", 405, errorText("UNSUPPORTED", "Only digest-based deletion is allowed"))},
+		{"keeps what is tagged", hub, nil, refusal("DELETE manifests/<v1>", 403, errorText("DENIED", "manifest is still tagged or referenced by another image"))},
+		{"keeps what an index lists", hub, nil, refusal("DELETE manifests/<child>", 403, errorText("DENIED", "manifest is still tagged or referenced by another image"))},
+		{"deletes in the background", hub, fakeregistry.WithBackgroundDelete(), func(t *testing.T, c *client) {
+			image := c.reg.PutImage("a", "x")
+			c.do("DELETE", "/v2/a/manifests/"+image.Digest.String(), "").want(t, 500)
+			c.do("DELETE", "/v2/a/manifests/"+image.Digest.String(), "").want(t, 404)
+		}},
+		{"counts pulls", hub, fakeregistry.WithPullLimit(1), func(t *testing.T, c *client) {
+			c.reg.PutImage("a", "x", "v1")
+			c.do("HEAD", "/v2/a/manifests/v1", "").want(t, 200, "Ratelimit-Limit", "1;w=21600", "Ratelimit-Remaining", "1;w=21600")
+			c.do("GET", "/v2/a/manifests/v1", "").want(t, 200, "Ratelimit-Remaining", "0;w=21600")
+			c.do("GET", "/v2/a/manifests/v1", "").want(t, 429, "Content-Type", "application/json").
+				wantBody(t, `{"message":"toomanyrequests: You have reached your pull rate limit."}`+"\n")
+			c.do("HEAD", "/v2/a/manifests/v1", "").want(t, 200)
+		}},
+		{"was the other way round", fakeregistry.DockerHub2023(), nil, func(t *testing.T, c *client) {
+			image := c.reg.PutImage("a", "x", "v1")
+			c.do("DELETE", "/v2/a/manifests/"+image.Digest.String(), "").wantCodes(t, 405, "UNSUPPORTED")
+			c.do("DELETE", "/v2/a/manifests/v1", "").want(t, 202)
+		}},
+		{"deletes nothing", fakeregistry.GHCR(), nil, refusal("DELETE manifests/<v1>", 405, errorText("UNSUPPORTED", "The operation is unsupported."))},
+		{"wants the tags gone first", google, nil, refusal("DELETE manifests/<v1>", 400, errorText("GOOGLE_MANIFEST_DANGLING_TAG", "Manifest is still referenced by tag: v1"), "Server", "Docker Registry")},
+		{"keeps what an index lists", google, nil, refusal("DELETE manifests/<child>", 400,
+			errorText("GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE", "Manifest is still referenced by one or more parent images"))},
+		{"lists manifests with the tags", google, nil, func(t *testing.T, c *client) {
+			image := c.reg.PutManifest("a", "", ocispec.MediaTypeImageManifest, []byte("x"))
+			c.reg.SetTag("a", "latest", image.Digest)
+			c.do("GET", "/v2/a/tags/list?n=1", "").want(t, 200).wantBody(t, `{"child":[],"manifest":{"`+image.Digest.String()+
+				`":{"imageSizeBytes":"1","layerId":"","mediaType":"application/vnd.oci.image.manifest.v1+json","tag":["latest"],`+
+				`"timeCreatedMs":"1676090802558","timeUploadedMs":"1676582665070"}},"name":"a","tags":["latest"]}`+"\n")
+			c.do("DELETE", "/v2/a/manifests/latest", "").want(t, 202)
+			c.do("DELETE", "/v2/a/manifests/"+image.Digest.String(), "").want(t, 202)
+		}},
+		{"deletes an image with its last tag", fakeregistry.ECR(), nil, func(t *testing.T, c *client) {
+			image := c.reg.PutImage("a", "x", "v1", "v2")
+			c.do("DELETE", "/v2/a/manifests/v1", "").want(t, 202)
+			c.do("GET", "/v2/a/manifests/"+image.Digest.String(), "").want(t, 200)
+			c.do("DELETE", "/v2/a/manifests/v2", "").want(t, 202)
+			c.do("GET", "/v2/a/manifests/"+image.Digest.String(), "").want(t, 404).wantBody(t, errorText("MANIFEST_UNKNOWN", "Requested image not found"))
+		}},
+		{"keeps what is locked", acr, fakeregistry.WithImmutableTags("v1"), refusal("DELETE manifests/<v1>", 405,
+			`{"errors":[{"code":"REGISTRY_DISALLOWED_OPERATION","message":"The operation is disallowed on this registry, repository or image. `+
+				`View troubleshooting steps at https://aka.ms/acr/faq/#why-does-my-pull-or-push-request-fail-with-disallowed-operation","detail":{}}]}`+"\n")},
+	}
+}
+
+func peculiarities() []deviation {
+	gitlab, gitea, nexus := fakeregistry.GitLab(), fakeregistry.Gitea(), fakeregistry.Nexus()
+	cloudflare, keppel := fakeregistry.Cloudflare(), fakeregistry.Keppel()
+	return []deviation{
+		{"keeps what an index lists", gitlab, nil, refusal("DELETE manifests/<child>", 409, errorText("MANIFEST_REFERENCED", "manifest referenced by a manifest list"))},
+		{"links from the last page too", gitea, nil, func(t *testing.T, c *client) {
+			c.reg.PutImage("a", "x", "a", "b")
+			wantTags(t, c, "/v2/a/tags/list", []string{"a", "b"}, `</v2/a/tags/list?last=b&n=2>; rel="next"`)
+			wantTags(t, c, "/v2/a/tags/list?last=b&n=2", []string{}, "")
+		}},
+		{"does not answer HEAD and leaves tags behind", nexus, nil, func(t *testing.T, c *client) {
+			image := c.reg.PutImage("a", "x", "v1")
+			c.do("HEAD", "/v2/a/manifests/v1", "").want(t, 404)
+			c.do("GET", "/v2/a/manifests/v1", "").want(t, 200)
+			c.do("DELETE", "/v2/a/manifests/"+image.Digest.String(), "").want(t, 202)
+			if _, left := c.reg.Tag("a", "v1"); !left {
+				t.Error("the tag is gone")
+			}
+		}},
+		{"has an array for a detail", nexus, nil, refusal("DELETE manifests/<nobody>", 404,
+			`{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":[{"Name":"a"},{"Revision":"<nobody>"}]}]}`+"\n")},
+		{"refuses with a number for a code", fakeregistry.Artifactory(), fakeregistry.WithDeleteDisabled(),
+			refusal("DELETE manifests/<v1>", 406, `{"errors":[{"status":406,"message":"Not Acceptable"}]}`+"\n")},
+		{"removes a few tags at a time", cloudflare, fakeregistry.WithUntagBatch(1), func(t *testing.T, c *client) {
+			image := c.reg.PutImage("a", "x", "v1", "v2")
+			path := "/v2/a/manifests/" + image.Digest.String()
+			c.do("DELETE", path, "").want(t, 400, "Link", "<https://registry.example.com"+path+"?last="+image.Digest.Encoded()[:12]+`>; rel="next"`).
+				wantBody(t, `{"errors":[{"code":"MANIFEST_TAGS","message":"a lot of manifest tags, use the Link header to keep iterating",`+
+					`"detail":"This error may be returned when deleting a manifest by hash and there is too many tags"}]}`+"\n")
+			if len(c.reg.Tags("a")) != 1 || !c.reg.HasManifest("a", image.Digest) {
+				t.Errorf("tags %v", c.reg.Tags("a"))
+			}
+			c.do("DELETE", path+"?last="+image.Digest.Encoded()[:12], "").want(t, 202)
+			c.do("GET", path, "").want(t, 404).wantBody(t, `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":{"Tag":"`+image.Digest.String()+`"}}]}`+"\n")
+		}},
+		{"pages by 50 unless asked, with a bare link", cloudflare, nil, func(t *testing.T, c *client) {
+			c.reg.PutImage("a", "x", hundredTags()...)
+			resp := c.do("GET", "/v2/a/tags/list", "").want(t, 200, "Link", "/v2/a/tags/list?last=t49&n=50; rel=next")
+			if tags := unmarshal[tagList](t, resp.body).Tags; len(tags) != 50 {
+				t.Errorf("%d tags", len(tags))
+			}
+			c.do("GET", "/v2/a/tags/list?n=1000", "").want(t, 200, "Link", "")
+		}},
+		{"points at a child that is accepted", keppel, nil, func(t *testing.T, c *client) {
+			c.reg.PutIndex("a", []string{"x"}, "multi")
+			child := c.reg.PutImage("a", "x")
+			c.do("HEAD", "/v2/a/manifests/multi", "", "Accept", ocispec.MediaTypeImageManifest).
+				want(t, 307, "Docker-Content-Digest", child.Digest.String(), "Location", "/v2/a/manifests/"+child.Digest.String())
+			c.do("HEAD", "/v2/a/manifests/multi", "", "Accept", "text/plain").want(t, 406)
+			c.do("HEAD", "/v2/a/manifests/multi", "", "Accept", ocispec.MediaTypeImageIndex).want(t, 200)
+		}},
+		{"says which index is in the way", keppel, nil, refusal("DELETE manifests/<child>", 409,
+			errorText("DENIED", "cannot delete a manifest which is referenced by the manifest <multi>"))},
+		{"forbids with 401", keppel, keppel.WithUser("user", "password", "pull"), func(t *testing.T, c *client) {
+			resp := c.do("GET", "/token?scope=repository:a:pull,delete&service=registry", "", "Authorization", userPassword).want(t, 200)
+			token := unmarshal[struct{ Token string }](t, resp.body).Token
+			c.do("DELETE", "/v2/a/manifests/v1", "", "Authorization", "Bearer "+token).wantCodes(t, 401, "DENIED")
+		}},
+		{"throttles with the time to wait", keppel, fakeregistry.WithThrottledDeletes(1), refusal("DELETE manifests/v1", 429, errorText("TOOMANYREQUESTS", "too many requests"), "Retry-After", "1")},
+	}
+}

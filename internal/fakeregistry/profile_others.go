@@ -1,0 +1,141 @@
+package fakeregistry
+
+import (
+	"net/http"
+)
+
+// GitLab is GitLab's container registry with its metadata database, a relative of distribution.
+func GitLab() Profile {
+	return Profile{
+		Name: "GitLab", Version: "source of 2021, documentation of 2023",
+		Options: []Option{WithChildProtection(), withWords(words{
+			referenced: always(refuse(http.StatusConflict, "MANIFEST_REFERENCED", "manifest referenced by a manifest list", nil)),
+		})},
+		Claims: []Claim{
+			{TopicResolve, ReadSource, "As with distribution 2."},
+			{TopicList, ReadSource, "In pages of n, with Link."},
+			{TopicDelete, ReadSource, "202, and every tag on it is gone."},
+			{TopicUntagged, ReadSource, "202."},
+			{TopicUntag, Documented, "Possible since August 2023; before, under a path of its own."},
+			{TopicChild, ReadSource, "409 MANIFEST_REFERENCED with the metadata database; without it, it is deleted."},
+			{TopicImmutable, Unverified, "Tags can be protected; how that is said is not known."},
+			{TopicPeculiar, ReadSource, "503 while its garbage collection holds a lock."},
+		},
+	}
+}
+
+// Gitea is Gitea. Forgejo, which began as a copy of it, was not looked at.
+func Gitea() Profile {
+	return Profile{
+		Name: "Gitea", Version: "source of 2023",
+		Options: []Option{WithLinkAlways()},
+		Claims: []Claim{
+			{TopicResolve, ReadSource, "HEAD does not look at Accept and names the digest."},
+			{TopicList, ReadSource, "A Link on every page that is not empty, the last one included."},
+			{TopicDelete, ReadSource, "202, and every tag on it is gone."},
+			{TopicUntagged, ReadSource, "202."},
+			{TopicUntag, ReadSource, "202, and only the tag is gone."},
+			{TopicChild, Reported, "Deleted without a word; the index stays and is broken."},
+			{TopicTwice, ReadSource, "404 MANIFEST_UNKNOWN."},
+			{TopicMissing, ReadSource, "404 MANIFEST_UNKNOWN."},
+			{TopicReadOnly, NoSuch, "There is no such mode."},
+			{TopicCredential, ReadSource, "Two challenges at once, Bearer without a scope and Basic."},
+		},
+	}
+}
+
+// Nexus is Sonatype Nexus 3, whose registry is not open source: all of it is hearsay.
+func Nexus() Profile {
+	missing := func(a about) *problem {
+		return refuse(http.StatusNotFound, codeManifestUnknown, "manifest unknown", []map[string]string{{"Name": a.name}, {"Revision": a.ref}})
+	}
+	return Profile{
+		Name: "Nexus 3", Version: "reports of 2018 to 2025",
+		Options: []Option{WithHeadStatus(http.StatusNotFound), WithTagsLeft(), withWords(words{noManifest: missing, noTag: missing})},
+		basic:   true,
+		Claims: []Claim{
+			{TopicResolve, Reported, "HEAD has been 404 where GET is 200."},
+			{TopicDelete, Reported, "202; from 3.82 on its tags have been left behind."},
+			{TopicUntagged, Reported, "202."},
+			{TopicTwice, Reported, "404 MANIFEST_UNKNOWN, with an array as detail."},
+			{TopicMissing, Reported, "404 MANIFEST_UNKNOWN, with an array as detail."},
+		},
+	}
+}
+
+// Artifactory is JFrog Artifactory, of which little is known.
+func Artifactory() Profile {
+	return Profile{
+		Name: "Artifactory", Version: "reports of 2018 to 2025",
+		Options: []Option{withWords(words{deleteDisabled: always(jsonText(http.StatusNotAcceptable, `{"errors":[{"status":406,"message":"Not Acceptable"}]}`))})},
+		Claims: []Claim{
+			{TopicIndex, Reported, "Deleted; the children stay."},
+			{TopicDisabled, Reported, "406 with a number for a code, seen in 2018 and 2019."},
+		},
+	}
+}
+
+// Cloudflare is Cloudflare's serverless registry.
+//
+// https://github.com/cloudflare/serverless-registry/blob/main/src/router.ts
+func Cloudflare() Profile {
+	missing := func(a about) *problem { return manifestUnknown(map[string]string{"Tag": a.ref}) }
+	return Profile{
+		Name: "Cloudflare (serverless)", Version: "source of 2025",
+		Options: []Option{
+			WithPageSize(50), WithLinkForm(LinkBare), WithUntagBatch(1000),
+			withWords(words{
+				noManifest: missing, noTag: missing, noRepository: missing,
+				unauthenticated: always(jsonText(http.StatusUnauthorized, `{"errors":[{"code":"UNAUTHORIZED","message":"authentication required","detail":null}]}`)),
+			}),
+		},
+		basic: true,
+		Claims: []Claim{
+			{TopicList, ReadSource, "50 a page unless more is asked for, with a Link without angle brackets."},
+			{TopicDelete, ReadSource, "202, after every tag on it; beyond 1000 of them 400 MANIFEST_TAGS and a Link to go on at."},
+			{TopicUntagged, ReadSource, "202."},
+			{TopicUntag, ReadSource, "202, and only the tag is gone."},
+			{TopicChild, ReadSource, "Deleted without a word; the index stays and is broken."},
+			{TopicIndex, ReadSource, "The children stay."},
+			{TopicTwice, ReadSource, "404 MANIFEST_UNKNOWN."},
+			{TopicMissing, ReadSource, "404 MANIFEST_UNKNOWN."},
+			{TopicReferrers, ReadSource, "The API is there."},
+			{TopicCredential, ReadSource, "Basic only; its realm is the URL that was asked for."},
+		},
+	}
+}
+
+// Keppel is SAP's Keppel.
+//
+// https://github.com/sapcc/keppel
+func Keppel() Profile {
+	return Profile{
+		Name: "Keppel", Version: "source of 2026",
+		Options: []Option{WithChildProtection(), WithStrictAccept(), withWords(keppelWords())},
+		Claims: []Claim{
+			{TopicResolve, ReadSource, "What is not accepted is 406, or 307 to the child of an index."},
+			{TopicDelete, ReadSource, "202, and every tag on it is gone."},
+			{TopicUntagged, ReadSource, "202."},
+			{TopicUntag, ReadSource, "202, and only the tag is gone."},
+			{TopicChild, ReadSource, "409 DENIED, with the digest of the index."},
+			{TopicForbidden, ReadSource, "401 DENIED."},
+			{TopicImmutable, ReadSource, "409 DENIED, by a policy on tags."},
+			{TopicThrottled, ReadSource, "429 TOOMANYREQUESTS with Retry-After and X-RateLimit headers."},
+			{TopicCredential, Reported, "The action delete must be asked for by name."},
+		},
+	}
+}
+
+func keppelWords() words {
+	return words{
+		referenced: func(a about) *problem {
+			return refuse(http.StatusConflict, codeDenied, "cannot delete a manifest which is referenced by the manifest "+a.by, nil)
+		},
+		immutable: func(a about) *problem {
+			return refuse(http.StatusConflict, codeDenied, "cannot delete tag "+a.by+": protected by a policy", nil)
+		},
+		forbidden: always(refuse(http.StatusUnauthorized, codeDenied, "requested access to the resource is denied", nil)),
+		throttled: always(refuse(http.StatusTooManyRequests, "TOOMANYREQUESTS", "too many requests", nil).with(
+			"Retry-After", "1", "X-Ratelimit-Limit", "100", "X-Ratelimit-Remaining", "0", "X-Ratelimit-Reset", "1")),
+	}
+}

@@ -1,0 +1,61 @@
+package fakeregistry
+
+import (
+	"net/http"
+	"time"
+)
+
+// Quay is Quay, which is also quay.io. The order of keys in its answers was not verified.
+//
+// https://github.com/quay/quay/blob/master/endpoints/v2/manifest.py
+func Quay() Profile {
+	return Profile{
+		Name: "Quay", Version: "source of 2026, from 3.17 on",
+		Options: []Option{
+			WithPageCap(100), WithLinkForm(LinkAbsolute), WithUntaggedHidden(),
+			withWords(quayWords()),
+		},
+		auth:    []Option{WithQuietChallenge()},
+		actions: []string{"pull", "push"},
+		tokens:  []TokenOption{WithScopeActions("push", "pull", "*"), WithTokenExpiry(time.Hour)},
+		Claims: []Claim{
+			{TopicResolve, ReadSource, "HEAD names the digest; without the right Accept a tag may be converted."},
+			{TopicList, ReadSource, "At most 100 a page, whatever is asked, with an absolute Link."},
+			{TopicDelete, ReadSource, "202, and every tag on it expires; its time machine keeps it for a while."},
+			{TopicUntagged, ReadSource, "404 MANIFEST_UNKNOWN: without a tag nothing can be deleted."},
+			{TopicUntag, ReadSource, "202 since 3.13."},
+			{TopicChild, ReadSource, "404 MANIFEST_UNKNOWN, although it can be read."},
+			{TopicIndex, ReadSource, "The children stay."},
+			{TopicTwice, ReadSource, "404 MANIFEST_UNKNOWN."},
+			{TopicMissing, ReadSource, "404 MANIFEST_UNKNOWN; of a tag that was deleted TAG_EXPIRED."},
+			{TopicForbidden, ReadSource, "401 UNAUTHORIZED, as for who is not known."},
+			{TopicImmutable, ReadSource, "409 TAG_IMMUTABLE, since 3.17."},
+			{TopicReadOnly, ReadSource, "405 DENIED with is_readonly: true."},
+			{TopicDisabled, NoSuch, "Deletion cannot be turned off."},
+			{TopicThrottled, Unverified, "Something before it counts requests; what it answers is not known."},
+			{TopicReferrers, ReadSource, "The API is behind a feature flag."},
+			{TopicCredential, ReadSource, "Tokens only, for an hour; deleting is called push, and a scope with delete in it is refused with 400."},
+		},
+	}
+}
+
+func quayWords() words {
+	missing := always(jsonText(http.StatusNotFound, `{"errors":[{"code":"MANIFEST_UNKNOWN","detail":{},"message":"manifest unknown"}]}`))
+	return words{
+		noManifest: missing,
+		noTag: func(a about) *problem {
+			if a.by == "" {
+				return missing(a)
+			}
+			return jsonText(http.StatusNotFound, `{"errors":[{"code":"TAG_EXPIRED","detail":{},"message":"Tag `+a.tag+
+				` was deleted or has expired. To pull, revive via time machine"}]}`)
+		},
+		noRepository: always(jsonText(http.StatusNotFound, `{"errors":[{"code":"NAME_UNKNOWN","detail":{},"message":"repository name not known to registry"}]}`)),
+		immutable: func(a about) *problem {
+			return jsonText(http.StatusConflict, `{"errors":[{"code":"TAG_IMMUTABLE","detail":{"message":"tag '`+a.by+
+				`' is immutable"},"message":"tag is immutable and cannot be overwritten"}]}`)
+		},
+		readOnly: always(jsonText(http.StatusMethodNotAllowed, `{"errors":[{"code":"DENIED","detail":{},"is_readonly":true,"message":`+
+			`"System is currently read-only. Pulls will succeed but all write operations are currently suspended."}]}`)),
+	}
+}

@@ -1,0 +1,171 @@
+package fakeregistry_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
+)
+
+func distributionDeviations() []deviation {
+	dist2, dist3, dist30 := fakeregistry.Distribution2(), fakeregistry.Distribution3(), fakeregistry.Distribution30()
+	const unsupported = "The operation is unsupported."
+	return []deviation{
+		{"takes a tag for a digest", dist2, nil, refusal("DELETE manifests/v1", 400, errorText("DIGEST_INVALID", "provided digest did not match uploaded content"))},
+		{"has deletion disabled", dist2, fakeregistry.WithDeleteDisabled(), refusal("DELETE manifests/<v1>", 405, errorText("UNSUPPORTED", unsupported))},
+		{"is read-only", dist2, fakeregistry.WithReadOnly(), refusal("DELETE manifests/<v1>", 405, "Method not allowed\n", "Allow", "GET, HEAD", "Content-Type", "text/plain; charset=utf-8")},
+		{"is a cache and deletes nothing", dist2, fakeregistry.WithPullThrough(), refusal("DELETE manifests/<v1>", 405, errorText("UNSUPPORTED", unsupported))},
+		{"is a cache and takes nothing", dist2, fakeregistry.WithPullThrough(), refusal("PUT manifests/v3", 405, errorText("UNSUPPORTED", unsupported))},
+		{"has no referrers API", dist2, nil, refusal("GET referrers/<v1>", 404, "404 page not found\n")},
+		{"leaves tags behind when nobody waits", dist2, fakeregistry.WithSlowUntag(time.Minute), func(t *testing.T, c *client) {
+			synctest.Test(t, func(t *testing.T) {
+				image := c.reg.PutImage("a", "x", "v1")
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				req, err := http.NewRequestWithContext(ctx, "DELETE", c.base+"/v2/a/manifests/"+image.Digest.String(), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if resp, err := c.reg.RoundTrip(req); err == nil {
+					t.Errorf("there was an answer: %s", resp.Status)
+				}
+				synctest.Wait()
+				if _, tagged := c.reg.Tag("a", "v1"); !tagged || c.reg.HasManifest("a", image.Digest) {
+					t.Error("want the tag without its manifest")
+				}
+				other := c.reg.PutImage("a", "y", "v2")
+				start := time.Now()
+				resp, err := c.reg.RoundTrip(mustRequest(t, "DELETE", c.base+"/v2/a/manifests/"+other.Digest.String()))
+				if err != nil || resp.StatusCode != 202 || time.Since(start) != time.Minute {
+					t.Errorf("%v %v after %s", resp, err, time.Since(start))
+				}
+				if _, tagged := c.reg.Tag("a", "v2"); tagged {
+					t.Error("the tag of who waited is still there")
+				}
+			})
+		}},
+
+		{"deletes a tag alone", dist3, nil, func(t *testing.T, c *client) {
+			image := c.reg.PutImage("a", "x", "v1", "v2")
+			c.do("DELETE", "/v2/a/manifests/v1", "").want(t, 202).wantBody(t, "")
+			if len(c.reg.Tags("a")) != 1 || !c.reg.HasManifest("a", image.Digest) {
+				t.Errorf("tags %v", c.reg.Tags("a"))
+			}
+		}},
+		{"names its storage when a tag is missing", dist3, nil, refusal("DELETE manifests/nope", 404,
+			`{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":"filesystem: Path not found: /docker/registry/v2/repositories/a/_manifests/tags/nope"}]}`+"\n", "Content-Type", "application/json")},
+		{"names the tag when it is read", dist3, nil, refusal("GET manifests/nope", 404, `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":"unknown tag=nope"}]}`+"\n")},
+		{"does not take a layer for a manifest", dist3, nil, refusal("DELETE manifests/<blob>", 404, errorText("MANIFEST_UNKNOWN", "manifest unknown"))},
+		{"refuses a malformed digest", dist3, nil, refusal("DELETE manifests/sha256:abc", 400, errorText("DIGEST_INVALID", "provided digest did not match uploaded content"))},
+		{"serves an index to everybody and an image not", dist3, nil, func(t *testing.T, c *client) {
+			c.reg.PutIndex("a", []string{"x"}, "multi")
+			c.reg.PutImage("a", "x", "v1")
+			c.do("GET", "/v2/a/manifests/multi", "").want(t, 200)
+			c.do("GET", "/v2/a/manifests/v1", "").wantCodes(t, 404, "MANIFEST_UNKNOWN")
+		}},
+		{"pages with a relative link", dist3, nil, func(t *testing.T, c *client) {
+			c.reg.PutImage("a", "x", "a", "b", "c")
+			wantTags(t, c, "/v2/a/tags/list?n=2", []string{"a", "b"}, `</v2/a/tags/list?last=b&n=2>; rel="next"`)
+			wantTags(t, c, "/v2/a/tags/list?last=aa&n=2", []string{"b", "c"}, "")
+		}},
+		{"says 202 with errors when a tag stays behind", dist3, fakeregistry.WithUntagFailure("v2"), func(t *testing.T, c *client) {
+			image := c.reg.PutImage("a", "x", "v1", "v2")
+			c.do("DELETE", "/v2/a/manifests/"+image.Digest.String(), "").wantCodes(t, 202, "UNKNOWN")
+			if _, left := c.reg.Tag("a", "v2"); !left || len(c.reg.Tags("a")) != 1 || c.reg.HasManifest("a", image.Digest) {
+				t.Errorf("left: %v", c.reg.Tags("a"))
+			}
+		}},
+
+		{"loses a tag after one that is gone", dist30, nil, func(t *testing.T, c *client) {
+			c.reg.PutImage("a", "x", "a", "b", "c")
+			wantTags(t, c, "/v2/a/tags/list?last=aa&n=2", []string{"c"}, "")
+			wantTags(t, c, "/v2/a/tags/list?last=a&n=2", []string{"b", "c"}, "")
+			wantTags(t, c, "/v2/a/tags/list?last=z&n=2", []string{}, "")
+		}},
+		{"takes a malformed digest for a tag", dist30, nil, refusal("DELETE manifests/sha256:abc", 500,
+			`{"errors":[{"code":"UNKNOWN","message":"unknown error","detail":"filesystem: invalid path: /docker/registry/v2/repositories/a/_manifests/tags/sha256:abc"}]}`+"\n")},
+	}
+}
+
+func selfHostedDeviations() []deviation {
+	zot, harbor, quay := fakeregistry.Zot(), fakeregistry.Harbor(), fakeregistry.Quay()
+	return []deviation{
+		{"keeps the children of an index", zot, nil, refusal("DELETE manifests/<child>", 405, `{"errors":[{"code":"DENIED","message":"requested access to the resource is denied",`+
+			`"detail":{"description":"The access controller denied access for the operation on a resource.","reference":"<child>"}}]}`+"\n",
+			"Docker-Distribution-Api-Version", "", "Content-Type", "application/json")},
+		{"says 400 of a repository to delete in", zot, nil, refusal("DELETE /v2/nope/manifests/<nobody>", 400, `{"errors":[{"code":"NAME_UNKNOWN","message":"repository name not known to registry",`+
+			`"detail":{"description":"This is returned if the name used during an operation is unknown to the registry.","name":"nope"}}]}`+"\n")},
+		{"says 404 of a repository to read from", zot, nil, func(t *testing.T, c *client) {
+			c.do("GET", "/v2/nope/manifests/v1", "").wantCodes(t, 404, "NAME_UNKNOWN")
+			c.do("GET", "/v2/nope/tags/list", "").wantCodes(t, 404, "NAME_UNKNOWN")
+		}},
+		{"knows no page after an unknown tag", zot, nil, refusal("GET tags/list?last=nope", 404, "")},
+		{"throttles without Retry-After", zot, fakeregistry.WithThrottledDeletes(1), refusal("DELETE manifests/v1", 429, "Too Many Requests",
+			"Content-Type", "text/plain; charset=utf-8", "Retry-After", "", "Ratelimit-Limit", "2", "Ratelimit-Remaining", "0", "Ratelimit-Reset", "1", "X-Rate-Limit-Duration", "1")},
+		{"says who is asking with a bare object", zot, zot.WithUser("user", "password", "pull"), func(t *testing.T, c *client) {
+			c.do("GET", "/v2/a/manifests/v1", "").want(t, 401, "WWW-Authenticate", `Basic realm="zot"`).wantBody(t, `{"code":"UNAUTHORIZED","message":"authentication required",`+
+				`"detail":{"description":"The access controller was unable to authenticate the client."}}`+"\n")
+		}},
+		{"forbids with a challenge", zot, zot.WithUser("user", "password", "pull"), func(t *testing.T, c *client) {
+			c.do("DELETE", "/v2/a/manifests/v1", "", "Authorization", userPassword).want(t, 403, "WWW-Authenticate", `Basic realm="zot"`).wantCodes(t, 403, "DENIED")
+		}},
+
+		{"has no deletion by tag", harbor, nil, refusal("DELETE manifests/v1", 400, errorText("UNSUPPORTED", "unsupported digest v1: invalid checksum digest format"),
+			"Content-Type", "application/json; charset=utf-8")},
+		{"keeps the children of an index", harbor, nil, refusal("DELETE manifests/<child>", 412, errorText("VIOLATE_FOREIGN_KEY_CONSTRAINT", "the deleting artifact is referenced by others"))},
+		{"keeps what has an immutable tag", harbor, fakeregistry.WithImmutableTags("v1"), refusal("DELETE manifests/<v1>", 412, errorText("PRECONDITION", "the tag v1 configured as immutable, cannot be deleted"))},
+		{"is read-only", harbor, fakeregistry.WithReadOnly(), refusal("DELETE manifests/<v1>", 403, errorText("DENIED", "The system is in read only mode. Any modification is prohibited."))},
+		{"calls missing not found", harbor, nil, refusal("DELETE manifests/<nobody>", 404, errorText("NOT_FOUND", "artifact a@<nobody> not found"))},
+		{"calls a missing tag not found", harbor, nil, refusal("GET manifests/nope", 404, errorText("NOT_FOUND", "artifact a:nope not found"))},
+		{"deletes with an index what nobody else needs", harbor, nil, func(t *testing.T, c *client) {
+			index := c.reg.PutIndex("a", []string{"x", "y"}, "multi")
+			tagged := c.reg.PutImage("a", "y", "kept")
+			untagged := c.reg.PutImage("a", "x")
+			signature := c.reg.PutReferrer("a", index, "application/vnd.example.signature", "signed")
+			c.do("DELETE", "/v2/a/manifests/"+index.Digest.String(), "").want(t, 202)
+			if c.reg.HasManifest("a", untagged.Digest) || c.reg.HasManifest("a", signature.Digest) || !c.reg.HasManifest("a", tagged.Digest) {
+				t.Error("want the untagged child and the signature gone, and the tagged child there")
+			}
+		}},
+		{"wants a token and takes a password", harbor, harbor.WithUser("user", "password", "pull"), func(t *testing.T, c *client) {
+			c.reg.PutImage("a", "x", "v1")
+			c.do("DELETE", "/v2/a/manifests/v1", "").want(t, 401, "WWW-Authenticate",
+				`Bearer realm="https://registry.example.com/token",service="registry",scope="repository:a:delete"`)
+			c.do("GET", "/v2/a/manifests/v1", "", "Authorization", userPassword).want(t, 200)
+			c.do("DELETE", "/v2/a/manifests/v1", "", "Authorization", userPassword).want(t, 401, "WWW-Authenticate", `Basic realm="harbor"`).
+				wantBody(t, errorText("UNAUTHORIZED", "unauthorized to access repository: a, action: delete: unauthorized to access repository: a, action: delete"))
+		}},
+
+		{"does not delete what has no tag", quay, nil, func(t *testing.T, c *client) {
+			image := c.reg.PutImage("a", "x")
+			c.do("GET", "/v2/a/manifests/"+image.Digest.String(), "").want(t, 200)
+			c.do("DELETE", "/v2/a/manifests/"+image.Digest.String(), "").want(t, 404).wantBody(t, `{"errors":[{"code":"MANIFEST_UNKNOWN","detail":{},"message":"manifest unknown"}]}`+"\n")
+		}},
+		{"remembers what was deleted", quay, nil, func(t *testing.T, c *client) {
+			c.reg.PutImage("a", "x", "v1")
+			c.do("DELETE", "/v2/a/manifests/v1", "").want(t, 202)
+			c.do("GET", "/v2/a/manifests/v1", "").wantCodes(t, 404, "TAG_EXPIRED")
+			c.do("GET", "/v2/a/manifests/nope", "").wantCodes(t, 404, "MANIFEST_UNKNOWN")
+		}},
+		{"keeps an immutable tag", quay, fakeregistry.WithImmutableTags("v1"), refusal("DELETE manifests/v1", 409,
+			`{"errors":[{"code":"TAG_IMMUTABLE","detail":{"message":"tag 'v1' is immutable"},"message":"tag is immutable and cannot be overwritten"}]}`+"\n")},
+		{"is read-only", quay, fakeregistry.WithReadOnly(), refusal("DELETE manifests/v1", 405, `{"errors":[{"code":"DENIED","detail":{},"is_readonly":true,`+
+			`"message":"System is currently read-only. Pulls will succeed but all write operations are currently suspended."}]}`+"\n")},
+		{"calls deleting pushing", quay, quay.WithUser("user", "password", "pull", "delete"), func(t *testing.T, c *client) {
+			c.do("DELETE", "/v2/a/manifests/v1", "").want(t, 401, "WWW-Authenticate",
+				`Bearer realm="https://registry.example.com/token",service="registry",scope="repository:a:pull,push"`)
+			c.do("GET", "/token?scope=repository:a:pull,delete", "", "Authorization", userPassword).want(t, 400).
+				wantBody(t, `{"errors":[{"code":"INVALID_REQUEST","message":"Unable to decode repository and actions: repository:a:pull,delete","detail":{}}]}`+"\n")
+		}},
+		{"pages by 100 with an absolute link", quay, nil, func(t *testing.T, c *client) {
+			c.reg.PutImage("a", "x", hundredTags()...)
+			resp := c.do("GET", "/v2/a/tags/list?n=1000", "").want(t, 200, "Link", `<https://registry.example.com/v2/a/tags/list?last=t99&n=100>; rel="next"`)
+			if tags := unmarshal[tagList](t, resp.body).Tags; len(tags) != 100 {
+				t.Errorf("%d tags", len(tags))
+			}
+		}},
+	}
+}

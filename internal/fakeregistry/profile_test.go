@@ -1,0 +1,126 @@
+package fakeregistry_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
+)
+
+// deviation is what one registry does, and how it shows.
+type deviation struct {
+	name    string
+	profile fakeregistry.Profile
+	overlay fakeregistry.Option
+	check   func(t *testing.T, c *client)
+}
+
+func TestProfilesImitateRegistries(t *testing.T) {
+	t.Parallel()
+	for _, d := range slices.Concat(distributionDeviations(), selfHostedDeviations(), hostedDeviations(), peculiarities()) {
+		t.Run(d.profile.Name+" "+d.name, func(t *testing.T) {
+			t.Parallel()
+			overlays := []fakeregistry.Option{}
+			if d.overlay != nil {
+				overlays = append(overlays, d.overlay)
+			}
+			reg := d.profile.New(overlays...)
+			d.check(t, newClient(t, reg, "https://registry.example.com", reg))
+		})
+	}
+}
+
+// refusal wants a status, a body and headers of one request, with "<v1>" in the path standing for v1's digest.
+func refusal(request string, status int, body string, header ...string) func(*testing.T, *client) {
+	return func(t *testing.T, c *client) {
+		index := c.reg.PutIndex("a", []string{"x", "y"}, "multi")
+		image := c.reg.PutImage("a", "z", "v1", "v2")
+		child := c.reg.PutImage("a", "x")
+		fill := strings.NewReplacer("<v1>", image.Digest.String(), "<multi>", index.Digest.String(), "<child>", child.Digest.String(),
+			"<nobody>", nobody, "<blob>", dgstOf("z"))
+		method, path, _ := strings.Cut(fill.Replace(request), " ")
+		if !strings.HasPrefix(path, "/") {
+			path = "/v2/a/" + path
+		}
+		c.do(method, path, "").want(t, status, header...).wantBody(t, fill.Replace(body))
+		if !c.reg.HasManifest("a", image.Digest) || len(c.reg.Tags("a")) != 3 {
+			t.Error("something is gone")
+		}
+	}
+}
+
+// errorText is an error document as registries write it.
+func errorText(code, message string) string {
+	return `{"errors":[{"code":"` + code + `","message":"` + message + `"}]}` + "\n"
+}
+
+func TestProfilesSayHowTheyKnow(t *testing.T) {
+	t.Parallel()
+	known := []fakeregistry.Evidence{fakeregistry.Measured, fakeregistry.ReadSource, fakeregistry.Documented, fakeregistry.Reported, fakeregistry.Unverified, fakeregistry.NoSuch}
+	seen := map[string]bool{}
+	for _, p := range fakeregistry.Profiles() {
+		if p.Name == "" || p.Version == "" || len(p.Options) == 0 || len(p.Claims) == 0 || seen[p.Name] {
+			t.Errorf("%q is incomplete or named twice", p.Name)
+		}
+		seen[p.Name] = true
+		for _, claim := range p.Claims {
+			if !slices.Contains(known, claim.Evidence) || !strings.HasSuffix(claim.Says, ".") || claim.Topic == "" {
+				t.Errorf("%s: %+v", p.Name, claim)
+			}
+		}
+	}
+	p := fakeregistry.Profile{Claims: []fakeregistry.Claim{{Topic: "a", Evidence: "I", Says: "x."}, {Topic: "a", Evidence: "R", Says: "y."}}}
+	if diff := cmp.Diff([]fakeregistry.Evidence{"I", "U"}, []fakeregistry.Evidence{p.Evidence("a"), p.Evidence("b")}); diff != "" {
+		t.Errorf("the weakest evidence counts, and without any there is none (-want +got):\n%s", diff)
+	}
+}
+
+func TestProfilesKnowTheirUser(t *testing.T) {
+	t.Parallel()
+	for _, p := range fakeregistry.Profiles() {
+		t.Run(p.Name+" lets nobody in without credentials", func(t *testing.T) {
+			t.Parallel()
+			reg := p.New(p.WithUser("user", "password", "pull"))
+			image := reg.PutImage("a", "x", "v1")
+			c := newClient(t, reg, "https://registry.example.com", reg)
+			for _, method := range []string{"HEAD", "GET", "DELETE"} {
+				resp := c.do(method, "/v2/a/manifests/"+image.Digest.String(), "").want(t, 401)
+				if resp.Header.Get("WWW-Authenticate") == "" {
+					t.Errorf("%s: no challenge", method)
+				}
+			}
+		})
+	}
+}
+
+func TestOdditiesAreThere(t *testing.T) {
+	t.Parallel()
+	names := map[string]bool{}
+	for _, o := range fakeregistry.Oddities() {
+		if o.Name == "" || o.Evidence == "" || names[o.Name] || o.Options == nil && o.Faults == nil {
+			t.Errorf("%q is incomplete or named twice", o.Name)
+		}
+		names[o.Name] = true
+		reg := o.New()
+		reg.PutImage("a", "x", "v1", "v2", "v3")
+		c := newClient(t, reg, "https://registry.example.com", reg)
+		spec := fakeregistry.New()
+		image := spec.PutImage("a", "x", "v1", "v2", "v3")
+		usual := newClient(t, spec, "https://registry.example.com", spec)
+		if !slices.ContainsFunc([]string{"HEAD /v2/a/manifests/v1", "GET /v2/a/tags/list?last=v2", "GET /v2/a/tags/list", "DELETE /v2/a/manifests/" + image.Digest.String()}, func(request string) bool {
+			method, path, _ := strings.Cut(request, " ")
+			want, err := usual.try(method, path, "", "Accept", "text/plain")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := c.try(method, path, "", "Accept", "text/plain")
+			return err != nil || got.StatusCode != want.StatusCode || got.body != want.body || cmp.Diff(got.Header, want.Header) != "" ||
+				len(reg.Tags("a")) != len(spec.Tags("a"))
+		}) {
+			t.Errorf("%s: nothing is odd", o.Name)
+		}
+	}
+}
