@@ -222,7 +222,10 @@ func (x *exchange) pageError(resp *http.Response, err error) error {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
 		e = x.failed(err)
-		if errors.Is(err, errMalformed) {
+		switch {
+		case errors.Is(err, jsonstream.ErrTooLong):
+			e.Kind = ErrIncompleteList
+		case errors.Is(err, errMalformed):
 			e.Kind = ErrNotRegistry
 			if t := mediaType(resp.Header); t != "" && !strings.HasSuffix(t, "json") { // likely somebody else's page
 				e.Err = fmt.Errorf("content type %q: %w", clip(t), e.Err)

@@ -75,7 +75,7 @@ func (b *buffer) fill() error {
 	}
 	if b.end == len(b.data) {
 		if len(b.data) >= MaxValue {
-			return fmt.Errorf("%w: a value exceeds the limit of %d bytes", ErrMalformed, MaxValue)
+			return ErrTooLong
 		}
 		b.data = append(b.data, make([]byte, len(b.data))...)
 	}

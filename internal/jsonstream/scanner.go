@@ -18,8 +18,12 @@ const (
 	MaxDepth = 100
 )
 
-// ErrMalformed is matched by every error that is about the document; all other errors are the reader's.
-var ErrMalformed = errors.New("malformed JSON")
+var (
+	// ErrMalformed is matched by every error that says the document is not JSON, or not of the kind that was read.
+	ErrMalformed = errors.New("malformed JSON")
+	// ErrTooLong is the error for a value of more than MaxValue bytes. All others are the reader's.
+	ErrTooLong = fmt.Errorf("a value exceeds the limit of %d bytes", MaxValue)
+)
 
 // A Scanner reads one document. Its methods are called in the order of the document, and none after an error.
 type Scanner struct {

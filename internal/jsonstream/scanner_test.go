@@ -131,7 +131,7 @@ func TestDecode(t *testing.T) {
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	counted := &counter{r: io.MultiReader(strings.NewReader(`{"tags":["`), endless('x'))}
-	if _, err := read(counted); !errors.Is(err, jsonstream.ErrMalformed) || counted.n > 2*jsonstream.MaxValue {
+	if _, err := read(counted); !errors.Is(err, jsonstream.ErrTooLong) || counted.n > 2*jsonstream.MaxValue {
 		t.Errorf("after %d bytes: %v", counted.n, err)
 	}
 	blank := &counter{r: io.MultiReader(io.LimitReader(endless(' '), 100<<20), strings.NewReader(`{"tags":["a"]}`))}
