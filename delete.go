@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -244,7 +245,7 @@ func (c *Client) verify(ctx context.Context, x *exchange) (Digest, error) {
 	return "", err
 }
 
-func (x *exchange) byDigest() bool { return Digest(x.reference).Validate() == nil }
+func (x *exchange) byDigest() bool { return strings.Contains(x.reference, ":") }
 
 // unknown is the error for a write that may or may not have happened.
 func (x *exchange) unknown(cause error, hint string) *Error {

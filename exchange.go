@@ -122,15 +122,14 @@ func (x *exchange) watch(ctx context.Context) context.Context {
 
 // request is what is to be sent, but for its headers: see header.
 func (x *exchange) request(ctx context.Context) (*retryablehttp.Request, error) {
-	o := x.transport.origin
-	target, err := url.PathUnescape(x.path)
+	target, err := x.target()
 	if err != nil {
 		return nil, err
 	}
 	req := (&http.Request{
 		Method: x.method,
-		URL:    &url.URL{Scheme: o.scheme, Host: o.host, Path: target, RawPath: x.path, RawQuery: x.query},
-		Host:   o.host,
+		URL:    target,
+		Host:   target.Host,
 		Proto:  "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: unset,
 	}).WithContext(ctx)
@@ -154,6 +153,16 @@ func (x *exchange) request(ctx context.Context) (*retryablehttp.Request, error) 
 		err = rreq.SetBody(bytes.NewReader(x.body))
 	}
 	return rreq, err
+}
+
+func (x *exchange) target() (u *url.URL, err error) {
+	o := x.transport.origin
+	u = &url.URL{Scheme: o.scheme, Host: o.host, Path: x.path, RawQuery: x.query}
+	if strings.Contains(x.path, "%") { // something was escaped after all
+		u.RawPath = x.path
+		u.Path, err = url.PathUnescape(x.path)
+	}
+	return u, err
 }
 
 // header is made anew for every attempt: the connection of the previous one may

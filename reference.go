@@ -4,8 +4,6 @@ import (
 	_ "crypto/sha256" // the algorithms that digests name
 	_ "crypto/sha512"
 	"errors"
-	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/distribution/reference"
@@ -18,17 +16,6 @@ type Digest = digest.Digest
 
 // Descriptor is the field's own type: media type, digest and size.
 type Descriptor = ocispec.Descriptor
-
-// The grammar of names.
-//
-// See https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests
-var (
-	repositoryPattern = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
-	tagPattern        = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`)
-)
-
-// maxRepository is the longest name that registries and clients agree on.
-const maxRepository = 255
 
 // A Reference names an image as people write it, taken apart.
 type Reference struct {
@@ -48,7 +35,7 @@ type Reference struct {
 // Errors: [ErrInvalid]. It sends nothing.
 func ParseReference(s string) (Reference, error) {
 	named, err := reference.ParseNormalizedNamed(s)
-	if Digest(s).Validate() == nil { // which could also be read as the tag of a repository "sha256"
+	if checkDigest(Digest(s)) == nil { // which could also be read as the tag of a repository "sha256"
 		err = errors.New("a digest without a repository")
 	}
 	if err != nil {
@@ -74,40 +61,6 @@ func (r Reference) String() string {
 		s += "@" + string(r.Digest)
 	}
 	return s
-}
-
-func checkRepository(name string) error {
-	switch {
-	case name == "":
-		return errors.New("the repository name is empty")
-	case len(name) > maxRepository:
-		return fmt.Errorf("repository name %q is longer than %d bytes", clip(name), maxRepository)
-	case !repositoryPattern.MatchString(name):
-		return fmt.Errorf("repository name %q does not fit the grammar", redactedReference(name))
-	}
-	return nil
-}
-
-func checkTag(tag string) error {
-	if !tagPattern.MatchString(tag) {
-		return fmt.Errorf("tag %q does not fit the grammar", clip(tag))
-	}
-	return nil
-}
-
-func checkDigest(d Digest) error {
-	if err := d.Validate(); err != nil {
-		return fmt.Errorf("digest %q: %w", clip(string(d)), err)
-	}
-	return nil
-}
-
-// checkReference takes a tag or a digest and says which it is.
-func checkReference(ref string) (Digest, error) {
-	if strings.Contains(ref, ":") {
-		return Digest(ref), checkDigest(Digest(ref))
-	}
-	return "", checkTag(ref)
 }
 
 // redactedReference drops what may be user information: it ends in an "@" as

@@ -48,13 +48,14 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // send gives up when no answer begins in time. Where the connection pool does
-// that itself, there is nothing to do.
+// that itself, or the caller's context ends before, there is nothing to do.
 func (w *wire) send(req *http.Request) (*http.Response, canceller, error) {
 	timeout := w.config.limits.ReadTimeout
 	if req.Method == http.MethodDelete || req.Method == http.MethodPut { // a POST asks for a token, which is quick
 		timeout = w.config.limits.WriteTimeout
 	}
-	if timeout == w.patience {
+	deadline, ok := req.Context().Deadline()
+	if timeout == w.patience || ok && time.Until(deadline) <= timeout {
 		resp, err := w.next.RoundTrip(req)
 		resp, err = complete(req, resp, err)
 		return resp, nil, err
