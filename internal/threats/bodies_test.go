@@ -174,6 +174,20 @@ func TestThreatA06DrippingError(t *testing.T) {
 	})
 }
 
+// Nor is a success waited for: what of it came is not believed.
+func TestThreatA06DrippingSuccess(t *testing.T) {
+	t.Parallel()
+	eachOperation(t, []way{memory}, []operation{deleteManifest, untag}, func(t *testing.T, s *stage, op operation) {
+		s.on("DELETE", "", fakeregistry.Drip(202, nil, " ", 100*time.Millisecond))
+		start := time.Now()
+		wantErr(t, op.run(s.ctx(), s.client(), s), regret.ErrStillPresent)
+		if took := time.Since(start); took != 2*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		s.wantAllThere()
+	})
+}
+
 func TestThreatA07GzipBomb(t *testing.T) {
 	t.Parallel()
 	bomb := bombed(t)
