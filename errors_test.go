@@ -182,7 +182,7 @@ func TestErrorText(t *testing.T) {
 func TestErrorAnswersWithoutEnd(t *testing.T) {
 	t.Parallel()
 	for name, status := range map[string]int{"of a refusal": 403, "of a failure": 503} {
-		t.Run("a flood "+name+" is read to 64 KiB (A01)", func(t *testing.T) {
+		t.Run("a flood "+name+" is read to 64 KiB", func(t *testing.T) {
 			t.Parallel()
 			var bodies []*flood
 			c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
@@ -202,7 +202,7 @@ func TestErrorAnswersWithoutEnd(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a drip is waited for no longer than two seconds (A06)", func(t *testing.T) {
+	t.Run("a drip is waited for no longer than two seconds", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			reg := fakeregistry.New()

@@ -28,17 +28,17 @@ func TestDigestHeadersOfHEAD(t *testing.T) {
 		want   []error
 		sent   []string
 	}{
-		{"B01 a digest that was not asked for", right, digestHeader(other), []error{regret.ErrDigestMismatch}, []string{"HEAD"}},
-		{"B05 a digest that is none", "v1", digestHeader("sha256:zz"), []error{regret.ErrNotRegistry}, []string{"HEAD"}},
-		{"B06 an algorithm that is broken", "v1", digestHeader("md5:d41d8cd98f00b204e9800998ecf8427e"),
+		{"a digest that was not asked for", right, digestHeader(other), []error{regret.ErrDigestMismatch}, []string{"HEAD"}},
+		{"a digest that is none", "v1", digestHeader("sha256:zz"), []error{regret.ErrNotRegistry}, []string{"HEAD"}},
+		{"an algorithm that is broken", "v1", digestHeader("md5:d41d8cd98f00b204e9800998ecf8427e"),
 			[]error{regret.ErrNotRegistry}, []string{"HEAD"}},
-		{"B07 a path", "v1", digestHeader("sha256:../../../etc/passwd"), []error{regret.ErrNotRegistry}, []string{"HEAD"}},
-		{"B08 no digest leads to GET", "v1", digestHeader(), nil, []string{"HEAD", "GET"}},
-		{"B08 no digest leads to GET for a digest too", right, digestHeader(), nil, []string{"HEAD", "GET"}},
-		{"B09 two digests", "v1", digestHeader(right, other), []error{regret.ErrDigestMismatch}, []string{"HEAD"}},
-		{"B09 two digests in one line", "v1", digestHeader(right + ", " + other), []error{regret.ErrNotRegistry}, []string{"HEAD"}},
+		{"a path", "v1", digestHeader("sha256:../../../etc/passwd"), []error{regret.ErrNotRegistry}, []string{"HEAD"}},
+		{"no digest leads to GET", "v1", digestHeader(), nil, []string{"HEAD", "GET"}},
+		{"no digest leads to GET for a digest too", right, digestHeader(), nil, []string{"HEAD", "GET"}},
+		{"two digests", "v1", digestHeader(right, other), []error{regret.ErrDigestMismatch}, []string{"HEAD"}},
+		{"two digests in one line", "v1", digestHeader(right + ", " + other), []error{regret.ErrNotRegistry}, []string{"HEAD"}},
 		{"the same digest twice is one", "v1", digestHeader(right, right), nil, []string{"HEAD"}},
-		{"B10 capitals", "v1", digestHeader("sha256:" + strings.ToUpper(right[7:])), []error{regret.ErrNotRegistry}, []string{"HEAD"}},
+		{"capitals", "v1", digestHeader("sha256:" + strings.ToUpper(right[7:])), []error{regret.ErrNotRegistry}, []string{"HEAD"}},
 		{"an empty digest", "v1", digestHeader(""), []error{regret.ErrNotRegistry}, []string{"HEAD"}},
 		{"a digest of a megabyte", "v1", digestHeader("sha256:" + strings.Repeat("a", 1<<20)), []error{regret.ErrNotRegistry}, []string{"HEAD"}},
 		{"a digest of another algorithm leads to GET", right, digestHeader(aSHA512), nil, []string{"HEAD", "GET"}},
@@ -82,9 +82,9 @@ func TestDigestsOfContent(t *testing.T) {
 	}{
 		{"header and body agree", right, []string{string(right)}, emptyImage, nil},
 		{"the body is enough", right, nil, emptyImage, nil},
-		{"B02 header and body agree on another", right, []string{string(wrong)}, other, []error{regret.ErrDigestMismatch}},
-		{"B03 the header is right and the body another", right, []string{string(right)}, other, []error{regret.ErrDigestMismatch}},
-		{"D19 there is no header and the body is another", right, nil, other, []error{regret.ErrDigestMismatch}},
+		{"header and body agree on another", right, []string{string(wrong)}, other, []error{regret.ErrDigestMismatch}},
+		{"the header is right and the body another", right, []string{string(right)}, other, []error{regret.ErrDigestMismatch}},
+		{"there is no header and the body is another", right, nil, other, []error{regret.ErrDigestMismatch}},
 		{"the header is wrong and the body right", right, []string{string(wrong)}, emptyImage, []error{regret.ErrDigestMismatch}},
 		{"the header is no digest", right, []string{"sha256:zz"}, emptyImage, []error{regret.ErrNotRegistry}},
 		{"there are two headers", right, []string{string(right), string(wrong)}, emptyImage, []error{regret.ErrDigestMismatch}},
@@ -92,7 +92,7 @@ func TestDigestsOfContent(t *testing.T) {
 		{"the header is of another algorithm and wrong", right, []string{aSHA512}, emptyImage, []error{regret.ErrDigestMismatch}},
 		{"a tag: header and body agree", "", []string{string(right)}, emptyImage, nil},
 		{"a tag: the body is enough", "", nil, emptyImage, nil},
-		{"B04 a tag: header and body disagree", "", []string{string(wrong)}, emptyImage, []error{regret.ErrDigestMismatch}},
+		{"a tag: header and body disagree", "", []string{string(wrong)}, emptyImage, []error{regret.ErrDigestMismatch}},
 		{"a tag: header and body disagree in 512 bits", "", []string{aSHA512}, emptyImage, []error{regret.ErrDigestMismatch}},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
@@ -123,7 +123,7 @@ func TestDigestsOfContent(t *testing.T) {
 
 func TestOnlyTheDigestThatWasAskedForIsDeleted(t *testing.T) {
 	t.Parallel()
-	t.Run("B12 a tag whose header and body disagree leads to no DELETE", func(t *testing.T) {
+	t.Run("a tag whose header and body disagree leads to no DELETE", func(t *testing.T) {
 		t.Parallel()
 		reg := fakeregistry.New(fakeregistry.WithHeadStatus(http.StatusNotFound))
 		reg.PutImage(repo, "a", "v1")
@@ -137,7 +137,7 @@ func TestOnlyTheDigestThatWasAskedForIsDeleted(t *testing.T) {
 			t.Errorf("there were writes: %v", writes)
 		}
 	})
-	t.Run("B01 a digest that is answered with another leads to no DELETE", func(t *testing.T) {
+	t.Run("a digest that is answered with another leads to no DELETE", func(t *testing.T) {
 		t.Parallel()
 		reg := fakeregistry.New()
 		a, b := reg.PutImage(repo, "a", "v1"), reg.PutImage(repo, "b")
@@ -149,7 +149,7 @@ func TestOnlyTheDigestThatWasAskedForIsDeleted(t *testing.T) {
 		}
 		wantRequests(t, reg, requestLine("HEAD", a.Digest, 200))
 	})
-	t.Run("D19 a tag that moves between resolve and delete does not matter", func(t *testing.T) {
+	t.Run("a tag that moves between resolve and delete does not matter", func(t *testing.T) {
 		t.Parallel()
 		reg := fakeregistry.New()
 		a := reg.PutImage(repo, "a", "v1")

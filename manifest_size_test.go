@@ -41,7 +41,7 @@ func TestManifestsBeyondTheLimitAreRefused(t *testing.T) {
 			wantRequests(t, reg, requestLine("GET", "v1", 200)) // no attempt will bring less
 		})
 	}
-	t.Run("A02 an endless one is refused", func(t *testing.T) {
+	t.Run("an endless one is refused", func(t *testing.T) {
 		t.Parallel()
 		reg := fakeregistry.New()
 		reg.Intercept(0, fakeregistry.On("GET", "/v2/"), fakeregistry.Flood(200, map[string]string{"Content-Type": ociImage}))
@@ -67,7 +67,7 @@ func TestManifestsBeyondTheLimitAreRefused(t *testing.T) {
 func TestAnswersThatNobodyCanReadAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, encoding := range []string{"gzip", "br", "deflate", "x-unheard-of"} {
-		t.Run("A07 content in "+encoding+" is refused", func(t *testing.T) {
+		t.Run("content in "+encoding+" is refused", func(t *testing.T) {
 			t.Parallel()
 			reg := fakeregistry.New()
 			reg.PutImage(repo, "hello", "v1")
@@ -104,7 +104,7 @@ func TestContentThatIsLostMidwayIsAskedForAgain(t *testing.T) {
 		want []error
 		sent int
 	}{
-		{"A08 once lost, it is read by the second attempt", 1, nil, 2},
+		{"once lost, it is read by the second attempt", 1, nil, 2},
 		{"three times lost, it is read by the fourth", 3, nil, 4},
 		{"always lost, it is given up", 0, []error{regret.ErrUnavailable}, 4},
 	} {

@@ -36,7 +36,7 @@ func TestPagesWithoutEnd(t *testing.T) {
 		{"big pages for ever", func(i int) (string, string) {
 			return fmt.Sprintf(`{"tags":["%[1]d-a","%[1]d-b","%[1]d-c","%[1]d-d","%[1]d-e","%[1]d-f","%[1]d-g","%[1]d-h","%[1]d-i","%[1]d-j","%[1]d-k"]}`, i), link(i)
 		}, 50, "500 entries"},
-		{"one page without end (A03)", func(int) (string, string) { return `{"tags":["` + strings.Repeat(`a","`, 1000), "" }, 1, "1000 bytes"},
+		{"one page without end", func(int) (string, string) { return `{"tags":["` + strings.Repeat(`a","`, 1000), "" }, 1, "1000 bytes"},
 		{"one string without end", func(int) (string, string) { return `{"x":"` + strings.Repeat(`a`, 10000), "" }, 1, "1000 bytes"},
 	}
 	for _, tt := range tests {
@@ -72,7 +72,7 @@ func TestFailingPages(t *testing.T) {
 		says   string
 	}{
 		{"a 500 on page two is repeated", 2, fakeregistry.Answer(500, nil, ""), 3, nil, ""},
-		{"a 500 that stays is an incomplete list (E07)", 0, fakeregistry.Errors(500, "UNKNOWN", "disk on fire"), regret.DefaultRetries().Max + 1,
+		{"a 500 that stays is an incomplete list", 0, fakeregistry.Errors(500, "UNKNOWN", "disk on fire"), regret.DefaultRetries().Max + 1,
 			[]error{regret.ErrIncompleteList, regret.ErrUnavailable, regret.CodeUnknown}, "disk on fire"},
 		{"a 404 on page two is an incomplete list", 0, fakeregistry.Errors(404, "NAME_UNKNOWN", "gone"), 1,
 			[]error{regret.ErrIncompleteList, regret.ErrNotFound, regret.CodeNameUnknown}, "404 Not Found"},

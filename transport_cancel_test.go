@@ -150,8 +150,8 @@ func TestBodiesThatNeverEnd(t *testing.T) {
 		want   []error
 		most   time.Duration
 	}{
-		{"A05 after a success, which is then not believed", 202, []error{regret.ErrStillPresent}, 3 * time.Second},
-		{"A06 after a refusal", 403, []error{regret.ErrForbidden}, 3 * time.Second},
+		{"after a success, which is then not believed", 202, []error{regret.ErrStillPresent}, 3 * time.Second},
+		{"after a refusal", 403, []error{regret.ErrForbidden}, 3 * time.Second},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()

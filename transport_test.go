@@ -148,7 +148,7 @@ func TestAnswersOfRegistriesThatAreBroken(t *testing.T) {
 		fault fault
 		sent  int
 	}{
-		{"A15 a header of 9 MiB is refused", func(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
+		{"a header of 9 MiB is refused", func(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
 			return fakeregistry.Answer(200, map[string]string{"X": strings.Repeat("x", 9<<20)}, "")
 		}, 4},
 		{"a connection that is closed without an answer is tried again", loseRequest, 4},
