@@ -26,7 +26,7 @@ func TestThreatV06LinkLeadsElsewhere(t *testing.T) {
 	} {
 		t.Run(target, func(t *testing.T) {
 			t.Parallel()
-			eachList(t, anyWay(), func(t *testing.T, s *stage, l list) {
+			eachList(t, headerWays(), func(t *testing.T, s *stage, l list) {
 				s.pages(l, once("<"+target+`>; rel="next"`))
 				s.wantListed(l, s.client(regret.WithToken("a-token-to-steal")), regret.ErrIncompleteList, 1)
 			})
@@ -54,7 +54,7 @@ func TestThreatV07PaginationWithoutEnd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			eachList(t, anyWay(), func(t *testing.T, s *stage, l list) {
+			eachList(t, headerWays(), func(t *testing.T, s *stage, l list) {
 				s.pages(l, test.answer)
 				s.wantListed(l, s.client(regret.WithLimits(test.limits)), regret.ErrIncompleteList, test.most)
 			})
