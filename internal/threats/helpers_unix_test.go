@@ -1,0 +1,117 @@
+//go:build unix
+
+package threats_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/seed-8cb7cc86/regret"
+)
+
+// helper is a source that runs a shell script for every registry.
+func helper(t *testing.T, script string) regret.CredentialSource {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range map[string]string{
+		"docker-credential-threat": "#!/bin/sh\n" + script,
+		"config.json":              `{"credsStore":"threat"}`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	source, err := regret.LoadDockerConfig(filepath.Join(dir, "config.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return source
+}
+
+// helped plays an untag that needs the helper, wants it to fail, and nothing to
+// have been sent or told.
+func helped(t *testing.T, ctx context.Context, script string) error {
+	t.Helper()
+	s := newStage(t, plain, nil)
+	s.guarded(guard{challenges: bearerOnly})
+	err := untag.run(ctx, s.client(regret.WithCredentials(helper(t, script))), s)
+	if err == nil {
+		t.Fatal("no error")
+	}
+	wantDiscreet(t, err, overheard)
+	s.wantCounts(1, 0)
+	s.wantAllThere()
+	return err
+}
+
+func TestThreatHelperHangs(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	err := helped(t, ctx, "sleep 60 & sleep 60") // two processes that hold its pipe
+	if took := time.Since(start); took > 20*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	wantErr(t, err, context.DeadlineExceeded)
+}
+
+func TestThreatHelperPrintsASecretAndFails(t *testing.T) {
+	err := helped(t, t.Context(), fmt.Sprintf(`echo '{"Username":"ann","Secret":"%s"}'; echo %s >&2; exit 1`, overheard, overheard))
+	wantErr(t, err, regret.ErrUnauthorized)
+	wantText(t, err, "docker-credential-threat", "exit status 1")
+}
+
+func TestThreatHelperPrintsWithoutEnd(t *testing.T) {
+	err := helped(t, t.Context(), "while :; do echo "+overheard+overheard+overheard+overheard+"; done")
+	wantErr(t, err, regret.ErrUnauthorized)
+	wantText(t, err, "more than 1048576 bytes")
+}
+
+func TestThreatHelperComplainsWithoutEnd(t *testing.T) {
+	err := helped(t, t.Context(), "i=0; while [ $i -lt 100000 ]; do echo "+overheard+" >&2; i=$((i+1)); done; exit 3")
+	wantErr(t, err, regret.ErrUnauthorized)
+	wantText(t, err, "exit status 3")
+}
+
+// A helper that is missing, fails or talks nonsense is an error that names the
+// registry and the helper, and no other place is asked instead.
+func TestThreatV16BrokenHelper(t *testing.T) {
+	for name, script := range map[string]string{"fails": "exit 1", "talks nonsense": "echo " + overheard, "says nothing": "exit 0", "is killed": "kill -9 $$"} {
+		t.Run(name, func(t *testing.T) {
+			err := helped(t, t.Context(), script)
+			wantErr(t, err, regret.ErrUnauthorized)
+			wantText(t, err, "127.0.0.1", "docker-credential-threat")
+		})
+	}
+	t.Run("is missing", func(t *testing.T) {
+		s := newStage(t, plain, nil)
+		s.guarded(guard{challenges: bearerOnly})
+		source := helper(t, "exit 0")
+		t.Setenv("PATH", t.TempDir())
+		err := untag.run(s.ctx(), s.client(regret.WithCredentials(source)), s)
+		wantErr(t, err, regret.ErrUnauthorized)
+		wantText(t, err, "127.0.0.1", "docker-credential-threat", "not found in $PATH")
+		s.wantCounts(1, 0)
+	})
+}
+
+func TestThreatHelperName(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"../x", "x/y", "/bin/sh", "a b", "a;b", "$(x)", `a\b`, "-x\n"} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "config.json")
+		if err := os.WriteFile(path, fmt.Appendf(nil, `{"credsStore":%q}`, name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := regret.LoadDockerConfig(path)
+		if _, ok := errors.AsType[*regret.CredentialError](err); !ok {
+			t.Errorf("%q is taken: %v", name, err)
+		}
+	}
+}
