@@ -1,4 +1,5 @@
-// Package retryafter reads the Retry-After header, with which a server says how long to leave it alone.
+// Package retryafter reads the headers with which a server says how long to leave it alone: Retry-After, and the dialects
+// in which registries speak of their limits.
 package retryafter
 
 import (
@@ -11,15 +12,18 @@ import (
 // maxDate is the length of the longest date there is.
 const maxDate = len("Wednesday, 02-Jan-06 15:04:05 GMT")
 
-// FromHeader returns the longest wait that any Retry-After line of header asks for. It is not ok if no line can be
-// read.
+// FromHeader returns the longest wait that any Retry-After line of header asks for. If there is none that can be read, it
+// is what the header says about a limit that is used up; see [FromLimit]. It is not ok if neither says anything.
 func FromHeader(header http.Header, now time.Time) (wait time.Duration, ok bool) {
 	for _, line := range header["Retry-After"] {
 		if d, valid := Parse(line, now); valid {
 			wait, ok = max(wait, d), true
 		}
 	}
-	return wait, ok
+	if ok {
+		return wait, true
+	}
+	return FromLimit(header, now)
 }
 
 // Parse returns the wait that value asks for, in seconds or as the date at which it ends:

@@ -1,0 +1,96 @@
+package retryafter
+
+import (
+	"net/http"
+	"strings"
+	"time"
+)
+
+// A family is the names that belong together, in their canonical form.
+type family struct{ remaining, reset, window string }
+
+// families are the dialects that registries speak: RateLimit-… of zot and Docker Hub, X-RateLimit-… of GitHub, Keppel and
+// Docker Hub's other API, X-Rate-Limit-… of zot.
+var families = [...]family{
+	{"Ratelimit-Remaining", "Ratelimit-Reset", ""},
+	{"X-Ratelimit-Remaining", "X-Ratelimit-Reset", ""},
+	{"X-Rate-Limit-Remaining", "X-Rate-Limit-Reset", "X-Rate-Limit-Duration"},
+}
+
+// epoch is the least number that is taken for a time, in seconds since 1970, rather than for a duration: September 2001,
+// or more than 31 years.
+const epoch = time.Duration(1e9) * time.Second
+
+// FromLimit returns how long it takes until a limit that is used up is not any more: what RateLimit-Reset or one of its
+// relatives says, in seconds or as a Unix time, or else the whole window of "0;w=21600", for where in it the limit stands
+// is not said. X-Retry-After, once Docker Hub's, is a Unix time. It is not ok if no limit is said to be used up.
+//
+// https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-ratelimit-headers-03
+func FromLimit(header http.Header, now time.Time) (wait time.Duration, ok bool) {
+	for _, f := range families {
+		if d, told := f.wait(header, now); told {
+			wait, ok = max(wait, d), true
+		}
+	}
+	for _, line := range header["X-Retry-After"] {
+		if d, told := moment(line, now); told {
+			wait, ok = max(wait, d), true
+		}
+	}
+	return wait, ok
+}
+
+func (f family) wait(header http.Header, now time.Time) (wait time.Duration, ok bool) {
+	window, exhausted := usedUp(header[f.remaining])
+	if !exhausted {
+		return 0, false
+	}
+	for _, line := range header[f.reset] {
+		if d, told := moment(line, now); told {
+			wait, ok = max(wait, d), true
+		}
+	}
+	if ok {
+		return wait, true
+	}
+	if f.window != "" {
+		for _, line := range header[f.window] {
+			if d, told := moment(line, now); told {
+				window = max(window, d)
+			}
+		}
+	}
+	return window, window > 0
+}
+
+// usedUp says whether nothing is left in any of the lines, each "n" or "n;w=seconds", and how long the window of those is.
+func usedUp(lines []string) (window time.Duration, exhausted bool) {
+	for _, line := range lines {
+		left, params, _ := strings.Cut(line, ";")
+		left = strings.Trim(left, " \t")
+		if left == "" || strings.Trim(left, "0") != "" {
+			continue
+		}
+		exhausted = true
+		for param := range strings.SplitSeq(params, ";") {
+			name, value, _ := strings.Cut(strings.Trim(param, " \t"), "=")
+			if name == "w" && value != "" && strings.Trim(value, "0123456789") == "" {
+				window = max(window, seconds(value))
+			}
+		}
+	}
+	return window, exhausted
+}
+
+// moment reads a duration in seconds, or the Unix time at which it ends.
+func moment(value string, now time.Time) (time.Duration, bool) {
+	value = strings.Trim(value, " \t")
+	if value == "" || strings.Trim(value, "0123456789") != "" {
+		return 0, false
+	}
+	d := seconds(value)
+	if d < epoch {
+		return d, true
+	}
+	return max(0, time.Unix(int64(d/time.Second), 0).Sub(now)), true
+}

@@ -1,0 +1,79 @@
+package retryafter_test
+
+import (
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/seed-8cb7cc86/regret/internal/retryafter"
+)
+
+// later is a time when Unix times have ten digits.
+func later() time.Time { return time.Unix(1_800_000_000, 0) }
+
+func TestFromLimit(t *testing.T) {
+	t.Parallel()
+	const unknown = time.Duration(-1)
+	for name, test := range map[string]struct {
+		header []string // names and values in turn
+		want   time.Duration
+	}{
+		"zot":                                {[]string{"Ratelimit-Limit", "2", "Ratelimit-Remaining", "0", "Ratelimit-Reset", "1", "X-Rate-Limit-Duration", "1"}, time.Second},
+		"zot, with something left":           {[]string{"Ratelimit-Remaining", "1", "Ratelimit-Reset", "1"}, unknown},
+		"zot, an older one":                  {[]string{"X-Rate-Limit-Remaining", "0", "X-Rate-Limit-Duration", "3"}, 3 * time.Second},
+		"Docker Hub, of its pulls":           {[]string{"Ratelimit-Limit", "100;w=21600", "Ratelimit-Remaining", "0;w=21600"}, 6 * time.Hour},
+		"Docker Hub, with one pull left":     {[]string{"Ratelimit-Remaining", "1;w=21600"}, unknown},
+		"Docker Hub, with all left":          {[]string{"Ratelimit-Remaining", "100;w=21600"}, unknown},
+		"Docker Hub, of its other API":       {[]string{"X-Ratelimit-Remaining", "0", "X-Ratelimit-Reset", "1800000060"}, time.Minute},
+		"Docker Hub, once":                   {[]string{"X-Retry-After", "1800000030"}, 30 * time.Second},
+		"GitHub":                             {[]string{"X-Ratelimit-Remaining", "0", "X-Ratelimit-Reset", "1799999999"}, 0},
+		"Keppel":                             {[]string{"X-Ratelimit-Remaining", "0", "X-Ratelimit-Reset", "7"}, 7 * time.Second},
+		"the longest of several":             {[]string{"Ratelimit-Remaining", "0;w=3", "X-Ratelimit-Remaining", "0", "X-Ratelimit-Reset", "7"}, 7 * time.Second},
+		"the longest window":                 {[]string{"Ratelimit-Remaining", "0;w=3;comment=x", "Ratelimit-Remaining", "00 ; w=9"}, 9 * time.Second},
+		"a reset rather than a window":       {[]string{"Ratelimit-Remaining", "0;w=21600", "Ratelimit-Reset", "5"}, 5 * time.Second},
+		"Retry-After rather than all else":   {[]string{"Retry-After", "2", "Ratelimit-Remaining", "0;w=21600"}, 2 * time.Second},
+		"something else than Retry-After":    {[]string{"Retry-After", "soon", "Ratelimit-Remaining", "0;w=4"}, 4 * time.Second},
+		"nothing left and nothing told":      {[]string{"Ratelimit-Remaining", "0"}, unknown},
+		"a window of nothing":                {[]string{"Ratelimit-Remaining", "0;w=0"}, unknown},
+		"a window that is no number":         {[]string{"Ratelimit-Remaining", "0;w=-1"}, unknown},
+		"a negative rest":                    {[]string{"Ratelimit-Remaining", "-1", "Ratelimit-Reset", "1"}, unknown},
+		"an empty rest":                      {[]string{"Ratelimit-Remaining", "", "Ratelimit-Reset", "1"}, unknown},
+		"a reset that is no number":          {[]string{"Ratelimit-Remaining", "0", "Ratelimit-Reset", "soon"}, unknown},
+		"a reset beyond all":                 {[]string{"Ratelimit-Remaining", "0", "Ratelimit-Reset", "99999999999999999999"}, 7_423_372_036 * time.Second},
+		"a reset without a rest says little": {[]string{"Ratelimit-Reset", "5"}, unknown},
+		"no header":                          {nil, unknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			header := http.Header{}
+			for i := 0; i < len(test.header); i += 2 {
+				header.Add(test.header[i], test.header[i+1])
+			}
+			got, ok := retryafter.FromHeader(header, later())
+			if !ok {
+				got = unknown
+			}
+			if got != test.want {
+				t.Errorf("got %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+func FuzzFromLimit(f *testing.F) {
+	for _, seed := range [][3]string{{"0", "1", "2"}, {"0;w=21600", "", ""}, {"0;w=99999999999999999999", "1800000000", "-1"}, {";;w", "0x1", "1e9"}} {
+		f.Add(seed[0], seed[1], seed[2])
+	}
+	f.Fuzz(func(t *testing.T, remaining, reset, again string) {
+		header := http.Header{"Ratelimit-Remaining": {remaining}, "Ratelimit-Reset": {reset}, "X-Rate-Limit-Remaining": {remaining},
+			"X-Rate-Limit-Duration": {again}, "X-Retry-After": {again}}
+		wait, ok := retryafter.FromLimit(header, later())
+		if wait < 0 || !ok && wait != 0 {
+			t.Errorf("%v, %t", wait, ok)
+		}
+		if n, err := strconv.Atoi(remaining); err == nil && n > 0 && again == "" && ok {
+			t.Errorf("there is something left, but it says to wait %v", wait)
+		}
+	})
+}
