@@ -1,6 +1,7 @@
 package regret
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 
@@ -20,6 +21,7 @@ const (
 // everything; the first rule that matches counts.
 type rule struct {
 	status  int
+	host    string // the registry's, or with a dot in front what it ends in
 	code    Code
 	subject subject
 	says    string // in a message, in lower case
@@ -27,12 +29,20 @@ type rule struct {
 	hint    string
 }
 
+// Hosts of registries that many share, where rules know them.
+const (
+	hostGitHub = "ghcr.io"
+	hostAzure  = ".azurecr.io"
+)
+
 // Hints, where more than one rule gives them.
 const (
 	hintDisabled = "deletion is off, which is the default of many registries; distribution: set storage.delete.enabled: true " +
 		"(REGISTRY_STORAGE_DELETE_ENABLED=true) and restart it; a pull-through cache never allows deletion"
 	hintTag = "this registry deletes by digest only: DeleteManifest deletes the manifest with all its tags; " +
 		"if deletion is disabled altogether, CheckDelete tells"
+	hintGitHub      = "GitHub has been deleting versions of packages by its own API only, which this library does not speak"
+	hintHubTag      = "Docker Hub removes tags by its own API only, which this library does not speak"
 	hintReferenced  = "delete what refers to it first: an index before its children"
 	hintStillTagged = "this registry wants every tag of the manifest removed first, with Untag"
 	hintReadOnly    = "the registry is in maintenance; try again when its operator has ended that"
@@ -44,6 +54,8 @@ const (
 var rules = []rule{
 	{status: 400, code: CodeNameUnknown, kind: ErrNotFound},
 	{status: 400, code: CodeDigestInvalid, subject: aTag, kind: ErrTagDeleteUnsupported, hint: hintTag},
+	{status: 400, code: CodeUnsupported, subject: aTag, says: "unsupported digest", kind: ErrTagDeleteUnsupported,
+		hint: "Harbor deletes by digest only, with all tags; single tags are removed by its own API, which this library does not speak"},
 	{status: 400, code: CodeUnsupported, subject: aTag, kind: ErrTagDeleteUnsupported, hint: hintTag},
 	{status: 400, code: "INVALID_REQUEST", subject: aTag, kind: ErrTagDeleteUnsupported, hint: hintTag},
 	{status: 400, code: CodeUnsupported, subject: aDigest, kind: ErrDeleteDisabled, hint: hintDisabled},
@@ -51,10 +63,14 @@ var rules = []rule{
 	{status: 400, code: "GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE", kind: ErrReferenced, hint: hintReferenced},
 
 	{status: 401, code: CodeDenied, kind: ErrForbidden},
+	{status: 401, says: "unauthorized to access repository", kind: ErrUnauthorized,
+		hint: "Harbor answers so to a wrong password and to a missing permission alike; a robot account needs the permission to delete artifacts"},
 	{status: 401, kind: ErrUnauthorized},
 
 	{status: 403, says: "read only", kind: ErrReadOnly, hint: hintReadOnly},
 	{status: 403, says: "read-only", kind: ErrReadOnly, hint: hintReadOnly},
+	{status: 403, host: dockerHub, subject: aDigest,
+		hint: "Docker Hub says so while a tag or an index still points at the image; it removes tags by its own API only"},
 	{status: 403, kind: ErrForbidden},
 
 	{status: 404, code: CodeManifestUnknown, kind: ErrNotFound},
@@ -66,18 +82,26 @@ var rules = []rule{
 
 	{status: 405, says: "read only", kind: ErrReadOnly, hint: hintReadOnly},
 	{status: 405, says: "read-only", kind: ErrReadOnly, hint: hintReadOnly},
+	{status: 405, host: hostAzure, code: "REGISTRY_DISALLOWED_OPERATION", kind: ErrImmutable,
+		hint: "unlock it: az acr repository update --delete-enabled true --write-enabled true"},
 	{status: 405, code: "REGISTRY_DISALLOWED_OPERATION", kind: ErrImmutable},
 	{status: 405, code: CodeDenied, subject: aDigest, says: "requested access to the resource is denied", kind: ErrReferenced, hint: hintReferenced},
+	{status: 405, host: hostGitHub, code: CodeUnsupported, subject: aTag, kind: ErrTagDeleteUnsupported, hint: hintGitHub},
+	{status: 405, host: hostGitHub, code: CodeUnsupported, subject: aDigest, kind: ErrDeleteDisabled, hint: hintGitHub},
+	{status: 405, host: dockerHub, subject: aTag, kind: ErrTagDeleteUnsupported, hint: hintHubTag},
+	{status: 405, host: dockerHub, code: CodeUnsupported, subject: aDigest, kind: ErrDeleteDisabled},
 	{status: 405, code: CodeUnsupported, subject: aTag, kind: ErrTagDeleteUnsupported, hint: hintTag},
 	{status: 405, code: CodeUnsupported, subject: aDigest, kind: ErrDeleteDisabled, hint: hintDisabled},
 	{status: 405, hint: hintCodeless},
 
+	{status: 406, subject: aDigest, hint: "Artifactory has been seen to answer so where images are deleted by its own API only, which this library does not speak"},
+
 	{status: 409, code: "MANIFEST_REFERENCED", kind: ErrReferenced, hint: hintReferenced},
-	{status: 409, code: "TAG_IMMUTABLE", kind: ErrImmutable},
+	{status: 409, code: "TAG_IMMUTABLE", kind: ErrImmutable, hint: "make the tag mutable first, or wait until its immutability ends"},
 	{status: 409, code: CodeDenied, says: "referenced by", kind: ErrReferenced, hint: hintReferenced},
 
 	{status: 412, code: "VIOLATE_FOREIGN_KEY_CONSTRAINT", kind: ErrReferenced, hint: hintReferenced},
-	{status: 412, code: "PRECONDITION", says: "immutable", kind: ErrImmutable},
+	{status: 412, code: "PRECONDITION", says: "immutable", kind: ErrImmutable, hint: "change the project's rule for immutable tags first"},
 
 	{status: 408, kind: ErrUnavailable},
 	{status: 425, kind: ErrUnavailable},
@@ -88,7 +112,7 @@ var rules = []rule{
 // classify says what a refusal means and what to do about it, from status,
 // code, header and message together.
 func classify(x *exchange, resp *http.Response, details []Detail) (Kind, string) {
-	if isReadOnlyRoute(x, resp, details) {
+	if isReadOnlyRoute(x, resp, details) || saysReadOnly(resp, details) {
 		return ErrReadOnly, hintReadOnly
 	}
 	if resp.StatusCode == http.StatusUnauthorized && insufficientScope(resp.Header) {
@@ -109,7 +133,7 @@ func classify(x *exchange, resp *http.Response, details []Detail) (Kind, string)
 }
 
 func (r rule) matches(x *exchange, status int, details []Detail) bool {
-	if r.status != 0 && r.status != status || !r.subject.is(x) {
+	if r.status != 0 && r.status != status || !r.subject.is(x) || !isAt(x.transport.origin.host, r.host) {
 		return false
 	}
 	if r.code == "" && r.says == "" {
@@ -121,6 +145,10 @@ func (r rule) matches(x *exchange, status int, details []Detail) bool {
 		}
 	}
 	return false
+}
+
+func isAt(host, rule string) bool {
+	return rule == "" || host == rule || rule[0] == '.' && strings.HasSuffix(host, rule)
 }
 
 func (s subject) is(x *exchange) bool {
@@ -140,6 +168,20 @@ func isReadOnlyRoute(x *exchange, resp *http.Response, details []Detail) bool {
 	allow := resp.Header.Get("Allow")
 	return resp.StatusCode == http.StatusMethodNotAllowed && (x.method == http.MethodDelete || x.method == http.MethodPut) && !coded(details) &&
 		strings.Contains(allow, http.MethodGet) && !strings.Contains(allow, http.MethodDelete) && mediaType(resp.Header) == "text/plain"
+}
+
+// saysReadOnly recognises Quay in read-only mode by the field that it has for
+// that, whatever the message says.
+func saysReadOnly(resp *http.Response, details []Detail) bool {
+	for _, d := range details {
+		var more struct {
+			ReadOnly bool `json:"is_readonly"`
+		}
+		if resp.StatusCode == http.StatusMethodNotAllowed && json.Unmarshal(d.Detail, &more) == nil && more.ReadOnly {
+			return true
+		}
+	}
+	return false
 }
 
 // coded says that the registry itself spoke.

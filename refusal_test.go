@@ -1,6 +1,7 @@
 package regret_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -36,13 +37,15 @@ func TestRefusals(t *testing.T) {
 		{"a registry that says it with 400", byDigest, 400, "", one("UNSUPPORTED", "no"), regret.ErrDeleteDisabled, "deletion is off"},
 
 		{"distribution 2 by tag", byTag, 400, "", one("DIGEST_INVALID", "provided digest did not match uploaded content"), regret.ErrTagDeleteUnsupported, "CheckDelete"},
-		{"Harbor by tag", byTag, 400, "", one("UNSUPPORTED", "unsupported digest v1: invalid checksum digest format"), regret.ErrTagDeleteUnsupported, "DeleteManifest"},
+		{"Harbor by tag", byTag, 400, "", one("UNSUPPORTED", "unsupported digest v1: invalid checksum digest format"), regret.ErrTagDeleteUnsupported, "with all tags"},
 		{"Pulp by tag", byTag, 400, "", one("INVALID_REQUEST", "no"), regret.ErrTagDeleteUnsupported, "by digest only"},
 		{"an invalid digest is not about tags", byDigest, 400, "", one("DIGEST_INVALID", "no"), "", ""},
 
 		{"distribution in read-only mode", byDigest, 405, "Allow: GET, HEAD", "Method not allowed", regret.ErrReadOnly, "maintenance"},
 		{"distribution in read-only mode, by tag", byTag, 405, "Allow: GET, HEAD", "Method not allowed", regret.ErrReadOnly, "maintenance"},
 		{"Quay in read-only mode", byTag, 405, "", `{"errors":[{"code":"DENIED","detail":{},"is_readonly":true,"message":"System is currently read-only. Pulls will succeed but all write operations are currently suspended."}]}`, regret.ErrReadOnly, "maintenance"},
+		{"Quay in read-only mode, in other words", byTag, 405, "", `{"errors":[{"code":"DENIED","detail":{},"is_readonly":true,"message":"try later"}]}`, regret.ErrReadOnly, "maintenance"},
+		{"Quay, not in read-only mode", byTag, 405, "", `{"errors":[{"code":"DENIED","detail":{},"is_readonly":false,"message":"namespace disabled"}]}`, "", ""},
 		{"Harbor in read-only mode", byDigest, 403, "", one("DENIED", "The system is in read only mode. Any modification is prohibited."), regret.ErrReadOnly, "maintenance"},
 		{"olareg with a read-only store", byDigest, 403, "", one("DENIED", "repository is read-only"), regret.ErrReadOnly, "maintenance"},
 		{"a 405 that allows DELETE is not read-only", byDigest, 405, "Allow: GET, DELETE", "Method not allowed", "", codeless},
@@ -57,12 +60,13 @@ func TestRefusals(t *testing.T) {
 		{"zot, still referenced", byDigest, 405, "", `{"errors":[{"code":"DENIED","message":"requested access to the resource is denied","detail":{"reference":"sha256:1"}}]}`, regret.ErrReferenced, "an index before its children"},
 		{"a 405 DENIED by tag is about something else", byTag, 405, "", one("DENIED", "requested access to the resource is denied"), "", ""},
 
-		{"Harbor, immutable", byDigest, 412, "", one("PRECONDITION", "the tag v1 configured as immutable, cannot be deleted"), regret.ErrImmutable, ""},
+		{"Harbor, immutable", byDigest, 412, "", one("PRECONDITION", "the tag v1 configured as immutable, cannot be deleted"), regret.ErrImmutable, "immutable tags"},
 		{"another precondition", byDigest, 412, "", one("PRECONDITION", "scan first"), "", ""},
-		{"Quay, immutable", byTag, 409, "", one("TAG_IMMUTABLE", "tag is immutable and cannot be overwritten"), regret.ErrImmutable, ""},
+		{"Quay, immutable", byTag, 409, "", one("TAG_IMMUTABLE", "tag is immutable and cannot be overwritten"), regret.ErrImmutable, "mutable first"},
 		{"Azure, locked", byDigest, 405, "", one("REGISTRY_DISALLOWED_OPERATION", "The operation is disallowed on this registry, repository or image."), regret.ErrImmutable, ""},
 
 		{"a refusal of the credentials", byDigest, 401, "", one("UNAUTHORIZED", "authentication required"), regret.ErrUnauthorized, ""},
+		{"Harbor, where a wrong password and a missing permission look alike", byDigest, 401, "", one("UNAUTHORIZED", "unauthorized to access repository: a, action: delete: unauthorized to access repository: a, action: delete"), regret.ErrUnauthorized, "robot account"},
 		{"Keppel, whose missing permission is a 401", byDigest, 401, "", one("DENIED", "no"), regret.ErrForbidden, ""},
 		{"a token that allows too little", byDigest, 401, `WWW-Authenticate: DPoP error="insufficient_scope"`, one("UNAUTHORIZED", "authentication required"), regret.ErrForbidden, "does not allow delete"},
 		{"a challenge of an unknown scheme", byDigest, 401, `WWW-Authenticate: Negotiate`, one("UNAUTHORIZED", "no"), regret.ErrUnauthorized, ""},
@@ -82,7 +86,7 @@ func TestRefusals(t *testing.T) {
 		{"a proxy's 405", byDigest, 405, "Content-Type: text/html", html, "", codeless},
 		{"a proxy's 405 that says what it allows", byDigest, 405, "Allow: GET, HEAD", html, "", codeless},
 		{"an unknown code with 405", byDigest, 405, "", one("METHOD NOT ALLOWED", "no"), "", ""},
-		{"Artifactory's 406", byDigest, 406, "", `{"errors":[{"status":406,"message":"Not Acceptable"}]}`, "", ""},
+		{"Artifactory's 406", byDigest, 406, "", `{"errors":[{"status":406,"message":"Not Acceptable"}]}`, "", "its own API only"},
 		{"Cloudflare, too many tags", byDigest, 400, "", one("MANIFEST_TAGS", "a lot of manifest tags"), "", ""},
 
 		{"too many requests", byDigest, 429, "Retry-After: 3600", "", regret.ErrRateLimited, ""},
@@ -128,6 +132,45 @@ func TestRefusals(t *testing.T) {
 			}
 			if writes := reg.Writes(); len(writes) != 1 || writes[0].Method != http.MethodDelete {
 				t.Errorf("writes: %v, want one DELETE", writes)
+			}
+		})
+	}
+}
+
+// What a host is known for decides only about the remedy, or that the meaning cannot be told.
+func TestRefusalsOfKnownHosts(t *testing.T) {
+	t.Parallel()
+	const unsupported = `{"errors":[{"code":"UNSUPPORTED","message":"The operation is unsupported."}]}`
+	tests := []struct {
+		host, reference string
+		status          int
+		body            string
+		kind            regret.Kind
+		hint            string
+	}{
+		{"ghcr.io", "tag", 405, unsupported, regret.ErrTagDeleteUnsupported, "GitHub"},
+		{"ghcr.io", "digest", 405, unsupported, regret.ErrDeleteDisabled, "GitHub"},
+		{"notghcr.io", "digest", 405, unsupported, regret.ErrDeleteDisabled, "storage.delete.enabled"},
+		{"docker.io", "tag", 405, `Only digest-based deletion is allowed`, regret.ErrTagDeleteUnsupported, "Docker Hub"},
+		{"docker.io", "digest", 403, ``, "", "an index still points at the image"},
+		{"docker.io", "tag", 403, ``, regret.ErrForbidden, ""},
+		{"docker.io", "digest", 405, unsupported, regret.ErrDeleteDisabled, ""},
+		{"example.azurecr.io", "digest", 405, `{"errors":[{"code":"REGISTRY_DISALLOWED_OPERATION"}]}`, regret.ErrImmutable, "az acr"},
+	}
+	for _, tt := range tests {
+		t.Run(fmt.Sprintf("%s answers %d about a %s", tt.host, tt.status, tt.reference), func(t *testing.T) {
+			t.Parallel()
+			reg := fakeregistry.New()
+			image := reg.PutImage(repo, "hello", "v1")
+			reg.Intercept(0, fakeregistry.On("DELETE", "/"), fakeregistry.Answer(tt.status, nil, tt.body))
+			c := newClientOf(t, tt.host, reg)
+			err := c.Untag(t.Context(), repo, "v1")
+			if tt.reference == "digest" {
+				err = c.DeleteManifest(t.Context(), repo, image.Digest)
+			}
+			e := wantErr(t, err, err)
+			if e.Kind != tt.kind || !strings.Contains(e.Hint, tt.hint) || tt.hint == "" && e.Hint != "" {
+				t.Errorf("kind %q, hint %q; want %q, %q", e.Kind, e.Hint, tt.kind, tt.hint)
 			}
 		})
 	}

@@ -38,6 +38,7 @@ type wireError struct {
 	Text    looseString     `json:"error_description"`
 	Details looseString     `json:"details"`
 	Detail  json.RawMessage `json:"detail"`
+	Mode    json.RawMessage `json:"is_readonly"` // Quay's, beside a detail that is empty
 }
 
 // looseString takes a JSON string and lets every other value pass as empty.
@@ -99,6 +100,9 @@ func (w wireError) detail(scrub func(string) string) Detail {
 	d := Detail{
 		Code:    Code(printable(scrub(code), 64)),
 		Message: printable(scrub(message), maxErrorText),
+	}
+	if empty := len(w.Detail) == 0 || string(w.Detail) == "{}"; empty && string(w.Mode) == "true" {
+		w.Detail = json.RawMessage(`{"is_readonly":true}`)
 	}
 	if len(w.Detail) <= maxDetailBytes && string(w.Detail) != "null" && !tells(w.Detail, scrub) {
 		d.Detail = w.Detail
