@@ -21,7 +21,9 @@ import (
 // A digest that this client has not yet seen served as a manifest of the
 // repository is asked for first: some registries accept the digest of a layer
 // here, and the layer is gone. A repeated attempt that finds the manifest gone
-// after an attempt without an answer is a success. Redirects are not followed.
+// after an attempt without an answer is a success. Where a registry takes off
+// the tags in parts and says where to go on, the DELETE goes on there, at the
+// same path. Redirects are not followed.
 //
 // Errors: [ErrInvalid] (a tag is not a digest: resolve it first),
 // [ErrNotFound], [ErrDeleteDisabled], [ErrReferenced], [ErrStillTagged],
@@ -52,7 +54,7 @@ func (c *Client) DeleteManifest(ctx context.Context, repository string, dgst Dig
 		}
 	}
 	x := c.deleteExchange(op, repository, string(dgst), repeatSafe)
-	resp, err := x.do(ctx)
+	resp, err := x.deleteWhole(ctx)
 	if err == nil {
 		err = c.confirm(ctx, x, resp)
 	} else {

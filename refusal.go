@@ -121,6 +121,9 @@ func classify(x *exchange, resp *http.Response, details []Detail) (Kind, string)
 	if resp.StatusCode >= 500 {
 		return ErrUnavailable, ""
 	}
+	if resp.StatusCode == http.StatusBadRequest && x.method == http.MethodDelete {
+		x.noteContinuation(resp)
+	}
 	for _, r := range rules {
 		if r.matches(x, resp.StatusCode, details) {
 			if r.hint == hintCodeless && coded(details) {

@@ -87,7 +87,7 @@ func TestRefusals(t *testing.T) {
 		{"a proxy's 405 that says what it allows", byDigest, 405, "Allow: GET, HEAD", html, "", codeless},
 		{"an unknown code with 405", byDigest, 405, "", one("METHOD NOT ALLOWED", "no"), "", ""},
 		{"Artifactory's 406", byDigest, 406, "", `{"errors":[{"status":406,"message":"Not Acceptable"}]}`, "", "its own API only"},
-		{"Cloudflare, too many tags", byDigest, 400, "", one("MANIFEST_TAGS", "a lot of manifest tags"), "", ""},
+		{"Cloudflare, too many tags", byDigest, 400, "", one("MANIFEST_TAGS", "a lot of manifest tags"), "", "delete it again"},
 
 		{"too many requests", byDigest, 429, "Retry-After: 3600", "", regret.ErrRateLimited, ""},
 		{"too many requests, in words", byDigest, 418, "", one("TOOMANYREQUESTS", "slow down"), regret.ErrRateLimited, ""},

@@ -42,7 +42,7 @@ func (r *Registry) deleteManifest(w http.ResponseWriter, req *http.Request, rt r
 type removal struct {
 	left   []string // tags to be taken off yet
 	failed bool     // to take off a tag
-	more   bool     // there are tags beyond this batch
+	last   string   // the last tag of this batch, if there are more
 }
 
 // remove deletes what a request names, except for tags that go by and by.
@@ -76,7 +76,7 @@ func (r *Registry) remove(a about) (removal, *problem) {
 		for _, tag := range tags[:batch] {
 			repo.removeTag(tag)
 		}
-		return removal{more: true}, nil
+		return removal{last: tags[batch-1]}, nil
 	}
 	r.removeManifest(repo, m, tags)
 	switch {
@@ -161,8 +161,8 @@ func (r *Registry) removeWhole(repo *repository, dgst digest.Digest) {
 
 // settle takes off the tags that are left, and answers.
 func (r *Registry) settle(w http.ResponseWriter, a about, done removal) *problem {
-	if done.more {
-		next := url.URL{Scheme: schemeOf(a.req), Host: a.req.Host, Path: a.req.URL.Path, RawQuery: "last=" + url.QueryEscape(a.dgst.Encoded()[:12])}
+	if done.last != "" {
+		next := url.URL{Scheme: schemeOf(a.req), Host: a.req.Host, Path: a.req.URL.Path, RawQuery: "last=" + url.QueryEscape(done.last)}
 		return refuse(http.StatusBadRequest, "MANIFEST_TAGS", "a lot of manifest tags, use the Link header to keep iterating",
 			"This error may be returned when deleting a manifest by hash and there is too many tags").
 			with("Link", "<"+next.String()+`>; rel="next"`)

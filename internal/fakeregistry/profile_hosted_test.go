@@ -107,13 +107,13 @@ func peculiarities() []deviation {
 		{"removes a few tags at a time", cloudflare, fakeregistry.WithUntagBatch(1), func(t *testing.T, c *client) {
 			image := c.reg.PutImage("a", "x", "v1", "v2")
 			path := "/v2/a/manifests/" + image.Digest.String()
-			c.do("DELETE", path, "").want(t, 400, "Link", "<https://registry.example.com"+path+"?last="+image.Digest.Encoded()[:12]+`>; rel="next"`).
+			c.do("DELETE", path, "").want(t, 400, "Link", "<https://registry.example.com"+path+`?last=v1>; rel="next"`).
 				wantBody(t, `{"errors":[{"code":"MANIFEST_TAGS","message":"a lot of manifest tags, use the Link header to keep iterating",`+
 					`"detail":"This error may be returned when deleting a manifest by hash and there is too many tags"}]}`+"\n")
 			if len(c.reg.Tags("a")) != 1 || !c.reg.HasManifest("a", image.Digest) {
 				t.Errorf("tags %v", c.reg.Tags("a"))
 			}
-			c.do("DELETE", path+"?last="+image.Digest.Encoded()[:12], "").want(t, 202)
+			c.do("DELETE", path+"?last=v1", "").want(t, 202)
 			c.do("GET", path, "").want(t, 404).wantBody(t, `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":{"Tag":"`+image.Digest.String()+`"}}]}`+"\n")
 		}},
 		{"pages by 50 unless asked, with a bare link", cloudflare, nil, func(t *testing.T, c *client) {

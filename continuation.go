@@ -1,0 +1,80 @@
+package regret
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/seed-8cb7cc86/regret/internal/link"
+)
+
+// maxContinuations bounds how often one DELETE is continued: Cloudflare takes
+// off a thousand tags at a time.
+const maxContinuations = 1000
+
+// codeManifestTags is how Cloudflare's serverless registry says that it has
+// taken off some tags of a manifest, and where to go on.
+const codeManifestTags Code = "MANIFEST_TAGS"
+
+// A continuation is where a registry wants a DELETE repeated that it has
+// carried out in part. It travels in the context of the request to where the
+// answer is judged.
+type continuation struct {
+	query string
+	err   error // why what the registry wants cannot be done
+}
+
+type continuationKey struct{}
+
+// deleteWhole sends the DELETE, and sends it again with the query that the
+// registry names as long as it says that there is more of the same to do. That
+// is one deletion in parts, to one path: a Link that leads anywhere else is an
+// error.
+func (x *exchange) deleteWhole(ctx context.Context) (*http.Response, error) {
+	for range maxContinuations {
+		next := &continuation{}
+		resp, err := x.do(context.WithValue(ctx, continuationKey{}, next))
+		if !errors.Is(err, codeManifestTags) || next.query == "" || next.query == x.query {
+			return resp, x.halfway(next, err)
+		}
+		x.query, x.attempts = next.query, 0 // each part is a request of its own
+	}
+	return nil, x.newError("", errors.New("the registry takes off tags without end"))
+}
+
+// halfway says of a failure after a part was done that it was, and what is
+// wrong with the Link if that is why.
+func (x *exchange) halfway(next *continuation, err error) error {
+	e, ok := errors.AsType[*Error](err)
+	if !ok || x.query == "" && !errors.Is(err, codeManifestTags) {
+		return err
+	}
+	told := *e
+	told.Hint = "some of its tags may be gone: delete it again to go on"
+	if told.Err == nil {
+		told.Err = next.err
+	}
+	return &told
+}
+
+// noteContinuation reads where to go on.
+func (x *exchange) noteContinuation(resp *http.Response) {
+	if resp.Request == nil {
+		return
+	}
+	next, ok := resp.Request.Context().Value(continuationKey{}).(*continuation)
+	if !ok {
+		return
+	}
+	here := &url.URL{Scheme: x.transport.origin.scheme, Host: x.transport.origin.host, Path: resp.Request.URL.Path, RawQuery: x.query}
+	target, err := link.Next(resp.Header, here)
+	switch {
+	case err != nil:
+		next.err = err
+	case target == nil:
+		next.err = errors.New("there is no Link to go on at")
+	default:
+		next.query = target.RawQuery
+	}
+}
