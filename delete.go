@@ -48,7 +48,8 @@ func (c *Client) DeleteManifest(ctx context.Context, repository string, dgst Dig
 		return refusal
 	}
 	key := name{repository, string(dgst)}
-	if _, seen := c.manifests.Get(key); !seen {
+	_, seen := c.manifests.Get(key)
+	if !seen {
 		if _, err := c.Resolve(ctx, repository, string(dgst)); err != nil {
 			return preflightFailure(err, op)
 		}
@@ -59,6 +60,9 @@ func (c *Client) DeleteManifest(ctx context.Context, repository string, dgst Dig
 		err = c.confirm(ctx, x, resp)
 	} else {
 		_, err = c.settle(ctx, x, err)
+		if !seen && errors.Is(err, ErrNotFound) {
+			err = c.denied(ctx, x, err)
+		}
 	}
 	if err == nil {
 		c.manifests.Delete(key)
@@ -165,7 +169,7 @@ func (c *Client) confirm(ctx context.Context, x *exchange, resp *http.Response) 
 	details, legible := x.deleteAnswer(resp)
 	echoed := Digest(resp.Header.Get("Docker-Content-Digest"))
 	contradiction := len(details) > 0 || echoed != "" && x.byDigest() && string(echoed) != x.reference
-	if resp.StatusCode == http.StatusAccepted && !contradiction && legible {
+	if resp.StatusCode == http.StatusAccepted && !contradiction && legible && !c.config.verify {
 		return nil
 	}
 	said := x.newError("", nil)
@@ -176,8 +180,11 @@ func (c *Client) confirm(ctx context.Context, x *exchange, resp *http.Response) 
 		said.Kind, said.Err = ErrNotRegistry, errors.New("not a status that answers a deletion")
 		return said
 	}
-	_, err := c.verify(ctx, x)
+	before, known := c.tags.Get(name{x.repository, x.reference})
+	stands, err := c.verify(ctx, x)
 	switch {
+	case errors.Is(err, errStands) && known && stands != before && resp.StatusCode == http.StatusAccepted: // pushed anew meanwhile
+		return nil
 	case errors.Is(err, errStands):
 		said.Kind = ErrStillPresent
 	case err != nil:
@@ -185,6 +192,8 @@ func (c *Client) confirm(ctx context.Context, x *exchange, resp *http.Response) 
 	case contradiction:
 		said.Kind, said.Err = ErrOutcomeUnknown, errors.New("it is gone, but the answer speaks of errors or of another digest")
 		said.Hint = "look at the tags: some may be left without a manifest"
+	case c.config.verify && x.byDigest():
+		return c.survivors(ctx, x)
 	default:
 		return nil
 	}

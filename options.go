@@ -32,6 +32,7 @@ type config struct {
 	limits      Limits
 	trace       func(Attempt)
 	nilOption   bool
+	verify      bool
 }
 
 func defaultConfig() config {
