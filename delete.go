@@ -180,13 +180,13 @@ func (c *Client) confirm(ctx context.Context, x *exchange, resp *http.Response) 
 		said.Kind, said.Err = ErrNotRegistry, errors.New("not a status that answers a deletion")
 		return said
 	}
-	before, known := c.tags.Get(name{x.repository, x.reference})
-	stands, err := c.verify(ctx, x)
+	_, err := c.verify(ctx, x)
 	switch {
-	case errors.Is(err, errStands) && known && stands != before && resp.StatusCode == http.StatusAccepted: // pushed anew meanwhile
-		return nil
 	case errors.Is(err, errStands):
 		said.Kind = ErrStillPresent
+		if !x.byDigest() {
+			said.Hint = "or it was pushed anew meanwhile"
+		}
 	case err != nil:
 		said.Kind, said.Err = ErrOutcomeUnknown, err
 	case contradiction:

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -216,16 +217,38 @@ func (x *exchange) newError(kind Kind, err error) *Error {
 	return e
 }
 
-// scrubbed is an error whose text may quote what the other side sent.
+// scrubbed is an error whose text may quote what the other side sent, or an
+// address with what belongs to nobody else. What is left of it is its text, and
+// whether a context ended.
 func (x *exchange) scrubbed(err error) error {
 	if err == nil {
 		return nil
 	}
 	text := err.Error()
-	if clean := x.transport.auth.scrub(text); clean != text {
-		return errors.New(clean)
+	clean := x.transport.auth.scrub(withoutSecrets(text))
+	switch {
+	case clean == text:
+		return err
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("%s: %w", clean, context.Canceled)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s: %w", clean, context.DeadlineExceeded)
 	}
-	return err
+	return errors.New(clean)
+}
+
+var (
+	userinfoPattern = regexp.MustCompile(`://[^\s"]*@`)
+	queryPattern    = regexp.MustCompile(`(://[^\s"?]*)\?[^\s"]*`)
+)
+
+// withoutSecrets drops user information and query of the addresses in a text:
+// of a proxy from the environment, of a signed URL.
+func withoutSecrets(text string) string {
+	if !strings.Contains(text, "://") {
+		return text
+	}
+	return queryPattern.ReplaceAllString(userinfoPattern.ReplaceAllString(text, "://…@"), "$1?…")
 }
 
 // failed is the error for an attempt without an answer.

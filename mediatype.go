@@ -1,15 +1,18 @@
 package regret
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/seed-8cb7cc86/regret/internal/jsonstream"
 	"github.com/seed-8cb7cc86/regret/internal/schema1"
 )
 
@@ -36,12 +39,15 @@ func typeOf(h http.Header, raw []byte) (string, error) {
 	if err := json.Unmarshal(raw, &s); err != nil || s == nil {
 		return "", fmt.Errorf("the answer is no manifest: content type %q, %w", clip(h.Get("Content-Type")), cmp.Or(err, errNull))
 	}
+	if err := unambiguous(raw); err != nil {
+		return "", err
+	}
 	index, image := present(s.Manifests), present(s.Layers) || present(s.FSLayers)
 	switch {
 	case index && image:
 		return "", errors.New("the manifest has both manifests and layers: it cannot be told whether it is an index")
 	case index && (isImage(header) || isImage(s.MediaType)), image && (isIndex(header) || isIndex(s.MediaType)):
-		return "", fmt.Errorf("the content does not have the form of its type %q", clip(header+s.MediaType))
+		return "", fmt.Errorf("the content does not have the form of its type %q", clip(cmp.Or(s.MediaType, header)))
 	case s.MediaType != "" && slices.Contains(manifestTypes, header) && s.MediaType != header:
 		return "", fmt.Errorf("content type %q, but the manifest says %q", header, clip(s.MediaType))
 	case slices.Contains(manifestTypes, header):
@@ -53,6 +59,26 @@ func typeOf(h http.Header, raw []byte) (string, error) {
 }
 
 var errNull = errors.New("null")
+
+// decisiveKeys tell what a manifest is.
+var decisiveKeys = []string{"schemaVersion", "mediaType", "manifests", "layers", "fsLayers", "signatures"}
+
+// unambiguous refuses a manifest that has one of these twice, in capitals or
+// not: readers differ in which of them they heed.
+func unambiguous(raw []byte) error {
+	var seen []string
+	s := jsonstream.NewScanner(bytes.NewReader(raw))
+	return s.Object(func(key string) error {
+		fold := func(other string) bool { return strings.EqualFold(key, other) }
+		if slices.ContainsFunc(seen, fold) {
+			return fmt.Errorf("the manifest has the key %q twice: it cannot be told which counts", clip(key))
+		}
+		if slices.ContainsFunc(decisiveKeys, fold) {
+			seen = append(seen, key)
+		}
+		return s.Skip()
+	})
+}
 
 // typeByForm is for registries that label a manifest as plain JSON, or not at
 // all.

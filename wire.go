@@ -31,6 +31,9 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := w.pace.wait(ctx, req.URL); err != nil {
 		return nil, err
 	}
+	if err := ctx.Err(); err != nil { // nothing of this request goes out any more
+		return nil, err
+	}
 	start, x := time.Now(), exchangeOf(ctx)
 	used := w.dialer.begin(x, originOf(req.URL))
 	x.sent = true
@@ -127,7 +130,7 @@ func (w *wire) tell(x *exchange, req *http.Request, resp *http.Response, err err
 	if w.config.trace != nil {
 		w.config.trace(Attempt{
 			Op: x.op, Method: req.Method, URL: redactURL(req.URL),
-			StatusCode: status, Err: err, Duration: took,
+			StatusCode: status, Err: x.scrubbed(err), Duration: took,
 		})
 	}
 	if w.config.logger.Enabled(req.Context(), slog.LevelDebug) {
