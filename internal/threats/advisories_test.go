@@ -62,6 +62,9 @@ func TestThreatV07PaginationWithoutEnd(t *testing.T) {
 	}
 	t.Run("new pages up to the default limits", func(t *testing.T) {
 		t.Parallel()
+		if raced {
+			return
+		}
 		inMemory(t, func(t *testing.T, s *stage) {
 			l := lists()[0]
 			s.pages(l, func(i int) sheet { return sheet{[]string{fmt.Sprint("t", i)}, link(i)} })
@@ -352,6 +355,9 @@ func TestThreatV14PageSizeIgnored(t *testing.T) {
 	}
 	t.Run("a million entries", func(t *testing.T) {
 		t.Parallel()
+		if raced {
+			return
+		}
 		inMemory(t, func(t *testing.T, s *stage) {
 			body := tagPage(numbered(1_000_000)...)
 			s.on("GET", "", fakeregistry.Answer(200, nil, body))

@@ -209,7 +209,10 @@ func TestThreatRegistryNames(t *testing.T) {
 func TestThreatGeneratedReferences(t *testing.T) {
 	t.Parallel()
 	inMemory(t, func(t *testing.T, s *stage) {
-		const enough = 10_000
+		enough := 10_000
+		if raced {
+			enough = 500
+		}
 		c, random := s.client(), rand.New(rand.NewPCG(14, 2026))
 		for n := 0; n < enough; n++ {
 			repository, tag, dgst := drawRepository(random), drawTag(random), drawDigest(random)

@@ -1,0 +1,6 @@
+//go:build !race
+
+package threats_test
+
+// raced says that nothing is left out.
+const raced = false
