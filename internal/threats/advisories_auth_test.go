@@ -19,13 +19,13 @@ func TestThreatV01CredentialsForWhoAsks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			eachOperation(t, sockets(), append(reading(), deleteManifest), func(t *testing.T, s *stage, op operation) {
+			eachOperation(t, sockets(), append(pulls(), deleteManifest), func(t *testing.T, s *stage, op operation) {
 				var x *stranger
 				x = s.stranger(s.way, func(w http.ResponseWriter, _ *http.Request) {
 					w.Header().Set("WWW-Authenticate", strings.NewReplacer("SELF", x.origin, "HOME", s.origin()).Replace(challenge))
 					w.WriteHeader(http.StatusUnauthorized)
 				})
-				s.answers("", func(w http.ResponseWriter, req *http.Request) bool {
+				s.on("", "", func(w http.ResponseWriter, req *http.Request) bool {
 					return fakeregistry.Redirect(307, x.origin+req.URL.RequestURI())(w, req)
 				})
 				wantErr(t, op.run(s.ctx(), s.client(account()), s), regret.ErrUnauthorized)
@@ -111,8 +111,7 @@ func TestThreatV04InternalRegistryByAddress(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				s.name = c.Registry()
-				s.guarded(guard{challenges: bearerOnly})
+				s.guarded(guard{challenges: []string{`Bearer realm="` + c.Registry() + `/token",scope="repository:team/app:pull"`}})
 				if err := op.run(s.ctx(), c, s); err != nil {
 					t.Error(err)
 				}

@@ -27,7 +27,7 @@ func TestThreatC11AnotherScopeForEver(t *testing.T) {
 	eachOperation(t, anyWay(), some(), func(t *testing.T, s *stage, op operation) {
 		var n atomic.Int64
 		s.registry.Intercept(0, fakeregistry.On("", "/token"), fakeregistry.Answer(200, nil, `{"token":"no-use"}`))
-		s.answers("", func(w http.ResponseWriter, _ *http.Request) bool {
+		s.on("", "", func(w http.ResponseWriter, _ *http.Request) bool {
 			w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="%s/token",scope="repository:team/app-%d:pull"`, s.origin(), n.Add(1)))
 			w.WriteHeader(http.StatusUnauthorized)
 			return true

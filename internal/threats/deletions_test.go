@@ -104,9 +104,9 @@ func notFollowed(t *testing.T, location func(s *stage, x *stranger) string, stat
 	for _, status := range statuses {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			t.Parallel()
-			eachOperation(t, sockets(), append(writing(), deleteManifest), func(t *testing.T, s *stage, op operation) {
+			eachOperation(t, sockets(), append(writes(), deleteManifest), func(t *testing.T, s *stage, op operation) {
 				x := s.stranger(s.way, storage)
-				s.answers("DELETE", fakeregistry.Redirect(status, location(s, x)))
+				s.on("DELETE", "", fakeregistry.Redirect(status, location(s, x)))
 				err := op.run(s.ctx(), s.client(regret.WithToken(guardToken)), s)
 				if e := wantErr(t, err, regret.ErrRedirect); e.StatusCode != status {
 					t.Errorf("status %d, want %d", e.StatusCode, status)
@@ -167,6 +167,16 @@ func TestThreatD05AcceptedAndStillThere(t *testing.T) {
 	deleted(t,
 		deletion{deleteManifest, just(reports(202, "UNKNOWN")), []error{regret.ErrStillPresent, regret.CodeUnknown}, "HEAD 200, DELETE 202, HEAD 200", false},
 		deletion{untag, just(reports(202, "UNKNOWN")), []error{regret.ErrStillPresent, regret.CodeUnknown}, "DELETE 202, HEAD 200", false})
+}
+
+// Who asks for it is told when nothing has happened.
+func TestThreatD05AcceptedAndStillThereOnRequest(t *testing.T) {
+	t.Parallel()
+	eachOperation(t, anyWay(), []operation{deleteManifest, resolveAndDelete, untag}, func(t *testing.T, s *stage, op operation) {
+		s.deletes(says(202))
+		wantErr(t, op.run(s.ctx(), s.client(regret.WithVerification()), s), regret.ErrStillPresent)
+		s.wantAllThere()
+	})
 }
 
 func TestThreatD06LostAnswerThenNotFound(t *testing.T) {

@@ -56,14 +56,6 @@ func (s *stage) guarded(g guard) {
 	})
 }
 
-// origin is the registry's.
-func (s *stage) origin() string {
-	if strings.Contains(s.name, "://") {
-		return s.name
-	}
-	return "https://" + s.name
-}
-
 // account is what the guard lets pass.
 func account() regret.Option { return regret.WithBasicAuth(guardUser, guardPassword) }
 

@@ -71,9 +71,9 @@ func (x *stranger) wantHeard(t *testing.T, n int, secrets ...string) {
 // sockets are the transports with other ports.
 func sockets() []way { return []way{http1, http2, plain} }
 
-// reads and writes of some operations.
-func reading() []operation { return []operation{resolve, manifest, tags} }
-func writing() []operation { return []operation{untag, checkDelete} }
+// pulls and writes are some operations of either kind.
+func pulls() []operation  { return []operation{resolve, manifest, tags} }
+func writes() []operation { return []operation{untag, checkDelete} }
 
 // redirected plays a redirect of what was sent with credentials to a stranger.
 func redirected(t *testing.T, operations []operation, status int, serve http.HandlerFunc, heard int, want error) {
@@ -102,17 +102,17 @@ func storage(w http.ResponseWriter, req *http.Request) {
 
 func TestThreatC01RedirectToAnotherPort(t *testing.T) {
 	t.Parallel()
-	redirected(t, reading(), 302, storage, 1, nil)
+	redirected(t, pulls(), 302, storage, 1, nil)
 }
 
 func TestThreatC02RedirectToAnotherPortWithTheSameMethod(t *testing.T) {
 	t.Parallel()
-	redirected(t, reading(), 307, storage, 1, nil)
+	redirected(t, pulls(), 307, storage, 1, nil)
 }
 
 func TestThreatC04RedirectTargetAsksForCredentials(t *testing.T) {
 	t.Parallel()
-	redirected(t, reading(), 307, nil, 1, regret.ErrUnauthorized)
+	redirected(t, pulls(), 307, nil, 1, regret.ErrUnauthorized)
 }
 
 func TestThreatC05RedirectToASubDomain(t *testing.T) {
@@ -122,9 +122,9 @@ func TestThreatC05RedirectToASubDomain(t *testing.T) {
 
 func TestThreatC06RedirectFromHTTPSToHTTP(t *testing.T) {
 	t.Parallel()
-	eachOperation(t, []way{http1, http2}, reading(), func(t *testing.T, s *stage, op operation) {
+	eachOperation(t, []way{http1, http2}, pulls(), func(t *testing.T, s *stage, op operation) {
 		x := s.stranger(plain, storage)
-		s.answers("", fakeregistry.Redirect(302, x.origin+"/v2/"))
+		s.on("", "", fakeregistry.Redirect(302, x.origin+"/v2/"))
 		wantErr(t, op.run(s.ctx(), s.client(regret.WithToken(guardToken)), s), regret.ErrRedirect)
 		x.wantHeard(t, 0)
 	})

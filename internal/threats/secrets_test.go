@@ -69,9 +69,9 @@ func TestThreatH01SignedAddressThatFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			eachOperation(t, sockets(), reading(), func(t *testing.T, s *stage, op operation) {
+			eachOperation(t, sockets(), pulls(), func(t *testing.T, s *stage, op operation) {
 				x := s.stranger(s.way, serve)
-				s.answers("", fakeregistry.Redirect(307, x.origin+"/b?X-Signature="+overheard+"&X-Credential="+overheard))
+				s.on("", "", fakeregistry.Redirect(307, x.origin+"/b?X-Signature="+overheard+"&X-Credential="+overheard))
 				var d diary
 				err := op.run(s.ctx(), s.client(d.logged()), s)
 				wantErr(t, err)
@@ -89,8 +89,8 @@ func TestThreatH02SignedAddressOfNowhere(t *testing.T) {
 	} {
 		t.Run(strings.NewReplacer("/", "_", "?", "_").Replace(location), func(t *testing.T) {
 			t.Parallel()
-			eachOperation(t, []way{http1, http2}, reading(), func(t *testing.T, s *stage, op operation) {
-				s.answers("", fakeregistry.Redirect(307, location))
+			eachOperation(t, []way{http1, http2}, pulls(), func(t *testing.T, s *stage, op operation) {
+				s.on("", "", fakeregistry.Redirect(307, location))
 				var d diary
 				err := op.run(s.ctx(), s.client(d.logged(), regret.WithRetries(regret.Retries{})), s)
 				wantErr(t, err)
@@ -114,7 +114,7 @@ func echo(t *testing.T, operations []operation, answer func(w http.ResponseWrite
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			eachOperation(t, anyWay(), operations, func(t *testing.T, s *stage, op operation) {
-				s.answers("", func(w http.ResponseWriter, req *http.Request) bool {
+				s.on("", "", func(w http.ResponseWriter, req *http.Request) bool {
 					said := req.Header.Get("Authorization")
 					if said == "" {
 						w.Header().Set("WWW-Authenticate", held.asks)
@@ -196,7 +196,7 @@ func TestThreatH04ControlCharacters(t *testing.T) {
 			t.Run(fmt.Sprint(status, " ", name), func(t *testing.T) {
 				t.Parallel()
 				eachOperation(t, anyWay(), []operation{manifest, tags, untag}, func(t *testing.T, s *stage, op operation) {
-					s.answers("", fakeregistry.Answer(status, map[string]string{"Warning": "299 - \"a\tb\"", "X-Request-Id": "a\u202eb"}, body))
+					s.on("", "", fakeregistry.Answer(status, map[string]string{"Warning": "299 - \"a\tb\"", "X-Request-Id": "a\u202eb"}, body))
 					var d diary
 					err := op.run(s.ctx(), s.client(d.logged(), regret.WithRetries(regret.Retries{})), s)
 					e := wantErr(t, err) // which wants it printable

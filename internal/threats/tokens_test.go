@@ -135,7 +135,7 @@ func (s *stage) tokensOf(issued *atomic.Int64, wait func()) {
 		fmt.Fprintf(w, `{"token":"t0ken-%d","expires_in":3600}`, issued.Add(1))
 		return true
 	})
-	s.answers("", func(w http.ResponseWriter, req *http.Request) bool {
+	s.on("", "", func(w http.ResponseWriter, req *http.Request) bool {
 		if n := issued.Load(); n > 0 && req.Header.Get("Authorization") == fmt.Sprintf("Bearer t0ken-%d", n) {
 			return false
 		}

@@ -166,7 +166,8 @@ var nextPages = []topology{
 	{"a next page at another port", beside("Link", `<`+worldHome+`:8443/v2/team/app/tags/list?last=v1>; rel="next"`), regret.ErrIncompleteList, nil, nil},
 	{"a next page over http", beside("Link", `<http://registry.example.com/v2/team/app/tags/list?last=v1>; rel="next"`), regret.ErrIncompleteList, nil, nil},
 	{"a next page at a host without a scheme", beside("Link", `<//evil.example.net/v2/team/app/tags/list?last=v1>; rel="next"`), regret.ErrIncompleteList, nil, nil},
-	{"a next page with user information", beside("Link", `<https://a:b@registry.example.com/v2/team/app/tags/list?last=v1>; rel="next"`), regret.ErrIncompleteList, nil, nil},
+	{"a next page with user information", beside("Link", `<https://a:`+canaryAddress+`@registry.example.com/v2/team/app/tags/list?last=v1>; rel="next"`), regret.ErrIncompleteList, nil, nil},
+	{"a next page elsewhere whose address is signed", beside("Link", `</v2/x?sig=`+canaryAddress+`>; rel="next"`), regret.ErrIncompleteList, nil, nil},
 	{"a next page of another repository", beside("Link", `</v2/team/other/tags/list?last=v1>; rel="next"`), regret.ErrIncompleteList, nil, nil},
 	{"a next page at the address of a cloud's metadata", beside("Link", `<http://169.254.169.254/latest/>; rel="next"`), regret.ErrIncompleteList, nil, nil},
 }

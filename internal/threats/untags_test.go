@@ -25,7 +25,7 @@ func TestThreatD13TagDeleteNeverBecomesADigestDelete(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			everywhere(t, func(t *testing.T, s *stage) {
-				s.answers("DELETE", refusal)
+				s.on("DELETE", "", refusal)
 				c := s.client()
 				if err := resolve.run(s.ctx(), c, s); err != nil { // it knows the digest
 					t.Fatal(err)
@@ -142,7 +142,7 @@ func TestThreatBulkAndAPushInBetween(t *testing.T) {
 func TestThreatBulkAsksFirst(t *testing.T) {
 	t.Parallel()
 	everywhere(t, func(t *testing.T, s *stage) {
-		s.answers("DELETE", reports(405, "UNSUPPORTED"))
+		s.on("DELETE", "", reports(405, "UNSUPPORTED"))
 		wantErr(t, s.client().CheckDelete(s.ctx(), repo), regret.ErrDeleteDisabled)
 		s.wantAtMost(1)
 		s.wantAllThere()
@@ -176,6 +176,18 @@ func TestThreatV19DeletedAndStillTagged(t *testing.T) {
 	})
 }
 
+// A registry that says of what it serves that it is missing is not believed.
+func TestThreatV19NotFoundAndServed(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, s *stage) {
+		s.deletes(reports(404, "MANIFEST_UNKNOWN"))
+		err := deleteManifest.run(s.ctx(), s.client(), s)
+		wantErr(t, err, regret.CodeManifestUnknown)
+		wantNot(t, err, regret.ErrNotFound)
+		s.wantAllThere()
+	})
+}
+
 // A missing manifest is told from a missing page by what is said, not by 404.
 func TestThreatV19NotFoundByTheBody(t *testing.T) {
 	t.Parallel()
@@ -185,7 +197,7 @@ func TestThreatV19NotFoundByTheBody(t *testing.T) {
 			eachOperation(t, anyWay(), []operation{deleteManifest, untag}, func(t *testing.T, s *stage, op operation) {
 				f := says(404)
 				if missing {
-					f = reports(404, name)
+					f = s.done(reports(404, name)) // somebody else was faster
 				}
 				s.deletes(f)
 				err := op.run(s.ctx(), s.client(), s)

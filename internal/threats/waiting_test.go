@@ -131,7 +131,7 @@ func TestThreatG05CancelledInAWaitThatWasAskedFor(t *testing.T) {
 // fails lets every request fail that asks for time.
 func (s *stage) fails(f fault, seconds string) (begun chan struct{}) {
 	begun = make(chan struct{}, 1)
-	s.answers("", func(w http.ResponseWriter, req *http.Request) bool {
+	s.on("", "", func(w http.ResponseWriter, req *http.Request) bool {
 		w.Header().Set("Retry-After", seconds)
 		begun <- struct{}{}
 		return f(w, req)
@@ -160,7 +160,7 @@ func tooLong(t *testing.T, value string, want time.Duration) {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			t.Parallel()
 			eachOperation(t, []way{memory}, []operation{resolve, tags, untag, checkDelete}, func(t *testing.T, s *stage, op operation) {
-				s.answers("", fakeregistry.Answer(status, map[string]string{"Retry-After": value}, `{"errors":[{"code":"UNAVAILABLE"}]}`))
+				s.on("", "", fakeregistry.Answer(status, map[string]string{"Retry-After": value}, `{"errors":[{"code":"UNAVAILABLE"}]}`))
 				start := time.Now()
 				err := op.run(s.ctx(), s.client(), s)
 				if e := wantErr(t, err, kind); e.RetryAfter != want {
@@ -232,7 +232,7 @@ func TestThreatD09eRetryAfterZero(t *testing.T) {
 func TestThreatLeak(t *testing.T) {
 	t.Parallel()
 	eachOperation(t, []way{memory}, all(), func(t *testing.T, s *stage, op operation) {
-		s.answers("", fakeregistry.Drip(500, nil, "x", 100*time.Millisecond))
+		s.on("", "", fakeregistry.Drip(500, nil, "x", 100*time.Millisecond))
 		wantErr(t, op.run(s.ctx(), s.client(), s))
 		synctest.Wait()
 		s.wantNothingOpen()
