@@ -1,0 +1,215 @@
+package regret_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
+)
+
+// A phase is what a call waits for when its context ends.
+type phase struct {
+	name    string
+	unknown bool // a DELETE may have been carried out
+	// start makes a client that will wait for this.
+	start func(t *testing.T, p *place) *regret.Client
+	call  func(ctx context.Context, c *regret.Client, p *place) error // nil: untag
+}
+
+// begun answers with a status and the beginning of a body.
+func begun(status int, fields map[string]string) func(http.ResponseWriter, *http.Request) bool {
+	return fakeregistry.Drip(status, fields, "{", time.Hour)
+}
+
+// dialling is a client whose connections come to nothing.
+func dialling(t *testing.T, dial func() (net.Conn, error)) *regret.Client {
+	over := make(chan struct{})
+	t.Cleanup(func() { close(over) })
+	return newClient(t, &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		if dial != nil {
+			return dial()
+		}
+		<-over
+		return nil, net.ErrClosed
+	}})
+}
+
+// phases are those beyond what TestAContextThatEnds plays.
+var phases = []phase{
+	{name: "dialling", start: func(t *testing.T, _ *place) *regret.Client { return dialling(t, nil) }},
+	{name: "the TLS handshake", start: func(t *testing.T, _ *place) *regret.Client {
+		here, there := net.Pipe() // nobody answers
+		t.Cleanup(func() { there.Close() })
+		return dialling(t, func() (net.Conn, error) { return here, nil })
+	}},
+	{name: "the body of a 401", start: func(t *testing.T, p *place) *regret.Client {
+		p.registry.Intercept(0, fakeregistry.On("", "/v2/"), begun(401, map[string]string{"Www-Authenticate": `Basic realm="r"`}))
+		return p.client(t)
+	}, call: tagsOf},
+	{name: "the body of a DELETE's answer", unknown: true, start: func(t *testing.T, p *place) *regret.Client {
+		p.registry.Intercept(0, func(req *http.Request) bool { return req.Header.Get("Authorization") != "" }, begun(202, nil))
+		return p.client(t)
+	}},
+	{name: "the answer of the token service", start: func(t *testing.T, p *place) *regret.Client {
+		p.tokens.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Hang())
+		return p.client(t)
+	}},
+	{name: "the rest of a token", start: func(t *testing.T, p *place) *regret.Client {
+		p.tokens.Intercept(0, fakeregistry.On("", "/"), begun(200, nil))
+		return p.client(t)
+	}},
+	{name: "the rest of a refusal of the token service", start: func(t *testing.T, p *place) *regret.Client {
+		p.tokens.Intercept(0, fakeregistry.On("", "/"), begun(403, nil))
+		return p.client(t)
+	}},
+	{name: "the token of an identity token", start: func(t *testing.T, p *place) *regret.Client {
+		p.tokens.Intercept(0, fakeregistry.On("POST", "/"), fakeregistry.Hang())
+		c, _ := p.identified(t)
+		return c
+	}},
+	{name: "its turn to use an identity token", start: func(t *testing.T, p *place) *regret.Client {
+		p.tokens.Intercept(0, fakeregistry.On("POST", "/"), fakeregistry.Hang())
+		c, _ := p.identified(t)
+		meanwhile(t, func(ctx context.Context) error { return c.Untag(ctx, "team/other", "v1") })
+		return c
+	}},
+	{name: "another caller's token", start: func(t *testing.T, p *place) *regret.Client {
+		p.tokens.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Hang())
+		c := p.client(t)
+		meanwhile(t, func(ctx context.Context) error { return c.Untag(ctx, repo, "other") })
+		return c
+	}},
+	{name: "the source of credentials", start: func(t *testing.T, p *place) *regret.Client {
+		return newClient(t, p, regret.WithTrustedRealm(authURL), regret.WithCredentials(regret.CredentialFunc(
+			func(ctx context.Context, _, _ string) (regret.Credential, error) {
+				<-ctx.Done()
+				return regret.Credential{}, ctx.Err()
+			})))
+	}},
+	{name: "another caller's source of credentials", start: func(t *testing.T, p *place) *regret.Client {
+		c := newClient(t, p, regret.WithTrustedRealm(authURL), regret.WithCredentials(regret.CredentialFunc(
+			func(ctx context.Context, _, _ string) (regret.Credential, error) {
+				<-ctx.Done()
+				return regret.Credential{}, ctx.Err()
+			})))
+		meanwhile(t, func(ctx context.Context) error { return c.Untag(ctx, repo, "other") })
+		return c
+	}},
+	{name: "the time that others were asked to wait", start: func(t *testing.T, p *place) *regret.Client {
+		p.registry.Intercept(0, fakeregistry.On("", "/v2/team/other/"), fakeregistry.Answer(429, map[string]string{"Retry-After": "60"}, ""))
+		c := p.client(t)
+		meanwhile(t, func(ctx context.Context) error { return c.Untag(ctx, "team/other", "v1") })
+		return c
+	}},
+	{name: "the second page of a list", start: func(t *testing.T, p *place) *regret.Client {
+		p.registry.Intercept(1, func(req *http.Request) bool { return req.Header.Get("Authorization") != "" }, fakeregistry.Hang())
+		p.registry.Intercept(1, func(req *http.Request) bool { return req.Header.Get("Authorization") != "" },
+			fakeregistry.Answer(200, map[string]string{"Link": `</v2/team/app/tags/list?last=v1>; rel="next"`}, `{"name":"team/app","tags":["v1"]}`))
+		return p.client(t)
+	}, call: tagsOf},
+	{name: "the middle of a page", start: func(t *testing.T, p *place) *regret.Client {
+		p.registry.Intercept(1, func(req *http.Request) bool { return req.Header.Get("Authorization") != "" }, begun(200, nil))
+		return p.client(t)
+	}, call: tagsOf},
+	{name: "the look after a deletion", unknown: true, start: func(t *testing.T, p *place) *regret.Client {
+		p.registry.Intercept(0, fakeregistry.On("HEAD", "/v2/"), fakeregistry.Hang())
+		p.registry.Intercept(1, func(req *http.Request) bool { return req.Method == "DELETE" && req.Header.Get("Authorization") != "" }, fakeregistry.Answer(200, nil, ""))
+		return p.client(t)
+	}},
+	{name: "the look after a deletion that was lost", unknown: true, start: func(t *testing.T, p *place) *regret.Client {
+		p.registry.Intercept(0, fakeregistry.On("HEAD", "/v2/"), fakeregistry.Hang())
+		p.registry.Intercept(1, func(req *http.Request) bool { return req.Method == "DELETE" && req.Header.Get("Authorization") != "" }, p.registry.LoseRequest())
+		return p.client(t)
+	}},
+	{name: "the look before a deletion", start: func(t *testing.T, p *place) *regret.Client {
+		p.registry.Intercept(0, fakeregistry.On("HEAD", "/v2/"), fakeregistry.Hang())
+		return p.client(t)
+	}, call: func(ctx context.Context, c *regret.Client, p *place) error {
+		return c.DeleteManifest(ctx, repo, p.image.Digest)
+	}},
+	{name: "where a redirect leads", start: func(t *testing.T, p *place) *regret.Client {
+		p.registry.Intercept(0, fakeregistry.On("", "/v2/"), fakeregistry.Redirect(307, "https://storage.example.net/b"))
+		p.Handle("https://storage.example.net", http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() }))
+		return p.client(t)
+	}, call: tagsOf},
+}
+
+func tagsOf(ctx context.Context, c *regret.Client, _ *place) error {
+	for _, err := range c.Tags(ctx, repo) {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// meanwhile lets somebody else call who is patient, until the test is over.
+func meanwhile(t *testing.T, call func(ctx context.Context) error) {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- call(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err == nil {
+			t.Error("the other call has succeeded")
+		}
+	})
+	synctest.Wait()
+}
+
+// Whatever a call waits for, it returns when its context ends, says so, and
+// sends nothing afterwards.
+func TestEveryPhaseEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	for _, test := range phases {
+		for _, offset := range []time.Duration{1, time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 999 * time.Millisecond, 1999 * time.Millisecond} {
+			for _, want := range []error{context.Canceled, context.DeadlineExceeded} {
+				t.Run(fmt.Sprintf("%s, %s: %v", test.name, offset, want), func(t *testing.T) {
+					t.Parallel()
+					synctest.Test(t, func(t *testing.T) { test.ends(t, offset, want) })
+				})
+			}
+		}
+	}
+}
+
+func (ph phase) ends(t *testing.T, offset time.Duration, want error) {
+	p := newPlace()
+	p.registry.PutImage("team/other", "hello", "v1")
+	c := ph.start(t, p)
+	if ph.call == nil {
+		ph.call = func(ctx context.Context, c *regret.Client, _ *place) error { return c.Untag(ctx, repo, "v1") }
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	time.AfterFunc(offset, cancel)
+	if want == context.DeadlineExceeded {
+		ctx, cancel = context.WithTimeout(t.Context(), offset)
+		defer cancel()
+	}
+	start := time.Now()
+	err := ph.call(ctx, c, p)
+	took := time.Since(start)
+	if took == 0 && want == context.DeadlineExceeded { // a wait that is known to be too long is not begun
+		want = regret.ErrRateLimited
+	} else if took < offset || took > offset+100*time.Millisecond {
+		t.Errorf("it took %s, want %s", took, offset)
+	}
+	wantErr(t, err, want)
+	if ph.unknown {
+		wantErr(t, err, regret.ErrOutcomeUnknown)
+	} else {
+		wantNot(t, err, regret.ErrOutcomeUnknown)
+	}
+	sent := len(p.Network.Requests())
+	<-time.After(10 * time.Second)
+	if more := p.Network.Requests()[sent:]; len(more) > 0 {
+		t.Errorf("sent afterwards: %v", more)
+	}
+}
