@@ -26,7 +26,6 @@ func Harbor() Profile {
 			{TopicForbidden, ReadSource, "401 with a Basic challenge, whoever asks: a wrong password and a missing permission look alike."},
 			{TopicImmutable, ReadSource, "412 PRECONDITION."},
 			{TopicReadOnly, ReadSource, "403 DENIED, in words."},
-			{TopicDisabled, NoSuch, "Deletion cannot be turned off, only forbidden."},
 			{TopicThrottled, NoSuch, "It counts no requests; what stands before it may."},
 			{TopicReferrers, ReadSource, "The API is there; referrers go with their subject."},
 			{TopicCredential, ReadSource, "A token for half an hour; reading without one is 401 even where it is allowed."},

@@ -24,8 +24,6 @@ func DockerHub() Profile {
 			{TopicMissing, Documented, "404."},
 			{TopicForbidden, Unverified, "A status is not documented."},
 			{TopicImmutable, Unverified, "Immutable tags cannot be deleted; how that is said is not documented."},
-			{TopicReadOnly, NoSuch, "There is no such mode."},
-			{TopicDisabled, NoSuch, "Deletion cannot be turned off."},
 			{TopicThrottled, Documented, "429; of its pulls it says RateLimit-Remaining: n;w=21600."},
 			{TopicCredential, Reported, "Tokens; the challenge of a DELETE asks for delete alone."},
 		},
@@ -53,7 +51,6 @@ func DockerHub2023() Profile {
 			{TopicDelete, Reported, "405 UNSUPPORTED."},
 			{TopicUntagged, Reported, "405 UNSUPPORTED."},
 			{TopicUntag, Reported, "202."},
-			{TopicReadOnly, NoSuch, "There is no such mode."},
 		},
 	}
 }
@@ -68,7 +65,6 @@ func GHCR() Profile {
 			{TopicUntagged, Reported, "405 UNSUPPORTED."},
 			{TopicUntag, Reported, "405 UNSUPPORTED."},
 			{TopicReferrers, Reported, "No API, though subjects are kept."},
-			{TopicReadOnly, NoSuch, "There is no such mode."},
 		},
 	}
 }
@@ -92,8 +88,6 @@ func Google() Profile {
 			{TopicChild, Reported, "400 GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE while an index lists it."},
 			{TopicMissing, Unverified, "The body of its 404 is not known."},
 			{TopicImmutable, Unverified, "Immutable tags cannot be deleted; how that is said is not known."},
-			{TopicReadOnly, NoSuch, "There is no such mode."},
-			{TopicDisabled, NoSuch, "Deletion cannot be turned off."},
 		},
 	}
 }
@@ -114,7 +108,6 @@ func ECR() Profile {
 			{TopicTwice, Reported, "404 MANIFEST_UNKNOWN, \"Requested image not found\"."},
 			{TopicMissing, Reported, "404 MANIFEST_UNKNOWN, \"Requested image not found\"."},
 			{TopicChild, Unverified, "Its API refuses it with ImageReferencedByManifestList; how that is said here is not known."},
-			{TopicReadOnly, NoSuch, "There is no such mode."},
 		},
 	}
 }
@@ -130,7 +123,6 @@ func ACR() Profile {
 			{TopicDelete, Documented, "202, and every tag on it is gone."},
 			{TopicUntag, Unverified, "By digest only, it is said; the status is not known."},
 			{TopicImmutable, Reported, "405 REGISTRY_DISALLOWED_OPERATION."},
-			{TopicReadOnly, NoSuch, "There is no such mode but the lock."},
 		},
 	}
 }

@@ -38,7 +38,6 @@ func Gitea() Profile {
 			{TopicChild, Reported, "Deleted without a word; the index stays and is broken."},
 			{TopicTwice, ReadSource, "404 MANIFEST_UNKNOWN."},
 			{TopicMissing, ReadSource, "404 MANIFEST_UNKNOWN."},
-			{TopicReadOnly, NoSuch, "There is no such mode."},
 			{TopicCredential, ReadSource, "Two challenges at once, Bearer without a scope and Basic."},
 		},
 	}

@@ -31,7 +31,6 @@ func Quay() Profile {
 			{TopicForbidden, ReadSource, "401 UNAUTHORIZED, as for who is not known."},
 			{TopicImmutable, ReadSource, "409 TAG_IMMUTABLE, since 3.17."},
 			{TopicReadOnly, ReadSource, "405 DENIED with is_readonly: true."},
-			{TopicDisabled, NoSuch, "Deletion cannot be turned off."},
 			{TopicThrottled, Unverified, "Something before it counts requests; what it answers is not known."},
 			{TopicReferrers, ReadSource, "The API is behind a feature flag."},
 			{TopicCredential, ReadSource, "Tokens only, for an hour; deleting is called push, and a scope with delete in it is refused with 400."},

@@ -26,8 +26,6 @@ func Zot() Profile {
 			{TopicMissing, Measured, "404 MANIFEST_UNKNOWN; in an unknown repository 400 NAME_UNKNOWN."},
 			{TopicForbidden, Measured, "403 DENIED, with a challenge."},
 			{TopicImmutable, NoSuch, "Only what its access policies say: 403."},
-			{TopicReadOnly, NoSuch, "Only what its access policies say: 403."},
-			{TopicDisabled, NoSuch, "Only what its access policies say: 403."},
 			{TopicThrottled, Measured, "429 in plain text with Ratelimit-Reset in seconds, without Retry-After."},
 			{TopicReferrers, Measured, "The API is there; referrers survive their subject."},
 			{TopicCredential, Measured, "Basic; 401 has a bare object instead of an error document."},
