@@ -303,6 +303,9 @@ func TestThreatV13ManifestOrIndex(t *testing.T) {
 		"an index that says it is image": {index, `{"schemaVersion":2,"mediaType":"` + image + `","manifests":[` + child + `]}`},
 		"an image that says it is index": {image, `{"schemaVersion":2,"mediaType":"` + index + `","layers":[]}`},
 		"a contradiction about an index": {regret.MediaTypeDockerManifestList, `{"schemaVersion":2,"mediaType":"` + index + `","manifests":[` + child + `]}`},
+		"the key twice, null last":       {image, `{"schemaVersion":2,"manifests":[` + child + `],"manifests":null,"layers":[]}`},
+		"the key twice, in capitals":     {image, `{"schemaVersion":2,"manifests":[` + child + `],"Manifests":null,"layers":[]}`},
+		"two media types":                {image, `{"schemaVersion":2,"mediaType":"` + index + `","mediaType":"` + image + `","layers":[]}`},
 		"no type at all":                 {"application/json", `{"schemaVersion":2,"manifests":[` + child + `],"layers":[]}`},
 		"neither, by no type":            {"", `{"schemaVersion":2}`},
 	} {

@@ -35,13 +35,7 @@ func (s *stage) stranger(speaks way, serve http.HandlerFunc) *stranger {
 		}
 		steal(x.origin, w, req)
 	}))
-	if speaks == plain {
-		server.Start()
-	} else {
-		server.EnableHTTP2 = speaks == http2
-		server.StartTLS()
-	}
-	s.t.Cleanup(server.Close)
+	s.start(server, speaks)
 	x.origin = server.URL
 	return x
 }

@@ -3,7 +3,6 @@ package threats_test
 import (
 	"context"
 	"io"
-	"log"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -95,20 +94,15 @@ func newStage(t *testing.T, w way, opts []fakeregistry.Option) *stage {
 // listen opens the socket. Over it no time is lost with waiting.
 func (s *stage) listen() {
 	server := httptest.NewUnstartedServer(s)
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.start(server, s.way)
+	s.name = server.URL
 	atOnce := regret.DefaultRetries()
 	atOnce.WaitMin, atOnce.WaitMax = 0, 0
 	s.opts = []regret.Option{regret.WithRetries(atOnce)}
-	if s.way == plain {
-		server.Start()
-	} else {
-		server.EnableHTTP2 = s.way == http2
-		server.StartTLS()
+	if s.way != plain {
 		trusted := server.Client().Transport.(*http.Transport).TLSClientConfig
 		s.opts = append(s.opts, regret.WithTLSConfig(trusted))
 	}
-	s.name = server.URL
-	s.t.Cleanup(server.Close)
 }
 
 // client is a new client of the registry: with the transport that it makes for
