@@ -1,0 +1,82 @@
+package regret_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/seed-8cb7cc86/regret"
+)
+
+// placeOf is where an address leads: scheme, host and port, in one spelling.
+func placeOf(u *url.URL) string {
+	scheme, port := strings.ToLower(u.Scheme), u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[scheme]
+	}
+	return scheme + "://" + strings.ToLower(u.Hostname()) + ":" + port
+}
+
+// Whatever registry redirects to whatever address: nothing goes to http after
+// https, nothing with user information, no credentials to another place nor back
+// from there, and a DELETE goes nowhere.
+func FuzzRedirectPairs(f *testing.F) {
+	for _, registry := range []string{registryURL, "http://" + host, host + ":5000", "localhost:5000", "docker.io", "[::1]:5000", "10.0.0.7"} {
+		for _, pair := range [][2]string{
+			{"/b", "/c"}, {registryURL + "/b", "http://" + host + "/b"}, {"http://" + host + "/b", registryURL + "/b"}, {registryURL + ":443/b", registryURL + ":80/b"},
+			{"//evil.example.net/b", registryURL + "/b"}, {"https://127.0.0.1:5000/", "http://localhost:5000/"}, {"https://[::ffff:127.0.0.1]/", "https://2130706433/"},
+			{"https://registry-1.docker.io/", "https://auth.docker.io/token"}, {"https://a:b@" + host + "/", `\\` + host}, {"ftp://" + host + "/", ""}, {"?a#b", "#"},
+		} {
+			f.Add(registry, pair[0], pair[1], 307)
+		}
+	}
+	f.Fuzz(func(t *testing.T, registry, first, second string, status int) {
+		if status != 301 && status != 302 && status != 303 && status != 307 && status != 308 {
+			return
+		}
+		for _, op := range []func(*regret.Client) error{
+			func(c *regret.Client) error { return c.Ping(t.Context()) },
+			func(c *regret.Client) error { return c.Untag(t.Context(), repo, "v1") },
+		} {
+			home, hops, left, secure := "", 0, false, false
+			base := roundTrip(func(req *http.Request) (*http.Response, error) {
+				u, err := url.Parse(req.URL.String())
+				if err != nil || u.Host == "" || u.User != nil {
+					t.Fatalf("sent to %q: %v", req.URL, err)
+				}
+				if hops++; hops > 1 && req.Method == http.MethodDelete {
+					t.Fatalf("a DELETE was redirected to %s", u)
+				}
+				if secure && u.Scheme != "https" {
+					t.Errorf("sent to %s after https", u)
+				}
+				left = left || placeOf(u) != home
+				secure = secure || u.Scheme == "https"
+				if left && len(req.Header["Authorization"]) > 0 {
+					t.Errorf("credentials were sent to %s after %d hops", u, hops)
+				}
+				if next := map[int]string{1: first, 2: second}[hops]; hops < 3 {
+					return respond(req, status, "", "Location", next), nil
+				}
+				return respond(req, 200, "{}"), nil
+			})
+			c, err := regret.New(registry, append(impatient(), regret.WithTransport(base), regret.WithToken("c4n4ry-t0ken"))...)
+			if err != nil {
+				return
+			}
+			u, err := url.Parse(c.Registry())
+			if err != nil {
+				t.Fatal(err)
+			}
+			home = placeOf(u)
+			if err := op(c); err != nil {
+				wantShort(t, err)
+				wantDiscreet(t, err, "c4n4ry-t0ken")
+			}
+			if hops < 1 || hops > 6 {
+				t.Errorf("%d requests", hops)
+			}
+		}
+	})
+}
