@@ -1,0 +1,155 @@
+package regret_test
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
+)
+
+// A crowd is many callers of one client, and what they may ask to be deleted.
+type crowd struct {
+	*place
+	client *regret.Client
+	round  int
+	mu     sync.Mutex
+	asked  map[string]bool // paths
+}
+
+const (
+	crowdCallers = 64
+	crowdRepos   = 4
+	crowdRounds  = 5
+)
+
+// TestManyCallersOfOneClient lets 64 callers do everything at once, on few and
+// on many processors, while tokens are revoked and every 40th request is told to
+// come again. Nothing is deleted that nobody asked for, everything is that
+// somebody did, and no more tokens are fetched than there are repositories and
+// actions. It is not parallel: the number of processors is everybody's.
+func TestManyCallersOfOneClient(t *testing.T) {
+	before := runtime.GOMAXPROCS(0)
+	defer runtime.GOMAXPROCS(before)
+	for _, processors := range []int{2, 4, 16} {
+		t.Run(fmt.Sprint(processors), func(t *testing.T) {
+			runtime.GOMAXPROCS(processors)
+			p := newPlace(fakeregistry.WithJWT())
+			var requests atomic.Int64
+			p.registry.Intercept(0, fakeregistry.On("", "/v2/"), func(w http.ResponseWriter, req *http.Request) bool {
+				return requests.Add(1)%40 == 0 && fakeregistry.Errors(429, "TOOMANYREQUESTS", "come again")(w, req)
+			})
+			w := &crowd{place: p, client: p.client(t), asked: map[string]bool{}}
+			for w.round = range crowdRounds {
+				w.play(t)
+			}
+		})
+	}
+}
+
+func crowdRepo(i int) string { return fmt.Sprintf("crowd/app-%d", i%crowdRepos) }
+
+// play is one round: what was granted before is worth nothing any more.
+func (w *crowd) play(t *testing.T) {
+	images := make([]regret.Digest, crowdCallers)
+	for i := range images {
+		tag := fmt.Sprintf("r%d-t%d", w.round, i)
+		images[i] = w.registry.PutImage(crowdRepo(i), tag, tag, tag+"-too").Digest
+	}
+	w.tokens.RevokeAll()
+	w.tokens.ResetLog()
+	w.registry.ResetLog()
+	clear(w.asked)
+	var all sync.WaitGroup
+	for i := range images {
+		all.Go(func() { w.call(t, i, images[i]) })
+	}
+	all.Wait()
+
+	for i, image := range images {
+		tags := w.registry.Tags(crowdRepo(i))
+		tag := fmt.Sprintf("r%d-t%d", w.round, i)
+		_, first := tags[tag]
+		_, second := tags[tag+"-too"]
+		there := w.registry.HasManifest(crowdRepo(i), image)
+		if deletes := i%2 == 0; first || second == deletes || there == deletes {
+			t.Errorf("caller %d: the tag is there: %t, the other one: %t, the image: %t", i, first, second, there)
+		}
+	}
+	sent := map[string]bool{}
+	for _, r := range w.registry.Writes() {
+		if r.Method != http.MethodDelete || !w.asked[r.Path] {
+			t.Errorf("nobody asked for %s", r)
+		}
+		if r.Header.Get("Authorization") != "" && r.Status == http.StatusAccepted {
+			sent[r.Path] = true
+		}
+	}
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(w.asked)), slices.Sorted(maps.Keys(sent))); diff != "" {
+		t.Errorf("deleted (-asked +sent):\n%s", diff)
+	}
+	fetched := map[string]int{}
+	for _, scope := range scopes(w.tokens) {
+		name, _, _ := strings.Cut(strings.TrimPrefix(scope, "repository:"), ":")
+		fetched[name]++
+	}
+	for name, n := range fetched {
+		if n > 2 { // whoever reads and whoever deletes may come at the same time
+			t.Errorf("%d tokens for %s", n, name)
+		}
+	}
+	if len(fetched) != crowdRepos {
+		t.Errorf("tokens for %v", fetched)
+	}
+}
+
+// call is what one of them does: an untag, and every second one a deletion.
+func (w *crowd) call(t *testing.T, i int, image regret.Digest) {
+	ctx, name, tag := t.Context(), crowdRepo(i), fmt.Sprintf("r%d-t%d", w.round, i)
+	w.ask("/v2/" + name + "/manifests/" + tag)
+	got, err := w.client.ResolveDigest(ctx, name, tag)
+	if wantErr(t, err); got != image {
+		t.Errorf("%s is %s, want %s", tag, got, image)
+	}
+	m, err := w.client.Manifest(ctx, name, tag)
+	if wantErr(t, err); m != nil && m.Descriptor.Digest != image {
+		t.Errorf("%s is %s, want %s", tag, m.Descriptor.Digest, image)
+	}
+	wantErr(t, w.client.Untag(ctx, name, tag))
+	if _, err := w.client.ResolveDigest(ctx, name, tag); !errors.Is(err, regret.ErrNotFound) {
+		t.Errorf("%s after its untag: %v", tag, err)
+	}
+	for listed, err := range w.client.Tags(ctx, name) {
+		if wantListed(t, err); listed == tag {
+			t.Errorf("%s is still listed", tag)
+		}
+	}
+	if i%2 == 0 {
+		w.ask("/v2/" + name + "/manifests/" + string(image))
+		wantErr(t, w.client.DeleteManifest(ctx, name, image))
+	}
+}
+
+// wantListed allows for a list that changed while it was read.
+func wantListed(t *testing.T, err error) {
+	t.Helper()
+	if err != nil && !errors.Is(err, regret.ErrIncompleteList) {
+		t.Errorf("unexpected error: %v", err)
+	}
+}
+
+func (w *crowd) ask(path string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.asked[path] = true
+}
