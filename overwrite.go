@@ -1,0 +1,230 @@
+package regret
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// rollbackTime is how long putting a tag back may take when the caller's
+// context has ended.
+const rollbackTime = 15 * time.Second
+
+// placeholderAnnotation makes every placeholder another one.
+const placeholderAnnotation = "com.github.seed-8cb7cc86.regret.placeholder"
+
+// UntagByOverwrite removes one tag at a registry that deletes by digest only,
+// as distribution 2 does: it puts an empty index that nobody else has under the
+// tag and deletes that by its digest. The manifest that the tag stood for stays,
+// under its digest and its other tags. It writes twice and is never done in
+// place of [Client.Untag], which is to be preferred wherever it works.
+//
+// Before the first write it asks with [Client.CheckDelete] whether deleting is
+// possible, and whether the tag is still what it was. If the deletion fails the
+// original is put back under the tag, even if ctx has ended, for at most 15
+// seconds. The error says what the tag stands for then; the empty index may be
+// left, without a tag.
+//
+// Somebody may push the tag meanwhile. From the overwriting on that is noticed:
+// such a tag is left alone, and the error is [ErrStillPresent]. A push in the
+// moment between the last look and the overwriting is not: registries have no
+// conditional PUT. Its manifest then stays without the tag. So does what a
+// registry does wrong between finding the tags of a digest and removing them.
+//
+// At the end it looks whether the tag is gone and whether the original stands,
+// under its digest and the other tags that this client has resolved to it.
+//
+// Errors: [ErrInvalid], [ErrNotFound], those of [Client.CheckDelete],
+// [Client.PutManifest] and [Client.DeleteManifest], [ErrStillPresent],
+// [ErrOutcomeUnknown].
+//
+// Sends GET (end-3), DELETE (end-9), HEAD (end-3), PUT (end-7), DELETE and HEAD
+// to /v2/<name>/manifests/…; see [deleting manifests].
+//
+// [deleting manifests]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-manifests
+func (c *Client) UntagByOverwrite(ctx context.Context, repository, tag string) error {
+	const op = "untag by overwrite"
+	repository, err := c.repository(op, repository)
+	if err != nil {
+		return err
+	}
+	if err := checkTag(tag); err != nil {
+		return invalid(op, repository, clip(tag), "%w", err)
+	}
+	original, err := c.fetchManifest(ctx, op, repository, tag, "")
+	if err != nil {
+		return err
+	}
+	o := &overwriting{client: c, op: op, repository: repository, tag: tag, original: original, placeholder: placeholder()}
+	for _, other := range c.tagsOf(repository, original.Descriptor.Digest) {
+		if other != tag {
+			o.others = append(o.others, other)
+		}
+	}
+	if err := o.prepare(ctx); err != nil {
+		return err
+	}
+	if err := o.replace(ctx); err != nil {
+		return err
+	}
+	c.tags.Delete(name{repository, tag})
+	return nil
+}
+
+// overwriting is one run of UntagByOverwrite.
+type overwriting struct {
+	client                *Client
+	op                    string
+	repository, tag       string
+	others                []string // tags that stand for the original, too
+	original, placeholder *Manifest
+}
+
+// placeholder is an index of nothing that has never been before.
+func placeholder() *Manifest {
+	raw := []byte(`{"schemaVersion":2,"mediaType":"` + ocispec.MediaTypeImageIndex + `","manifests":[],"annotations":{"` +
+		ocispec.AnnotationDescription + `":"stands for a tag that is being removed","` + placeholderAnnotation + `":"` + rand.Text() + `"}}`)
+	return &Manifest{Raw: raw, Descriptor: Descriptor{
+		MediaType: ocispec.MediaTypeImageIndex, Digest: digest.FromBytes(raw), Size: int64(len(raw)),
+	}}
+}
+
+// prepare proves what can be proved before anything is written.
+func (o *overwriting) prepare(ctx context.Context) error {
+	if err := o.client.CheckDelete(ctx, o.repository); err != nil {
+		return o.tell(err, "nothing was changed")
+	}
+	stands, err := o.client.ResolveDigest(ctx, o.repository, o.tag)
+	if err != nil {
+		return o.tell(err, "nothing was changed")
+	}
+	if stands != o.original.Descriptor.Digest {
+		return o.tell(o.failure(ErrStillPresent), "somebody has pushed it meanwhile: nothing was changed")
+	}
+	return nil
+}
+
+// replace puts the placeholder under the tag and takes it away with it.
+func (o *overwriting) replace(ctx context.Context) error {
+	dgst := o.placeholder.Descriptor.Digest
+	if err := o.client.PutManifest(ctx, o.repository, o.tag, o.placeholder); err != nil {
+		if !errors.Is(err, ErrOutcomeUnknown) || ctx.Err() != nil {
+			return o.rollBack(ctx, err)
+		}
+		if stands, look := o.look(ctx); look != nil || stands != dgst {
+			return o.rollBack(ctx, err)
+		}
+	}
+	if err := o.client.DeleteManifest(ctx, o.repository, dgst); err != nil {
+		if _, look := o.look(ctx); !errors.Is(look, ErrNotFound) {
+			return o.rollBack(ctx, err)
+		}
+	}
+	return o.confirm(ctx)
+}
+
+// look says what the tag stands for.
+func (o *overwriting) look(ctx context.Context) (Digest, error) {
+	return o.client.ResolveDigest(ctx, o.repository, o.tag)
+}
+
+// rollBack puts the original back if the placeholder stands under the tag, and
+// says of any other state what it is.
+func (o *overwriting) rollBack(ctx context.Context, failure error) error {
+	ctx, cancel := o.anyway(ctx)
+	defer cancel()
+	original, empty := o.original.Descriptor.Digest, o.placeholder.Descriptor.Digest
+	stands, err := o.look(ctx)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return o.tell(failure, "the tag is gone; %s still stands by its digest, as far as is known", original)
+	case err != nil:
+		return o.tell(failure, "what the tag stands for is not known: %s, the empty %s or nothing", original, empty)
+	case stands == original && errors.Is(failure, ErrOutcomeUnknown):
+		return o.tell(failure, "the tag stands for what it stood for, unless an attempt without an answer still changes that")
+	case stands == original:
+		return o.tell(failure, "the tag stands for what it stood for")
+	case stands != empty:
+		return o.tell(failure, "the tag stands for %s by now, which somebody has pushed", stands)
+	}
+	if err := o.client.PutManifest(ctx, o.repository, o.tag, o.original); err != nil {
+		if stands, look := o.look(ctx); look != nil || stands != original {
+			return o.tell(failure, "the tag stands for the empty %s, for it could not be pointed back at %s: %v", empty, original, err)
+		}
+	}
+	return o.tell(failure, "the tag was pointed back at what it stood for; the empty %s may be left without a tag", empty)
+}
+
+// confirm looks at everything that was to go or to stay.
+func (o *overwriting) confirm(ctx context.Context) error {
+	original := o.original.Descriptor.Digest
+	stands, err := o.look(ctx)
+	switch {
+	case err == nil && stands == o.placeholder.Descriptor.Digest:
+		return o.rollBack(ctx, o.failure(ErrStillPresent))
+	case err == nil:
+		return o.tell(o.failure(ErrStillPresent), "the tag stands for %s by now, which somebody has pushed", stands)
+	case !errors.Is(err, ErrNotFound):
+		return o.tell(o.unknown(err), "the deletion was accepted, but nobody could look")
+	}
+	for _, reference := range append([]string{string(original)}, o.others...) {
+		stands, err := o.client.ResolveDigest(ctx, o.repository, reference)
+		switch {
+		case errors.Is(err, ErrNotFound):
+			return o.bringBack(ctx, reference)
+		case err != nil:
+			return o.tell(o.unknown(err), "the tag is gone, but whether %s still stands is not known", reference)
+		case stands != original: // another tag, and somebody has pushed it
+			continue
+		}
+	}
+	return nil
+}
+
+// bringBack is for a registry that drops a manifest with one of its tags.
+func (o *overwriting) bringBack(ctx context.Context, missing string) error {
+	ctx, cancel := o.anyway(ctx)
+	defer cancel()
+	failure := &Error{Err: errors.New("the registry dropped more than it was asked to")}
+	if err := o.client.PutManifest(ctx, o.repository, o.tag, o.original); err != nil {
+		return o.tell(failure, "the tag is gone, and %s with it; it could not be put back: %v", missing, err)
+	}
+	return o.tell(failure, "%s was gone with the tag: the tag was put back", missing)
+}
+
+// anyway is a context in which to undo what was begun, whether or not the
+// caller still waits.
+func (o *overwriting) anyway(ctx context.Context) (context.Context, context.CancelFunc) {
+	if ctx.Err() == nil {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(context.WithoutCancel(ctx), rollbackTime)
+}
+
+func (o *overwriting) failure(kind Kind) *Error { return &Error{Kind: kind} }
+
+func (o *overwriting) unknown(cause error) error {
+	e := o.failure(ErrOutcomeUnknown)
+	e.Err = cause
+	return e
+}
+
+// tell adds to a failure what stands now.
+func (o *overwriting) tell(failure error, format string, args ...any) error {
+	e, ok := errors.AsType[*Error](failure)
+	if !ok {
+		e = &Error{Err: failure}
+	}
+	told := *e
+	told.Op, told.Repository, told.Reference = o.op, o.repository, o.tag
+	told.Hint = fmt.Sprintf(format, args...)
+	if e.Hint != "" {
+		told.Hint += "; " + e.Hint
+	}
+	return &told
+}

@@ -1,0 +1,200 @@
+package regret_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
+)
+
+func TestUntagByOverwrite(t *testing.T) {
+	t.Parallel()
+	for _, p := range []fakeregistry.Profile{fakeregistry.Distribution2(), fakeregistry.Distribution3(), fakeregistry.Harbor()} {
+		t.Run("removes a tag alone at "+p.Name, func(t *testing.T) {
+			t.Parallel()
+			reg := p.New()
+			image := reg.PutImage(repo, "hello", "v1", "v2")
+			c := newClient(t, reg)
+			dgst, err := c.ResolveDigest(t.Context(), repo, "v2")
+			wantErr(t, err)
+			reg.ResetLog()
+			wantErr(t, c.UntagByOverwrite(t.Context(), repo, "v1"))
+			const want = "GET 200, DELETE 404, HEAD 200, PUT 201, DELETE 202, HEAD 404, GET 404, HEAD 200, HEAD 200"
+			if got := methods(t, reg); got != want {
+				t.Errorf("requests %q, want %q", got, want)
+			}
+			if tags := reg.Tags(repo); len(tags) != 1 || tags["v2"] != dgst || !reg.HasManifest(repo, image.Digest) {
+				t.Errorf("left: %v", tags)
+			}
+			if left := reg.Requests()[4]; reg.HasManifest(repo, regret.Digest(left.Path[strings.LastIndex(left.Path, "/")+1:])) {
+				t.Error("the placeholder is still there")
+			}
+		})
+	}
+	t.Run("overwrites each time with something else", func(t *testing.T) {
+		t.Parallel()
+		reg := fakeregistry.Distribution2().New()
+		reg.PutImage(repo, "hello", "v1", "v2")
+		c := newClient(t, reg)
+		for _, tag := range []string{"v1", "v2"} {
+			wantErr(t, c.UntagByOverwrite(t.Context(), repo, tag))
+		}
+		deleted := map[string]bool{}
+		for _, r := range reg.Writes() {
+			if r.Method == "DELETE" {
+				deleted[r.Path] = true
+			}
+		}
+		if len(deleted) != 4 { // two that nobody has, and two placeholders
+			t.Errorf("deleted %v", deleted)
+		}
+	})
+}
+
+func TestUntagByOverwriteRefuses(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		rule    string
+		profile fakeregistry.Profile
+		overlay []fakeregistry.Option
+		tag     string
+		want    error
+		text    string
+		sent    string
+	}{
+		{"a digest", fakeregistry.Distribution2(), nil, "sha256:x", regret.ErrInvalid, "", ""},
+		{"a tag that is not there", fakeregistry.Distribution2(), nil, "nope", regret.ErrNotFound, "", "GET 404"},
+		{"a registry without deletion", fakeregistry.Distribution2(), []fakeregistry.Option{fakeregistry.WithDeleteDisabled()}, "v1",
+			regret.ErrDeleteDisabled, "nothing was changed", "GET 200, DELETE 405"},
+		{"a registry in maintenance", fakeregistry.Distribution2(), []fakeregistry.Option{fakeregistry.WithReadOnly()}, "v1",
+			regret.ErrReadOnly, "nothing was changed", "GET 200, DELETE 405"},
+		{"a tag that cannot be moved", fakeregistry.Harbor(), []fakeregistry.Option{fakeregistry.WithImmutableTags("v1")}, "v1",
+			regret.ErrImmutable, "stands for what it stood for", "GET 200, DELETE 404, HEAD 200, PUT 412, HEAD 200"},
+		{"a registry that wants tags removed first, after putting back what was there", fakeregistry.Google(), nil, "v1", regret.ErrStillTagged,
+			"pointed back", "GET 200, DELETE 404, HEAD 200, PUT 201, DELETE 400, HEAD 200, HEAD 200, PUT 201"},
+		{"a registry that says 202 and does nothing, after putting back what was there", deaf(), nil, "v1", regret.ErrStillPresent,
+			"pointed back", "GET 200, DELETE 404, HEAD 200, PUT 201, DELETE 202, HEAD 200, HEAD 200, PUT 201"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.rule, func(t *testing.T) {
+			t.Parallel()
+			reg := tt.profile.New(tt.overlay...)
+			image := reg.PutImage(repo, "hello", "v1", "v2")
+			if tt.profile.Name == "" {
+				deafen(reg)
+			}
+			err := newClient(t, reg).UntagByOverwrite(t.Context(), repo, tt.tag)
+			if e := wantErr(t, err, tt.want); e.Op != "untag by overwrite" || e.Reference != tt.tag {
+				t.Errorf("%+v", e)
+			}
+			wantText(t, err, tt.text)
+			if got := methods(t, reg); got != tt.sent {
+				t.Errorf("requests %q, want %q", got, tt.sent)
+			}
+			if tags := reg.Tags(repo); tags["v1"] != image.Digest || tags["v2"] != image.Digest {
+				t.Errorf("tags %v", tags)
+			}
+		})
+	}
+}
+
+// deaf is a registry that says yes to deletions that it does not carry out.
+func deaf() fakeregistry.Profile { return fakeregistry.Profile{} }
+
+func deafen(reg *fakeregistry.Registry) {
+	asked := 0
+	reg.Intercept(0, fakeregistry.On("DELETE", "/"), func(w http.ResponseWriter, req *http.Request) bool {
+		asked++
+		return asked > 1 && fakeregistry.Answer(202, nil, "")(w, req)
+	})
+}
+
+// Whatever happens at whichever request: either the tag is gone and the original stands, or the error says what stands.
+func TestUntagByOverwriteIsNeverSilent(t *testing.T) {
+	t.Parallel()
+	faults := map[string]func(reg *fakeregistry.Registry, cancel context.CancelFunc) func(http.ResponseWriter, *http.Request) bool{
+		"is lost": func(reg *fakeregistry.Registry, _ context.CancelFunc) func(http.ResponseWriter, *http.Request) bool {
+			return reg.LoseRequest()
+		},
+		"is answered to nobody": func(reg *fakeregistry.Registry, _ context.CancelFunc) func(http.ResponseWriter, *http.Request) bool {
+			return reg.LoseResponse()
+		},
+		"is refused": func(*fakeregistry.Registry, context.CancelFunc) func(http.ResponseWriter, *http.Request) bool {
+			return fakeregistry.Errors(403, "DENIED", "no")
+		},
+		"fails": func(*fakeregistry.Registry, context.CancelFunc) func(http.ResponseWriter, *http.Request) bool {
+			return fakeregistry.Errors(500, "UNKNOWN", "no")
+		},
+		"ends the caller's patience": func(_ *fakeregistry.Registry, cancel context.CancelFunc) func(http.ResponseWriter, *http.Request) bool {
+			return func(http.ResponseWriter, *http.Request) bool {
+				cancel()
+				return false
+			}
+		},
+		"meets a push": func(reg *fakeregistry.Registry, _ context.CancelFunc) func(http.ResponseWriter, *http.Request) bool {
+			return func(_ http.ResponseWriter, req *http.Request) bool {
+				if req.Method != http.MethodPut { // between the last look and the PUT nothing can be done
+					reg.PutImage(repo, "pushed meanwhile", "v1")
+				}
+				return false
+			}
+		},
+	}
+	for name, fault := range faults {
+		for nth := range 10 {
+			for _, times := range []int{1, 100} {
+				t.Run(fmt.Sprintf("request %d %s %d times", nth+1, name, times), func(t *testing.T) {
+					t.Parallel()
+					reg := fakeregistry.Distribution2().New()
+					original := reg.PutImage(repo, "hello", "v1", "v2")
+					ctx, cancel := context.WithCancel(t.Context())
+					defer cancel()
+					seen := 0
+					answer := fault(reg, cancel)
+					reg.Intercept(0, fakeregistry.On("", "/v2/"), func(w http.ResponseWriter, req *http.Request) bool {
+						seen++
+						return seen > nth && seen <= nth+times && answer(w, req)
+					})
+					err := newClient(t, reg).UntagByOverwrite(ctx, repo, "v1")
+					if err == nil && name == "meets a push" && nth >= 7 {
+						return // that came after the tag was seen to be gone
+					}
+					wantTold(t, reg, original.Digest, err)
+				})
+			}
+		}
+	}
+}
+
+var anyDigest = regexp.MustCompile(`sha256:[0-9a-f]{64}`)
+
+// wantTold wants success only if the tag is gone, and otherwise an error that says what the tag stands for.
+func wantTold(t *testing.T, reg *fakeregistry.Registry, original regret.Digest, err error) {
+	t.Helper()
+	stands, there := reg.Tag(repo, "v1")
+	if !reg.HasManifest(repo, original) || reg.Tags(repo)["v2"] != original {
+		t.Errorf("the original is gone: %v", err)
+	}
+	if err == nil {
+		if there {
+			t.Errorf("success, but the tag stands for %s", stands)
+		}
+		return
+	}
+	e, _ := errors.AsType[*regret.Error](err)
+	switch {
+	case !there && !strings.Contains(e.Hint, "gone") && !strings.Contains(e.Hint, "not known") && !strings.Contains(e.Hint, "nobody could look"):
+		t.Errorf("the tag is gone, and nobody says so: %v", err)
+	case there && stands != original && !strings.Contains(strings.Join(anyDigest.FindAllString(e.Hint, -1), " "), string(stands)) &&
+		!strings.Contains(e.Hint, "nothing was changed") && !strings.Contains(e.Hint, "nobody could look") && e.Method != "GET":
+		t.Errorf("the tag stands for %s, and nobody says so: %v", stands, err)
+	case there && stands == original && strings.Contains(e.Hint, "tag is gone"):
+		t.Errorf("the tag is there, and the error denies it: %v", err)
+	}
+}
