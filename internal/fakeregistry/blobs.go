@@ -57,7 +57,9 @@ func (r *Registry) deleteBlob(w http.ResponseWriter, _ *http.Request, rt route) 
 	switch {
 	case !ok && r.opts.distribution == 0:
 		return nameUnknown(rt.name)
-	case !ok || !repo.hasBlob(dgst):
+	case r.opts.distribution > 0 && (!ok || !repo.hasBlob(dgst)):
+		return refuse(http.StatusNotFound, codeBlobUnknown, "blob unknown to registry", nil)
+	case !repo.hasBlob(dgst):
 		return blobUnknown(dgst.String())
 	}
 	delete(repo.blobs, dgst)

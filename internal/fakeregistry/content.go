@@ -91,6 +91,9 @@ func readManifest(mediaType string, raw []byte, algorithm digest.Algorithm) *man
 	return m
 }
 
+// withoutConfig is what is wrong with an image that has no config; distribution has other words for it.
+const withoutConfig = "an image without config"
+
 // checkManifest says what is wrong with a manifest that is pushed; nil if nothing is.
 func checkManifest(mediaType string, raw []byte) *problem {
 	if !isManifestType(mediaType) {
@@ -115,7 +118,7 @@ func checkManifest(mediaType string, raw []byte) *problem {
 	case !isIndex(mediaType) && doc.Manifests != nil:
 		return manifestInvalid("an image with manifests")
 	case !isIndex(mediaType) && doc.Config == nil:
-		return manifestInvalid("an image without config")
+		return manifestInvalid(withoutConfig)
 	}
 	return checkDescriptors(doc)
 }

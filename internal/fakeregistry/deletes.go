@@ -22,6 +22,8 @@ func (r *Registry) deleteManifest(w http.ResponseWriter, req *http.Request, rt r
 	switch {
 	case r.spendThrottle():
 		return r.say(throttled, a, tooManyRequests())
+	case malformed != nil && r.opts.distribution == 3: // looked at before all else
+		return r.say(malformedDigest, a, malformed)
 	case r.opts.deleteDisabled:
 		return r.say(deleteDisabled, a, unsupported())
 	case r.opts.withoutTagDelete && dgst == "":

@@ -70,9 +70,14 @@ func blobUnknown(dgst string) *problem {
 	return refuse(http.StatusNotFound, codeBlobUnknown, "blob unknown to registry", dgst)
 }
 
-// unknown is what distribution says when it did not expect what it met.
-func unknown() *problem {
-	return refuse(http.StatusInternalServerError, codeUnknown, "unknown error", map[string]string{})
+// unknown is what distribution says when it did not expect what it met: the detail is the error as JSON.
+func unknown(detail any) *problem {
+	return refuse(http.StatusInternalServerError, codeUnknown, "unknown error", detail)
+}
+
+// methodNotAllowed is how distribution refuses a method.
+func methodNotAllowed(allow string) *problem {
+	return plainText(http.StatusMethodNotAllowed, "Method not allowed\n").with("Allow", allow, "X-Content-Type-Options", "nosniff")
 }
 
 func unsupported() *problem {

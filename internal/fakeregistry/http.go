@@ -77,9 +77,10 @@ func (rt route) wellNamed() bool {
 	return rt.endpoint == endpointBase || rt.endpoint == endpointCatalog || validName(rt.name)
 }
 
-// wellFormed is what a path must be to have a route in distribution 2.x.
+// wellFormed is what a path must be to have a route in distribution, where a name may begin with a host.
 func (rt route) wellFormed() bool {
-	return rt.wellNamed() && (rt.endpoint != endpointManifest || validTag(rt.ref) || strings.Contains(rt.ref, ":"))
+	host, rest, _ := strings.Cut(rt.name, "/")
+	return (rt.wellNamed() || validName(strings.ToLower(host)) && validName(rest)) && (rt.endpoint != endpointManifest || validTag(rt.ref) || strings.Contains(rt.ref, ":"))
 }
 
 // handlerFunc answers one method of one endpoint, or says why not.
@@ -130,8 +131,7 @@ func (r *Registry) answer(w http.ResponseWriter, req *http.Request, rt route) *p
 	}
 	read := req.Method == http.MethodGet || req.Method == http.MethodHead
 	if r.opts.readOnly && !read {
-		return r.say(readOnly, about{req: req, route: rt},
-			plainText(http.StatusMethodNotAllowed, "Method not allowed\n").with("Allow", "GET, HEAD", "X-Content-Type-Options", "nosniff"))
+		return r.say(readOnly, about{req: req, route: rt}, methodNotAllowed("GET, HEAD"))
 	}
 	if r.opts.pushDisabled && !read {
 		return unsupported()
@@ -142,21 +142,26 @@ func (r *Registry) answer(w http.ResponseWriter, req *http.Request, rt route) *p
 		method = http.MethodGet // the body is not sent
 	}
 	handler, ok := methods[method]
-	if !ok {
-		w.Header().Set("Allow", allowed(methods))
+	switch {
+	case r.opts.distribution > 0 && (!ok || req.Method == http.MethodHead && rt.isList()):
+		return methodNotAllowed(r.allowed(rt, methods))
+	case !ok:
+		w.Header().Set("Allow", r.allowed(rt, methods))
 		return unsupported()
-	}
-	if !rt.wellNamed() {
+	case !rt.wellNamed() && r.opts.distribution == 0:
 		return refuse(http.StatusBadRequest, codeNameInvalid, "invalid repository name", map[string]string{"name": rt.name})
 	}
 	return handler(w, req, rt)
 }
 
-func allowed(methods map[string]handlerFunc) string {
+// isList tells the endpoints that have no HEAD in distribution.
+func (rt route) isList() bool { return rt.endpoint == endpointTags || rt.endpoint == endpointCatalog }
+
+func (r *Registry) allowed(rt route, methods map[string]handlerFunc) string {
 	var names []string
 	for name := range methods {
 		names = append(names, name)
-		if name == http.MethodGet {
+		if name == http.MethodGet && (r.opts.distribution == 0 || !rt.isList()) {
 			names = append(names, http.MethodHead)
 		}
 	}

@@ -87,7 +87,7 @@ func (r *Registry) getCatalog(w http.ResponseWriter, req *http.Request, _ route)
 	names := slices.Sorted(maps.Keys(r.repositories))
 	r.mu.RUnlock()
 	if n, err := strconv.Atoi(req.URL.Query().Get("n")); r.opts.distribution > 0 && err == nil && n > 1000 {
-		return invalidNumber(strconv.Itoa(n))
+		return r.invalidNumber(strconv.Itoa(n))
 	}
 	page, p := r.page(w, req, names, strings.Compare)
 	if p != nil {
@@ -122,7 +122,7 @@ func (r *Registry) page(w http.ResponseWriter, req *http.Request, sorted []strin
 	if query.Has("n") {
 		n, err := strconv.Atoi(query.Get("n"))
 		if err != nil || n < 0 {
-			return nil, invalidNumber(query.Get("n"))
+			return nil, r.invalidNumber(query.Get("n"))
 		}
 		if limit = min(len(sorted), n); n == 0 {
 			return nil, nil
@@ -159,6 +159,12 @@ func (r *Registry) setNext(w http.ResponseWriter, req *http.Request, query url.V
 	}
 }
 
-func invalidNumber(n string) *problem {
+func (r *Registry) invalidNumber(n string) *problem {
+	if number, err := strconv.Atoi(n); r.opts.distribution > 0 { // in place of what is no number it says 0
+		if err != nil {
+			number = 0
+		}
+		return refuse(http.StatusBadRequest, codePaginationInvalid, "invalid number of results requested", map[string]int{"n": number})
+	}
 	return refuse(http.StatusBadRequest, codePaginationInvalid, "invalid number of results requested", map[string]string{"n": n})
 }

@@ -50,7 +50,7 @@ func (r *Registry) lookUp(req *http.Request, rt route) (*manifest, *problem) {
 	tag, dgst, p := parseReference(rt.ref)
 	if p != nil {
 		if r.opts.distribution == 2 {
-			p = unknown()
+			p = unknown(invalidPath{tagPath(rt.name, rt.ref) + "/current/link", "filesystem"})
 		}
 		return nil, p
 	}
@@ -68,11 +68,26 @@ func (r *Registry) lookUp(req *http.Request, rt route) (*manifest, *problem) {
 	case ok && repo.manifests[dgst] != nil:
 		return r.negotiate(req, repo, rt.name, tag, repo.manifests[dgst])
 	case ok && r.opts.distribution == 2 && repo.hasBlob(dgst):
-		return nil, unknown() // a blob is looked up as a manifest, and does not read like one
+		return nil, notAManifest(repo.blobs[dgst])
 	case tag != "":
 		return nil, r.sayNoTag(repo, a)
 	}
 	return nil, r.say(noManifest, a, manifestUnknown(unknownReference(rt.name, "", dgst)))
+}
+
+// invalidPath is an error of distribution's storage, as JSON.
+type invalidPath struct {
+	Path       string
+	DriverName string
+}
+
+// notAManifest is what distribution says of a blob that it looks up as a manifest: where JSON ends to be JSON.
+func notAManifest(blob []byte) *problem {
+	err := json.Unmarshal(blob, &struct{}{})
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return unknown(map[string]int64{"Offset": syntax.Offset})
+	}
+	return unknown(map[string]string{})
 }
 
 // unknownReference is the detail distribution gives.
@@ -125,7 +140,7 @@ func (r *Registry) putManifest(w http.ResponseWriter, req *http.Request, rt rout
 		return p
 	}
 	h := w.Header()
-	h.Set("Location", "/v2/"+rt.name+"/manifests/"+m.desc.Digest.String())
+	h.Set("Location", r.origin(req)+"/v2/"+rt.name+"/manifests/"+m.desc.Digest.String())
 	r.setDigest(w, m.desc.Digest)
 	if m.subject != "" && !r.opts.withoutReferrers {
 		h.Set("OCI-Subject", m.subject.String())
@@ -138,6 +153,14 @@ func (r *Registry) putManifest(w http.ResponseWriter, req *http.Request, rt rout
 	h.Set("Content-Length", "0")
 	w.WriteHeader(http.StatusCreated)
 	return nil
+}
+
+// origin is what distribution puts before the path in Location.
+func (r *Registry) origin(req *http.Request) string {
+	if r.opts.distribution == 0 {
+		return ""
+	}
+	return schemeOf(req) + "://" + req.Host
 }
 
 func readManifestBody(req *http.Request) ([]byte, *problem) {
@@ -160,6 +183,10 @@ func (r *Registry) pushedManifest(req *http.Request, raw []byte, dgst digest.Dig
 		}
 	}
 	if p := checkManifest(mediaType, raw); p != nil {
+		if r.opts.distribution > 0 && p.errors[0].Detail == withoutConfig {
+			p = digestInvalid(nil)
+			p.errors = append(p.errors, errorDetail{codeManifestBlobUnknown, "blob unknown to registry", ""})
+		}
 		return nil, p
 	}
 	algorithm := digest.Canonical

@@ -50,7 +50,7 @@ func (r *Registry) negotiate(req *http.Request, repo *repository, name, tag stri
 		}
 	}
 	if r.opts.distribution == 3 && mediaType == mediaTypeDockerList && m.desc.MediaType == mediaTypeDockerManifest && !accepts(req, mediaTypeDockerManifest) {
-		return nil, refuse(http.StatusBadRequest, codeManifestInvalid, "manifest invalid", map[string]string{})
+		return nil, refuse(http.StatusBadRequest, codeManifestInvalid, "Schema 2 manifest not supported by client", nil)
 	}
 	if r.opts.schema1Conversion && m.desc.MediaType == mediaTypeDockerManifest && !accepts(req, mediaTypeDockerManifest) {
 		return repo.convert(m, name, tag)

@@ -83,7 +83,21 @@ func distribution3Words() words {
 			}
 			return manifestUnknown("unknown tag=" + a.tag)
 		},
-		malformedDigest: always(digestInvalid(nil)),
+		noManifest: func(a about) *problem {
+			if a.req.Method == http.MethodDelete {
+				return manifestUnknown(nil)
+			}
+			return manifestUnknown("unknown manifest name=" + a.name + " revision=" + a.dgst.String())
+		},
+		noRepository: func(a about) *problem {
+			switch {
+			case a.endpoint == endpointTags:
+				return nameUnknown(a.name)
+			case a.tag != "":
+				return manifestUnknown("filesystem: Path not found: " + tagPath(a.name, a.tag))
+			}
+			return manifestUnknown(nil)
+		},
 	}
 }
 
