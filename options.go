@@ -32,6 +32,7 @@ type config struct {
 	limits      Limits
 	trace       func(Attempt)
 	nilOption   bool
+	emptyBasic  bool
 	verify      bool
 }
 
@@ -46,9 +47,13 @@ func defaultConfig() config {
 
 // WithBasicAuth gives a user name and password (or access token) to use with
 // the registry and with a token service that it trusts. They are sent only
-// when the registry asks, never unasked.
+// when the registry asks, never unasked. Both empty is an error, for it is
+// rarely meant: whoever wants to be anonymous leaves the option out.
 func WithBasicAuth(username, password string) Option {
-	return WithCredentials(StaticCredential(Credential{Username: username, Password: password}))
+	return func(c *config) {
+		c.credentials = append(c.credentials, StaticCredential(Credential{Username: username, Password: password}))
+		c.emptyBasic = c.emptyBasic || username == "" && password == ""
+	}
 }
 
 // WithCredentials gives the place to ask for credentials when the registry
@@ -202,6 +207,7 @@ func (c *config) check(o origin) []error {
 	refuse(len(c.credentials) > 1, "WithBasicAuth and WithCredentials: more than one source of credentials")
 	refuse(len(c.credentials) > 0 && c.hasToken, "WithToken cannot be combined with WithBasicAuth or WithCredentials")
 	refuse(c.nilOption, "an option is nil")
+	refuse(c.emptyBasic, "WithBasicAuth: user name and password are empty")
 	for _, source := range c.credentials {
 		errs = append(errs, checkSource(source))
 	}

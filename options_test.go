@@ -34,6 +34,7 @@ func TestOptionsThatAreRefused(t *testing.T) {
 		says string
 	}{
 		{"a user name with a colon", regret.WithBasicAuth("a:b", "x"), "colon"},
+		{"neither user name nor password", regret.WithBasicAuth("", ""), "are empty"},
 		{"a password without a user name", regret.WithBasicAuth("", "x"), "without a user name"},
 		{"a control character in a password", regret.WithBasicAuth("a", "x\r\n"), "control characters"},
 		{"no source of credentials", regret.WithCredentials(nil), "WithCredentials"},
