@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"regexp"
@@ -84,6 +85,9 @@ func (c *Client) Ping(ctx context.Context) error {
 	x := c.exchange("ping", "GET", "", "")
 	x.path = "/v2/"
 	resp, err := x.do(ctx)
+	if e, ok := errors.AsType[*Error](err); ok && e.Kind == "" && e.StatusCode == http.StatusNotFound && e.Method == x.method {
+		e.Kind, e.Hint = ErrNotRegistry, "every registry answers at this path: the host or the port may be another's"
+	}
 	if err != nil {
 		return err
 	}

@@ -194,6 +194,8 @@ func TestPing(t *testing.T) {
 		{"a page of HTML is not a registry's",
 			fakeregistry.Answer(200, map[string]string{"Content-Type": "text/html; charset=utf-8"}, "<html>"),
 			[]error{regret.ErrNotRegistry}, "GET /v2/ 200"},
+		{"a host without a registry does not know the path",
+			fakeregistry.Answer(404, map[string]string{"Content-Type": "text/html"}, "<html>"), []error{regret.ErrNotRegistry}, "GET /v2/ 404"},
 		{"credentials are wanted",
 			fakeregistry.Errors(401, "UNAUTHORIZED", "authentication required"),
 			[]error{regret.ErrUnauthorized, regret.CodeUnauthorized}, "GET /v2/ 401"},

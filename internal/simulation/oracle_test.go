@@ -55,7 +55,7 @@ var grounds = map[regret.Kind]fact{
 	regret.ErrRedirect:             redirected,
 	regret.ErrNotRegistry:          odd | contradictory,
 	regret.ErrIncompleteList:       ^fact(0),
-	"":                             codeless,
+	"":                             codeless | missing, // said to be missing, and served all the same
 }
 
 // maxAttempts is what the default retries come to.
@@ -305,6 +305,9 @@ func (m *model) judgeError(op *operation, wrong func(string, ...any)) {
 	facts := op.facts
 	if m.held {
 		facts |= rateLimited
+	}
+	if op.kind == opPing && facts.has(codeless) {
+		facts |= odd // whoever has nothing at that path
 	}
 	if m.profile.noReferrers && op.kind == listRefs {
 		facts |= odd // whoever pushed something else under the fallback tag
