@@ -1,0 +1,83 @@
+// Package measure runs one client on one piece of work and says what it cost.
+package measure
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/seed-8cb7cc86/regret/bench/internal/registry"
+)
+
+// A Work is what is done: a number of tags resolved and deleted, or listed.
+type Work string
+
+// The kinds of work.
+const (
+	Delete    Work = "resolve and delete"
+	ListPages Work = "list in pages of 1,000"
+	ListWhole Work = "list in one body"
+)
+
+// A Cell is one piece of work under one set of circumstances.
+type Cell struct {
+	Work     Work
+	Tags     int
+	Protocol registry.Protocol
+	Callers  int
+	Latency  time.Duration
+	Bearer   bool
+}
+
+// String names the cell for people.
+func (c Cell) String() string {
+	auth := "anonymous"
+	if c.Bearer {
+		auth = "Bearer"
+	}
+	callers := fmt.Sprintf("%d callers", c.Callers)
+	if c.Callers == 1 {
+		callers = "1 caller"
+	}
+	return fmt.Sprintf("%s, %d tags, %s, %s, %v added, %s", c.Work, c.Tags, c.Protocol, callers, c.Latency, auth)
+}
+
+func (c Cell) settings() registry.Settings {
+	s := registry.Settings{Latency: c.Latency, Bearer: c.Bearer}
+	switch c.Work {
+	case Delete:
+		s.Tags = c.Tags
+	case ListPages:
+		s.Listed, s.PageSize = c.Tags, 1000
+	case ListWhole:
+		s.Listed = c.Tags
+	}
+	return s
+}
+
+// Callers and Latencies are the axes beside registry.Protocols.
+func Callers() []int { return []int{1, 16, 64} }
+
+// Latencies are what is added to every answer.
+func Latencies() []time.Duration { return []time.Duration{0, 20 * time.Millisecond} }
+
+// Cells are all of them. Where every answer takes 20 ms, a single caller does a
+// tenth of the work: the time of the rest is known beforehand.
+func Cells(tags int) []Cell {
+	var cells []Cell
+	for _, latency := range Latencies() {
+		for _, bearer := range []bool{false, true} {
+			for _, protocol := range registry.Protocols() {
+				for _, callers := range Callers() {
+					n := tags
+					if latency > 0 && callers == 1 {
+						n = max(tags/10, 1)
+					}
+					cells = append(cells, Cell{Delete, n, protocol, callers, latency, bearer})
+				}
+			}
+		}
+	}
+	return append(cells,
+		Cell{Work: ListPages, Tags: 200_000, Protocol: registry.HTTP, Callers: 1},
+		Cell{Work: ListWhole, Tags: 1_000_000, Protocol: registry.HTTP, Callers: 1})
+}

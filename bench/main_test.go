@@ -1,0 +1,116 @@
+// The tests of this module check what can be counted exactly: requests,
+// connections, allocations. Times they leave to the report. They run one after
+// the other, for they count what the whole process does.
+package main_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/seed-8cb7cc86/regret/bench/internal/clients"
+	"github.com/seed-8cb7cc86/regret/bench/internal/registry"
+)
+
+// serve tells a copy of the test binary to be the server.
+const serve = "BENCH_SERVE"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(serve) != "" {
+		if err := registry.Serve(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	code, err := testMain(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// testMain lets this process trust what the server signs, and find nobody's
+// configuration.
+func testMain(m *testing.M) (int, error) {
+	dir, err := os.MkdirTemp("", "bench-test-")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	self, err := os.Executable()
+	if err != nil {
+		return 0, err
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), serve+"=1")
+	server, err := registry.Start(cmd)
+	if err != nil {
+		return 0, err
+	}
+	defer server.Stop()
+	address = server.Address
+	ca := filepath.Join(dir, "ca.pem")
+	if err := os.WriteFile(ca, []byte(server.CA), 0o600); err != nil {
+		return 0, err
+	}
+	for key, value := range map[string]string{
+		"SSL_CERT_FILE": ca, "SSL_CERT_DIR": filepath.Join(dir, "none"), "HOME": dir,
+		"DOCKER_CONFIG": dir, "XDG_CONFIG_HOME": dir, "XDG_RUNTIME_DIR": dir, "REGISTRY_AUTH_FILE": "",
+	} {
+		if err := os.Setenv(key, value); err != nil {
+			return 0, err
+		}
+	}
+	return m.Run(), nil
+}
+
+// address is where the server of this test process is.
+var address registry.Address
+
+// reset gives the server new state and zero counts.
+func reset(t *testing.T, settings registry.Settings) {
+	t.Helper()
+	if err := address.Reset(t.Context(), settings); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func counts(t *testing.T) registry.Counts {
+	t.Helper()
+	c, err := address.Counts(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// open makes the client of a row.
+func open(t *testing.T, name string, setup clients.Setup) clients.Client {
+	t.Helper()
+	row, ok := clients.Named(name)
+	if !ok {
+		t.Fatalf("no row %q", name)
+	}
+	setup.Host = address.Hosts[setup.Protocol]
+	c, err := row.Open(setup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+func succeed(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seed-8cb7cc86/regret/bench/internal/clients"
+	"github.com/seed-8cb7cc86/regret/bench/internal/measure"
+	"github.com/seed-8cb7cc86/regret/bench/internal/registry"
+	"github.com/seed-8cb7cc86/regret/bench/internal/report"
+)
+
+// runReport measures everything and writes RESULTS.md and results.svg.
+func runReport(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("report", flag.ExitOnError)
+	rounds := flags.Int("rounds", 0, "how often each row runs in each cell (7; with -quick 3)")
+	tags := flags.Int("tags", 1000, "how many tags are resolved and deleted")
+	quick := flags.Bool("quick", false, "with added latency only 64 anonymous callers, and fewer rounds")
+	dir := flags.String("dir", ".", "where the results go")
+	flags.Parse(args) // exits on an error
+	cells := measure.Cells(*tags)
+	if *quick {
+		cells = slices.DeleteFunc(cells, func(c measure.Cell) bool { return c.Latency > 0 && (c.Callers < 64 || c.Bearer) })
+	}
+	switch {
+	case *rounds > 0:
+	case *quick:
+		*rounds = 3
+	default:
+		*rounds = 7
+	}
+	data := report.Data{Rows: clients.Rows(), Rounds: *rounds, About: about(args)}
+	for _, cell := range cells {
+		data.Cells = append(data.Cells, report.Cell{Cell: cell, Runs: make([][]measure.Result, len(data.Rows))})
+	}
+	server, temp, err := startServer()
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(temp)
+	defer server.Stop()
+	for round := range *rounds {
+		if err := measureAll(ctx, &data, round, server.Address, environment(temp)); err != nil {
+			return err
+		}
+	}
+	return write(*dir, data)
+}
+
+// measureAll runs every row once in every cell. The rows of a cell follow each
+// other, so that they meet the same machine, and each round begins with another.
+func measureAll(ctx context.Context, data *report.Data, round int, at registry.Address, env map[string]string) error {
+	began := time.Now()
+	for i := range data.Cells {
+		cell := &data.Cells[i]
+		fmt.Fprintf(os.Stderr, "round %d of %d, cell %d of %d after %v: %s\n",
+			round+1, data.Rounds, i+1, len(data.Cells), time.Since(began).Round(time.Second), cell.Cell)
+		for k := range data.Rows {
+			row := (k + round) % len(data.Rows)
+			runs := &cell.Runs[row]
+			if len(*runs) > 0 && (*runs)[0].Failure != "" {
+				continue
+			}
+			r, err := measureRow(ctx, job{At: at, Row: row, Cell: cell.Cell}, round == 0, env)
+			if err != nil {
+				return err
+			}
+			if r.Failure != "" {
+				fmt.Fprintf(os.Stderr, "%s: %s\n", data.Rows[row].Name, r.Failure)
+				*runs = nil
+			}
+			*runs = append(*runs, r)
+		}
+	}
+	return nil
+}
+
+// measureRow measures, and once for every list the heap in a run of its own.
+func measureRow(ctx context.Context, j job, first bool, env map[string]string) (measure.Result, error) {
+	r, err := measureApart(ctx, j, env)
+	if err != nil || r.Failure != "" || !first || j.Cell.Work == measure.Delete {
+		return r, err
+	}
+	j.Heap = true
+	watched, err := measureApart(ctx, j, env)
+	r.Heap = watched.Heap
+	return r, err
+}
+
+func write(dir string, data report.Data) error {
+	for name, form := range map[string]func(*bytes.Buffer){
+		"RESULTS.md":  func(b *bytes.Buffer) { report.Markdown(b, data) },
+		"results.svg": func(b *bytes.Buffer) { report.SVG(b, data) },
+	} {
+		var b bytes.Buffer
+		form(&b)
+		if err := os.WriteFile(filepath.Join(dir, name), b.Bytes(), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// about says what is measured with what.
+func about(args []string) report.About {
+	a := report.About{
+		Command:  strings.TrimSpace("go run . report " + strings.Join(args, " ")),
+		Date:     time.Now(),
+		Go:       runtime.Version(),
+		System:   fmt.Sprintf("%s/%s, %d × %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), processor()),
+		Versions: make(map[string]string),
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return a
+	}
+	for _, row := range clients.Rows() {
+		for _, dep := range info.Deps {
+			if dep.Path != row.Module {
+				continue
+			}
+			a.Versions[row.Module] = dep.Version
+			if row.Name == clients.Ours {
+				a.Versions[row.Module] = "this repository"
+			}
+		}
+	}
+	return a
+}
+
+// processor is what Linux calls it.
+func processor() string {
+	f, err := os.Open("/proc/cpuinfo")
+	if err != nil {
+		return "processor"
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if key, value, ok := strings.Cut(lines.Text(), ":"); ok && strings.TrimSpace(key) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return "processor"
+}

@@ -1,0 +1,86 @@
+package main_test
+
+import (
+	"bytes"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed-8cb7cc86/regret/bench/internal/clients"
+	"github.com/seed-8cb7cc86/regret/bench/internal/measure"
+	"github.com/seed-8cb7cc86/regret/bench/internal/registry"
+	"github.com/seed-8cb7cc86/regret/bench/internal/report"
+)
+
+// Run checks with the server that what was to be deleted is gone.
+func TestEveryRowDoesTheWork(t *testing.T) {
+	for _, row := range clients.Rows() {
+		for _, protocol := range registry.Protocols() {
+			for _, bearer := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s, %s, bearer %t", row.Name, protocol, bearer), func(t *testing.T) {
+					cell := measure.Cell{Work: measure.Delete, Tags: 12, Protocol: protocol, Callers: 3, Bearer: bearer}
+					_, err := measure.Run(t.Context(), address, row, cell, false)
+					succeed(t, err)
+				})
+			}
+		}
+		for _, work := range []measure.Work{measure.ListPages, measure.ListWhole} {
+			t.Run(fmt.Sprintf("%s, %s", row.Name, work), func(t *testing.T) {
+				cell := measure.Cell{Work: work, Tags: 2500, Protocol: registry.HTTP, Callers: 1}
+				_, err := measure.Run(t.Context(), address, row, cell, false)
+				succeed(t, err)
+			})
+		}
+	}
+}
+
+// sample is a report in which every row took as many milliseconds as its number
+// says, and the last row failed.
+func sample() report.Data {
+	d := report.Data{Rows: clients.Rows(), Rounds: 3, About: report.About{Command: "go run . report", Date: time.Unix(0, 0)}}
+	for _, cell := range measure.Cells(100) {
+		c := report.Cell{Cell: cell, Runs: make([][]measure.Result, len(d.Rows))}
+		for i := range d.Rows {
+			for round := range d.Rounds {
+				took := time.Duration(100*(i+1)+round) * time.Millisecond
+				r := measure.Result{Wall: took, CPU: took, Allocs: 1000, Bytes: 1000, Counts: registry.Counts{Connections: 1, Requests: 200}}
+				if i == len(d.Rows)-1 {
+					r.Failure = "it does not work"
+				}
+				c.Runs[i] = append(c.Runs[i], r)
+			}
+		}
+		d.Cells = append(d.Cells, c)
+	}
+	return d
+}
+
+func TestTheReportShowsMediansAsMultiplesOfTheFloor(t *testing.T) {
+	var b bytes.Buffer
+	report.Markdown(&b, sample())
+	for _, want := range []string{
+		"| net/http | 101 ms (0.99–1.01) |",
+		"| **regret** | 1.99 (1.98–2.00) |",
+		"| wall time, of the floor's | 1.10 | 0 of 36 cells | 1.99 |",
+		"| ociregistry, tuned | – |",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in the report", want)
+		}
+	}
+}
+
+func TestThePlotIsWellFormed(t *testing.T) {
+	var b bytes.Buffer
+	report.SVG(&b, sample())
+	for dec := xml.NewDecoder(&b); ; {
+		if _, err := dec.Token(); err == io.EOF {
+			return
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
