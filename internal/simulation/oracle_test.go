@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -86,6 +87,9 @@ func (m *model) judge(op *operation) {
 	if late := op.ended.Sub(op.stopped); op.over() && late > 100*time.Millisecond {
 		wrong("returned %v after its context ended", late)
 	}
+	if op.over() && op.err != nil && !op.judged() && !errors.Is(op.err, context.Canceled) && !errors.Is(op.err, context.DeadlineExceeded) {
+		wrong("it does not say that its context ended")
+	}
 	m.judgeBudget(op, wrong)
 	if op.err != nil {
 		m.judgeError(op, wrong)
@@ -114,6 +118,15 @@ func (op *operation) lastAnswer() *event {
 		}
 	}
 	return nil
+}
+
+// judged says that the client had read all that an error could rest on when the
+// context ended: the last answer to its end, or a header that condemns it. What
+// is left of a body is only read for the connection's sake.
+func (op *operation) judged() bool {
+	last := op.lastAnswer()
+	return last != nil && last == op.events[len(op.events)-1] &&
+		(last.whole || last.fault.kind == linkAway || last.fault.kind == badLink || op.kind == opPing)
 }
 
 // ambiguous says that a write may have been done although no answer said so.

@@ -67,6 +67,7 @@ type event struct {
 	served    string // what the operation's name stood for when the request had been dealt with
 	told      string // the digest in the answer
 	delivered bool   // the client has seen the header
+	whole     bool   // and the end of the body
 	untouched bool   // the client has seen that nothing was sent
 	chunks    int    // of the answer's body
 	facts     fact
@@ -212,6 +213,7 @@ func (m *model) deliver(e *event, req *http.Request, a *answer) *http.Response {
 		Header: a.header, Body: http.NoBody, ContentLength: int64(len(a.body)), Request: req,
 	}
 	if req.Method == http.MethodHead || len(a.body) == 0 && !e.fault.inBody() {
+		e.whole = true
 		return resp
 	}
 	size := m.profile.chunk
@@ -271,6 +273,7 @@ func (b *body) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	if b.next >= len(b.chunks) {
+		b.event.whole = true
 		return 0, io.EOF
 	}
 	n := copy(p, b.chunks[b.next])
