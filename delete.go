@@ -48,8 +48,7 @@ func (c *Client) DeleteManifest(ctx context.Context, repository string, dgst Dig
 		return refusal
 	}
 	key := name{repository, string(dgst)}
-	_, seen := c.manifests.Get(key)
-	if !seen {
+	if _, seen := c.manifests.Get(key); !seen {
 		if _, err := c.Resolve(ctx, repository, string(dgst)); err != nil {
 			return preflightFailure(err, op)
 		}
@@ -60,9 +59,6 @@ func (c *Client) DeleteManifest(ctx context.Context, repository string, dgst Dig
 		err = c.confirm(ctx, x, resp)
 	} else {
 		_, err = c.settle(ctx, x, err)
-		if !seen && errors.Is(err, ErrNotFound) {
-			err = c.denied(ctx, x, err)
-		}
 	}
 	if err == nil {
 		c.manifests.Delete(key)
@@ -215,23 +211,27 @@ func (x *exchange) deleteAnswer(resp *http.Response) (details []Detail, legible 
 	return nil, whole && (len(trimmed) == 0 || trimmed[0] != '{' || json.Valid(trimmed))
 }
 
-// settle decides what a failed DELETE came to. Without an attempt that may have
-// had an effect, the failure stands as it is. After one that may have, it looks,
-// and returns the digest of what it saw to be there.
+// settle decides what a failed DELETE came to. It looks, and returns the digest
+// of what it saw to be there, after an attempt that may have had an effect, and
+// where the registry does not know a manifest that was there a moment ago. Any
+// other failure stands as it is.
 func (c *Client) settle(ctx context.Context, x *exchange, failure error) (stands Digest, err error) {
-	switch {
-	case !x.ambiguous:
+	missing := errors.Is(failure, ErrNotFound)
+	if !x.ambiguous && !(missing && x.byDigest()) {
 		return "", failure
-	case errors.Is(failure, ErrNotFound):
-		return "", nil // gone: by the attempt that brought no answer, or by somebody else
 	}
 	stands, err = c.verify(ctx, x)
+	there := errors.Is(err, errStands)
 	switch {
-	case err == nil:
-		return "", nil
-	case errors.Is(err, errStands) && x.byDigest():
+	case err == nil && x.ambiguous:
+		return "", nil // gone: by the attempt that brought no answer, or by somebody else
+	case !there && !x.ambiguous:
+		return "", failure // missing, as the registry says
+	case there && missing && x.byDigest():
+		return stands, denied(failure)
+	case there && x.byDigest():
 		return stands, failure
-	case errors.Is(err, errStands):
+	case there:
 		return stands, x.unknown(failure, "the tag is there, but may have been pushed anew")
 	}
 	unknown := x.unknown(failure, "")

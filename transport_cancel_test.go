@@ -181,7 +181,7 @@ func TestAnAnswerThatDoesNotBegin(t *testing.T) {
 	}{
 		{"is asked for again", []step{{1, "HEAD", hang}}, nil, 5*time.Second + time.Second, "HEAD 0 lost, HEAD 200, DELETE 202"},
 		{"has more time after a DELETE", []step{{1, "DELETE", hang}}, nil, 20*time.Second + time.Second, "HEAD 200, DELETE 0 lost, DELETE 202"},
-		{"does not stop what the registry does", []step{{1, "DELETE", does(hang)}}, nil, 20*time.Second + time.Second, "HEAD 200, DELETE 0 lost, DELETE 404"},
+		{"does not stop what the registry does", []step{{1, "DELETE", does(hang)}}, nil, 20*time.Second + time.Second, "HEAD 200, DELETE 0 lost, DELETE 404, HEAD 404, GET 404"},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()

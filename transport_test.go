@@ -198,5 +198,5 @@ func TestADELETEThatIsCutOff(t *testing.T) {
 	play(reg, step{1, "DELETE", loseResponse})
 	server, _ := listen(t, reg, (*httptest.Server).Start)
 	wantErr(t, dialled(t, server).DeleteManifest(t.Context(), repo, dgst))
-	wantMethods(t, reg, dgst, "HEAD 200, DELETE 202 lost, DELETE 404")
+	wantMethods(t, reg, dgst, "HEAD 200, DELETE 202 lost, DELETE 404, HEAD 404, GET 404")
 }

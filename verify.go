@@ -71,13 +71,10 @@ func (c *Client) tagsOf(repository string, dgst Digest) []string {
 	return tags
 }
 
-// denied looks once more when a registry says that it does not know what it has
-// served a moment ago: Quay reads what has no tag, but does not delete it. Who
-// is told "not found" takes it for gone.
-func (c *Client) denied(ctx context.Context, x *exchange, failure error) error {
-	if _, err := c.verify(ctx, x); !errors.Is(err, errStands) {
-		return failure
-	}
+// denied is the failure where a registry says that it does not know what it
+// serves: Quay reads what has no tag, but does not delete it. Who is told "not
+// found" takes it for gone.
+func denied(failure error) error {
 	e, ok := errors.AsType[*Error](failure)
 	if !ok {
 		return failure

@@ -183,7 +183,7 @@ func TestThreatD06LostAnswerThenNotFound(t *testing.T) {
 	t.Parallel()
 	lose := func(s *stage) []fault { return []fault{s.registry.LoseResponse()} }
 	deleted(t,
-		deletion{deleteManifest, lose, nil, "HEAD 200, DELETE 202 lost, DELETE 404", true},
+		deletion{deleteManifest, lose, nil, "HEAD 200, DELETE 202 lost, DELETE 404, HEAD 404, GET 404", true},
 		deletion{untag, lose, nil, "DELETE 202 lost, HEAD 404, GET 404", true})
 }
 
@@ -201,7 +201,7 @@ func TestThreatD08FailsThenNotFound(t *testing.T) {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			t.Parallel()
 			deleted(t,
-				deletion{deleteManifest, after(says(status)), nil, fmt.Sprintf("HEAD 200, DELETE %d, DELETE 404", status), true},
+				deletion{deleteManifest, after(says(status)), nil, fmt.Sprintf("HEAD 200, DELETE %d, DELETE 404, HEAD 404, GET 404", status), true},
 				deletion{untag, after(says(status)), nil, fmt.Sprintf("DELETE %d, HEAD 404, GET 404", status), true})
 		})
 	}
