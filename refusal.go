@@ -39,8 +39,8 @@ const (
 const (
 	hintDisabled = "deletion is off, which is the default of many registries; distribution: set storage.delete.enabled: true " +
 		"(REGISTRY_STORAGE_DELETE_ENABLED=true) and restart it; a pull-through cache never allows deletion"
-	hintTag = "this registry deletes by digest only: DeleteManifest deletes the manifest with all its tags; " +
-		"if deletion is disabled altogether, CheckDelete tells"
+	hintTag = "this registry deletes by digest only: DeleteManifest deletes the manifest with all its tags, " +
+		"UntagByOverwrite removes one; if deletion is disabled altogether, CheckDelete tells"
 	hintGitHub      = "GitHub has been deleting versions of packages by its own API only, which this library does not speak"
 	hintHubTag      = "Docker Hub removes tags by its own API only, which this library does not speak"
 	hintReferenced  = "delete what refers to it first: an index before its children"

@@ -17,9 +17,9 @@ var families = [...]family{
 	{"X-Rate-Limit-Remaining", "X-Rate-Limit-Reset", "X-Rate-Limit-Duration"},
 }
 
-// epoch is the least number that is taken for a time, in seconds since 1970, rather than for a duration: September 2001,
-// or more than 31 years.
-const epoch = time.Duration(1e9) * time.Second
+// epoch is the least number that is taken for a time, in seconds since 1970, rather than for a duration: a day in 1985, or
+// more than 15 years.
+const epoch = time.Duration(5e8) * time.Second
 
 // FromLimit returns how long it takes until a limit that is used up is not any more: what RateLimit-Reset or one of its
 // relatives says, in seconds or as a Unix time, or else the whole window of "0;w=21600", for where in it the limit stands

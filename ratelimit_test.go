@@ -1,0 +1,82 @@
+package regret_test
+
+import (
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
+)
+
+// Registries say in many ways how long to leave them alone.
+func TestRateLimitDialects(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		rule   string
+		header map[string]string
+		waits  time.Duration // before the repetition that succeeds
+		told   time.Duration // or what the error says, at once
+	}{
+		{"Retry-After in seconds", map[string]string{"Retry-After": "7"}, 7 * time.Second, 0},
+		{"zot: the time until the limit is reset", map[string]string{"Ratelimit-Limit": "2", "Ratelimit-Remaining": "0", "Ratelimit-Reset": "3", "X-Rate-Limit-Duration": "1"}, 3 * time.Second, 0},
+		{"Docker Hub: the window of an exhausted limit", map[string]string{"Ratelimit-Limit": "100;w=21600", "Ratelimit-Remaining": "0;w=21600"}, 0, 6 * time.Hour},
+		{"a window that is short enough", map[string]string{"Ratelimit-Remaining": "0;w=20"}, 20 * time.Second, 0},
+		{"Keppel: seconds", map[string]string{"X-Ratelimit-Remaining": "0", "X-Ratelimit-Reset": "5"}, 5 * time.Second, 0},
+		{"GitHub: a Unix time", map[string]string{"X-Ratelimit-Remaining": "0", "X-Ratelimit-Reset": "946684811"}, 11 * time.Second, 0}, // a bubble begins in 2000
+		{"a limit that is not exhausted says nothing", map[string]string{"Ratelimit-Remaining": "1;w=21600", "X-Ratelimit-Remaining": "9", "X-Ratelimit-Reset": "60"}, 0, 0},
+		{"nothing at all", nil, 0, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.rule, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				reg := fakeregistry.New()
+				image := reg.PutImage(repo, "hello", "v1")
+				reg.Intercept(1, fakeregistry.On("DELETE", "/"), fakeregistry.Answer(http.StatusTooManyRequests, tt.header, ""))
+				start := time.Now()
+				err := newClient(t, reg).DeleteManifest(t.Context(), repo, image.Digest)
+				if took := time.Since(start); took != tt.waits {
+					t.Errorf("took %s, want %s", took, tt.waits)
+				}
+				if tt.told == 0 {
+					wantErr(t, err)
+					return
+				}
+				if e := wantErr(t, err, regret.ErrRateLimited); e.RetryAfter != tt.told {
+					t.Errorf("retry after %s, want %s", e.RetryAfter, tt.told)
+				}
+			})
+		})
+	}
+}
+
+// One request that was too many is one for everybody: the whole client waits.
+func TestTheWholeClientWaitsInEveryDialect(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		reg := fakeregistry.New()
+		reg.PutImage(repo, "hello", "v1")
+		c := newClient(t, reg)
+		reg.Intercept(1, fakeregistry.On("HEAD", "/"), fakeregistry.Answer(http.StatusTooManyRequests,
+			map[string]string{"Ratelimit-Remaining": "0", "Ratelimit-Reset": "5"}, "Too Many Requests"))
+		start := time.Now()
+		wantErr(t, resolve(t, c))
+		var wg sync.WaitGroup
+		reg.Intercept(1, fakeregistry.On("HEAD", "/"), fakeregistry.Answer(http.StatusTooManyRequests,
+			map[string]string{"Ratelimit-Remaining": "0;w=9"}, ""))
+		for range 8 {
+			wg.Go(func() {
+				<-time.After(time.Millisecond)
+				wantErr(t, resolve(t, c))
+				if took := time.Since(start); took < 14*time.Second {
+					t.Errorf("a request went out after %s", took)
+				}
+			})
+		}
+		wantErr(t, resolve(t, c))
+		wg.Wait()
+	})
+}

@@ -1,0 +1,86 @@
+package regret_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
+)
+
+// What some registry does now and then: what becomes of a deletion by digest and of a list of tags.
+func TestOddities(t *testing.T) {
+	t.Parallel()
+	type outcome struct {
+		delete, list regret.Kind
+		sent         string // for the deletion
+		gone         bool
+	}
+	usual := outcome{"", "", "HEAD 200, DELETE 202", true}
+	want := map[string]outcome{
+		"no digest in the header":                  {"", "", "HEAD 200, GET 200, DELETE 202", true},
+		"HEAD is 404 where GET is 200":             {"", "", "HEAD 404, GET 200, DELETE 202", true},
+		"tags survive their manifest":              usual, // found out by WithVerification alone
+		"a few tags at a time":                     {"", "", "HEAD 200, DELETE 400, DELETE 400, DELETE 202", true},
+		"500, but gone":                            {"", "", "HEAD 200, DELETE 500, DELETE 404", true},
+		"202 with errors":                          {regret.ErrOutcomeUnknown, "", "HEAD 200, DELETE 202, HEAD 404, GET 404", true},
+		"307 to a child, or 406":                   usual,
+		"Basic and Bearer offered together":        {"", "", "HEAD 401, GET 200, HEAD 200, DELETE 202", true},
+		"a token without the action delete":        {regret.ErrForbidden, "", "HEAD 401, GET 200, HEAD 200, DELETE 401, GET 200, DELETE 401", false},
+		"Link without quotes":                      usual,
+		"Link without angle brackets":              {"", regret.ErrIncompleteList, "HEAD 200, DELETE 202", true},
+		"Link with an origin":                      usual,
+		"Link on the last page too":                usual,
+		"Link to the first page":                   {"", regret.ErrIncompleteList, "HEAD 200, DELETE 202", true},
+		"406 with a number for a code":             {unclassified, "", "HEAD 200, DELETE 406", false},
+		"a 404 with an array as detail":            {unclassified, "", "HEAD 200, DELETE 404, HEAD 200", false},
+		"a page of HTML with 405":                  {unclassified, "", "HEAD 200, DELETE 405", false},
+		"JSON called text":                         {regret.ErrDeleteDisabled, "", "HEAD 200, DELETE 405", false},
+		"429 without a body":                       {regret.ErrRateLimited, "", "HEAD 200, DELETE 429, DELETE 429, DELETE 429, DELETE 429", false},
+		"401 whatever is sent":                     {regret.ErrUnauthorized, "", "HEAD 200, DELETE 401, DELETE 401", false},
+		"the connection breaks after the deletion": {"", "", "HEAD 200, DELETE 202 lost, DELETE 404", true},
+	}
+	var names []string
+	for _, o := range fakeregistry.Oddities() {
+		names = append(names, o.Name)
+		t.Run(o.Name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				reg := o.New()
+				image := reg.PutImage(repo, "hello", "v1", "v2", "v3")
+				c := newClient(t, reg, regret.WithBasicAuth("user", "password"))
+				got := outcome{delete: kindOf(c.DeleteManifest(t.Context(), repo, image.Digest)), sent: methods(t, reg), gone: !reg.HasManifest(repo, image.Digest)}
+				listed := o.New()
+				listed.PutImage(repo, "hello", "v1", "v2", "v3")
+				for _, err := range newClient(t, listed, regret.WithBasicAuth("user", "password")).Tags(t.Context(), repo) {
+					if err != nil {
+						got.list = kindOf(err)
+					}
+				}
+				if diff := cmp.Diff(want[o.Name], got, cmp.AllowUnexported(outcome{})); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+			})
+		})
+	}
+	for name := range want {
+		if !slices.Contains(names, name) {
+			t.Errorf("there is no oddity %q", name)
+		}
+	}
+}
+
+func kindOf(err error) regret.Kind {
+	e, ok := errors.AsType[*regret.Error](err)
+	switch {
+	case err == nil:
+		return ""
+	case !ok || e.Kind == "":
+		return unclassified
+	}
+	return e.Kind
+}
