@@ -24,7 +24,7 @@ type rule struct {
 	host    string // the registry's, or with a dot in front what it ends in
 	code    Code
 	subject subject
-	says    string // in a message, in lower case
+	says    string // in a message, or in a detail that is text; in lower case
 	kind    Kind
 	hint    string
 }
@@ -143,11 +143,21 @@ func (r rule) matches(x *exchange, status int, details []Detail) bool {
 		return true
 	}
 	for _, d := range details {
-		if (r.code == "" || d.Code == r.code) && strings.Contains(strings.ToLower(d.Message), r.says) {
+		if (r.code == "" || d.Code == r.code) && strings.Contains(strings.ToLower(d.words()), r.says) {
 			return true
 		}
 	}
 	return false
+}
+
+// words are the message, and the detail if that is text: olareg says there what
+// is the matter.
+func (d Detail) words() string {
+	var detail string
+	if json.Unmarshal(d.Detail, &detail) != nil {
+		return d.Message
+	}
+	return d.Message + " " + detail
 }
 
 func isAt(host, rule string) bool {

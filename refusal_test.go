@@ -47,7 +47,8 @@ func TestRefusals(t *testing.T) {
 		{"Quay in read-only mode, in other words", byTag, 405, "", `{"errors":[{"code":"DENIED","detail":{},"is_readonly":true,"message":"try later"}]}`, regret.ErrReadOnly, "maintenance"},
 		{"Quay, not in read-only mode", byTag, 405, "", `{"errors":[{"code":"DENIED","detail":{},"is_readonly":false,"message":"namespace disabled"}]}`, "", ""},
 		{"Harbor in read-only mode", byDigest, 403, "", one("DENIED", "The system is in read only mode. Any modification is prohibited."), regret.ErrReadOnly, "maintenance"},
-		{"olareg with a read-only store", byDigest, 403, "", one("DENIED", "repository is read-only"), regret.ErrReadOnly, "maintenance"},
+		{"olareg with a read-only store", byDigest, 403, "", `{"errors":[{"code":"DENIED","message":"requested access to the resource is denied","detail":"repository is read-only"}]}`, regret.ErrReadOnly, "maintenance"},
+		{"olareg without deletion, an older one", byDigest, 405, "", "", "", codeless},
 		{"a 405 that allows DELETE is not read-only", byDigest, 405, "Allow: GET, DELETE", "Method not allowed", "", codeless},
 		{"a 405 that allows nothing is not read-only", byDigest, 405, "", "Method not allowed", "", codeless},
 

@@ -58,6 +58,10 @@ func registryTable() []row {
 			fakeregistry.TopicMissing:   {"", "DELETE nobody 404, DELETE nobody 400", ""},
 			fakeregistry.TopicForbidden: {regret.ErrForbidden, "HEAD image 401, HEAD image 200, DELETE image 403", ""},
 		}},
+		{fakeregistry.Olareg(), cells{
+			fakeregistry.TopicReadOnly: unchanged(regret.ErrReadOnly, "403"),
+			fakeregistry.TopicDisabled: unchanged(unclassified, "405"),
+		}},
 		{fakeregistry.Harbor(), cells{
 			fakeregistry.TopicUntag:     refusedTag("400"),
 			fakeregistry.TopicChild:     refusedChild(regret.ErrReferenced, "412"),

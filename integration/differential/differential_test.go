@@ -27,9 +27,13 @@ func TestImitationsAnswerAsTheirRegistries(t *testing.T) {
 	imitations := map[string]fakeregistry.Profile{
 		registry.Distribution2().Name: fakeregistry.Distribution2(),
 		registry.Distribution3().Name: fakeregistry.Distribution3(),
+		registry.Olareg().Name:        fakeregistry.Olareg(),
 	}
-	for _, kind := range registry.Kinds() {
+	for _, kind := range append(registry.Kinds(), registry.Olareg()) {
 		for _, script := range scripts() {
+			if kind.Name == registry.Olareg().Name && script.distribution {
+				continue
+			}
 			t.Run(kind.Name+"/"+script.name, func(t *testing.T) {
 				t.Parallel()
 				cast := artifacts(t, kind.Schema1)

@@ -48,10 +48,11 @@ func (c cast) digests() []digest.Digest {
 
 // script is a list of requests to a registry that is set up in some way.
 type script struct {
-	name     string
-	setup    registry.Setup
-	overlays []fakeregistry.Option
-	requests func(cast) []request
+	name         string
+	distribution bool // it is about what only distribution has
+	setup        registry.Setup
+	overlays     []fakeregistry.Option
+	requests     func(cast) []request
 }
 
 func scripts() []script {
@@ -60,16 +61,16 @@ func scripts() []script {
 		"reader": {Password: "secret", Actions: []string{"pull"}},
 	}
 	return []script{
-		{"reading", registry.Setup{}, nil, reading},
-		{"deleting", registry.Setup{}, nil, deleting},
-		{"listing", registry.Setup{}, nil, listing},
-		{"pushing", registry.Setup{}, nil, pushing},
-		{"referrers", registry.Setup{}, nil, referrers},
-		{"deletion disabled", registry.Setup{DeleteDisabled: true}, []fakeregistry.Option{fakeregistry.WithDeleteDisabled()}, deleting},
-		{"read-only", registry.Setup{ReadOnly: true}, []fakeregistry.Option{fakeregistry.WithReadOnly()}, refused},
-		{"pull-through cache", registry.Setup{Mirror: true}, []fakeregistry.Option{fakeregistry.WithPullThrough()}, written},
-		{"htpasswd", registry.Setup{Users: map[string]string{"derek": "secret"}}, nil, authenticating("derek", "wrong", "nonsense", "")},
-		{"tokens", registry.Setup{Accounts: accounts}, nil, authenticating("reader", "nonsense", "", "derek")},
+		{"reading", true, registry.Setup{}, nil, reading},
+		{"deleting", false, registry.Setup{}, nil, deleting},
+		{"listing", true, registry.Setup{}, nil, listing},
+		{"pushing", true, registry.Setup{}, nil, pushing},
+		{"referrers", false, registry.Setup{}, nil, referrers},
+		{"deletion disabled", false, registry.Setup{DeleteDisabled: true}, []fakeregistry.Option{fakeregistry.WithDeleteDisabled()}, deleting},
+		{"read-only", false, registry.Setup{ReadOnly: true}, []fakeregistry.Option{fakeregistry.WithReadOnly()}, refused},
+		{"pull-through cache", true, registry.Setup{Mirror: true}, []fakeregistry.Option{fakeregistry.WithPullThrough()}, written},
+		{"htpasswd", true, registry.Setup{Users: map[string]string{"derek": "secret"}}, nil, authenticating("derek", "wrong", "nonsense", "")},
+		{"tokens", true, registry.Setup{Accounts: accounts}, nil, authenticating("reader", "nonsense", "", "derek")},
 	}
 }
 

@@ -43,9 +43,10 @@ func (r *Registry) blob(name string, dgst digest.Digest) ([]byte, *problem) {
 // deleteBlob removes a blob from a repository, whoever may still refer to it.
 //
 // https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-blobs
-func (r *Registry) deleteBlob(w http.ResponseWriter, _ *http.Request, rt route) *problem {
+func (r *Registry) deleteBlob(w http.ResponseWriter, req *http.Request, rt route) *problem {
+	a := about{req: req, route: rt}
 	if r.opts.deleteDisabled {
-		return unsupported()
+		return r.say(deleteDisabled, a, unsupported())
 	}
 	dgst, p := parseDigest(rt.ref)
 	if p != nil {
@@ -60,7 +61,7 @@ func (r *Registry) deleteBlob(w http.ResponseWriter, _ *http.Request, rt route) 
 	case r.opts.distribution > 0 && (!ok || !repo.hasBlob(dgst)):
 		return refuse(http.StatusNotFound, codeBlobUnknown, "blob unknown to registry", nil)
 	case !repo.hasBlob(dgst):
-		return blobUnknown(dgst.String())
+		return r.say(noBlob, a, blobUnknown(dgst.String()))
 	}
 	delete(repo.blobs, dgst)
 	return accepted(w)

@@ -44,7 +44,7 @@ func (r *Registry) getTags(w http.ResponseWriter, req *http.Request, rt route) *
 	if len(tags) == 0 && r.opts.nullTags {
 		tags = nil
 	}
-	writeJSON(w, http.StatusOK, r.jsonType(), tagList{rt.name, tags})
+	r.writeList(w, r.jsonType(), tagList{rt.name, tags})
 	return nil
 }
 
@@ -65,6 +65,15 @@ func (r *Registry) sortedTags(name string) ([]string, bool) {
 // byName is the specification's lexical order: letters without regard to case.
 func byName(a, b string) int {
 	return cmp.Or(cmp.Compare(strings.ToLower(a), strings.ToLower(b)), cmp.Compare(a, b))
+}
+
+// writeList answers with a list.
+func (r *Registry) writeList(w http.ResponseWriter, contentType string, list any) {
+	if !r.opts.withoutNewline {
+		writeJSON(w, http.StatusOK, contentType, list)
+		return
+	}
+	r.writeProblem(w, &problem{status: http.StatusOK, contentType: contentType, text: string(mustJSON(list))})
 }
 
 // tagOrder is that of the specification, or of the bytes.
@@ -96,7 +105,7 @@ func (r *Registry) getCatalog(w http.ResponseWriter, req *http.Request, _ route)
 	if page == nil {
 		page = []string{}
 	}
-	writeJSON(w, http.StatusOK, r.jsonType(), repositoryList{page})
+	r.writeList(w, r.jsonType(), repositoryList{page})
 	return nil
 }
 

@@ -33,7 +33,9 @@ func (r *Registry) getManifest(w http.ResponseWriter, req *http.Request, rt rout
 	}
 	etag := `"` + m.desc.Digest.String() + `"`
 	h := w.Header()
-	h.Set("Etag", etag)
+	if !r.opts.withoutEtag {
+		h.Set("Etag", etag)
+	}
 	r.setDigest(w, m.desc.Digest)
 	if slices.Contains(req.Header.Values("If-None-Match"), etag) {
 		w.WriteHeader(http.StatusNotModified)

@@ -11,6 +11,8 @@ type reading struct {
 	strictAccept   bool
 	charset        bool
 	withoutVersion bool
+	withoutEtag    bool
+	withoutNewline bool
 	header         []string // names and values in turn
 	pullLimit      int      // 0 for none
 	pulls          int
@@ -18,13 +20,14 @@ type reading struct {
 
 // listing is how lists deviate.
 type listing struct {
-	googleTags  bool
-	pageSize    int
-	unknownLast int
-	lostLast    bool
-	linkForm    LinkForm
-	linkAlways  bool
-	linkLoop    bool
+	googleTags    bool
+	nullReferrers bool
+	pageSize      int
+	unknownLast   int
+	lostLast      bool
+	linkForm      LinkForm
+	linkAlways    bool
+	linkLoop      bool
 }
 
 // WithOCIImageHiddenWithoutAccept answers 404 MANIFEST_UNKNOWN for OCI images whose media type is not in Accept, but
@@ -47,6 +50,16 @@ func WithCharset() Option {
 // WithoutAPIVersion leaves Docker-Distribution-Api-Version out, as zot does.
 func WithoutAPIVersion() Option {
 	return func(o *options) { o.withoutVersion = true }
+}
+
+// WithoutEtag leaves Etag out, as olareg does.
+func WithoutEtag() Option {
+	return func(o *options) { o.withoutEtag = true }
+}
+
+// WithoutNewline ends lists where the JSON ends, as olareg does.
+func WithoutNewline() Option {
+	return func(o *options) { o.withoutNewline = true }
 }
 
 // WithHeader adds a header to every answer: Google's registries send "Server: Docker Registry".
@@ -83,6 +96,11 @@ func (r *Registry) pull(w http.ResponseWriter, req *http.Request) *problem {
 // times, all on one page, as Google's registries do.
 func WithGoogleTags() Option {
 	return func(o *options) { o.googleTags = true }
+}
+
+// WithNullReferrers lists no referrers as "manifests":null, as olareg does.
+func WithNullReferrers() Option {
+	return func(o *options) { o.nullReferrers = true }
 }
 
 // WithPageSize sends n entries a page where the client does not say how many: Cloudflare's serverless registry sends 50.

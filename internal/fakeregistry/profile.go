@@ -71,7 +71,7 @@ type Profile struct {
 // Profiles are all of them, in the order of a table.
 func Profiles() []Profile {
 	return []Profile{
-		Distribution2(), Distribution3(), Distribution30(), Zot(), Harbor(), Quay(), GitLab(), Gitea(), Nexus(), Artifactory(),
+		Distribution2(), Distribution3(), Distribution30(), Zot(), Olareg(), Harbor(), Quay(), GitLab(), Gitea(), Nexus(), Artifactory(),
 		Cloudflare(), Keppel(), DockerHub(), DockerHub2023(), GHCR(), Google(), ECR(), ACR(),
 	}
 }

@@ -92,7 +92,7 @@ func distributionDeviations() []deviation {
 }
 
 func selfHostedDeviations() []deviation {
-	zot, harbor, quay := fakeregistry.Zot(), fakeregistry.Harbor(), fakeregistry.Quay()
+	zot, olareg, harbor, quay := fakeregistry.Zot(), fakeregistry.Olareg(), fakeregistry.Harbor(), fakeregistry.Quay()
 	return []deviation{
 		{"keeps the children of an index", zot, nil, refusal("DELETE manifests/<child>", 405, `{"errors":[{"code":"DENIED","message":"requested access to the resource is denied",`+
 			`"detail":{"description":"The access controller denied access for the operation on a resource.","reference":"<child>"}}]}`+"\n",
@@ -112,6 +112,16 @@ func selfHostedDeviations() []deviation {
 		}},
 		{"forbids with a challenge", zot, zot.WithUser("user", "password", "pull"), func(t *testing.T, c *client) {
 			c.do("DELETE", "/v2/a/manifests/v1", "", "Authorization", userPassword).want(t, 403, "WWW-Authenticate", `Basic realm="zot"`).wantCodes(t, 403, "DENIED")
+		}},
+
+		{"says why in a detail, and calls it text", olareg, fakeregistry.WithReadOnly(), refusal("DELETE manifests/v1", 403,
+			`{"errors":[{"code":"DENIED","message":"requested access to the resource is denied","detail":"repository is read-only"}]}`+"\n", "Content-Type", "text/plain; charset=utf-8")},
+		{"has deletion disabled without a word", olareg, fakeregistry.WithDeleteDisabled(), refusal("DELETE manifests/<v1>", 405, "", "Allow", "", "Etag", "")},
+		{"knows no tags of an unknown repository", olareg, nil, refusal("GET /v2/nope/tags/list", 200, `{"name":"nope","tags":[]}`)},
+		{"lists nobody as null", olareg, nil, refusal("GET referrers/<nobody>", 200, `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":null}`+"\n")},
+		{"does not quote next", olareg, nil, func(t *testing.T, c *client) {
+			c.reg.PutImage("a", "x", "a", "b")
+			c.do("GET", "/v2/a/tags/list?n=1", "").want(t, 200, "Link", "</v2/a/tags/list?last=a&n=1>; rel=next", "Etag", "").wantBody(t, `{"name":"a","tags":["a"]}`)
 		}},
 
 		{"has no deletion by tag", harbor, nil, refusal("DELETE manifests/v1", 400, errorText("UNSUPPORTED", "unsupported digest v1: invalid checksum digest format"),

@@ -36,11 +36,13 @@ func (r *Registry) getReferrers(w http.ResponseWriter, req *http.Request, rt rou
 		}
 		r.setNext(w, req, next)
 	}
-	writeJSON(w, http.StatusOK, ocispec.MediaTypeImageIndex, ocispec.Index{
-		Versioned: specs.Versioned{SchemaVersion: 2},
-		MediaType: ocispec.MediaTypeImageIndex,
-		Manifests: list,
-	})
+	index := ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex, Manifests: list}
+	if len(list) == 0 && r.opts.nullReferrers {
+		index.Manifests = nil
+		writeJSON(w, http.StatusOK, ocispec.MediaTypeImageIndex, index)
+		return nil
+	}
+	r.writeList(w, ocispec.MediaTypeImageIndex, index)
 	return nil
 }
 

@@ -13,6 +13,7 @@ const (
 	noRepository    reason = iota + 1 // nobody has heard of the repository
 	noManifest                        // it has no such manifest
 	noTag                             // it has no such tag
+	noBlob                            // it has no such blob
 	tagDelete                         // tags are not deleted
 	digestDelete                      // manifests are not deleted by digest
 	deleteDisabled                    // nothing is deleted

@@ -19,9 +19,11 @@ type Kind struct {
 	Schema1 bool
 
 	start func(t testing.TB, config []byte) string
+	// serve is in place of start for registries that are not configured as distribution is.
+	serve func(t testing.TB, setup Setup) string
 }
 
-// Kinds returns every kind of registry there is.
+// Kinds returns both lines of distribution, which can be set up in every way.
 func Kinds() []Kind {
 	return []Kind{Distribution2(), Distribution3()}
 }
@@ -73,6 +75,11 @@ func (k Kind) Start(t testing.TB, setup Setup) Server {
 		setup.Root = t.TempDir()
 	}
 	server := Server{Kind: k, root: setup.Root}
+	if k.serve != nil {
+		server.URL = k.serve(t, setup)
+		awaitReady(t, server.URL)
+		return server
+	}
 	if setup.Accounts != nil {
 		server.Tokens = startTokens(t, setup.Accounts)
 	}

@@ -1,0 +1,56 @@
+package fakeregistry
+
+import "net/http"
+
+// Olareg is olareg, a registry on top of OCI layouts, with deletion enabled, which it is not by default.
+//
+// https://github.com/olareg/olareg
+func Olareg() Profile {
+	return Profile{
+		Name: "olareg", Version: "0.1.2",
+		Options: []Option{
+			WithLinkForm(LinkUnquoted), WithoutEtag(), WithoutNewline(), WithNullReferrers(), withWords(olaregWords()),
+		},
+		Claims: []Claim{
+			{TopicResolve, Measured, "HEAD names the digest; of an index that is not accepted it serves the first child that is."},
+			{TopicList, Measured, "Sorted, in pages of n, with a Link whose rel is not quoted; an unknown repository has an empty list."},
+			{TopicDelete, Measured, "202, and every tag on it is gone."},
+			{TopicUntagged, Measured, "202."},
+			{TopicUntag, Measured, "202, and only the tag is gone."},
+			{TopicChild, Measured, "Deleted without a word; the index stays and is broken."},
+			{TopicIndex, Measured, "The children stay."},
+			{TopicTwice, Measured, "404 MANIFEST_UNKNOWN."},
+			{TopicMissing, Measured, "404 MANIFEST_UNKNOWN, in an unknown repository too; errors are JSON, but are called text."},
+			{TopicForbidden, NoSuch, "It knows no users."},
+			{TopicImmutable, NoSuch, "Nothing can be locked."},
+			{TopicReadOnly, Measured, "403 DENIED, with the reason as detail."},
+			{TopicDisabled, Measured, "405 and not a word, which is how it comes."},
+			{TopicThrottled, Measured, "429 with Retry-After: 1 and no body."},
+			{TopicReferrers, Measured, "The API is there; referrers survive their subject; nobody referring is null."},
+		},
+	}
+}
+
+func olaregWords() words {
+	// The type is set after the header is out, so that net/http finds out by itself.
+	said := func(status int, code, message, detail string) *problem {
+		return plainText(status, `{"errors":[{"code":"`+code+`","message":"`+message+`","detail":"`+detail+`"}]}`+"\n")
+	}
+	missing := always(said(http.StatusNotFound, codeManifestUnknown, "manifest unknown to registry", "tag or digest was not found in repository"))
+	silent := always(&problem{status: http.StatusMethodNotAllowed})
+	return words{
+		noRepository: func(a about) *problem {
+			if a.endpoint == endpointTags {
+				return &problem{status: http.StatusOK, contentType: "application/json", text: `{"name":"` + a.name + `","tags":[]}`}
+			}
+			return missing(a)
+		},
+		noManifest:      missing,
+		noTag:           missing,
+		malformedDigest: missing,
+		noBlob:          always(said(http.StatusNotFound, codeBlobUnknown, "blob unknown to registry", "blob was not found")),
+		deleteDisabled:  silent,
+		readOnly:        always(said(http.StatusForbidden, codeDenied, "requested access to the resource is denied", "repository is read-only")),
+		throttled:       always((&problem{status: http.StatusTooManyRequests}).with("Retry-After", "1")),
+	}
+}
