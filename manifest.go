@@ -82,6 +82,9 @@ func (c *Client) Resolve(ctx context.Context, repository, reference string) (Des
 	resp, err := x.do(ctx)
 	if err == nil {
 		discard(resp.Body)
+		if err := x.switched(resp, want); err != nil {
+			return Descriptor{}, err
+		}
 		d, served, err := x.headDescriptor(resp, want)
 		if err != nil {
 			return Descriptor{}, err
@@ -135,6 +138,19 @@ func (c *Client) manifestExchange(op, method, repository, reference string) *exc
 	x.path = escapePath("v2", repository, "manifests", reference)
 	x.accept = acceptManifests
 	return x
+}
+
+// switched refuses what a redirect led to if that is another manifest of the
+// repository: Keppel sends who does not accept an index to one of its children,
+// and to delete that would break the index. What is asked for by digest is held
+// against the digest.
+func (x *exchange) switched(resp *http.Response, want Digest) error {
+	u := resp.Request.URL
+	path := u.EscapedPath()
+	if want != "" || path == x.path || originOf(u) != x.transport.origin || !strings.HasPrefix(path, escapePath("v2", x.repository, "manifests")+"/") {
+		return nil
+	}
+	return x.refuse(resp, ErrRedirect, errors.New("the answer is about another manifest than the tag's"))
 }
 
 // headDescriptor reads the answer to a HEAD. It reports served = false where
@@ -200,6 +216,9 @@ func (c *Client) fetchManifest(ctx context.Context, op, repository, reference st
 	}
 	if resp.StatusCode != http.StatusOK {
 		return nil, x.refuse(resp, ErrNotRegistry, errors.New("not the status that answers a pull"))
+	}
+	if err := x.switched(resp, want); err != nil {
+		return nil, err
 	}
 	raw := x.content
 	named, err := x.headerDigest(resp, want)

@@ -74,7 +74,8 @@ func TestRedirectedReads(t *testing.T) {
 		{"so it does with the port spelled out, in upper case", []hop{{start, "HTTPS://REGISTRY.example.com:443/b", 307}},
 			[]string{start + " +", registryURL + ":443/b +"}, nil},
 		{"so it does by an absolute path", []hop{{start, "/b", 308}}, []string{start + " +", registryURL + "/b +"}, nil},
-		{"so it does by a relative path", []hop{{start, "v2", 301}}, []string{start + " +", registryURL + "/v2/team/app/manifests/v2 +"}, nil},
+		{"so it does by a relative path", []hop{{start, "../v2", 301}}, []string{start + " +", registryURL + "/v2/team/app/v2 +"}, nil},
+		{"another manifest of the repository is not the tag", []hop{{start, "v2", 301}}, []string{start + " +", registryURL + "/v2/team/app/manifests/v2 +"}, regret.ErrRedirect},
 		{"a host without a scheme is another host", []hop{{start, "//storage.example.net/b", 303}}, []string{start + " +", storage}, nil},
 		{"what has left stays left, even back at the registry", []hop{{start, storage, 302}, {storage, registryURL + "/b", 302}},
 			[]string{start + " +", storage, registryURL + "/b"}, nil},
@@ -236,4 +237,25 @@ func TestTransportThatIsCareless(t *testing.T) {
 		c := newClient(t, roundTrip(func(*http.Request) (*http.Response, error) { return nil, nil }))
 		wantErr(t, c.Ping(t.Context()), regret.ErrUnavailable)
 	})
+}
+
+// Whoever sends a tag's reader to a child of its index must not make the child
+// the tag's own digest.
+func TestATagThatIsRedirectedToAnotherManifest(t *testing.T) {
+	t.Parallel()
+	for rule, method := range map[string]string{"by HEAD": "", "by GET, where HEAD does not serve": "GET"} {
+		t.Run(rule, func(t *testing.T) {
+			t.Parallel()
+			reg := fakeregistry.New()
+			reg.PutIndex(repo, []string{"x", "y"}, "v1")
+			child := reg.PutImage(repo, "x")
+			if method != "" {
+				reg.Intercept(0, fakeregistry.On("HEAD", manifestPath("v1")), fakeregistry.Answer(405, nil, ""))
+			}
+			reg.Intercept(0, fakeregistry.On(method, manifestPath("v1")), fakeregistry.Redirect(307, manifestPath(child.Digest)))
+			_, err := newClient(t, reg).ResolveDigest(t.Context(), repo, "v1")
+			wantErr(t, err, regret.ErrRedirect)
+			wantText(t, err, "another manifest")
+		})
+	}
 }

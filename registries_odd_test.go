@@ -26,7 +26,7 @@ func TestOddities(t *testing.T) {
 		"HEAD is 404 where GET is 200":             {"", "", "HEAD 404, GET 200, DELETE 202", true},
 		"tags survive their manifest":              usual, // found out by WithVerification alone
 		"a few tags at a time":                     {"", "", "HEAD 200, DELETE 400, DELETE 400, DELETE 202", true},
-		"500, but gone":                            {"", "", "HEAD 200, DELETE 500, DELETE 404", true},
+		"500, but gone":                            {"", "", "HEAD 200, DELETE 500, DELETE 404, HEAD 404, GET 404", true},
 		"202 with errors":                          {regret.ErrOutcomeUnknown, "", "HEAD 200, DELETE 202, HEAD 404, GET 404", true},
 		"307 to a child, or 406":                   usual,
 		"Basic and Bearer offered together":        {"", "", "HEAD 401, GET 200, HEAD 200, DELETE 202", true},
@@ -42,7 +42,7 @@ func TestOddities(t *testing.T) {
 		"JSON called text":                         {regret.ErrDeleteDisabled, "", "HEAD 200, DELETE 405", false},
 		"429 without a body":                       {regret.ErrRateLimited, "", "HEAD 200, DELETE 429, DELETE 429, DELETE 429, DELETE 429", false},
 		"401 whatever is sent":                     {regret.ErrUnauthorized, "", "HEAD 200, DELETE 401, DELETE 401", false},
-		"the connection breaks after the deletion": {"", "", "HEAD 200, DELETE 202 lost, DELETE 404", true},
+		"the connection breaks after the deletion": {"", "", "HEAD 200, DELETE 202 lost, DELETE 404, HEAD 404, GET 404", true},
 	}
 	var names []string
 	for _, o := range fakeregistry.Oddities() {

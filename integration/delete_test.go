@@ -155,7 +155,9 @@ func TestADeletionWhoseAnswerIsLostIsASuccess(t *testing.T) {
 		s.wantSent(t,
 			line(http.MethodHead, "latest", "200"),
 			line(http.MethodDelete, dgst.String(), "lost"),
-			line(http.MethodDelete, dgst.String(), "404"))
+			line(http.MethodDelete, dgst.String(), "404"),
+			line(http.MethodHead, dgst.String(), "404"),
+			line(http.MethodGet, dgst.String(), "404"))
 	})
 }
 
