@@ -13,10 +13,10 @@ const (
 	dialTimeout      = 10 * time.Second
 	handshakeTimeout = 10 * time.Second
 
-	// dialPatience is how long a request waits for a connection that others are
-	// about to free or to share. A limit that saves connections must not cost an
-	// answer.
-	dialPatience = time.Second
+	// dialPatience is how long a dial waits for its turn: longer than any dial
+	// that it could be waiting for. A limit that saves connections must not cost
+	// an answer.
+	dialPatience = dialTimeout + handshakeTimeout
 )
 
 var (
@@ -77,7 +77,22 @@ func (d *dialer) begin(x *exchange, o origin) *host {
 	}
 	h.requests++
 	x.trip++
+	x.host = h
 	return h
+}
+
+// served notes that the request under way has a connection: what still waits to
+// dial for it is not needed any more. Reads are not told of; they are over soon.
+func (d *dialer) served(x *exchange) {
+	if d == nil {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if x.host != nil {
+		x.trip++
+		x.host.wake()
+	}
 }
 
 // end notes that the request has given its connection back.
@@ -89,6 +104,7 @@ func (d *dialer) end(x *exchange, h *host) {
 	defer d.mu.Unlock()
 	h.requests--
 	x.trip++
+	x.host = nil
 	h.wake()
 }
 

@@ -36,7 +36,8 @@ type exchange struct {
 	limit       int64 // of the answer, if it is to be read into content within the retries
 
 	content   []byte
-	trip      int // counts requests begun and ended: see dialer
+	trip      int   // changes when a request begins, has its connection, and ends
+	host      *host // of the request under way; both belong to the dialer
 	attempts  int
 	started   time.Time
 	sent      bool   // the attempt under way has gone out and has no answer yet
@@ -117,7 +118,10 @@ func (x *exchange) watch(ctx context.Context) context.Context {
 	}
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn: func(string) { x.dialling, x.connected = true, false },
-		GotConn: func(httptrace.GotConnInfo) { x.dialling, x.connected = false, true },
+		GotConn: func(httptrace.GotConnInfo) {
+			x.dialling, x.connected = false, true
+			x.transport.wire.dialer.served(x)
+		},
 	})
 }
 

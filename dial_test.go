@@ -1,0 +1,97 @@
+package regret_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+
+	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
+)
+
+// A burst opens one connection for each caller and no more, and over HTTP/2 one
+// for all, or as many as their streams need.
+func TestABurstOpensNoMoreConnectionsThanItNeeds(t *testing.T) {
+	t.Parallel()
+	const callers = 64
+	secure := func(http2 bool, streams int) func(*httptest.Server) {
+		return func(s *httptest.Server) {
+			s.EnableHTTP2 = http2
+			if streams > 0 {
+				s.Config.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: streams}
+			}
+			s.StartTLS()
+		}
+	}
+	for _, test := range []struct {
+		rule  string
+		start func(*httptest.Server)
+		meet  bool // all callers are under way at the same time
+		most  int64
+	}{
+		{"plain", (*httptest.Server).Start, false, callers},
+		{"plain, all at once", (*httptest.Server).Start, true, callers},
+		{"over TLS", secure(false, 0), false, callers},
+		{"over TLS, all at once", secure(false, 0), true, callers},
+		{"over HTTP/2", secure(true, 0), false, 1},
+		{"over HTTP/2, all at once", secure(true, 0), true, 1},
+		{"over HTTP/2 with ten streams", secure(true, 10), false, callers},
+		{"over HTTP/2 with ten streams, all at once", secure(true, 10), true, callers},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			t.Parallel()
+			reg := fakeregistry.New(fakeregistry.WithoutLog())
+			var meeting sync.WaitGroup
+			if test.meet {
+				meeting.Add(callers)
+				reg.Intercept(callers, fakeregistry.On("GET", "/v2/"), func(http.ResponseWriter, *http.Request) bool {
+					meeting.Done()
+					meeting.Wait()
+					return false
+				})
+			}
+			server, connections := listen(t, reg, test.start)
+			var opts []regret.Option
+			if given := server.Client().Transport.(*http.Transport).TLSClientConfig; given != nil {
+				opts = append(opts, regret.WithTLSConfig(given))
+			}
+			c := dialled(t, server, opts...)
+			var all sync.WaitGroup
+			for range callers {
+				all.Go(func() {
+					if err := c.Ping(t.Context()); err != nil {
+						t.Error(err)
+					}
+					if err := c.CheckDelete(t.Context(), repo); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			if n := connections.Load(); n > test.most {
+				t.Errorf("%d connections for %d callers, want at most %d", n, callers, test.most)
+			}
+		})
+	}
+}
+
+// Whoever waits for a handshake that fails is told why, and not one after the other.
+func TestABurstAtAHostThatSpeaksNoTLS(t *testing.T) {
+	t.Parallel()
+	server, connections := listen(t, http.NotFoundHandler(), (*httptest.Server).Start)
+	c, err := regret.New("https://" + server.Listener.Addr().String())
+	wantErr(t, err)
+	var all sync.WaitGroup
+	for range 64 {
+		all.Go(func() {
+			if err := c.Ping(t.Context()); err == nil {
+				t.Error("no error")
+			}
+		})
+	}
+	all.Wait()
+	if n := connections.Load(); n > 64 {
+		t.Errorf("%d connections", n)
+	}
+}
