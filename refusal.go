@@ -126,13 +126,28 @@ func classify(x *exchange, resp *http.Response, details []Detail) (Kind, string)
 	}
 	for _, r := range rules {
 		if r.matches(x, resp.StatusCode, details) {
-			if r.hint == hintCodeless && coded(details) {
+			switch {
+			case r.hint == hintCodeless && coded(details):
 				return r.kind, ""
+			case r.hint == "" && r.kind == ErrUnauthorized:
+				return r.kind, x.credentialsHint()
 			}
 			return r.kind, r.hint
 		}
 	}
 	return "", ""
+}
+
+// credentialsHint is what to do about a 401 that says no more than that.
+func (x *exchange) credentialsHint() string {
+	c := x.transport.config
+	switch {
+	case len(c.credentials) == 0 && !c.hasToken:
+		return "no credentials were given: WithBasicAuth, or WithCredentials with LoadDockerConfig"
+	case x.method == http.MethodGet || x.method == http.MethodHead:
+		return ""
+	}
+	return "the registry does not know these credentials, or they do not allow this: not every registry tells the two apart"
 }
 
 func (r rule) matches(x *exchange, status int, details []Detail) bool {

@@ -66,11 +66,11 @@ func TestRefusals(t *testing.T) {
 		{"Quay, immutable", byTag, 409, "", one("TAG_IMMUTABLE", "tag is immutable and cannot be overwritten"), regret.ErrImmutable, "mutable first"},
 		{"Azure, locked", byDigest, 405, "", one("REGISTRY_DISALLOWED_OPERATION", "The operation is disallowed on this registry, repository or image."), regret.ErrImmutable, ""},
 
-		{"a refusal of the credentials", byDigest, 401, "", one("UNAUTHORIZED", "authentication required"), regret.ErrUnauthorized, ""},
+		{"a refusal of the credentials", byDigest, 401, "", one("UNAUTHORIZED", "authentication required"), regret.ErrUnauthorized, "no credentials were given"},
 		{"Harbor, where a wrong password and a missing permission look alike", byDigest, 401, "", one("UNAUTHORIZED", "unauthorized to access repository: a, action: delete: unauthorized to access repository: a, action: delete"), regret.ErrUnauthorized, "robot account"},
 		{"Keppel, whose missing permission is a 401", byDigest, 401, "", one("DENIED", "no"), regret.ErrForbidden, ""},
 		{"a token that allows too little", byDigest, 401, `WWW-Authenticate: DPoP error="insufficient_scope"`, one("UNAUTHORIZED", "authentication required"), regret.ErrForbidden, "does not allow delete"},
-		{"a challenge of an unknown scheme", byDigest, 401, `WWW-Authenticate: Negotiate`, one("UNAUTHORIZED", "no"), regret.ErrUnauthorized, ""},
+		{"a challenge of an unknown scheme", byDigest, 401, `WWW-Authenticate: Negotiate`, one("UNAUTHORIZED", "no"), regret.ErrUnauthorized, "LoadDockerConfig"},
 		{"a missing permission", byDigest, 403, "", one("DENIED", "requested access to the resource is denied"), regret.ErrForbidden, ""},
 		{"a missing permission without a word", byDigest, 403, "", "", regret.ErrForbidden, ""},
 

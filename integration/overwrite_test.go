@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/seed-8cb7cc86/regret"
@@ -62,6 +63,31 @@ func TestUntagByOverwriteAsksBeforeItWrites(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Overwriting wants the right to push, which a deletion does not.
+func TestUntagByOverwriteWithTokens(t *testing.T) {
+	t.Parallel()
+	setup := registry.Setup{Accounts: map[string]registry.Account{
+		"derek":   {Password: "secret", Actions: []string{"pull", "push", "delete"}},
+		"cleaner": {Password: "secret", Actions: []string{"pull", "delete"}},
+	}}
+	each(t, setup, func(t *testing.T, s *stage) {
+		image := wire.OCIImage(t, "hello")
+		s.repo.Push(t, image, "latest", "other")
+		as := func(user string) *regret.Client {
+			return s.client(t, regret.WithBasicAuth(user, "secret"), regret.WithTrustedRealm(strings.TrimSuffix(s.Tokens.URL, "/token")))
+		}
+		if err := as("cleaner").UntagByOverwrite(t.Context(), repository, "latest"); !errors.Is(err, regret.ErrForbidden) {
+			t.Errorf("without the right to push: %v", err)
+		}
+		s.wantThere(t, true, "latest", "other", image.Digest.String())
+		if err := as("derek").UntagByOverwrite(t.Context(), repository, "latest"); err != nil {
+			t.Error(err)
+		}
+		s.wantThere(t, false, "latest")
+		s.wantThere(t, true, "other", image.Digest.String())
+	})
 }
 
 func TestUntagByOverwriteWhenAnswersAreLost(t *testing.T) {

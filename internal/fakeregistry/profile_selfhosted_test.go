@@ -171,6 +171,12 @@ func selfHostedDeviations() []deviation {
 			c.do("GET", "/token?scope=repository:a:pull,delete", "", "Authorization", userPassword).want(t, 400).
 				wantBody(t, `{"errors":[{"code":"INVALID_REQUEST","message":"Unable to decode repository and actions: repository:a:pull,delete","detail":{}}]}`+"\n")
 		}},
+		{"does not say what is wrong with a token", quay, quay.WithUser("user", "password", "pull"), func(t *testing.T, c *client) {
+			resp := c.do("GET", "/token?scope=repository:a:pull&service=registry", "", "Authorization", userPassword).want(t, 200)
+			token := unmarshal[struct{ Token string }](t, resp.body).Token
+			c.do("DELETE", "/v2/a/manifests/v1", "", "Authorization", "Bearer "+token).want(t, 401, "WWW-Authenticate",
+				`Bearer realm="https://registry.example.com/token",service="registry",scope="repository:a:pull,push"`)
+		}},
 		{"pages by 100 with an absolute link", quay, nil, func(t *testing.T, c *client) {
 			c.reg.PutImage("a", "x", hundredTags()...)
 			resp := c.do("GET", "/v2/a/tags/list?n=1000", "").want(t, 200, "Link", `<https://registry.example.com/v2/a/tags/list?last=t99&n=100>; rel="next"`)
