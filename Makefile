@@ -1,8 +1,8 @@
 .DEFAULT_GOAL := help
-.PHONY: help test race lint fuzz integration bench api ci
+.PHONY: help test race lint fuzz integration bench bench-report api ci
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: ## run every test of the library, in seconds and without network
 	go test ./...
@@ -21,6 +21,9 @@ integration: ## run the library against real registries on loopback (needs docke
 
 bench: ## run every benchmark of the library
 	go test -run '^$$' -bench . -benchmem ./...
+
+bench-report: ## measure beside other clients and bare net/http, for an hour, and write bench/RESULTS.md
+	cd bench && go run . report
 
 api: ## write the exported API to the golden file; tell the CHANGELOG what changed
 	go test -run PublicAPI . -update

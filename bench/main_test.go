@@ -52,7 +52,12 @@ func testMain(m *testing.M) (int, error) {
 		return 0, err
 	}
 	defer server.Stop()
-	address = server.Address
+	real, err := registry.Start(exec.Command("go", "run", "./distribution3"))
+	if err != nil {
+		return 0, err
+	}
+	defer real.Stop()
+	address, distribution = server.Address, real.Address
 	ca := filepath.Join(dir, "ca.pem")
 	if err := os.WriteFile(ca, []byte(server.CA), 0o600); err != nil {
 		return 0, err
@@ -68,8 +73,9 @@ func testMain(m *testing.M) (int, error) {
 	return m.Run(), nil
 }
 
-// address is where the server of this test process is.
-var address registry.Address
+// address is where the server of this test process is, and distribution where
+// distribution 3 is.
+var address, distribution registry.Address
 
 // reset gives the server new state and zero counts.
 func reset(t *testing.T, settings registry.Settings) {

@@ -26,11 +26,15 @@ func runOnce(ctx context.Context, args []string) error {
 	flags.IntVar(&cell.Callers, "callers", 1, "how many callers")
 	flags.DurationVar(&cell.Latency, "latency", 0, "added to every answer")
 	flags.BoolVar(&cell.Bearer, "bearer", false, "whether a token is wanted")
+	distribution := flags.Bool("distribution", false, "at distribution 3 rather than the minimal registry")
 	rounds := flags.Int("rounds", 1, "how often")
 	heap := flags.Bool("heap", false, "watch the live heap instead of the time")
 	cpuProfile := flags.String("cpuprofile", "", "file for a profile of CPU time")
 	memProfile := flags.String("memprofile", "", "file for a profile of all allocations")
 	flags.Parse(args) // exits on an error
+	if *distribution {
+		cell.Server = registry.Distribution3
+	}
 	cell.Work, cell.Protocol = measure.Work(*work), registry.Protocol(*protocol)
 	row, ok := clients.Named(*name)
 	if !ok {
@@ -39,23 +43,23 @@ func runOnce(ctx context.Context, args []string) error {
 	if *memProfile != "" {
 		runtime.MemProfileRate = 1
 	}
-	server, dir, err := startServer()
+	servers, err := startServers()
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	defer server.Stop()
-	for key, value := range environment(dir) {
+	defer servers.stop()
+	at := servers.at(cell)
+	for key, value := range servers.environment() {
 		if err := os.Setenv(key, value); err != nil {
 			return err
 		}
 	}
-	if err := measure.WarmUp(ctx, server.Address, cell); err != nil {
+	if err := measure.WarmUp(ctx, at, cell); err != nil {
 		return err
 	}
 	return profiled(*cpuProfile, *memProfile, func() error {
 		for range *rounds {
-			r, err := measure.Run(ctx, server.Address, row, cell, *heap)
+			r, err := measure.Run(ctx, at, row, cell, *heap)
 			if err != nil {
 				return err
 			}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -17,34 +18,65 @@ import (
 	"github.com/seed-8cb7cc86/regret/bench/internal/registry"
 )
 
-// startServer runs this program's own "serve" in another process, and makes a
-// directory with its certificate.
-func startServer() (*registry.Process, string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, "", err
-	}
-	server, err := registry.Start(exec.Command(self, "serve"))
-	if err != nil {
-		return nil, "", err
-	}
-	dir, err := os.MkdirTemp("", "bench-")
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, "ca.pem"), []byte(server.CA), 0o600)
-	}
-	return server, dir, err
+// servers are the registries that are measured against, each in a process of
+// its own, and a directory with their certificate.
+type servers struct {
+	running map[registry.Kind]*registry.Process
+	dir     string
 }
 
-// environment lets every client trust the server, as a user would who runs a
+// startServers runs this program's own "serve" and, as another program because
+// no client's process is to carry it, distribution 3.
+func startServers() (s servers, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return s, err
+	}
+	s.running = make(map[registry.Kind]*registry.Process)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.stop())
+		}
+	}()
+	for kind, cmd := range map[registry.Kind]*exec.Cmd{
+		registry.Minimal:       exec.Command(self, "serve"),
+		registry.Distribution3: exec.Command("go", "run", "./distribution3"),
+	} {
+		p, err := registry.Start(cmd)
+		if err != nil {
+			return s, err
+		}
+		s.running[kind] = p
+	}
+	if s.dir, err = os.MkdirTemp("", "bench-"); err != nil {
+		return s, err
+	}
+	return s, os.WriteFile(filepath.Join(s.dir, "ca.pem"), []byte(s.running[registry.Minimal].CA), 0o600)
+}
+
+// at is where a cell is measured.
+func (s servers) at(cell measure.Cell) registry.Address { return s.running[cell.Server].Address }
+
+func (s servers) stop() (err error) {
+	for _, p := range s.running {
+		err = errors.Join(err, p.Stop())
+	}
+	if s.dir != "" {
+		err = errors.Join(err, os.RemoveAll(s.dir))
+	}
+	return err
+}
+
+// environment lets every client trust the servers, as a user would who runs a
 // registry with a certificate of their own, and find nobody's configuration.
-func environment(dir string) map[string]string {
+func (s servers) environment() map[string]string {
 	return map[string]string{
-		"SSL_CERT_FILE":      filepath.Join(dir, "ca.pem"),
-		"SSL_CERT_DIR":       filepath.Join(dir, "none"),
-		"HOME":               dir,
-		"XDG_CONFIG_HOME":    dir,
-		"XDG_RUNTIME_DIR":    dir,
-		"DOCKER_CONFIG":      dir,
+		"SSL_CERT_FILE":      filepath.Join(s.dir, "ca.pem"),
+		"SSL_CERT_DIR":       filepath.Join(s.dir, "none"),
+		"HOME":               s.dir,
+		"XDG_CONFIG_HOME":    s.dir,
+		"XDG_RUNTIME_DIR":    s.dir,
+		"DOCKER_CONFIG":      s.dir,
 		"REGISTRY_AUTH_FILE": "",
 	}
 }

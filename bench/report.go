@@ -16,7 +16,6 @@ import (
 
 	"github.com/seed-8cb7cc86/regret/bench/internal/clients"
 	"github.com/seed-8cb7cc86/regret/bench/internal/measure"
-	"github.com/seed-8cb7cc86/regret/bench/internal/registry"
 	"github.com/seed-8cb7cc86/regret/bench/internal/report"
 )
 
@@ -43,14 +42,13 @@ func runReport(ctx context.Context, args []string) error {
 	for _, cell := range cells {
 		data.Cells = append(data.Cells, report.Cell{Cell: cell, Runs: make([][]measure.Result, len(data.Rows))})
 	}
-	server, temp, err := startServer()
+	servers, err := startServers()
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(temp)
-	defer server.Stop()
+	defer servers.stop()
 	for round := range *rounds {
-		if err := measureAll(ctx, &data, round, server.Address, environment(temp)); err != nil {
+		if err := measureAll(ctx, &data, round, servers); err != nil {
 			return err
 		}
 	}
@@ -59,7 +57,7 @@ func runReport(ctx context.Context, args []string) error {
 
 // measureAll runs every row once in every cell. The rows of a cell follow each
 // other, so that they meet the same machine, and each round begins with another.
-func measureAll(ctx context.Context, data *report.Data, round int, at registry.Address, env map[string]string) error {
+func measureAll(ctx context.Context, data *report.Data, round int, servers servers) error {
 	began := time.Now()
 	for i := range data.Cells {
 		cell := &data.Cells[i]
@@ -71,7 +69,7 @@ func measureAll(ctx context.Context, data *report.Data, round int, at registry.A
 			if len(*runs) > 0 && (*runs)[0].Failure != "" {
 				continue
 			}
-			r, err := measureRow(ctx, job{At: at, Row: row, Cell: cell.Cell}, round == 0, env)
+			r, err := measureRow(ctx, job{At: servers.at(cell.Cell), Row: row, Cell: cell.Cell}, round == 0, servers.environment())
 			if err != nil {
 				return err
 			}

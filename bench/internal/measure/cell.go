@@ -20,6 +20,7 @@ const (
 
 // A Cell is one piece of work under one set of circumstances.
 type Cell struct {
+	Server   registry.Kind
 	Work     Work
 	Tags     int
 	Protocol registry.Protocol
@@ -38,7 +39,11 @@ func (c Cell) String() string {
 	if c.Callers == 1 {
 		callers = "1 caller"
 	}
-	return fmt.Sprintf("%s, %d tags, %s, %s, %v added, %s", c.Work, c.Tags, c.Protocol, callers, c.Latency, auth)
+	name := fmt.Sprintf("%s, %d tags, %s, %s, %d ms added, %s", c.Work, c.Tags, c.Protocol, callers, c.Latency.Milliseconds(), auth)
+	if c.Server != registry.Minimal {
+		name = fmt.Sprintf("%s: %s", c.Server, name)
+	}
+	return name
 }
 
 func (c Cell) settings() registry.Settings {
@@ -61,7 +66,8 @@ func Callers() []int { return []int{1, 16, 64} }
 func Latencies() []time.Duration { return []time.Duration{0, 20 * time.Millisecond} }
 
 // Cells are all of them. Where every answer takes 20 ms, a single caller does a
-// tenth of the work: the time of the rest is known beforehand.
+// tenth of the work: the time of the rest is known beforehand. At distribution 3
+// it is a fifth: for each deletion that looks at every tag.
 func Cells(tags int) []Cell {
 	var cells []Cell
 	for _, latency := range Latencies() {
@@ -72,10 +78,13 @@ func Cells(tags int) []Cell {
 					if latency > 0 && callers == 1 {
 						n = max(tags/10, 1)
 					}
-					cells = append(cells, Cell{Delete, n, protocol, callers, latency, bearer})
+					cells = append(cells, Cell{Work: Delete, Tags: n, Protocol: protocol, Callers: callers, Latency: latency, Bearer: bearer})
 				}
 			}
 		}
+	}
+	for _, callers := range Callers() {
+		cells = append(cells, Cell{Server: registry.Distribution3, Work: Delete, Tags: max(tags/5, 1), Protocol: registry.HTTP, Callers: callers})
 	}
 	return append(cells,
 		Cell{Work: ListPages, Tags: 200_000, Protocol: registry.HTTP, Callers: 1},

@@ -78,7 +78,8 @@ func (a Address) ask(ctx context.Context, method, path string, question, answer 
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("control: %s %s: %s", method, path, resp.Status)
+		why, err := io.ReadAll(resp.Body)
+		return errors.Join(fmt.Errorf("control: %s %s: %s: %s", method, path, resp.Status, why), err)
 	}
 	if answer == nil {
 		return nil

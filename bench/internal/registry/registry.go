@@ -42,6 +42,20 @@ type Settings struct {
 // Tag names the tag with this number.
 func Tag(i int) string { return fmt.Sprintf("build-%06d", i) }
 
+// Config is the configuration of all images: the least there is.
+const (
+	Config       = "{}"
+	ConfigDigest = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
+)
+
+// Manifest is what stands under the tag with this number, and nowhere else.
+func Manifest(i int) (raw []byte, digest string) {
+	raw = fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":%q,"config":{"mediaType":"application/vnd.docker.container.image.v1+json",`+
+		`"size":%d,"digest":%q},"layers":[],"annotations":{"tag":%q}}`, MediaType, len(Config), ConfigDigest, Tag(i))
+	sum := sha256.Sum256(raw)
+	return raw, "sha256:" + hex.EncodeToString(sum[:])
+}
+
 // A server holds the state that one measurement needs, and the counts.
 type server struct {
 	counters
@@ -64,10 +78,8 @@ func (s *server) reset(settings Settings) {
 	manifests := make(map[string]*manifest, 2*settings.Tags)
 	for i := range settings.Tags {
 		tag := Tag(i)
-		raw := fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":%q,"config":{"mediaType":"application/vnd.docker.container.image.v1+json",`+
-			`"size":2,"digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"},"layers":[],"annotations":{"tag":%q}}`, MediaType, tag)
-		sum := sha256.Sum256(raw)
-		m := &manifest{raw: raw, digest: "sha256:" + hex.EncodeToString(sum[:]), tag: tag}
+		raw, digest := Manifest(i)
+		m := &manifest{raw: raw, digest: digest, tag: tag}
 		manifests[tag], manifests[m.digest] = m, m
 	}
 	s.mu.Lock()

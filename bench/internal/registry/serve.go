@@ -24,6 +24,15 @@ const (
 // Protocols are all of them.
 func Protocols() []Protocol { return []Protocol{HTTP, HTTPS, H2} }
 
+// A Kind is which registry answers.
+type Kind string
+
+// The kinds: this package's own, as fast as can be, and a real one.
+const (
+	Minimal       Kind = ""
+	Distribution3 Kind = "distribution 3" // plain HTTP, anonymous
+)
+
 // An Address is where a served registry can be found.
 type Address struct {
 	Hosts   map[Protocol]string // 127.0.0.1 and a port

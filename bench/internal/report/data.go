@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-8cb7cc86/regret/bench/internal/clients"
 	"github.com/seed-8cb7cc86/regret/bench/internal/measure"
+	"github.com/seed-8cb7cc86/regret/bench/internal/registry"
 )
 
 // Noise is what the median of a row differs by from that of the same row
@@ -91,9 +92,12 @@ func (c Cell) ratio(row int, figure Figure) (Spread, bool) {
 	return s.over(floor.Median), true
 }
 
-// cell finds one that was measured.
-func (d Data) cell(want func(measure.Cell) bool) (Cell, bool) {
-	i := slices.IndexFunc(d.Cells, func(c Cell) bool { return want(c.Cell) })
+// deleting finds a cell of that work at the minimal registry.
+func (d Data) deleting(p registry.Protocol, callers int, latency time.Duration, bearer bool) (Cell, bool) {
+	i := slices.IndexFunc(d.Cells, func(c Cell) bool {
+		return c.Work == measure.Delete && c.Server == registry.Minimal &&
+			c.Protocol == p && c.Callers == callers && c.Latency == latency && c.Bearer == bearer
+	})
 	if i < 0 {
 		return Cell{}, false
 	}

@@ -7,38 +7,45 @@ import (
 	"math"
 
 	"github.com/seed-8cb7cc86/regret/bench/internal/clients"
-	"github.com/seed-8cb7cc86/regret/bench/internal/measure"
 	"github.com/seed-8cb7cc86/regret/bench/internal/registry"
 )
 
-// The plot, in pixels.
+// The plot, in pixels, at the width at which it is shown.
 const (
-	plotLeft  = 212 // where the axis begins
-	plotWidth = 520
-	plotTop   = 64
-	lineStep  = 30
+	fullWidth   = 830
+	plotLeft    = 198 // where the axis begins
+	plotWidth   = 440
+	plotTop     = 84
+	lineStep    = 36
+	valueLeft   = 662 // where the medians stand as numbers
+	valueStep   = 58
+	markStep    = 9 // between the protocols of a row
+	markRadius  = 4
+	legendStep  = 150
+	logHeadroom = 1.1
 )
 
-// Three colours that the colour-blind can tell apart, and three heights.
-func colour(p registry.Protocol) (fill string, shift float64) {
-	switch p {
-	case registry.HTTP:
-		return "#0072b2", -7
-	case registry.HTTPS:
-		return "#d55e00", 0
-	}
-	return "#009e73", 7
+// Colours that the colour-blind can tell apart, on light and on dark.
+const style = `<style>
+text{fill:#1f2328}
+.faint{fill:#59636e;font-size:12px}.paper{fill:#fff}.band{fill:#f6f8fa}.grid{stroke:#d8dee4}.one{stroke:#818b98}
+.a{fill:#0969da;stroke:#0969da}.b{fill:#c4500a;stroke:#c4500a}.c{fill:#007a5e;stroke:#007a5e}
+text.a,text.b,text.c{stroke:none;font-size:12px}
+@media(prefers-color-scheme:dark){
+text{fill:#e6edf3}
+.faint{fill:#9198a1}.paper{fill:#0d1117}.band{fill:#161b22}.grid{stroke:#30363d}
+.a{fill:#58a6ff;stroke:#58a6ff}.b{fill:#ff9a56;stroke:#ff9a56}.c{fill:#3fcf9f;stroke:#3fcf9f}
 }
+</style>
+`
 
 // SVG draws the wall time of every row as a multiple of the floor's, on a
-// logarithmic axis: 64 callers, anonymous, nothing added to the latency.
+// logarithmic axis: many callers, anonymous, nothing added to the latency.
 func SVG(w io.Writer, d Data) {
 	least, most := 0.8, 2.0
-	each := func(draw func(row int, p registry.Protocol, s Spread)) {
-		for _, p := range registry.Protocols() {
-			c, ok := d.cell(func(c measure.Cell) bool {
-				return c.Work == measure.Delete && c.Callers == 64 && c.Latency == 0 && !c.Bearer && c.Protocol == p
-			})
+	each := func(draw func(row, protocol int, s Spread)) {
+		for p, protocol := range registry.Protocols() {
+			c, ok := d.deleting(protocol, many, 0, false)
 			for row := range d.Rows {
 				if !ok {
 					continue
@@ -49,47 +56,53 @@ func SVG(w io.Writer, d Data) {
 			}
 		}
 	}
-	each(func(_ int, _ registry.Protocol, s Spread) { least, most = min(least, s.Least), max(most, s.Most) })
+	each(func(_, _ int, s Spread) { least, most = min(least, s.Least), max(most, s.Most) })
 	x := func(ratio float64) float64 {
-		return plotLeft + plotWidth*math.Log(ratio/least)/math.Log(most*1.1/least)
+		return plotLeft + plotWidth*math.Log(ratio/least)/math.Log(most*logHeadroom/least)
 	}
 	bottom := plotTop + lineStep*len(d.Rows)
-	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="13" fill="#222">`+"\n", plotLeft+plotWidth+30, bottom+44)
-	fmt.Fprintf(w, `<rect width="100%%" height="100%%" fill="#fff"/>`+"\n")
-	fmt.Fprintf(w, `<text x="12" y="22" font-size="15" font-weight="bold">Resolve and delete, 64 callers: wall time as a multiple of bare net/http</text>`+"\n")
+	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="-apple-system,'Segoe UI','DejaVu Sans',sans-serif" font-size="13">`+"\n%s", fullWidth, bottom+52, style)
+	fmt.Fprintf(w, `<rect class="paper" width="%d" height="%d"/>`+"\n", fullWidth, bottom+52)
+	fmt.Fprintf(w, `<text x="12" y="26" font-size="16" font-weight="bold">Resolve and delete, %d callers: wall time as a multiple of bare net/http</text>`+"\n", many)
 	for i, p := range registry.Protocols() {
-		fill, _ := colour(p)
-		fmt.Fprintf(w, `<circle cx="%d" cy="42" r="5" fill="%s"/><text x="%d" y="46">%s</text>`+"\n", plotLeft+150*i, fill, plotLeft+150*i+10, p)
+		fmt.Fprintf(w, `<circle class="%s" cx="%d" cy="52" r="5"/><text x="%d" y="57">%s</text>`+"\n", class(i), plotLeft+legendStep*i, plotLeft+legendStep*i+12, p)
 	}
-	for _, tick := range []float64{0.5, 1, 1.5, 2, 3, 5, 10, 20, 50, 100, 200} {
-		if tick < least || tick > most*1.1 {
-			continue
-		}
-		fmt.Fprintf(w, `<line x1="%.1f" x2="%.1f" y1="%d" y2="%d" stroke="%s"/><text x="%.1f" y="%d" text-anchor="middle">%g</text>`+"\n",
-			x(tick), x(tick), plotTop, bottom, axis(tick), x(tick), bottom+18, tick)
-	}
+	fmt.Fprintf(w, `<text class="faint" x="%d" y="57">medians</text>`+"\n", valueLeft)
 	for i, row := range d.Rows {
+		if i%2 == 0 {
+			fmt.Fprintf(w, `<rect class="band" x="0" y="%d" width="%d" height="%d"/>`+"\n", plotTop+lineStep*i, fullWidth, lineStep)
+		}
 		weight := "normal"
 		if row.Name == clients.Ours {
 			weight = "bold"
 		}
-		fmt.Fprintf(w, `<text x="%d" y="%d" text-anchor="end" font-weight="%s">%s</text>`+"\n", plotLeft-12, middle(i)+4, weight, html.EscapeString(row.Name))
+		fmt.Fprintf(w, `<text x="%d" y="%d" text-anchor="end" font-weight="%s">%s</text>`+"\n", plotLeft-14, middle(i)+5, weight, html.EscapeString(row.Name))
 	}
-	each(func(row int, p registry.Protocol, s Spread) {
-		fill, shift := colour(p)
-		y := float64(middle(row)) + shift
-		fmt.Fprintf(w, `<line x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f" stroke="%s" stroke-width="2"/><circle cx="%.1f" cy="%.1f" r="4" fill="%s"/>`+"\n",
-			x(s.Least), x(s.Most), y, y, fill, x(s.Median), y, fill)
+	for _, tick := range []float64{0.5, 1, 2, 5, 10, 20, 50, 100, 200} {
+		if tick < least || tick > most*logHeadroom {
+			continue
+		}
+		fmt.Fprintf(w, `<line class="%s" x1="%.1f" x2="%.1f" y1="%d" y2="%d"/><text class="faint" x="%.1f" y="%d" text-anchor="middle">%g</text>`+"\n",
+			axis(tick), x(tick), x(tick), plotTop, bottom, x(tick), bottom+18, tick)
+	}
+	each(func(row, p int, s Spread) {
+		y := middle(row) + markStep*(p-1)
+		fmt.Fprintf(w, `<line class="%s" x1="%.1f" x2="%.1f" y1="%d" y2="%d" stroke-width="2"/><circle class="%s" cx="%.1f" cy="%d" r="%d"/>`+"\n",
+			class(p), x(s.Least), x(s.Most), y, y, class(p), x(s.Median), y, markRadius)
+		fmt.Fprintf(w, `<text class="%s" x="%d" y="%d">%.2f</text>`+"\n", class(p), valueLeft+valueStep*p, middle(row)+5, s.Median)
 	})
-	fmt.Fprintf(w, `<text x="12" y="%d" font-size="11" fill="#666">Median, least and most of %d runs; anonymous, no added latency; logarithmic. Differences below %.0f %% are noise.</text>`+"\n</svg>\n",
-		bottom+36, d.Rounds, 100*Noise)
+	fmt.Fprintf(w, `<text class="faint" x="12" y="%d">Median, least and most of %d runs; anonymous, no latency added; logarithmic. Differences below %.0f %% are noise.</text>`+"\n</svg>\n",
+		bottom+42, d.Rounds, 100*Noise)
 }
 
 func middle(row int) int { return plotTop + lineStep*row + lineStep/2 }
 
+// class is the style of a protocol's marks.
+func class(protocol int) string { return string(rune('a' + protocol)) }
+
 func axis(tick float64) string {
 	if tick == 1 {
-		return "#888"
+		return "one"
 	}
-	return "#ddd"
+	return "grid"
 }
