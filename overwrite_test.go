@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
@@ -112,6 +114,31 @@ func deafen(reg *fakeregistry.Registry) {
 	reg.Intercept(0, fakeregistry.On("DELETE", "/"), func(w http.ResponseWriter, req *http.Request) bool {
 		asked++
 		return asked > 1 && fakeregistry.Answer(202, nil, "")(w, req)
+	})
+}
+
+// Nobody waits for the rollback longer than it says.
+func TestUntagByOverwriteGivesUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		reg := fakeregistry.Distribution2().New()
+		reg.PutImage(repo, "hello", "v1")
+		ctx, cancel := context.WithCancel(t.Context())
+		reg.Intercept(1, fakeregistry.On("PUT", "/"), func(w http.ResponseWriter, req *http.Request) bool {
+			reg.Serve(w, req)
+			cancel()
+			reg.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Hang())
+			return true
+		})
+		start := time.Now()
+		err := newClient(t, reg).UntagByOverwrite(ctx, repo, "v1")
+		wantText(t, err, "what the tag stands for is not known")
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("the error is not that of the context: %v", err)
+		}
+		if took := time.Since(start); took != 15*time.Second {
+			t.Errorf("took %s", took)
+		}
 	})
 }
 

@@ -72,6 +72,15 @@ func distributionDeviations() []deviation {
 			wantTags(t, c, "/v2/a/tags/list?n=2", []string{"a", "b"}, `</v2/a/tags/list?last=b&n=2>; rel="next"`)
 			wantTags(t, c, "/v2/a/tags/list?last=aa&n=2", []string{"b", "c"}, "")
 		}},
+		{"has an empty list, or null in 3.1.1", dist3, nil, func(t *testing.T, c *client) {
+			for body, overlays := range map[string][]fakeregistry.Option{`{"name":"a","tags":[]}`: nil, `{"name":"a","tags":null}`: {fakeregistry.WithNullTags()}} {
+				reg := dist3.New(overlays...)
+				reg.PutImage("a", "x", "v1")
+				emptied := newClient(t, reg, c.base, reg)
+				emptied.do("DELETE", "/v2/a/manifests/v1", "").want(t, 202)
+				emptied.do("GET", "/v2/a/tags/list", "").want(t, 200).wantBody(t, body+"\n")
+			}
+		}},
 		{"says 202 with errors when a tag stays behind", dist3, fakeregistry.WithUntagFailure("v2"), func(t *testing.T, c *client) {
 			image := c.reg.PutImage("a", "x", "v1", "v2")
 			c.do("DELETE", "/v2/a/manifests/"+image.Digest.String(), "").wantCodes(t, 202, "UNKNOWN")
