@@ -43,7 +43,7 @@ func runOnce(ctx context.Context, args []string) error {
 	if *memProfile != "" {
 		runtime.MemProfileRate = 1
 	}
-	servers, err := startServers()
+	servers, err := startServers(*distribution)
 	if err != nil {
 		return err
 	}

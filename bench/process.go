@@ -25,9 +25,9 @@ type servers struct {
 	dir     string
 }
 
-// startServers runs this program's own "serve" and, as another program because
-// no client's process is to carry it, distribution 3.
-func startServers() (s servers, err error) {
+// startServers runs this program's own "serve" and, if it is wanted and as
+// another program because no client's process is to carry it, distribution 3.
+func startServers(distribution bool) (s servers, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return s, err
@@ -38,10 +38,11 @@ func startServers() (s servers, err error) {
 			err = errors.Join(err, s.stop())
 		}
 	}()
-	for kind, cmd := range map[registry.Kind]*exec.Cmd{
-		registry.Minimal:       exec.Command(self, "serve"),
-		registry.Distribution3: exec.Command("go", "run", "./distribution3"),
-	} {
+	commands := map[registry.Kind]*exec.Cmd{registry.Minimal: exec.Command(self, "serve")}
+	if distribution {
+		commands[registry.Distribution3] = exec.Command("go", "run", "./distribution3")
+	}
+	for kind, cmd := range commands {
 		p, err := registry.Start(cmd)
 		if err != nil {
 			return s, err

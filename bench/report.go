@@ -42,7 +42,7 @@ func runReport(ctx context.Context, args []string) error {
 	for _, cell := range cells {
 		data.Cells = append(data.Cells, report.Cell{Cell: cell, Runs: make([][]measure.Result, len(data.Rows))})
 	}
-	servers, err := startServers()
+	servers, err := startServers(true)
 	if err != nil {
 		return err
 	}
