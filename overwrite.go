@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -61,11 +62,6 @@ func (c *Client) UntagByOverwrite(ctx context.Context, repository, tag string) e
 		return err
 	}
 	o := &overwriting{client: c, op: op, repository: repository, tag: tag, original: original, placeholder: placeholder()}
-	for _, other := range c.tagsOf(repository, original.Descriptor.Digest) {
-		if other != tag {
-			o.others = append(o.others, other)
-		}
-	}
 	if err := o.prepare(ctx); err != nil {
 		return err
 	}
@@ -105,6 +101,25 @@ func (o *overwriting) prepare(ctx context.Context) error {
 	}
 	if stands != o.original.Descriptor.Digest {
 		return o.tell(o.failure(ErrStillPresent), "somebody has pushed it meanwhile: nothing was changed")
+	}
+	return o.find(ctx)
+}
+
+// find looks which of the tags that this client once resolved to the original
+// stand for it now: those must still do so in the end.
+func (o *overwriting) find(ctx context.Context) error {
+	for _, other := range o.client.tagsOf(o.repository, o.original.Descriptor.Digest) {
+		if other == o.tag {
+			continue
+		}
+		switch stands, err := o.client.ResolveDigest(ctx, o.repository, other); {
+		case errors.Is(err, ErrNotFound):
+			o.client.tags.Delete(name{o.repository, other})
+		case err != nil:
+			return o.tell(err, "nothing was changed")
+		case stands == o.original.Descriptor.Digest:
+			o.others = append(o.others, other)
+		}
 	}
 	return nil
 }
@@ -172,29 +187,35 @@ func (o *overwriting) confirm(ctx context.Context) error {
 	case !errors.Is(err, ErrNotFound):
 		return o.tell(o.unknown(err), "the deletion was accepted, but nobody could look")
 	}
+	var missing []string
 	for _, reference := range append([]string{string(original)}, o.others...) {
-		stands, err := o.client.ResolveDigest(ctx, o.repository, reference)
+		_, err := o.client.ResolveDigest(ctx, o.repository, reference)
 		switch {
 		case errors.Is(err, ErrNotFound):
-			return o.bringBack(ctx, reference)
+			missing = append(missing, reference)
 		case err != nil:
 			return o.tell(o.unknown(err), "the tag is gone, but whether %s still stands is not known", reference)
-		case stands != original: // another tag, and somebody has pushed it
-			continue
-		}
+		} // what stands for something else by now, somebody has pushed
+	}
+	if len(missing) > 0 {
+		return o.bringBack(ctx, missing)
 	}
 	return nil
 }
 
-// bringBack is for a registry that drops a manifest with one of its tags.
-func (o *overwriting) bringBack(ctx context.Context, missing string) error {
+// bringBack is for a registry that drops a manifest with one of its tags: the
+// digest and the tags that were to stay are put back, the one that was to go is
+// not.
+func (o *overwriting) bringBack(ctx context.Context, missing []string) error {
 	ctx, cancel := o.anyway(ctx)
 	defer cancel()
 	failure := &Error{Err: errors.New("the registry dropped more than it was asked to")}
-	if err := o.client.PutManifest(ctx, o.repository, o.tag, o.original); err != nil {
-		return o.tell(failure, "the tag is gone, and %s with it; it could not be put back: %v", missing, err)
+	for _, reference := range missing {
+		if err := o.client.PutManifest(ctx, o.repository, reference, o.original); err != nil {
+			return o.tell(failure, "the tag is gone, and so was %s, which could not be put back: %v", reference, err)
+		}
 	}
-	return o.tell(failure, "%s was gone with the tag: the tag was put back", missing)
+	return o.tell(failure, "the tag is gone; %s was gone with it and was put back", strings.Join(missing, ", "))
 }
 
 // anyway is a context in which to undo what was begun, whether or not the

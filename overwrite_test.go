@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
@@ -27,7 +29,7 @@ func TestUntagByOverwrite(t *testing.T) {
 			wantErr(t, err)
 			reg.ResetLog()
 			wantErr(t, c.UntagByOverwrite(t.Context(), repo, "v1"))
-			const want = "GET 200, DELETE 404, HEAD 200, PUT 201, DELETE 202, HEAD 404, GET 404, HEAD 200, HEAD 200"
+			const want = "GET 200, DELETE 404, HEAD 200, HEAD 200, PUT 201, DELETE 202, HEAD 404, GET 404, HEAD 200, HEAD 200"
 			if got := methods(t, reg); got != want {
 				t.Errorf("requests %q, want %q", got, want)
 			}
@@ -223,5 +225,67 @@ func wantTold(t *testing.T, reg *fakeregistry.Registry, original regret.Digest, 
 		t.Errorf("the tag stands for %s, and nobody says so: %v", stands, err)
 	case there && stands == original && strings.Contains(e.Hint, "tag is gone"):
 		t.Errorf("the tag is there, and the error denies it: %v", err)
+	}
+}
+
+// What this client once resolved is no proof that it still stands.
+func TestUntagByOverwriteLooksAtTheOtherTags(t *testing.T) {
+	t.Parallel()
+	reg := fakeregistry.New()
+	image := reg.PutImage(repo, "hello", "v1", "v2", "v3")
+	c := newClient(t, reg)
+	for _, tag := range []string{"v1", "v2", "v3"} {
+		_, err := c.ResolveDigest(t.Context(), repo, tag)
+		wantErr(t, err)
+	}
+	reg.SetTag(repo, "v2", reg.PutImage(repo, "another").Digest)
+	wantErr(t, newClient(t, reg).Untag(t.Context(), repo, "v3"))
+	wantErr(t, c.UntagByOverwrite(t.Context(), repo, "v1"))
+	if tags := reg.Tags(repo); len(tags) != 1 || !reg.HasManifest(repo, image.Digest) {
+		t.Errorf("tags %v", tags)
+	}
+}
+
+// A registry that drops a manifest with one of its tags is made to have it
+// again, under all the names that were to stay.
+func TestUntagByOverwriteBringsBackWhatWasToStay(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		rule    string
+		refuses bool
+		text    string
+	}{
+		{"what was dropped is put back", false, "was gone with it and was put back"},
+		{"or the error says that it is gone", true, "could not be put back"},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			t.Parallel()
+			reg := fakeregistry.Distribution2().New()
+			image := reg.PutImage(repo, "hello", "v1", "v2")
+			c := newClient(t, reg)
+			_, err := c.ResolveDigest(t.Context(), repo, "v2")
+			wantErr(t, err)
+			reg.Intercept(0, fakeregistry.On("DELETE", "/"), func(w http.ResponseWriter, req *http.Request) bool {
+				if tags := reg.Tags(repo); tags["v1"] == image.Digest || !reg.HasManifest(repo, image.Digest) {
+					return false // this only asks whether deletion is allowed
+				}
+				gone := req.Clone(req.Context())
+				gone.URL.Path = manifestPath(image.Digest)
+				reg.Serve(&nobody{}, gone)
+				if test.refuses {
+					reg.Intercept(0, fakeregistry.On("PUT", "/"), fakeregistry.Errors(403, "DENIED", "no"))
+				}
+				return false
+			})
+			err = c.UntagByOverwrite(t.Context(), repo, "v1")
+			wantText(t, err, test.text)
+			want := map[string]regret.Digest{"v2": image.Digest}
+			if test.refuses {
+				want = map[string]regret.Digest{}
+			}
+			if diff := cmp.Diff(want, reg.Tags(repo)); diff != "" {
+				t.Errorf("tags (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
