@@ -16,6 +16,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
 // served answers as a registry that has this manifest.
@@ -238,6 +239,28 @@ func TestASecretThatWasCutIsNotShown(t *testing.T) {
 	err := c.Untag(t.Context(), repo, "v1")
 	wantErr(t, err, regret.ErrForbidden)
 	wantText(t, err, "you sent [redacted]")
+}
+
+// A password that is a part of a code, or begins as a message ends, changes no
+// meaning.
+func TestAPasswordLikeAWordChangesNoMeaning(t *testing.T) {
+	t.Parallel()
+	for password, answer := range map[string]func(http.ResponseWriter, *http.Request) bool{
+		"UNKNOWN-secret": fakeregistry.Errors(404, "MANIFEST_UNKNOWN", "manifest unknown"),
+		"UNKNOWN":        fakeregistry.Errors(404, "MANIFEST_UNKNOWN", "manifest unknown"),
+		"unknown-secret": fakeregistry.Errors(404, "MANIFEST_UNKNOWN", "manifest unknown"),
+	} {
+		t.Run(password, func(t *testing.T) {
+			t.Parallel()
+			reg := fakeregistry.New(fakeregistry.WithBasicAuth("ann", password))
+			reg.PutImage(repo, "hello", "v1")
+			c := newClient(t, reg, regret.WithBasicAuth("ann", password))
+			wantErr(t, resolve(t, c))
+			reg.Intercept(0, fakeregistry.On("", manifestPath("v2")), answer)
+			_, err := c.ResolveDigest(t.Context(), repo, "v2")
+			wantErr(t, err, regret.ErrNotFound, regret.CodeManifestUnknown)
+		})
+	}
 }
 
 func TestA404OfTheTokenServiceIsNotTheRegistrys(t *testing.T) {

@@ -203,7 +203,7 @@ func (x *exchange) deleteAnswer(resp *http.Response) (details []Detail, legible 
 		return nil, true
 	}
 	body, whole := readErrorBody(resp, x.transport.config.limits.ErrorBytes)
-	details = decodeErrors(body, x.transport.auth.scrub)
+	details = decodeErrors(body, whole, &x.transport.auth.secrets)
 	if enveloped(body) || coded(details) {
 		return details, true
 	}

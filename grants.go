@@ -1,12 +1,9 @@
 package regret
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -148,86 +145,4 @@ func (g *grants) evict(about resource, refused string) {
 		return
 	}
 	g.kept[about] = rest
-}
-
-// Secrets shorter than this cannot be told from ordinary text.
-const (
-	leastSecret = 4
-	maxSecrets  = 1024
-)
-
-// secrets remembers what must not appear in any text that came from outside:
-// what was used last, for a long run sees many tokens, but few passwords.
-type secrets struct {
-	mu   sync.Mutex
-	list [][]string // the forms of each, as it is first
-}
-
-func (s *secrets) add(values ...string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, v := range values {
-		if len(v) < leastSecret {
-			continue
-		}
-		s.list = slices.DeleteFunc(s.list, func(known []string) bool { return known[0] == v })
-		s.list = append(s.list, spellings(v))
-	}
-	if over := len(s.list) - maxSecrets; over > 0 {
-		s.list = slices.Delete(s.list, 0, over)
-	}
-}
-
-// spellings are a secret as it is, in a query, in a path, and in JSON that was
-// taken for text, with and without HTML in mind.
-func spellings(secret string) []string {
-	quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(secret)
-	html := strings.NewReplacer("&", `\u0026`, "<", `\u003c`, ">", `\u003e`).Replace(quoted)
-	return slices.Compact([]string{secret, url.QueryEscape(secret), url.PathEscape(secret), quoted, html})
-}
-
-func (s *secrets) scrub(text string) string {
-	found := s.within(text)
-	// The longest first: one may begin like another, of which nothing must be left.
-	slices.SortFunc(found, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
-	for _, form := range found {
-		text = strings.ReplaceAll(text, form, "[redacted]")
-	}
-	return s.withoutTail(text)
-}
-
-// withoutTail drops what a secret begins with at the very end of a text: the
-// text may have been cut in the middle of it.
-func (s *secrets) withoutTail(text string) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	cut := 0
-	for _, forms := range s.list {
-		for _, form := range forms {
-			for n := min(len(form), len(text)); n >= leastSecret && n > cut; n-- {
-				if strings.HasSuffix(text, form[:n]) {
-					cut = n
-				}
-			}
-		}
-	}
-	if cut == 0 {
-		return text
-	}
-	return text[:len(text)-cut] + "[redacted]"
-}
-
-// within is whatever a text tells.
-func (s *secrets) within(text string) []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var found []string
-	for _, forms := range s.list {
-		for _, form := range forms {
-			if strings.Contains(text, form) {
-				found = append(found, form)
-			}
-		}
-	}
-	return found
 }

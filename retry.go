@@ -137,7 +137,7 @@ func (x *exchange) adopt(e *Error) *Error {
 
 // decode reads an error answer and says what it means.
 func (x *exchange) decode(resp *http.Response) *Error {
-	body, _ := readErrorBody(resp, x.transport.config.limits.ErrorBytes)
+	body, whole := readErrorBody(resp, x.transport.config.limits.ErrorBytes)
 	resp.Body = http.NoBody
 	e := x.newError("", nil)
 	e.StatusCode = resp.StatusCode
@@ -145,7 +145,7 @@ func (x *exchange) decode(resp *http.Response) *Error {
 	if resp.Request != nil && originOf(resp.Request.URL) != x.transport.origin { // a redirect led there
 		e.URL = redactURL(resp.Request.URL)
 	}
-	e.Details = decodeErrors(body, x.transport.auth.scrub)
+	e.Details = decodeErrors(body, whole, &x.transport.auth.secrets)
 	if d, ok := retryafter.FromHeader(resp.Header, time.Now()); ok {
 		e.RetryAfter = d
 	}

@@ -134,6 +134,7 @@ func (a *authorizer) ask(x *exchange, req *http.Request) (tokenAnswer, error) {
 	if err != nil {
 		return tokenAnswer{}, a.tokenFailure(ctx, req, nil, err)
 	}
+	defer resp.Body.Close() // also where the context ends before it was read
 	if resp.StatusCode != http.StatusOK {
 		return tokenAnswer{}, a.tokenFailure(ctx, req, resp, nil)
 	}
@@ -191,8 +192,8 @@ func (a *authorizer) tokenRefusal(e *Error, resp *http.Response) {
 	if d, ok := retryafter.FromHeader(resp.Header, time.Now()); ok {
 		e.RetryAfter = d
 	}
-	body, _ := readErrorBody(resp, a.config.limits.ErrorBytes)
-	for _, d := range decodeErrors(body, a.scrub) {
+	body, whole := readErrorBody(resp, a.config.limits.ErrorBytes)
+	for _, d := range decodeErrors(body, whole, &a.secrets) {
 		for _, said := range []Code{d.Code, Code(d.Message)} { // OAuth 2.0 says {"error":"invalid_scope"}
 			if knownCode(said) {
 				e.Details = append(e.Details, Detail{Code: said})

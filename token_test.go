@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -297,4 +299,35 @@ func TestTokenServiceThatAsksForTime(t *testing.T) {
 			}
 		})
 	})
+}
+
+// Whatever ends the wait for a token: the answer is closed, or its connection
+// would be lost.
+func TestAnAnswerOfATokenServiceIsClosed(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	body := &closeCounter{Reader: strings.NewReader("x")}
+	c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
+		if req.URL.Path != "/token" {
+			return respond(req, 401, "", "WWW-Authenticate", `Bearer realm="`+registryURL+`/token"`), nil
+		}
+		cancel()
+		resp := respond(req, 503, "")
+		resp.Body, resp.ContentLength = body, -1
+		return resp, nil
+	}))
+	err := c.Ping(ctx)
+	if !errors.Is(err, context.Canceled) || body.closed.Load() == 0 {
+		t.Errorf("closed %d times: %v", body.closed.Load(), err)
+	}
+}
+
+type closeCounter struct {
+	io.Reader
+	closed atomic.Int64
+}
+
+func (c *closeCounter) Close() error {
+	c.closed.Add(1)
+	return nil
 }

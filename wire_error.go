@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -58,7 +59,7 @@ func (w wireError) empty() bool {
 
 // decodeErrors reads an error answer, whatever its Content-Type says, and
 // keeps what can be kept: an errors array, a bare object, or text.
-func decodeErrors(body []byte, scrub func(string) string) []Detail {
+func decodeErrors(body []byte, whole bool, secrets *secrets) []Detail {
 	body = bytes.TrimSpace(body)
 	if len(body) == 0 {
 		return nil
@@ -68,7 +69,7 @@ func decodeErrors(body []byte, scrub func(string) string) []Detail {
 		wireError
 	}
 	if err := json.Unmarshal(body, &envelope); err != nil {
-		return []Detail{{Message: printable(scrub(text(body)), maxErrorText)}}
+		return []Detail{{Message: message(text(body), whole, secrets)}}
 	}
 	var details []Detail
 	for _, raw := range envelope.Errors[:min(len(envelope.Errors), maxDetails)] {
@@ -76,10 +77,10 @@ func decodeErrors(body []byte, scrub func(string) string) []Detail {
 		if json.Unmarshal(raw, &w) != nil {
 			w.Message = looseString(raw)
 		}
-		details = append(details, w.detail(scrub))
+		details = append(details, w.detail(secrets))
 	}
 	if len(details) == 0 && !envelope.empty() {
-		details = append(details, envelope.detail(scrub))
+		details = append(details, envelope.detail(secrets))
 	}
 	return details
 }
@@ -90,29 +91,44 @@ func enveloped(body []byte) bool {
 	return json.Unmarshal(body, &said) == nil && len(said.Errors) > 0
 }
 
-func (w wireError) detail(scrub func(string) string) Detail {
-	code, message := string(w.Code), string(w.Message)
+func (w wireError) detail(secrets *secrets) Detail {
+	code, said := string(w.Code), string(w.Message)
 	for _, more := range []looseString{w.Error, w.Text, w.Details} {
-		if message == "" {
-			message = string(more)
+		if said == "" {
+			said = string(more)
 		}
 	}
+	if !familiar(Code(code)) { // a password may be a part of a code's name
+		code = secrets.scrub(code)
+	}
 	d := Detail{
-		Code:    Code(printable(scrub(code), 64)),
-		Message: printable(scrub(message), maxErrorText),
+		Code:    Code(printable(code, 64)),
+		Message: message(said, true, secrets),
 	}
 	if empty := len(w.Detail) == 0 || string(w.Detail) == "{}"; empty && string(w.Mode) == "true" {
 		w.Detail = json.RawMessage(`{"is_readonly":true}`)
 	}
-	if len(w.Detail) <= maxDetailBytes && string(w.Detail) != "null" && !tells(w.Detail, scrub) {
+	if len(w.Detail) <= maxDetailBytes && string(w.Detail) != "null" && !tells(w.Detail, secrets) {
 		d.Detail = w.Detail
 	}
 	return d
 }
 
+var standardCodes = []Code{
+	CodeBlobUnknown, CodeBlobUploadInvalid, CodeBlobUploadUnknown, CodeDigestInvalid, CodeManifestBlobUnknown, CodeManifestInvalid,
+	CodeManifestUnknown, CodeNameInvalid, CodeNameUnknown, CodeSizeInvalid, CodeUnauthorized, CodeDenied, CodeUnsupported, CodeTooManyRequests,
+	CodeManifestUnverified, CodePaginationNumberInvalid, CodeRangeInvalid, CodeTagInvalid, CodeUnavailable, CodeUnknown, CodeNotFound,
+}
+
+// familiar says that a code is one that registries are known for, and nobody's
+// secret.
+func familiar(c Code) bool {
+	return slices.Contains(standardCodes, c) || slices.ContainsFunc(rules, func(r rule) bool { return r.code == c })
+}
+
 // tells says whether a string in JSON holds a secret. JSON can spell one in
 // more ways than could be replaced.
-func tells(raw json.RawMessage, scrub func(string) string) bool {
+func tells(raw json.RawMessage, secrets *secrets) bool {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
 	for {
@@ -120,10 +136,24 @@ func tells(raw json.RawMessage, scrub func(string) string) bool {
 		if err != nil {
 			return false // it was read before: this is its end
 		}
-		if s, ok := token.(string); ok && scrub(s) != s {
+		if s, ok := token.(string); ok && secrets.scrub(s) != s {
 			return true
 		}
 	}
+}
+
+// message is what is shown of a text. Much more than that need not be looked
+// through.
+func message(said string, whole bool, secrets *secrets) string {
+	const looked = 4 * maxErrorText
+	if len(said) > looked {
+		said, whole = said[:looked], false
+	}
+	least := leastSecret
+	if whole { // others may have cut it
+		least = leastBeginning
+	}
+	return printable(secrets.scrubCut(said, least), maxErrorText)
 }
 
 // text makes one line of an answer that is not JSON; of a page of HTML, its title.
