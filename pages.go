@@ -185,6 +185,7 @@ func (p *progress) compare(hash uint64) error {
 // nothing of a next page; only a page that is exactly full is asked about once
 // more, for a registry that does not know Link.
 func (l *list[T]) next(p *progress, link *url.URL) (*string, error) {
+	full := p.now.count == p.full || p.asked && p.now.count > p.full // who heeds last but not n
 	p.asked = false
 	if p.now.count > 0 {
 		p.empty = 0
@@ -198,7 +199,7 @@ func (l *list[T]) next(p *progress, link *url.URL) (*string, error) {
 		return nil, l.fault(ErrIncompleteList, "the pages lead in a circle")
 	case link != nil:
 		return &link.RawQuery, nil
-	case l.paged && p.now.count == p.full && !p.now.repeat:
+	case l.paged && full && !p.now.repeat:
 		p.asked, p.full = true, nextSize
 		query := l.sized(nextSize) + "&last=" + url.QueryEscape(p.last)
 		return &query, nil

@@ -2,9 +2,11 @@ package regret_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -205,5 +207,35 @@ func TestTagsThatNeedEscaping(t *testing.T) {
 	wantErr(t, err)
 	if diff := cmp.Diff([]string{"n=1000", link}, queries); diff != "" {
 		t.Errorf("queries (-want +got):\n%s", diff)
+	}
+}
+
+// A registry may know last, and neither n nor Link.
+func TestPagesOfAThousandWhateverWasAsked(t *testing.T) {
+	t.Parallel()
+	for _, total := range []int{1000, 1001, 2000, 2500, 3000} {
+		t.Run(fmt.Sprint(total), func(t *testing.T) {
+			t.Parallel()
+			tags := make([]string, total)
+			for i := range tags {
+				tags[i] = fmt.Sprintf("t%04d", i)
+			}
+			c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
+				from, found := slices.BinarySearch(tags, req.URL.Query().Get("last"))
+				if found {
+					from++
+				}
+				page, err := json.Marshal(map[string]any{"name": repo, "tags": tags[from:min(from+1000, total)]})
+				return respond(req, 200, string(page)), err
+			}))
+			var got []string
+			for tag, err := range c.Tags(t.Context(), repo) {
+				wantErr(t, err)
+				got = append(got, tag)
+			}
+			if !slices.Equal(got, tags) {
+				t.Errorf("%d tags, want %d", len(got), total)
+			}
+		})
 	}
 }

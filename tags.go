@@ -14,7 +14,8 @@ import (
 // A sequence that ends without an error is the complete list. Whatever stands
 // in the way of that is an error, once and last: a page that fails or repeats,
 // a malformed Link or one that leads elsewhere, an invalid tag, a limit. The
-// sequence may be ranged over again, which asks again. A registry that lists
+// sequence may be ranged over again, which asks again. What cannot be told is a
+// registry that pages by a size of its own and says so nowhere. One that lists
 // while tags are deleted may skip some: list first, then delete.
 //
 // Errors: [ErrInvalid], [ErrNotFound], [ErrIncompleteList], [ErrNotRegistry],
