@@ -221,10 +221,12 @@ func (o *overwriting) bringBack(ctx context.Context, missing []string) error {
 // anyway is a context in which to undo what was begun, whether or not the
 // caller still waits.
 func (o *overwriting) anyway(ctx context.Context) (context.Context, context.CancelFunc) {
-	if ctx.Err() == nil {
-		return ctx, func() {}
-	}
-	return context.WithTimeout(context.WithoutCancel(ctx), rollbackTime)
+	outliving, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(rollbackTime, cancel)
+		context.AfterFunc(outliving, func() { timer.Stop() })
+	})
+	return outliving, func() { stop(); cancel() }
 }
 
 func (o *overwriting) failure(kind Kind) *Error { return &Error{Kind: kind} }

@@ -144,6 +144,31 @@ func TestUntagByOverwriteGivesUp(t *testing.T) {
 	})
 }
 
+// A deadline that ends while the original is put back does not stop that.
+func TestUntagByOverwritePutsBackWhateverTheDeadline(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		reg := fakeregistry.Google().New() // where a tagged manifest cannot be deleted
+		image := reg.PutImage(repo, "hello", "v1")
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		requests := 0
+		reg.Intercept(0, fakeregistry.On("", ""), func(http.ResponseWriter, *http.Request) bool {
+			switch requests++; {
+			case requests == 5: // the deletion
+				<-time.After(9500 * time.Millisecond)
+			case requests > 5:
+				<-time.After(200 * time.Millisecond)
+			}
+			return false
+		})
+		wantText(t, newClient(t, reg).UntagByOverwrite(ctx, repo, "v1"), "pointed back")
+		if stands, _ := reg.Tag(repo, "v1"); stands != image.Digest {
+			t.Errorf("the tag stands for %s, and stood for %s", stands, image.Digest)
+		}
+	})
+}
+
 // Whatever happens at whichever request: either the tag is gone and the original stands, or the error says what stands.
 func TestUntagByOverwriteIsNeverSilent(t *testing.T) {
 	t.Parallel()
