@@ -209,3 +209,32 @@ func TestThreatV19NotFoundByTheBody(t *testing.T) {
 		})
 	}
 }
+
+// Somebody pushes the tag between the reading of what it stands for and the
+// overwriting: nothing is written over that.
+func TestThreatOverwriteAfterAPush(t *testing.T) {
+	t.Parallel()
+	for name, verb := range map[string]string{"while it is asked whether deleting works": "DELETE", "while it is read": "GET"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			everywhere(t, func(t *testing.T, s *stage) {
+				var pushed regret.Descriptor
+				s.registry.Intercept(1, fakeregistry.On(verb, "/v2/"), func(w http.ResponseWriter, req *http.Request) bool {
+					s.registry.Serve(w, req)
+					pushed = s.registry.PutImage(repo, "pushed meanwhile", "v1")
+					return true
+				})
+				wantErr(t, s.client().UntagByOverwrite(s.ctx(), repo, "v1"), regret.ErrStillPresent)
+				for _, r := range s.registry.Writes() {
+					if r.Method == http.MethodPut || !s.registry.HasManifest(repo, pushed.Digest) {
+						t.Errorf("sent: %s", r)
+					}
+				}
+				if at, _ := s.registry.Tag(repo, "v1"); at != pushed.Digest {
+					t.Errorf("the tag is at %q, want what was pushed", at)
+				}
+				s.wantManifest()
+			})
+		})
+	}
+}
