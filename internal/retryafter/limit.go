@@ -21,6 +21,18 @@ var families = [...]family{
 // more than 15 years.
 const epoch = time.Duration(5e8) * time.Second
 
+// FromResponse is [FromHeader] for an answer. What its header says about a limit counts only if the status does, too: some
+// registries tell with every answer what is left, and an image that is not found is none the sooner found for waiting.
+func FromResponse(resp *http.Response, now time.Time) (wait time.Duration, ok bool) {
+	if wait, ok = fromRetryAfter(resp.Header, now); ok {
+		return wait, true
+	}
+	if resp.StatusCode != http.StatusTooManyRequests && resp.StatusCode != http.StatusServiceUnavailable {
+		return 0, false
+	}
+	return FromLimit(resp.Header, now)
+}
+
 // FromLimit returns how long it takes until a limit that is used up is not any more: what RateLimit-Reset or one of its
 // relatives says, in seconds or as a Unix time, or else the whole window of "0;w=21600", for where in it the limit stands
 // is not said. X-Retry-After, once Docker Hub's, is a Unix time. It is not ok if no limit is said to be used up.

@@ -61,6 +61,31 @@ func TestFromLimit(t *testing.T) {
 	}
 }
 
+func TestFromResponse(t *testing.T) {
+	t.Parallel()
+	exhausted := http.Header{"Ratelimit-Remaining": {"0;w=60"}}
+	for name, test := range map[string]struct {
+		status int
+		header http.Header
+		want   time.Duration
+		ok     bool
+	}{
+		"an exhausted limit and 429":            {429, exhausted, time.Minute, true},
+		"an exhausted limit and 503":            {503, exhausted, time.Minute, true},
+		"an exhausted limit and something else": {404, exhausted, 0, false},
+		"Retry-After with any status":           {500, http.Header{"Retry-After": {"7"}, "Ratelimit-Remaining": {"0;w=60"}}, 7 * time.Second, true},
+		"429 alone":                             {429, nil, 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, ok := retryafter.FromResponse(&http.Response{StatusCode: test.status, Header: test.header}, later())
+			if got != test.want || ok != test.ok {
+				t.Errorf("got %v, %t, want %v, %t", got, ok, test.want, test.ok)
+			}
+		})
+	}
+}
+
 func FuzzFromLimit(f *testing.F) {
 	for _, seed := range [][3]string{{"0", "1", "2"}, {"0;w=21600", "", ""}, {"0;w=99999999999999999999", "1800000000", "-1"}, {";;w", "0x1", "1e9"}} {
 		f.Add(seed[0], seed[1], seed[2])

@@ -15,15 +15,19 @@ const maxDate = len("Wednesday, 02-Jan-06 15:04:05 GMT")
 // FromHeader returns the longest wait that any Retry-After line of header asks for. If there is none that can be read, it
 // is what the header says about a limit that is used up; see [FromLimit]. It is not ok if neither says anything.
 func FromHeader(header http.Header, now time.Time) (wait time.Duration, ok bool) {
+	if wait, ok = fromRetryAfter(header, now); ok {
+		return wait, true
+	}
+	return FromLimit(header, now)
+}
+
+func fromRetryAfter(header http.Header, now time.Time) (wait time.Duration, ok bool) {
 	for _, line := range header["Retry-After"] {
 		if d, valid := Parse(line, now); valid {
 			wait, ok = max(wait, d), true
 		}
 	}
-	if ok {
-		return wait, true
-	}
-	return FromLimit(header, now)
+	return wait, ok
 }
 
 // Parse returns the wait that value asks for, in seconds or as the date at which it ends:
