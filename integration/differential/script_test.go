@@ -61,7 +61,7 @@ func scripts() []script {
 		"reader": {Password: "secret", Actions: []string{"pull"}},
 	}
 	return []script{
-		{"reading", true, registry.Setup{}, nil, reading},
+		{"reading", false, registry.Setup{}, nil, reading},
 		{"deleting", false, registry.Setup{}, nil, deleting},
 		{"listing", true, registry.Setup{}, nil, listing},
 		{"pushing", true, registry.Setup{}, nil, pushing},

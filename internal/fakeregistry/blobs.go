@@ -18,10 +18,12 @@ func (r *Registry) getBlob(w http.ResponseWriter, req *http.Request, rt route) *
 	}
 	content, p := r.blob(rt.name, dgst)
 	if p != nil {
-		return p
+		return r.say(noBlob, about{req: req, route: rt}, p)
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")
-	w.Header().Set("Etag", `"`+dgst.String()+`"`)
+	if !r.opts.withoutEtag {
+		w.Header().Set("Etag", `"`+dgst.String()+`"`)
+	}
 	r.setDigest(w, dgst)
 	http.ServeContent(w, req, "", time.Time{}, bytes.NewReader(content))
 	return nil

@@ -96,7 +96,9 @@ func (r *Registry) writeProblem(w http.ResponseWriter, p *problem) {
 	if p.contentType != "" {
 		w.Header().Set("Content-Type", p.contentType)
 	}
-	w.Header().Set("Content-Length", strconv.Itoa(len(p.text)))
+	if p.text != "" {
+		w.Header().Set("Content-Length", strconv.Itoa(len(p.text)))
+	}
 	w.WriteHeader(p.status)
 	writeBytes(w, []byte(p.text))
 }

@@ -149,7 +149,8 @@ func (r *Registry) answer(w http.ResponseWriter, req *http.Request, rt route) *p
 		w.Header().Set("Allow", r.allowed(rt, methods))
 		return unsupported()
 	case !rt.wellNamed() && r.opts.distribution == 0:
-		return refuse(http.StatusBadRequest, codeNameInvalid, "invalid repository name", map[string]string{"name": rt.name})
+		return r.say(invalidName, about{req: req, route: rt},
+			refuse(http.StatusBadRequest, codeNameInvalid, "invalid repository name", map[string]string{"name": rt.name}))
 	}
 	return handler(w, req, rt)
 }

@@ -51,7 +51,10 @@ func (r *Registry) getManifest(w http.ResponseWriter, req *http.Request, rt rout
 func (r *Registry) lookUp(req *http.Request, rt route) (*manifest, *problem) {
 	tag, dgst, p := parseReference(rt.ref)
 	if p != nil {
-		if r.opts.distribution == 2 {
+		switch r.opts.distribution {
+		case 0:
+			p = r.say(malformedDigest, about{req: req, route: rt}, p)
+		case 2:
 			p = unknown(invalidPath{tagPath(rt.name, rt.ref) + "/current/link", "filesystem"})
 		}
 		return nil, p

@@ -27,6 +27,9 @@ func accepts(req *http.Request, mediaType string) bool {
 // lock; tag is empty for a request by digest, which is never answered with other content.
 func (r *Registry) negotiate(req *http.Request, repo *repository, name, tag string, m *manifest) (*manifest, *problem) {
 	mediaType := m.desc.MediaType
+	if r.opts.acceptedOnly && !accepts(req, mediaType) {
+		return r.firstAccepted(req, repo, tag, m)
+	}
 	if p := r.unacceptable(req, repo, name, m); p != nil {
 		return nil, p
 	}
@@ -56,6 +59,17 @@ func (r *Registry) negotiate(req *http.Request, repo *repository, name, tag stri
 		return repo.convert(m, name, tag)
 	}
 	return m, nil
+}
+
+// firstAccepted serves the first child of an index that the client accepts, as olareg does when it is asked by tag.
+func (r *Registry) firstAccepted(req *http.Request, repo *repository, tag string, m *manifest) (*manifest, *problem) {
+	for _, child := range m.children {
+		if stored := repo.manifests[child.Digest]; tag != "" && stored != nil && accepts(req, stored.desc.MediaType) {
+			return stored, nil
+		}
+	}
+	usual := manifestUnknown("requested media type not found, available media type is " + m.desc.MediaType)
+	return nil, r.say(unaccepted, about{req: req, tag: tag, by: m.desc.MediaType}, usual)
 }
 
 // unacceptable is how Keppel puts it that the client does not accept what is there: it points at the child of an index

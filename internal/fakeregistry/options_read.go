@@ -9,6 +9,7 @@ import (
 type reading struct {
 	ociImageHidden bool
 	strictAccept   bool
+	acceptedOnly   bool
 	charset        bool
 	withoutVersion bool
 	withoutEtag    bool
@@ -40,6 +41,12 @@ func WithOCIImageHiddenWithoutAccept() Option {
 // and answers 406 where there is none, as Keppel does.
 func WithStrictAccept() Option {
 	return func(o *options) { o.strictAccept = true }
+}
+
+// WithAcceptedOnly serves nothing whose media type is not named in Accept: of an index asked for by tag the first child that
+// is, and otherwise 404 MANIFEST_UNKNOWN, as olareg does.
+func WithAcceptedOnly() Option {
+	return func(o *options) { o.acceptedOnly = true }
 }
 
 // WithCharset names the charset of JSON, as Harbor and distribution 2.x do.

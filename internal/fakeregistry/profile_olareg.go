@@ -9,10 +9,10 @@ func Olareg() Profile {
 	return Profile{
 		Name: "olareg", Version: "0.1.2",
 		Options: []Option{
-			WithLinkForm(LinkUnquoted), WithoutEtag(), WithoutNewline(), WithNullReferrers(), withWords(olaregWords()),
+			WithLinkForm(LinkUnquoted), WithAcceptedOnly(), WithoutEtag(), WithoutNewline(), WithNullReferrers(), withWords(olaregWords()),
 		},
 		Claims: []Claim{
-			{TopicResolve, Measured, "HEAD names the digest; of an index that is not accepted it serves the first child that is."},
+			{TopicResolve, Measured, "HEAD names the digest; what is not accepted is 404, but of an index asked for by tag it serves the first child that is."},
 			{TopicList, Measured, "Sorted, in pages of n, with a Link whose rel is not quoted; an unknown repository has an empty list."},
 			{TopicDelete, Measured, "202, and every tag on it is gone."},
 			{TopicUntagged, Measured, "202."},
@@ -45,12 +45,16 @@ func olaregWords() words {
 			}
 			return missing(a)
 		},
+		invalidName:     always(&problem{status: http.StatusNotFound}),
 		noManifest:      missing,
 		noTag:           missing,
 		malformedDigest: missing,
-		noBlob:          always(said(http.StatusNotFound, codeBlobUnknown, "blob unknown to registry", "blob was not found")),
-		deleteDisabled:  silent,
-		readOnly:        always(said(http.StatusForbidden, codeDenied, "requested access to the resource is denied", "repository is read-only")),
-		throttled:       always((&problem{status: http.StatusTooManyRequests}).with("Retry-After", "1")),
+		unaccepted: func(a about) *problem {
+			return said(http.StatusNotFound, codeManifestUnknown, "manifest unknown to registry", "requested media type not found, available media type is "+a.by)
+		},
+		noBlob:         always(said(http.StatusNotFound, codeBlobUnknown, "blob unknown to registry", "blob was not found")),
+		deleteDisabled: silent,
+		readOnly:       always(said(http.StatusForbidden, codeDenied, "requested access to the resource is denied", "repository is read-only")),
+		throttled:      always((&problem{status: http.StatusTooManyRequests}).with("Retry-After", "1")),
 	}
 }

@@ -11,8 +11,10 @@ type reason int
 
 const (
 	noRepository    reason = iota + 1 // nobody has heard of the repository
+	invalidName                       // it cannot be there
 	noManifest                        // it has no such manifest
 	noTag                             // it has no such tag
+	unaccepted                        // it has one of a type that the client does not accept
 	noBlob                            // it has no such blob
 	tagDelete                         // tags are not deleted
 	digestDelete                      // manifests are not deleted by digest
