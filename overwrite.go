@@ -1,6 +1,7 @@
 package regret
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -22,11 +23,13 @@ const placeholderAnnotation = "com.github.seed-8cb7cc86.regret.placeholder"
 // UntagByOverwrite removes one tag at a registry that deletes by digest only,
 // as distribution 2 does: it puts an empty index that nobody else has under the
 // tag and deletes that by its digest. The manifest that the tag stood for stays,
-// under its digest and its other tags. It writes twice and is never done in
-// place of [Client.Untag], which is to be preferred wherever it works.
+// under its digest and its other tags. It is never done in place of
+// [Client.Untag], which is to be preferred wherever it works.
 //
-// Before the first write it asks with [Client.CheckDelete] whether deleting is
-// possible, and whether the tag is still what it was. If the deletion fails the
+// Before it touches the tag it asks with [Client.CheckDelete] whether deleting is
+// possible, pushes the original under its own digest, which changes nothing but
+// shows that it could be put back, looks which of the tags that this client has
+// resolved to it still stand for it, and whether the tag does. If the deletion fails the
 // original is put back under the tag, even if ctx has ended, for at most 15
 // seconds. The error says what the tag stands for then; the empty index may be
 // left, without a tag.
@@ -34,17 +37,18 @@ const placeholderAnnotation = "com.github.seed-8cb7cc86.regret.placeholder"
 // Somebody may push the tag meanwhile. From the overwriting on that is noticed:
 // such a tag is left alone, and the error is [ErrStillPresent]. A push in the
 // moment between the last look and the overwriting is not: registries have no
-// conditional PUT. Its manifest then stays without the tag. So does what a
+// conditional PUT. Its manifest then stays without the tag. The same moment is
+// there once more where the original is put back. Nor can it be noticed what a
 // registry does wrong between finding the tags of a digest and removing them.
 //
 // At the end it looks whether the tag is gone and whether the original stands,
-// under its digest and the other tags that this client has resolved to it.
+// under its digest and those other tags.
 //
 // Errors: [ErrInvalid], [ErrNotFound], those of [Client.CheckDelete],
 // [Client.PutManifest] and [Client.DeleteManifest], [ErrStillPresent],
 // [ErrOutcomeUnknown].
 //
-// Sends GET (end-3), DELETE (end-9), HEAD (end-3), PUT (end-7), DELETE and HEAD
+// Sends GET (end-3), DELETE (end-9), PUT (end-7), HEAD (end-3), PUT, DELETE and HEAD
 // to /v2/<name>/manifests/…; see [deleting manifests].
 //
 // [deleting manifests]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-manifests
@@ -61,7 +65,8 @@ func (c *Client) UntagByOverwrite(ctx context.Context, repository, tag string) e
 	if err != nil {
 		return err
 	}
-	o := &overwriting{client: c, op: op, repository: repository, tag: tag, original: original, placeholder: placeholder()}
+	mark := rand.Text()
+	o := &overwriting{client: c, op: op, repository: repository, tag: tag, original: original, placeholder: placeholder(mark), mark: mark}
 	if err := o.prepare(ctx); err != nil {
 		return err
 	}
@@ -79,12 +84,13 @@ type overwriting struct {
 	repository, tag       string
 	others                []string // tags that stand for the original, too
 	original, placeholder *Manifest
+	mark                  string // in the placeholder, and nowhere else
 }
 
 // placeholder is an index of nothing that has never been before.
-func placeholder() *Manifest {
+func placeholder(mark string) *Manifest {
 	raw := []byte(`{"schemaVersion":2,"mediaType":"` + ocispec.MediaTypeImageIndex + `","manifests":[],"annotations":{"` +
-		ocispec.AnnotationDescription + `":"stands for a tag that is being removed","` + placeholderAnnotation + `":"` + rand.Text() + `"}}`)
+		ocispec.AnnotationDescription + `":"stands for a tag that is being removed","` + placeholderAnnotation + `":"` + mark + `"}}`)
 	return &Manifest{Raw: raw, Descriptor: Descriptor{
 		MediaType: ocispec.MediaTypeImageIndex, Digest: digest.FromBytes(raw), Size: int64(len(raw)),
 	}}
@@ -95,6 +101,14 @@ func (o *overwriting) prepare(ctx context.Context) error {
 	if err := o.client.CheckDelete(ctx, o.repository); err != nil {
 		return o.tell(err, "nothing was changed")
 	}
+	// The way back: under its digest the original is there already, so that this
+	// changes nothing, and fails where putting it back would (a layer is gone).
+	if err := o.client.PutManifest(ctx, o.repository, string(o.original.Descriptor.Digest), o.original); err != nil {
+		return o.tell(err, "the original could not be put back if need be: nothing was changed")
+	}
+	if err := o.find(ctx); err != nil {
+		return err
+	}
 	stands, err := o.client.ResolveDigest(ctx, o.repository, o.tag)
 	if err != nil {
 		return o.tell(err, "nothing was changed")
@@ -102,7 +116,7 @@ func (o *overwriting) prepare(ctx context.Context) error {
 	if stands != o.original.Descriptor.Digest {
 		return o.tell(o.failure(ErrStillPresent), "somebody has pushed it meanwhile: nothing was changed")
 	}
-	return o.find(ctx)
+	return nil
 }
 
 // find looks which of the tags that this client once resolved to the original
@@ -164,7 +178,7 @@ func (o *overwriting) rollBack(ctx context.Context, failure error) error {
 		return o.tell(failure, "the tag stands for what it stood for, unless an attempt without an answer still changes that")
 	case stands == original:
 		return o.tell(failure, "the tag stands for what it stood for")
-	case stands != empty:
+	case stands != empty && !o.isPlaceholder(ctx):
 		return o.tell(failure, "the tag stands for %s by now, which somebody has pushed", stands)
 	}
 	if err := o.client.PutManifest(ctx, o.repository, o.tag, o.original); err != nil {
@@ -173,6 +187,13 @@ func (o *overwriting) rollBack(ctx context.Context, failure error) error {
 		}
 	}
 	return o.tell(failure, "the tag was pointed back at what it stood for; the empty %s may be left without a tag", empty)
+}
+
+// isPlaceholder says whether the tag stands for what was pushed after all, which
+// a registry has written anew.
+func (o *overwriting) isPlaceholder(ctx context.Context) bool {
+	m, err := o.client.Manifest(ctx, o.repository, o.tag)
+	return err == nil && bytes.Contains(m.Raw, []byte(o.mark))
 }
 
 // confirm looks at everything that was to go or to stay.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"regexp"
 	"strings"
@@ -29,7 +30,7 @@ func TestUntagByOverwrite(t *testing.T) {
 			wantErr(t, err)
 			reg.ResetLog()
 			wantErr(t, c.UntagByOverwrite(t.Context(), repo, "v1"))
-			const want = "GET 200, DELETE 404, HEAD 200, HEAD 200, PUT 201, DELETE 202, HEAD 404, GET 404, HEAD 200, HEAD 200"
+			const want = "GET 200, DELETE 404, PUT 201, HEAD 200, HEAD 200, PUT 201, DELETE 202, HEAD 404, GET 404, HEAD 200, HEAD 200"
 			if got := methods(t, reg); got != want {
 				t.Errorf("requests %q, want %q", got, want)
 			}
@@ -79,11 +80,11 @@ func TestUntagByOverwriteRefuses(t *testing.T) {
 		{"a registry in maintenance", fakeregistry.Distribution2(), []fakeregistry.Option{fakeregistry.WithReadOnly()}, "v1",
 			regret.ErrReadOnly, "nothing was changed", "GET 200, DELETE 405"},
 		{"a tag that cannot be moved", fakeregistry.Harbor(), []fakeregistry.Option{fakeregistry.WithImmutableTags("v1")}, "v1",
-			regret.ErrImmutable, "stands for what it stood for", "GET 200, DELETE 404, HEAD 200, PUT 412, HEAD 200"},
+			regret.ErrImmutable, "stands for what it stood for", "GET 200, DELETE 404, PUT 201, HEAD 200, PUT 412, HEAD 200"},
 		{"a registry that wants tags removed first, after putting back what was there", fakeregistry.Google(), nil, "v1", regret.ErrStillTagged,
-			"pointed back", "GET 200, DELETE 404, HEAD 200, PUT 201, DELETE 400, HEAD 200, HEAD 200, PUT 201"},
+			"pointed back", "GET 200, DELETE 404, PUT 201, HEAD 200, PUT 201, DELETE 400, HEAD 200, HEAD 200, PUT 201"},
 		{"a registry that says 202 and does nothing, after putting back what was there", deaf(), nil, "v1", regret.ErrStillPresent,
-			"pointed back", "GET 200, DELETE 404, HEAD 200, PUT 201, DELETE 202, HEAD 200, HEAD 200, PUT 201"},
+			"pointed back", "GET 200, DELETE 404, PUT 201, HEAD 200, PUT 201, DELETE 202, HEAD 200, HEAD 200, PUT 201"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.rule, func(t *testing.T) {
@@ -126,7 +127,7 @@ func TestUntagByOverwriteGivesUp(t *testing.T) {
 		reg := fakeregistry.Distribution2().New()
 		reg.PutImage(repo, "hello", "v1")
 		ctx, cancel := context.WithCancel(t.Context())
-		reg.Intercept(1, fakeregistry.On("PUT", "/"), func(w http.ResponseWriter, req *http.Request) bool {
+		reg.Intercept(1, fakeregistry.On("PUT", manifestPath("v1")), func(w http.ResponseWriter, req *http.Request) bool {
 			reg.Serve(w, req)
 			cancel()
 			reg.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Hang())
@@ -155,9 +156,9 @@ func TestUntagByOverwritePutsBackWhateverTheDeadline(t *testing.T) {
 		requests := 0
 		reg.Intercept(0, fakeregistry.On("", ""), func(http.ResponseWriter, *http.Request) bool {
 			switch requests++; {
-			case requests == 5: // the deletion
+			case requests == 6: // the deletion
 				<-time.After(9500 * time.Millisecond)
-			case requests > 5:
+			case requests > 6:
 				<-time.After(200 * time.Millisecond)
 			}
 			return false
@@ -167,6 +168,44 @@ func TestUntagByOverwritePutsBackWhateverTheDeadline(t *testing.T) {
 			t.Errorf("the tag stands for %s, and stood for %s", stands, image.Digest)
 		}
 	})
+}
+
+// What could not be put back is not replaced.
+func TestUntagByOverwriteNeedsAWayBack(t *testing.T) {
+	t.Parallel()
+	reg := fakeregistry.Google().New()
+	image := reg.PutImage(repo, "hello", "v1")
+	reg.Intercept(0, fakeregistry.On("PUT", manifestPath(image.Digest)), fakeregistry.Errors(404, "MANIFEST_BLOB_UNKNOWN", "blob unknown"))
+	err := newClient(t, reg).UntagByOverwrite(t.Context(), repo, "v1")
+	wantErr(t, err, regret.CodeManifestBlobUnknown)
+	wantText(t, err, "nothing was changed")
+	if got := methods(t, reg); got != "GET 200, DELETE 404, PUT 404" {
+		t.Errorf("requests %q", got)
+	}
+}
+
+// A registry that writes anew what is pushed stores the placeholder under
+// another digest: it is still not somebody else's.
+func TestUntagByOverwriteKnowsItsPlaceholder(t *testing.T) {
+	t.Parallel()
+	reg := fakeregistry.New()
+	image := reg.PutImage(repo, "hello", "v1")
+	reg.Intercept(1, fakeregistry.On("PUT", manifestPath("v1")), func(w http.ResponseWriter, req *http.Request) bool {
+		raw, err := io.ReadAll(req.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		stored := reg.PutManifest(repo, "v1", req.Header.Get("Content-Type"), append(raw, ' '))
+		w.Header().Set("Docker-Content-Digest", stored.Digest.String())
+		w.WriteHeader(http.StatusCreated)
+		return true
+	})
+	err := newClient(t, reg).UntagByOverwrite(t.Context(), repo, "v1")
+	wantErr(t, err, regret.ErrDigestMismatch)
+	wantText(t, err, "pointed back")
+	if stands, _ := reg.Tag(repo, "v1"); stands != image.Digest {
+		t.Errorf("the tag stands for %s, and stood for %s", stands, image.Digest)
+	}
 }
 
 // Whatever happens at whichever request: either the tag is gone and the original stands, or the error says what stands.
