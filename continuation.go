@@ -32,15 +32,17 @@ type continuationKey struct{}
 // is one deletion in parts, to one path: a Link that leads anywhere else is an
 // error.
 func (x *exchange) deleteWhole(ctx context.Context) (*http.Response, error) {
+	var loop loopDetector
 	for range maxContinuations {
 		next := &continuation{}
 		resp, err := x.do(context.WithValue(ctx, continuationKey{}, next))
-		if !errors.Is(err, codeManifestTags) || next.query == "" || next.query == x.query {
+		if !errors.Is(err, codeManifestTags) || next.query == "" || loop.seen(next.query) {
 			return resp, x.halfway(next, err)
 		}
 		x.query, x.attempts = next.query, 0 // each part is a request of its own
 	}
-	return nil, x.newError("", errors.New("the registry takes off tags without end"))
+	endless := x.newError("", errors.New("the registry takes off tags without end"))
+	return nil, x.halfway(&continuation{}, endless)
 }
 
 // halfway says of a failure after a part was done that it was, and what is
