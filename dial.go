@@ -13,10 +13,9 @@ const (
 	dialTimeout      = 10 * time.Second
 	handshakeTimeout = 10 * time.Second
 
-	// dialPatience is how long a dial waits for its turn: longer than any dial
-	// that it could be waiting for. A limit that saves connections must not cost
-	// an answer.
-	dialPatience = dialTimeout + handshakeTimeout
+	// dialPatience is how long a dial waits for its turn: as long as a dial that
+	// gets no answer. A limit that saves connections must not cost an answer.
+	dialPatience = dialTimeout
 )
 
 var (
@@ -37,24 +36,20 @@ type dialer struct {
 	hosts map[origin]*host
 }
 
-// A host is what the dialer knows of an origin.
+// A host is what the dialer knows of an origin, as long as there are requests
+// or connections.
 type host struct {
-	http1    bool           // what the last handshake agreed on; no TLS, no HTTP/2
-	requests int            // under way
-	open     int            // connections, including those being dialled
-	dialling int            // of them
-	changed  chan struct{}  // closed when something of this changes; nil if nobody waits
-	failed   *dialledInVain // the last dial that failed
+	origin   origin
+	http1    bool          // what the last handshake agreed on; no TLS, no HTTP/2
+	requests int           // under way
+	open     int           // connections, including those being dialled
+	dialling int           // of them
+	changed  chan struct{} // closed when something of this changes; nil if nobody waits
 }
 
-// A dialledInVain is shared by all who waited for its connection.
-type dialledInVain struct{ err error }
-
+// newDialer takes the configuration of the connection pool, to which net/http
+// adds what protocols it will speak before it dials for the first time.
 func newDialer(config *tls.Config) *dialer {
-	config = config.Clone()
-	if len(config.NextProtos) == 0 {
-		config.NextProtos = []string{"h2", "http/1.1"}
-	}
 	return &dialer{
 		net:   net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second},
 		tls:   config,
@@ -72,25 +67,25 @@ func (d *dialer) begin(x *exchange, o origin) *host {
 	defer d.mu.Unlock()
 	h := d.hosts[o]
 	if h == nil {
-		h = &host{http1: o.scheme == "http"}
+		h = &host{origin: o, http1: o.scheme == "http"}
 		d.hosts[o] = h
 	}
 	h.requests++
 	x.trip++
-	x.host = h
+	x.host, x.served = h, false
 	return h
 }
 
-// served notes that the request under way has a connection: what still waits to
-// dial for it is not needed any more. Reads are not told of; they are over soon.
-func (d *dialer) served(x *exchange) {
+// serves notes whether the request under way has a connection: while it does,
+// what still waits to dial for it is not needed. Only writes are told of, which
+// may take long.
+func (d *dialer) serves(x *exchange, served bool) {
 	if d == nil {
 		return
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if x.host != nil {
-		x.trip++
+	if x.served = served; x.host != nil {
 		x.host.wake()
 	}
 }
@@ -105,7 +100,15 @@ func (d *dialer) end(x *exchange, h *host) {
 	h.requests--
 	x.trip++
 	x.host = nil
+	d.settle(h)
+}
+
+// settle lets who waits look again, and forgets a host that nobody speaks to.
+func (d *dialer) settle(h *host) {
 	h.wake()
+	if h.requests == 0 && h.open == 0 && d.hosts[h.origin] == h {
+		delete(d.hosts, h.origin)
+	}
 }
 
 func (h *host) wake() {
@@ -180,9 +183,6 @@ func (d *dialer) open(ctx context.Context, to origin, dial func(*host) (net.Conn
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	h.dialling--
-	if err != nil {
-		h.failed = &dialledInVain{err}
-	}
 	h.wake()
 	return conn, err
 }
@@ -196,7 +196,10 @@ func (d *dialer) turn(ctx context.Context, to origin) (*host, error) {
 	if h == nil || x == nil {
 		return nil, nil
 	}
-	trip, failed := x.trip, h.failed
+	trip := x.trip
+	if x.host != h || x.served {
+		return nil, errNotNeeded
+	}
 	var patience *time.Timer
 	for late := false; !late && !h.due(patience != nil); {
 		if patience == nil {
@@ -218,10 +221,8 @@ func (d *dialer) turn(ctx context.Context, to origin) (*host, error) {
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
-		case x.trip != trip:
+		case x.trip != trip || x.served:
 			return nil, errNotNeeded
-		case h.failed != failed && !h.http1:
-			return nil, h.failed.err
 		}
 	}
 	h.open++
@@ -252,7 +253,7 @@ func (d *dialer) gone(h *host) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	h.open--
-	h.wake()
+	d.settle(h)
 }
 
 // A countedConn tells once that it was closed.

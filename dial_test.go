@@ -1,6 +1,8 @@
 package regret_test
 
 import (
+	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -76,22 +78,45 @@ func TestABurstOpensNoMoreConnectionsThanItNeeds(t *testing.T) {
 	}
 }
 
-// Whoever waits for a handshake that fails is told why, and not one after the other.
-func TestABurstAtAHostThatSpeaksNoTLS(t *testing.T) {
+// One handshake that fails is one failure: who waited for its connection has
+// one of their own.
+func TestABurstWhoseFirstHandshakeFails(t *testing.T) {
 	t.Parallel()
-	server, connections := listen(t, http.NotFoundHandler(), (*httptest.Server).Start)
-	c, err := regret.New("https://" + server.Listener.Addr().String())
-	wantErr(t, err)
-	var all sync.WaitGroup
-	for range 64 {
-		all.Go(func() {
-			if err := c.Ping(t.Context()); err == nil {
-				t.Error("no error")
+	for _, http2 := range []bool{false, true} {
+		t.Run(fmt.Sprintf("HTTP/2 %v", http2), func(t *testing.T) {
+			t.Parallel()
+			server, _ := listen(t, fakeregistry.New(), func(s *httptest.Server) {
+				s.EnableHTTP2 = http2
+				s.Listener = &rudeListener{Listener: s.Listener}
+				s.StartTLS()
+			})
+			c := dialled(t, server, regret.WithTLSConfig(server.Client().Transport.(*http.Transport).TLSClientConfig))
+			var all sync.WaitGroup
+			for range 64 {
+				all.Go(func() {
+					if err := c.Ping(t.Context()); err != nil {
+						t.Error(err)
+					}
+				})
 			}
+			all.Wait()
 		})
 	}
-	all.Wait()
-	if n := connections.Load(); n > 64 {
-		t.Errorf("%d connections", n)
-	}
+}
+
+// A rudeListener closes the first connection without a word.
+type rudeListener struct {
+	net.Listener
+	once sync.Once
+}
+
+func (l *rudeListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	l.once.Do(func() {
+		if err == nil {
+			conn.Close()
+			conn, err = l.Listener.Accept()
+		}
+	})
+	return conn, err
 }

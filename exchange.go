@@ -36,8 +36,9 @@ type exchange struct {
 	limit       int64 // of the answer, if it is to be read into content within the retries
 
 	content   []byte
-	trip      int   // changes when a request begins, has its connection, and ends
-	host      *host // of the request under way; both belong to the dialer
+	trip      int   // counts requests begun and ended. This and the next two belong to the dialer:
+	host      *host // of the request under way
+	served    bool  // it has a connection, as far as is told
 	attempts  int
 	started   time.Time
 	sent      bool   // the attempt under way has gone out and has no answer yet
@@ -117,10 +118,13 @@ func (x *exchange) watch(ctx context.Context) context.Context {
 		return ctx
 	}
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn: func(string) { x.dialling, x.connected = true, false },
+		GetConn: func(string) {
+			x.dialling, x.connected = true, false
+			x.transport.wire.dialer.serves(x, false)
+		},
 		GotConn: func(httptrace.GotConnInfo) {
 			x.dialling, x.connected = false, true
-			x.transport.wire.dialer.served(x)
+			x.transport.wire.dialer.serves(x, true)
 		},
 	})
 }

@@ -198,7 +198,11 @@ func (p *pacer) wait(ctx context.Context, u *url.URL) error {
 func (p *pacer) left(o origin) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return time.Until(p.until[o])
+	left := time.Until(p.until[o])
+	if left <= 0 {
+		delete(p.until, o)
+	}
+	return left
 }
 
 // tlsConfig completes what the caller gave.
