@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -233,14 +234,19 @@ func TestThreatV15AddressWithAPassword(t *testing.T) {
 func TestThreatV15AddressInAnErrorOfTheTransport(t *testing.T) {
 	t.Parallel()
 	for name, failure := range map[string]error{
-		"of a redirect":       &net.DNSError{Err: "no such host", Name: "nowhere.invalid", IsNotFound: true},
-		"of what was proxied": &net.OpError{Op: "proxyconnect", Net: "tcp", Err: errors.New("refused")},
+		"of the request":       &url.Error{Op: "Get", URL: "https://ann:" + overheard + "@registry.example.com/?sig=" + overheard, Err: errors.New("no route")},
+		"of a wrapped request": fmt.Errorf("proxy: %w", &url.Error{Op: "parse", URL: "http://ann:" + overheard + "@proxy:8080", Err: errors.New("no route")}),
+		"of a proxy, as text":  fmt.Errorf("invalid proxy address %q", "http://ann:"+overheard+"@proxy:8080/"),
+		"of a proxy, unquoted": errors.New("cannot reach http://ann:" + overheard + "@proxy:8080 now"),
+		"of a redirect":        &net.DNSError{Err: "no such host", Name: "nowhere.invalid", IsNotFound: true},
+		"of what was proxied":  &net.OpError{Op: "proxyconnect", Net: "tcp", Err: errors.New("refused")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			eachOperation(t, []way{memory}, some(), func(t *testing.T, s *stage, op operation) {
 				var d diary
-				c, err := regret.New(host, regret.WithTransport(broken{failure}), d.logged())
+				traced := regret.WithTrace(func(a regret.Attempt) { wantDiscreet(t, a.Err, overheard) })
+				c, err := regret.New(host, regret.WithTransport(broken{failure}), d.logged(), traced)
 				if err != nil {
 					t.Fatal(err)
 				}
