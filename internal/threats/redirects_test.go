@@ -133,7 +133,7 @@ func TestThreatC09TokenEndpointRedirects(t *testing.T) {
 		} {
 			t.Run(fmt.Sprint(status, " with ", name), func(t *testing.T) {
 				t.Parallel()
-				eachOperation(t, sockets(), some(), func(t *testing.T, s *stage, op operation) {
+				eachOperation(t, []way{http1, http2}, []operation{tags, untag}, func(t *testing.T, s *stage, op operation) {
 					x := s.stranger(s.way, nil)
 					s.guarded(guard{challenges: bearerOnly, token: fakeregistry.Redirect(status, x.origin+"/token")})
 					err := op.run(s.ctx(), s.client(held), s)

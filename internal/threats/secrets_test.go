@@ -114,7 +114,7 @@ func echo(t *testing.T, operations []operation, answer func(w http.ResponseWrite
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			eachOperation(t, anyWay(), operations, func(t *testing.T, s *stage, op operation) {
+			eachOperation(t, []way{memory, http1}, operations, func(t *testing.T, s *stage, op operation) {
 				s.on("", "", func(w http.ResponseWriter, req *http.Request) bool {
 					said := req.Header.Get("Authorization")
 					if said == "" {
@@ -196,7 +196,7 @@ func TestThreatH04ControlCharacters(t *testing.T) {
 		for _, status := range []int{200, 403, 500} {
 			t.Run(fmt.Sprint(status, " ", name), func(t *testing.T) {
 				t.Parallel()
-				eachOperation(t, anyWay(), []operation{manifest, tags, untag}, func(t *testing.T, s *stage, op operation) {
+				eachOperation(t, []way{memory, http2}, []operation{manifest, tags, untag}, func(t *testing.T, s *stage, op operation) {
 					s.on("", "", fakeregistry.Answer(status, map[string]string{"Warning": "299 - \"a\tb\"", "X-Request-Id": "a\u202eb"}, body))
 					var d diary
 					err := op.run(s.ctx(), s.client(d.logged(), regret.WithRetries(regret.Retries{})), s)

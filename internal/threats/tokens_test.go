@@ -23,7 +23,7 @@ const overheard = "c4n4ry-0verheard"
 // so many for a token, and not a word of what it said.
 func noToken(t *testing.T, answer fault, tokens int, want ...error) {
 	t.Helper()
-	eachOperation(t, anyWay(), some(), func(t *testing.T, s *stage, op operation) {
+	eachOperation(t, []way{memory, http2}, some(), func(t *testing.T, s *stage, op operation) {
 		s.guarded(guard{challenges: bearerOnly, token: answer})
 		err := op.run(s.ctx(), s.client(account(), regret.WithRetries(regret.Retries{})), s)
 		wantErr(t, err, want...)
