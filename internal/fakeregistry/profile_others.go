@@ -43,7 +43,7 @@ func Gitea() Profile {
 	}
 }
 
-// Nexus is Sonatype Nexus 3, whose registry is not open source: all of it is hearsay.
+// Nexus is Sonatype Nexus 3, whose registry could not be read: all of it was reported.
 func Nexus() Profile {
 	missing := func(a about) *problem {
 		return refuse(http.StatusNotFound, codeManifestUnknown, "manifest unknown", []map[string]string{{"Name": a.name}, {"Revision": a.ref}})
@@ -62,7 +62,7 @@ func Nexus() Profile {
 	}
 }
 
-// Artifactory is JFrog Artifactory, of which little is known.
+// Artifactory is JFrog Artifactory, as far as it was reported.
 func Artifactory() Profile {
 	return Profile{
 		Name: "Artifactory", Version: "reports of 2018 to 2025",
