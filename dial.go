@@ -41,6 +41,7 @@ type dialer struct {
 type host struct {
 	origin   origin
 	http1    bool          // what the last handshake agreed on; no TLS, no HTTP/2
+	fresh    bool          // a handshake for HTTP/2 was made, and no request has ended since
 	requests int           // under way
 	open     int           // connections, including those being dialled
 	dialling int           // of them
@@ -72,7 +73,7 @@ func (d *dialer) begin(x *exchange, o origin) *host {
 	}
 	h.requests++
 	x.trip++
-	x.host, x.served = h, false
+	x.host, x.served, x.dials = h, false, 0
 	return h
 }
 
@@ -98,6 +99,7 @@ func (d *dialer) end(x *exchange, h *host) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	h.requests--
+	h.fresh = false
 	x.trip++
 	x.host = nil
 	d.settle(h)
@@ -200,8 +202,10 @@ func (d *dialer) turn(ctx context.Context, to origin) (*host, error) {
 	if x.host != h || x.served {
 		return nil, errNotNeeded
 	}
+	x.dials++
+	again := x.dials > 1 // the connection that it was given did not serve
 	var patience *time.Timer
-	for late := false; !late && !h.due(patience != nil); {
+	for late := false; !late && !h.due(patience != nil, again); {
 		if patience == nil {
 			patience = time.NewTimer(dialPatience)
 			defer patience.Stop()
@@ -231,13 +235,15 @@ func (d *dialer) turn(ctx context.Context, to origin) (*host, error) {
 }
 
 // due says whether a connection may be opened. As long as nobody knows what
-// the other side speaks, one dials and all others wait; and whoever waited for a
-// connection of HTTP/2 is about to be given that.
-func (h *host) due(waited bool) bool {
+// the other side speaks, one dials and all others wait. Over HTTP/2 net/http
+// gives a new connection to everybody who waits, a moment after the handshake;
+// who has waited for it, or comes in that moment, needs none. Who is not served
+// by it asks again.
+func (h *host) due(waited, again bool) bool {
 	if h.http1 {
 		return h.open < h.requests
 	}
-	return h.dialling == 0 && !(waited && h.open > 0)
+	return h.dialling == 0 && (h.open == 0 || !waited && (again || !h.fresh))
 }
 
 func (d *dialer) agreed(h *host, http1 bool) {
@@ -246,7 +252,7 @@ func (d *dialer) agreed(h *host, http1 bool) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	h.http1 = http1
+	h.http1, h.fresh = http1, !http1
 }
 
 func (d *dialer) gone(h *host) {

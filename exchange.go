@@ -36,8 +36,9 @@ type exchange struct {
 	limit       int64 // of the answer, if it is to be read into content within the retries
 
 	content   []byte
-	trip      int   // counts requests begun and ended. This and the next two belong to the dialer:
-	host      *host // of the request under way
+	trip      int   // counts requests begun and ended. This and the next three belong to the dialer:
+	dials     int   // that were asked for by the request under way
+	host      *host // of that request
 	served    bool  // it has a connection, as far as is told
 	attempts  int
 	started   time.Time

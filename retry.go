@@ -146,7 +146,7 @@ func (x *exchange) decode(resp *http.Response) *Error {
 		e.URL = redactURL(resp.Request.URL)
 	}
 	e.Details = decodeErrors(body, whole, &x.transport.auth.secrets)
-	if d, ok := retryafter.FromHeader(resp.Header, time.Now()); ok {
+	if d, ok := retryafter.FromResponse(resp, time.Now()); ok {
 		e.RetryAfter = d
 	}
 	e.Kind, e.Hint = classify(x, resp, e.Details)

@@ -189,7 +189,7 @@ func (a *authorizer) tokenRefusal(e *Error, resp *http.Response) {
 	default:
 		e.Kind = ErrUnauthorized
 	}
-	if d, ok := retryafter.FromHeader(resp.Header, time.Now()); ok {
+	if d, ok := retryafter.FromResponse(resp, time.Now()); ok {
 		e.RetryAfter = d
 	}
 	body, whole := readErrorBody(resp, a.config.limits.ErrorBytes)
