@@ -40,31 +40,26 @@ type kind struct {
 	fetches bool   // it is exchanged for a token
 	slow    bool   // a process is started for it
 	secret  string // it
-	with    func(t *testing.T) regret.Option
+	with    regret.Option
 }
 
-func credentialKinds() []kind {
-	static := func(c regret.Credential) func(*testing.T) regret.Option {
-		return func(*testing.T) regret.Option { return regret.WithCredentials(regret.StaticCredential(c)) }
-	}
-	account := func(*testing.T) regret.Option { return regret.WithBasicAuth(canaryUser, canaryPassword) }
+func credentialKinds(t *testing.T) []kind {
+	t.Helper()
+	static := func(c regret.Credential) regret.Option { return regret.WithCredentials(regret.StaticCredential(c)) }
+	account := regret.WithBasicAuth(canaryUser, canaryPassword)
+	pair := base64.StdEncoding.EncodeToString([]byte(canaryUser + ":" + canaryPassword))
 	kinds := []kind{
 		{name: "a password for a token", fetches: true, secret: canaryPassword, with: account},
 		{name: "a password by Basic", basic: true, secret: canaryPassword, with: account},
 		{name: "an identity token", fetches: true, secret: canaryIdentity, with: static(regret.Credential{IdentityToken: canaryIdentity})},
 		{name: "a registry token", secret: canaryRegistry, with: static(regret.Credential{RegistryToken: canaryRegistry})},
-		{name: "the caller's token", unasked: true, secret: canaryCaller, with: func(*testing.T) regret.Option { return regret.WithToken(canaryCaller) }},
-		{name: "a password in a file", fetches: true, secret: canaryPassword, with: func(t *testing.T) regret.Option {
-			pair := base64.StdEncoding.EncodeToString([]byte(canaryUser + ":" + canaryPassword))
-			return fromFile(t, `{"auths":{%q:{"auth":"`+pair+`"}}}`)
-		}},
+		{name: "the caller's token", unasked: true, secret: canaryCaller, with: regret.WithToken(canaryCaller)},
+		{name: "a password in a file", fetches: true, secret: canaryPassword, with: fromFile(t, `{"auths":{%q:{"auth":"`+pair+`"}}}`)},
 	}
 	if runtime.GOOS == "windows" { // the helper is a shell script
 		return kinds
 	}
-	return append(kinds, kind{name: "a password of a helper", fetches: true, slow: true, secret: canaryPassword, with: func(t *testing.T) regret.Option {
-		return fromFile(t, `{"credHelpers":{%q:"canary"}}`)
-	}})
+	return append(kinds, kind{name: "a password of a helper", fetches: true, slow: true, secret: canaryPassword, with: fromFile(t, `{"credHelpers":{%q:"canary"}}`)})
 }
 
 // fromFile is the credential of every registry that the tests know, as a docker
@@ -232,7 +227,7 @@ func (w *world) record(t *testing.T, k kind) *record {
 	scenario(t)
 	r := &record{lines: &bytes.Buffer{}}
 	r.logger = slog.New(slog.NewJSONHandler(r.lines, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	c, err := regret.New(cmp.Or(w.name, "registry.example.com"), k.with(t),
+	c, err := regret.New(cmp.Or(w.name, "registry.example.com"), k.with,
 		regret.WithTransport(w), regret.WithTrustedRealm(w.trust...), regret.WithRetries(regret.Retries{}),
 		regret.WithLogger(r.logger), regret.WithTrace(func(a regret.Attempt) { r.attempts = append(r.attempts, a) }))
 	if err != nil {

@@ -198,7 +198,7 @@ func TestThreatC21RealmWithUserInformation(t *testing.T) {
 // inWorld plays a redirect where there are names, with two kinds of credentials.
 func inWorld(t *testing.T, set func(*world), read, write error) {
 	t.Helper()
-	for _, k := range credentialKinds() {
+	for _, k := range credentialKinds(t) {
 		if k.slow {
 			continue
 		}

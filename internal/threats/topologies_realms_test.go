@@ -85,7 +85,7 @@ func TestThreatTopologiesOfRealms(t *testing.T) {
 	withHelper(t)
 	s := newSearch()
 	scenarios := 0
-	for _, k := range credentialKinds() {
+	for _, k := range credentialKinds(t) {
 		if k.basic { // the challenge is for a token
 			continue
 		}
@@ -176,7 +176,7 @@ func TestThreatTopologiesOfTokenServices(t *testing.T) {
 	withHelper(t)
 	s := newSearch()
 	scenarios := 0
-	for _, k := range credentialKinds() {
+	for _, k := range credentialKinds(t) {
 		if !k.fetches {
 			continue
 		}

@@ -176,7 +176,7 @@ func TestThreatTopologiesOfRedirects(t *testing.T) {
 	withHelper(t)
 	s := newSearch()
 	scenarios := 0
-	for _, k := range credentialKinds() {
+	for _, k := range credentialKinds(t) {
 		for _, top := range append(append(elsewhere[:len(elsewhere):len(elsewhere)], besides...), nextPages...) {
 			for _, e := range k.errands() {
 				if strings.HasPrefix(top.name, "a next page") && !e.list {
