@@ -33,7 +33,7 @@ func TestCheckDeleteDeletesNothing(t *testing.T) {
 		{"forbidden", nil, failing(403, "DENIED"), []error{regret.ErrForbidden, regret.CodeDenied}, nil, "DELETE 403"},
 		{"unavailable", nil, failing(503, "UNAVAILABLE"), []error{regret.ErrUnavailable}, nil, "DELETE 503, DELETE 503, DELETE 503, DELETE 503"},
 		{"rate limited", nil, failing(429, ""), []error{regret.ErrRateLimited}, nil, "DELETE 429, DELETE 429, DELETE 429, DELETE 429"},
-		{"D11 a page of a proxy says nothing", nil, htmlNotFound, nil, []error{regret.ErrNotFound}, "DELETE 404"},
+		{"a page of a proxy says nothing", nil, htmlNotFound, nil, []error{regret.ErrNotFound}, "DELETE 404"},
 		{"202 for what nobody has says nothing", nil, failing(202, ""), nil, []error{regret.ErrNotFound}, "DELETE 202"},
 		{"200 for what nobody has says nothing", nil, failing(200, ""), nil, []error{regret.ErrNotFound}, "DELETE 200"},
 		{"a redirect says nothing", nil, func(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {

@@ -49,13 +49,13 @@ func TestOutcomeOfADeletionWithoutAnAnswer(t *testing.T) {
 		sent  string
 		gone  bool
 	}{
-		{"D06 a lost answer and then 404 is success", []step{{1, "DELETE", loseResponse}},
+		{"a lost answer and then 404 is success", []step{{1, "DELETE", loseResponse}},
 			nil, nil, "DELETE 202 lost, DELETE 404, HEAD 404, GET 404", true},
 		{"a lost request is repeated", []step{{1, "DELETE", loseRequest}},
 			nil, nil, "DELETE 0 lost, DELETE 202", true},
 		{"a refused connection is repeated", []step{{2, "DELETE", refused}},
 			nil, nil, "DELETE 202", true},
-		{"D08 500 and then 404 is success", []step{{1, "DELETE", does(failing(500, "UNKNOWN"))}},
+		{"500 and then 404 is success", []step{{1, "DELETE", does(failing(500, "UNKNOWN"))}},
 			nil, nil, "DELETE 500, DELETE 404, HEAD 404, GET 404", true},
 		{"502 and then 404 is success", []step{{1, "DELETE", does(failing(502, ""))}},
 			nil, nil, "DELETE 502, DELETE 404, HEAD 404, GET 404", true},
@@ -75,7 +75,7 @@ func TestOutcomeOfADeletionWithoutAnAnswer(t *testing.T) {
 			[]error{regret.CodeManifestUnknown}, []error{regret.ErrNotFound}, "DELETE 404, HEAD 200", false},
 		{"500 and then 404 are not known to be a success where nobody can look", []step{{1, "DELETE", does(failing(500, "UNKNOWN"))}, {0, "HEAD", failing(403, "DENIED")}},
 			[]error{regret.ErrOutcomeUnknown}, []error{regret.ErrNotFound}, "DELETE 500, DELETE 404, HEAD 403", true},
-		{"D16 one 503 is repeated", []step{{1, "DELETE", failing(503, "UNAVAILABLE")}},
+		{"one 503 is repeated", []step{{1, "DELETE", failing(503, "UNAVAILABLE")}},
 			nil, nil, "DELETE 503, DELETE 202", true},
 
 		{"502 and then 405, and it is there", []step{{1, "DELETE", failing(502, "")}, {1, "DELETE", failing(405, "UNSUPPORTED")}},
@@ -86,10 +86,10 @@ func TestOutcomeOfADeletionWithoutAnAnswer(t *testing.T) {
 			[]step{{1, "DELETE", does(failing(502, ""))}, {1, "DELETE", failing(405, "UNSUPPORTED")}, {0, "HEAD", failing(403, "DENIED")}},
 			[]error{regret.ErrOutcomeUnknown, regret.CodeUnsupported}, []error{regret.ErrDeleteDisabled}, "DELETE 502, DELETE 405, HEAD 403", true},
 
-		{"D07 500 for ever, and it is there", []step{{0, "DELETE", failing(500, "UNKNOWN")}},
+		{"500 for ever, and it is there", []step{{0, "DELETE", failing(500, "UNKNOWN")}},
 			[]error{regret.ErrUnavailable, regret.CodeUnknown}, []error{regret.ErrOutcomeUnknown},
 			"DELETE 500, DELETE 500, DELETE 500, DELETE 500, HEAD 200", false},
-		{"D07 500 for ever, and it is gone", []step{{0, "DELETE", does(failing(500, "UNKNOWN"))}},
+		{"500 for ever, and it is gone", []step{{0, "DELETE", does(failing(500, "UNKNOWN"))}},
 			nil, nil, "DELETE 500, DELETE 500, DELETE 500, DELETE 500, HEAD 404, GET 404", true},
 		{"500 for ever, and nobody can tell", []step{{0, "DELETE", failing(500, "UNKNOWN")}, {0, "HEAD", failing(401, "UNAUTHORIZED")}},
 			[]error{regret.ErrOutcomeUnknown, regret.CodeUnknown}, []error{regret.ErrUnauthorized},
@@ -98,7 +98,7 @@ func TestOutcomeOfADeletionWithoutAnAnswer(t *testing.T) {
 			[]error{regret.ErrUnavailable}, []error{regret.ErrOutcomeUnknown},
 			"DELETE 0 lost, DELETE 0 lost, DELETE 0 lost, DELETE 0 lost, HEAD 200", false},
 
-		{"D11 after a lost answer a 404 of a proxy is no success",
+		{"after a lost answer a 404 of a proxy is no success",
 			[]step{{1, "DELETE", loseResponse}, {0, "DELETE", htmlNotFound}, {0, "", htmlNotFound}},
 			[]error{regret.ErrOutcomeUnknown}, []error{regret.ErrNotFound}, "DELETE 202 lost, DELETE 404, HEAD 404, GET 404", true},
 		{"after a lost answer a 404 of a proxy is looked after",

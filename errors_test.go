@@ -66,7 +66,7 @@ func TestErrorAnswers(t *testing.T) {
 		{"JSON that breaks off", `{"errors":[{"code":"A"`, []regret.Detail{{Message: `{"errors":[{"code":"A"`}}},
 		{"nothing", "", nil},
 		{"white space", " \r\n", nil},
-		{"what acts on a terminal (H04)", "a\x1b[31mb\u202ec\nd\x00e\xfff", []regret.Detail{{Message: "a?[31mb?c d?e?f"}}},
+		{"what acts on a terminal", "a\x1b[31mb\u202ec\nd\x00e\xfff", []regret.Detail{{Message: "a?[31mb?c d?e?f"}}},
 		{"a message of 2000 bytes is cut", `{"errors":[{"code":"A","message":"` + long + `"}]}`, []regret.Detail{{Code: "A", Message: long[:1020] + "…"}}},
 		{"a code of 2000 bytes is cut", `{"errors":[{"code":"` + long + `"}]}`, []regret.Detail{{Code: regret.Code(long[:60] + "…")}}},
 		{"sixteen errors are kept", `{"errors":[` + strings.Repeat(`{"code":"A"},`, 40) + `{"code":"B"}]}`, slicesRepeat(regret.Detail{Code: "A"}, 16)},
@@ -265,7 +265,7 @@ func TestEchoedSecrets(t *testing.T) {
 	}
 	inside := strings.Trim(string(quoted), `"`)
 	tests := []struct{ name, body string }{
-		{"in text (H03)", "you sent " + password},
+		{"in text", "you sent " + password},
 		{"in a message", `{"errors":[{"code":"DENIED","message":"you sent ` + inside + `"}]}`},
 		{"in a code", `{"errors":[{"code":"` + inside + `"}]}`},
 		{"in a detail", `{"errors":[{"code":"DENIED","detail":{"password":"` + inside + `"}}]}`},

@@ -63,9 +63,9 @@ func TestRedirectedReads(t *testing.T) {
 		kind error
 	}{
 		{"another host gets no credentials", []hop{{start, signed, 307}}, []string{start + " +", storage}, nil},
-		{"another port gets none (C01)", []hop{{start, registryURL + ":8443/b", 302}}, []string{start + " +", registryURL + ":8443/b"}, nil},
-		{"a sub-domain gets none (C05)", []hop{{start, "https://cdn." + host + "/b", 302}}, []string{start + " +", "https://cdn." + host + "/b"}, nil},
-		{"https to http is not followed (C06)", []hop{{start, "http://" + host + "/b", 302}}, []string{start + " +"}, regret.ErrRedirect},
+		{"another port gets none", []hop{{start, registryURL + ":8443/b", 302}}, []string{start + " +", registryURL + ":8443/b"}, nil},
+		{"a sub-domain gets none", []hop{{start, "https://cdn." + host + "/b", 302}}, []string{start + " +", "https://cdn." + host + "/b"}, nil},
+		{"https to http is not followed", []hop{{start, "http://" + host + "/b", 302}}, []string{start + " +"}, regret.ErrRedirect},
 		{"https to another host's http is not followed", []hop{{start, "http://storage.example.net/b", 302}}, []string{start + " +"}, regret.ErrRedirect},
 		{"https to http is not followed on the second hop either", []hop{{start, storage, 302}, {storage, "http://storage.example.net/c", 302}},
 			[]string{start + " +", storage}, regret.ErrRedirect},
@@ -154,7 +154,7 @@ func TestRedirectTargetThatAsksForCredentials(t *testing.T) {
 	t.Parallel()
 	const storage = "https://storage.example.net"
 	for name, challenge := range map[string]string{
-		"by Basic gets none (C04)":                  `Basic realm="r"`,
+		"by Basic gets none":                        `Basic realm="r"`,
 		"by Bearer gets none":                       `Bearer realm="https://storage.example.net/token"`,
 		"by the registry's token service gets none": `Bearer realm="` + registryURL + `/token"`,
 	} {
@@ -191,7 +191,7 @@ func TestRedirectedWrites(t *testing.T) {
 	for name, write := range writes {
 		for _, status := range []int{301, 302, 303, 307, 308} {
 			for _, target := range []string{"/elsewhere", "https://storage.example.net/b"} {
-				t.Run(fmt.Sprintf("%s answered with %d to %s is an error, and nothing is sent there (D01-D03)", name, status, target), func(t *testing.T) {
+				t.Run(fmt.Sprintf("%s answered with %d to %s is an error, and nothing is sent there", name, status, target), func(t *testing.T) {
 					t.Parallel()
 					network := fakeregistry.NewNetwork()
 					network.Handle(registryURL, http.RedirectHandler(target, status))

@@ -81,7 +81,7 @@ func TestRefusals(t *testing.T) {
 		{"Quay, missing", byTag, 404, "", one("TAG_EXPIRED", "Tag v1 was deleted or has expired."), regret.ErrNotFound, ""},
 		{"zot, a missing repository", byTag, 400, "", one("NAME_UNKNOWN", "repository name not known to registry"), regret.ErrNotFound, ""},
 		{"a missing route", byTag, 404, "Content-Type: text/plain", "404 page not found", "", codeless},
-		{"a proxy's 404 (D11)", byTag, 404, "Content-Type: text/html", "<html><title>404 Not Found</title></html>", "", codeless},
+		{"a proxy's 404", byTag, 404, "Content-Type: text/html", "<html><title>404 Not Found</title></html>", "", codeless},
 		{"an unknown code with 404", byTag, 404, "", one("SOMETHING", "else"), "", ""},
 
 		{"a proxy's 405", byDigest, 405, "Content-Type: text/html", html, "", codeless},

@@ -65,7 +65,7 @@ func TestTokenServiceAnswers(t *testing.T) {
 		{"a 400 in the words of OAuth may be about the scope", say(400, `{"error":"invalid_scope","error_description":"`+whispered+`"}`), 3,
 			[]error{regret.ErrUnauthorized, regret.Code("invalid_scope")}},
 		{"a 404 is the end", say(404, "404 page not found "+whispered), 1, []error{regret.ErrUnauthorized}},
-		{"a redirect is not followed (C09)", fakeregistry.Redirect(302, "https://evil.example.net/?"+whispered), 1, []error{regret.ErrRedirect}},
+		{"a redirect is not followed", fakeregistry.Redirect(302, "https://evil.example.net/?"+whispered), 1, []error{regret.ErrRedirect}},
 		{"a redirect to itself is not followed either", fakeregistry.Redirect(307, "/token2"), 1, []error{regret.ErrRedirect}},
 		{"a refused connection is tried again", fakeregistry.Refuse(), 0, []error{regret.ErrUnavailable}},
 	}

@@ -50,15 +50,15 @@ func TestAContextThatEnds(t *testing.T) {
 		sent    string
 		known   bool // how long it waits
 	}{
-		{"G01 while a read waits for its answer", resolve, []step{{0, "HEAD", hang}}, false, "HEAD 0 lost", false},
+		{"while a read waits for its answer", resolve, []step{{0, "HEAD", hang}}, false, "HEAD 0 lost", false},
 		{"while the second read waits", resolve, []step{{0, "HEAD", failing(405, "")}, {0, "GET", hang}}, false, "HEAD 405, GET 0 lost", false},
-		{"G03 while a body is read", read, []step{{0, "GET", drip(200)}}, false, "GET 200", false},
-		{"G03 while an error is read", read, []step{{0, "GET", drip(404)}}, false, "GET 404", false},
-		{"G04 in the wait after an error", resolve, []step{{0, "HEAD", failing(500, "UNKNOWN")}}, false, "HEAD 500", false},
-		{"G05 in the wait that the registry asked for", resolve, []step{{0, "HEAD", after(429, "30")}}, false, "HEAD 429", true},
+		{"while a body is read", read, []step{{0, "GET", drip(200)}}, false, "GET 200", false},
+		{"while an error is read", read, []step{{0, "GET", drip(404)}}, false, "GET 404", false},
+		{"in the wait after an error", resolve, []step{{0, "HEAD", failing(500, "UNKNOWN")}}, false, "HEAD 500", false},
+		{"in the wait that the registry asked for", resolve, []step{{0, "HEAD", after(429, "30")}}, false, "HEAD 429", true},
 		{"in the wait after a refused connection", resolve, []step{{0, "HEAD", refused}}, false, "", false},
 		{"before the DELETE is sent", remove, []step{{0, "HEAD", hang}}, false, "HEAD 0 lost", false},
-		{"G06 while a DELETE waits for its answer", remove, []step{{0, "DELETE", hang}}, true, "HEAD 200, DELETE 0 lost", false},
+		{"while a DELETE waits for its answer", remove, []step{{0, "DELETE", hang}}, true, "HEAD 200, DELETE 0 lost", false},
 		{"in the wait after a DELETE without an answer", remove, []step{{0, "DELETE", loseRequest}}, true, "HEAD 200, DELETE 0 lost", false},
 		{"in the wait after 500", remove, []step{{0, "DELETE", failing(500, "UNKNOWN")}}, true, "HEAD 200, DELETE 500", false},
 		{"in the wait after a DELETE that was refused", remove, []step{{0, "DELETE", after(429, "30")}}, false, "HEAD 200, DELETE 429", true},

@@ -46,7 +46,7 @@ func TestUntagThatIsRefusedSendsNothingElse(t *testing.T) {
 		want   []error
 		status int
 	}{
-		{"D13 a registry of digests only", []fakeregistry.Option{fakeregistry.WithoutTagDelete()}, nil,
+		{"a registry of digests only", []fakeregistry.Option{fakeregistry.WithoutTagDelete()}, nil,
 			[]error{regret.ErrTagDeleteUnsupported, regret.CodeDigestInvalid}, 400},
 		{"distribution 2", []fakeregistry.Option{fakeregistry.WithDistribution2()}, nil, []error{regret.ErrTagDeleteUnsupported}, 400},
 		{"405 UNSUPPORTED", nil, failing(405, "UNSUPPORTED"), []error{regret.ErrTagDeleteUnsupported}, 405},
@@ -97,7 +97,7 @@ func TestUntagIsRepeatedOnlyWhereNothingCanHaveHappened(t *testing.T) {
 		{"a refused connection is repeated", []step{{3, "DELETE", refused}}, nil, "DELETE 202"},
 		{"a refused connection is not repeated for ever", []step{{0, "DELETE", refused}}, []error{regret.ErrUnavailable}, ""},
 		{"429 is repeated", []step{{2, "DELETE", failing(429, "")}}, nil, "DELETE 429, DELETE 429, DELETE 202"},
-		{"D14 429 for ever is an error", []step{{0, "DELETE", failing(429, "TOOMANYREQUESTS")}},
+		{"429 for ever is an error", []step{{0, "DELETE", failing(429, "TOOMANYREQUESTS")}},
 			[]error{regret.ErrRateLimited, regret.CodeTooManyRequests}, "DELETE 429, DELETE 429, DELETE 429, DELETE 429"},
 		{"503 of the registry is repeated", []step{{1, "DELETE", failing(503, "UNAVAILABLE")}}, nil, "DELETE 503, DELETE 202"},
 		{"408 is not repeated", []step{{1, "DELETE", failing(408, "")}}, []error{regret.ErrUnavailable}, "DELETE 408"},
