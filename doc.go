@@ -40,6 +40,11 @@
 // [Client.CheckDelete] tells beforehand whether the registry lets these
 // credentials delete. It sends a DELETE for a digest that nobody has.
 //
+// Where a registry deletes by digest only, [Client.UntagByOverwrite] removes one
+// tag of several; where it keeps no referrers itself, [Client.DeleteReferrer]
+// also takes a signature off the list that stands in for them. Each writes more
+// than one DELETE, and says so. [WithVerification] looks after every deletion.
+//
 // # Failures
 //
 // Every failed operation is an [*Error] with the HTTP status, what the registry
