@@ -256,3 +256,18 @@ func TestThreatSourceThatFails(t *testing.T) {
 		s.wantAllThere()
 	})
 }
+
+// Whether a realm is trusted is decided by its name alone: nobody waits for a
+// name server that the other side has chosen.
+func TestThreatPolicyAsksNoNameServer(t *testing.T) {
+	t.Parallel()
+	inMemory(t, func(t *testing.T, s *stage) {
+		s.on("", "", fakeregistry.Answer(401, map[string]string{"WWW-Authenticate": `Bearer realm="https://slow.to.resolve.example.net/token"`}, ""))
+		start := time.Now()
+		wantErr(t, s.client(account()).Ping(s.ctx()), regret.ErrUntrustedRealm)
+		if took := time.Since(start); took != 0 {
+			t.Errorf("took %v", took)
+		}
+		s.wantAtMost(1)
+	})
+}
