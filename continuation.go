@@ -1,6 +1,7 @@
 package regret
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -48,16 +49,13 @@ func (x *exchange) deleteWhole(ctx context.Context) (*http.Response, error) {
 // halfway says of a failure after a part was done that it was, and what is
 // wrong with the Link if that is why.
 func (x *exchange) halfway(next *continuation, err error) error {
-	e, ok := errors.AsType[*Error](err)
-	if !ok || x.query == "" && !errors.Is(err, codeManifestTags) {
+	if x.query == "" && !errors.Is(err, codeManifestTags) {
 		return err
 	}
-	told := *e
-	told.Hint = "some of its tags may be gone: delete it again to go on"
-	if told.Err == nil {
-		told.Err = next.err
-	}
-	return &told
+	return told(err, func(e *Error) {
+		e.Hint = "some of its tags may be gone: delete it again to go on"
+		e.Err = cmp.Or(e.Err, next.err)
+	})
 }
 
 // noteContinuation reads where to go on.

@@ -225,8 +225,8 @@ func (c *Client) settle(ctx context.Context, x *exchange, failure error) (stands
 	switch {
 	case err == nil && x.ambiguous:
 		return "", nil // gone: by the attempt that brought no answer, or by somebody else
-	case !there && !x.ambiguous:
-		return "", failure // missing, as the registry says
+	case !there && !x.ambiguous: // missing, as the registry says
+		return "", told(failure, func(e *Error) { e.Err = cmp.Or(ctx.Err(), e.Err) })
 	case there && missing && x.byDigest():
 		return stands, denied(failure)
 	case there && x.byDigest():
@@ -273,14 +273,21 @@ func (x *exchange) unknown(cause error, hint string) *Error {
 // preflightFailure is what the question before a deletion came to, under the
 // name of the operation that it was for.
 func preflightFailure(err error, op string) error {
-	e, ok := errors.AsType[*Error](err)
+	return told(err, func(e *Error) {
+		e.Op = op
+		if e.StatusCode >= http.StatusInternalServerError && e.Hint == "" {
+			e.Hint = "nothing was deleted; some registries answer so about the digest of a layer or a configuration"
+		}
+	})
+}
+
+// told is a failure with something more to say.
+func told(failure error, say func(*Error)) error {
+	e, ok := errors.AsType[*Error](failure)
 	if !ok {
-		return err
+		return failure
 	}
-	failure := *e
-	failure.Op = op
-	if failure.StatusCode >= http.StatusInternalServerError && failure.Hint == "" {
-		failure.Hint = "nothing was deleted; some registries answer so about the digest of a layer or a configuration"
-	}
-	return &failure
+	more := *e
+	say(&more)
+	return &more
 }

@@ -75,12 +75,8 @@ func (c *Client) tagsOf(repository string, dgst Digest) []string {
 // serves: Quay reads what has no tag, but does not delete it. Who is told "not
 // found" takes it for gone.
 func denied(failure error) error {
-	e, ok := errors.AsType[*Error](failure)
-	if !ok {
-		return failure
-	}
-	told := *e
-	told.Kind, told.Err = "", errors.New("the registry serves it, and yet will not delete it")
-	told.Hint = "Quay answers so where nothing but an index points at the manifest, or nothing at all: it deletes by way of tags"
-	return &told
+	return told(failure, func(e *Error) {
+		e.Kind, e.Err = "", errors.New("the registry serves it, and yet will not delete it")
+		e.Hint = "Quay answers so where nothing but an index points at the manifest, or nothing at all: it deletes by way of tags"
+	})
 }
