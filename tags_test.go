@@ -160,7 +160,7 @@ func TestTagPages(t *testing.T) {
 		{"a Link to another host is an error", []*http.Response{page(200, `{"tags":["a"]}`, `<https://evil.example.net/v2/team/app/tags/list?last=a>; rel="next"`)}, "", regret.ErrIncompleteList},
 		{"a Link to another scheme is an error", []*http.Response{page(200, `{"tags":["a"]}`, `<http://registry.example.com/v2/team/app/tags/list?last=a>; rel="next"`)}, "", regret.ErrIncompleteList},
 		{"a Link to another path is an error", []*http.Response{page(200, `{"tags":["a"]}`, `</v2/team/other/tags/list?last=a>; rel="next"`)}, "", regret.ErrIncompleteList},
-		{"a malformed Link is an error", []*http.Response{page(200, `{"tags":["a"]}`, `/v2/team/app/tags/list?last=a; rel="next"`)}, "", regret.ErrIncompleteList},
+		{"a malformed Link is an error", []*http.Response{page(200, `{"tags":["a"]}`, `</v2/team/app/tags/list?last=a; rel="next"`)}, "", regret.ErrIncompleteList},
 		{"the same page again is an error", []*http.Response{page(200, `{"tags":["a","b"]}`, next)}, "a b", regret.ErrIncompleteList},
 		{"a page that overlaps the one before is an error", []*http.Response{page(200, `{"tags":["a","b"]}`, next), ok(`{"tags":["b","c"]}`)}, "a b", regret.ErrIncompleteList},
 		{"empty pages for ever are an error", []*http.Response{page(200, `{"tags":[]}`, next)}, "", regret.ErrIncompleteList},

@@ -90,7 +90,7 @@ func Cloudflare() Profile {
 		},
 		basic: true,
 		Claims: []Claim{
-			{TopicList, ReadSource, "50 a page unless more is asked for, with a Link without angle brackets: a list that needs it ends in ErrIncompleteList."},
+			{TopicList, ReadSource, "50 a page unless more is asked for, with a Link without angle brackets."},
 			{TopicDelete, ReadSource, "202, after every tag on it; beyond 1000 of them 400 MANIFEST_TAGS and a Link to go on at."},
 			{TopicUntagged, ReadSource, "202."},
 			{TopicUntag, ReadSource, "202, and only the tag is gone."},

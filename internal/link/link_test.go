@@ -39,6 +39,8 @@ func TestNext(t *testing.T) {
 		"an empty line leads nowhere":                       {lines: []string{""}},
 		"a path is resolved":                                {lines: []string{`</v2/team/app/tags/list?last=b&n=2>; rel="next"`}, want: second},
 		"a whole URL is taken":                              {lines: []string{`<` + second + `>; rel="next"`}, want: second},
+		"a path may go without its brackets":                {lines: []string{`/v2/team/app/tags/list?last=b&n=2; rel="next"`}, want: second},
+		"a whole URL may, too":                              {lines: []string{second + `; rel="next"`}, want: second},
 		"a query alone keeps the path":                      {lines: []string{`<?last=b&n=2>; rel="next"`}, want: second},
 		"a relative path is resolved":                       {lines: []string{`<list?last=b&n=2>; rel="next"`}, want: second},
 		"dots are resolved before paths are compared":       {lines: []string{`<../tags/./list?last=b&n=2>; rel="next"`}, want: second},
@@ -107,7 +109,9 @@ func TestNextRefuses(t *testing.T) {
 		lines []string
 		want  string
 	}{
-		"a target without brackets":           {[]string{page + `?n=2; rel="next"`}, `expected a target in angle brackets at "https://registry.example.com/v2/"`},
+		"a target without brackets elsewhere": {[]string{`https://example.org/v2/team/app/tags/list?n=2; rel="next"`}, `a target of another origin at "https://example.org/v2/team/app/"`},
+		"a word without brackets":             {[]string{`list?n=2; rel="next"`}, `expected a target in angle brackets at "list?..."`},
+		"half of a bare target":               {[]string{`?last=a,b; rel="next"`}, `expected a target in angle brackets at "b; rel=\"next\""`},
 		"a target without a closing bracket":  {[]string{`<?n=2; rel="next"`}, `a target without its closing bracket at "<?..."`},
 		"junk after a target":                 {[]string{`<?n=2> rel="next"`}, `expected a semicolon or a comma at "rel=\"next\""`},
 		"junk after a parameter":              {[]string{`<?n=2>; rel="next" junk`}, `expected a semicolon or a comma at "junk"`},

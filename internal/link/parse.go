@@ -18,12 +18,13 @@ type link struct {
 func parse(s *field.Scanner) (link, *Error) {
 	var l link
 	element := s.Rest()
-	if !s.Take('<') {
+	if s.Take('<') {
+		l.target = s.While(func(c byte) bool { return c != '>' })
+		if !s.Take('>') {
+			return l, problem("a target without its closing bracket", element)
+		}
+	} else if l.target = s.While(isBareByte); !isBare(l.target) {
 		return l, problem("expected a target in angle brackets", element)
-	}
-	l.target = s.While(func(c byte) bool { return c != '>' })
-	if !s.Take('>') {
-		return l, problem("a target without its closing bracket", element)
 	}
 	var seenRel, seenAnchor bool
 	for !s.EndOfElement() {
@@ -42,6 +43,17 @@ func parse(s *field.Scanner) (link, *Error) {
 		}
 	}
 	return l, nil
+}
+
+// isBare accepts a target without its brackets, as Cloudflare's serverless registry writes it, if it could be nothing
+// else: it begins as an address, a path or a query does.
+func isBare(target string) bool {
+	for _, beginning := range []string{"https://", "http://", "/", "?"} {
+		if strings.HasPrefix(target, beginning) {
+			return true
+		}
+	}
+	return false
 }
 
 // parseParam reads what follows a semicolon: a parameter, whose value may be missing, or nothing.

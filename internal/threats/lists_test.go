@@ -201,7 +201,7 @@ func TestThreatE04LinksThatAreNotNext(t *testing.T) {
 func TestThreatE05MalformedLink(t *testing.T) {
 	t.Parallel()
 	for name, link := range map[string]string{
-		"no brackets": `{here}?last=b; rel="next"`, "an open bracket": `<{here}?last=b; rel="next"`, "an open quote": `<{here}?last=b>; rel="next`,
+		"no address": `next; rel="next"`, "one bracket": `{here}?last=b>; rel="next"`, "an open bracket": `<{here}?last=b; rel="next"`, "an open quote": `<{here}?last=b>; rel="next`,
 		"junk behind it": `<{here}?last=b>; rel="next" junk`, "a space in it": `<{here}?last=b c>; rel="next"`, "a bad escape": `<{here}%zz?last=b>; rel="next"`,
 		"more than 8 KiB": `<{here}?last=` + strings.Repeat("b", 8<<10) + `>; rel="next"`,
 	} {
@@ -271,7 +271,7 @@ func TestThreatE08SeveralLinks(t *testing.T) {
 		"two different nexts":        {[]string{nextPage, `<{here}?last=c>; rel="next"`}, regret.ErrIncompleteList, 1},
 		"two nexts in one line":      {[]string{nextPage + `, <{here}?last=c>; rel="next"`}, regret.ErrIncompleteList, 1},
 		"a next here and elsewhere":  {[]string{nextPage, `<https://evil.example.net{here}?last=b>; rel="next"`}, regret.ErrIncompleteList, 1},
-		"a next and a malformed one": {[]string{nextPage, `{here}?last=b; rel="next"`}, regret.ErrIncompleteList, 1},
+		"a next and a malformed one": {[]string{nextPage, `last=b; rel="next"`}, regret.ErrIncompleteList, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
