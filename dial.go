@@ -48,6 +48,15 @@ type host struct {
 	changed  chan struct{} // closed when something of this changes; nil if nobody waits
 }
 
+// A want is what the dialer knows of an exchange: of its request under way.
+type want struct {
+	trip    int   // counts requests begun and ended
+	dials   int   // that were asked for by this one
+	host    *host // of this one
+	watched bool  // it tells whether it has a connection,
+	served  bool  // and it does
+}
+
 // newDialer takes the configuration of the connection pool, to which net/http
 // adds what protocols it will speak before it dials for the first time.
 func newDialer(config *tls.Config) *dialer {
@@ -72,8 +81,8 @@ func (d *dialer) begin(x *exchange, o origin) *host {
 		d.hosts[o] = h
 	}
 	h.requests++
-	x.trip++
-	x.host, x.served, x.dials = h, false, 0
+	x.want.trip++
+	x.want.host, x.want.served, x.want.dials = h, false, 0
 	return h
 }
 
@@ -86,8 +95,8 @@ func (d *dialer) serves(x *exchange, served bool) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if x.served = served; x.host != nil {
-		x.host.wake()
+	if x.want.served = served; x.want.host != nil {
+		x.want.host.wake()
 	}
 }
 
@@ -100,8 +109,8 @@ func (d *dialer) end(x *exchange, h *host) {
 	defer d.mu.Unlock()
 	h.requests--
 	h.fresh = false
-	x.trip++
-	x.host = nil
+	x.want.trip++
+	x.want.host = nil
 	d.settle(h)
 }
 
@@ -189,7 +198,9 @@ func (d *dialer) open(ctx context.Context, to origin, dial func(*host) (net.Conn
 	return conn, err
 }
 
-// turn waits until a connection more is due, and notes it.
+// turn waits until a connection more is due, and notes it. A dial that hangs is
+// not waited for longer than its time-out, and a request that is known to have
+// no connection not longer either, whatever the reason.
 func (d *dialer) turn(ctx context.Context, to origin) (*host, error) {
 	x := exchangeOf(ctx)
 	d.mu.Lock()
@@ -198,14 +209,14 @@ func (d *dialer) turn(ctx context.Context, to origin) (*host, error) {
 	if h == nil || x == nil {
 		return nil, nil
 	}
-	trip := x.trip
-	if x.host != h || x.served {
+	trip := x.want.trip
+	if x.want.host != h || x.want.served {
 		return nil, errNotNeeded
 	}
-	x.dials++
-	again := x.dials > 1 // the connection that it was given did not serve
+	x.want.dials++
+	again := x.want.dials > 1 // the connection that it was given did not serve
 	var patience *time.Timer
-	for late := false; !late && !h.due(patience != nil, again); {
+	for late := false; !(late && (h.dialling > 0 || x.want.watched)) && !h.due(patience != nil, again); {
 		if patience == nil {
 			patience = time.NewTimer(dialPatience)
 			defer patience.Stop()
@@ -225,7 +236,7 @@ func (d *dialer) turn(ctx context.Context, to origin) (*host, error) {
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
-		case x.trip != trip || x.served:
+		case x.want.trip != trip || x.want.served:
 			return nil, errNotNeeded
 		}
 	}

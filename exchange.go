@@ -36,10 +36,7 @@ type exchange struct {
 	limit       int64 // of the answer, if it is to be read into content within the retries
 
 	content   []byte
-	trip      int   // counts requests begun and ended. This and the next three belong to the dialer:
-	dials     int   // that were asked for by the request under way
-	host      *host // of that request
-	served    bool  // it has a connection, as far as is told
+	want      want // of a connection: the dialer's
 	attempts  int
 	started   time.Time
 	sent      bool   // the attempt under way has gone out and has no answer yet
@@ -118,6 +115,7 @@ func (x *exchange) watch(ctx context.Context) context.Context {
 	if x.method == http.MethodGet || x.method == http.MethodHead {
 		return ctx
 	}
+	x.want.watched = true
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn: func(string) {
 			x.dialling, x.connected = true, false
