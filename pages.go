@@ -118,6 +118,9 @@ func (l *list[T]) page(ctx context.Context, p *progress, query *string, yield fu
 	}
 	p.turn()
 	err = l.read(resp.Body, func(entry T) error { return l.take(p, entry, yield) })
+	if ended := ctx.Err(); errors.Is(err, errMalformed) && ended != nil { // a page that was cut off is not malformed
+		err = ended
+	}
 	if err != nil {
 		return nil, x.pageError(resp, err)
 	}
