@@ -71,10 +71,14 @@ func TestTheReportShowsMediansAsMultiplesOfTheFloor(t *testing.T) {
 		"| **regret** | 1.99 (1.98–2.00) |",
 		"| wall time, of the floor's | 1.10 | 0 of 39 cells | 1.99 |",
 		"| ociregistry, tuned | – |",
+		"<summary>Resolve and delete at distribution 3</summary>",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in the report", want)
 		}
+	}
+	if opened, closed := strings.Count(b.String(), "<details>"), strings.Count(b.String(), "</details>"); opened != closed {
+		t.Errorf("%d folded parts begin and %d end", opened, closed)
 	}
 }
 
