@@ -115,7 +115,7 @@ func about(args []string) report.About {
 		Command:  strings.TrimSpace("go run . report " + strings.Join(args, " ")),
 		Date:     time.Now(),
 		Go:       runtime.Version(),
-		System:   fmt.Sprintf("%s/%s, %d × %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), processor()),
+		System:   fmt.Sprintf("%s/%s, %d × %s%s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), processor(), load()),
 		Versions: make(map[string]string),
 	}
 	info, ok := debug.ReadBuildInfo()
@@ -134,6 +134,16 @@ func about(args []string) report.About {
 		}
 	}
 	return a
+}
+
+// load is what the machine was busy with beforehand, if it tells.
+func load() string {
+	averages, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return ""
+	}
+	lastMinute, _, _ := strings.Cut(string(averages), " ")
+	return ", load average " + lastMinute + " when it began"
 }
 
 // processor is what Linux calls it.
