@@ -36,7 +36,7 @@ type exchange struct {
 	limit       int64 // of the answer, if it is to be read into content within the retries
 
 	content   []byte
-	want      want // of a connection: the dialer's
+	want      want // of a connection: the dial queue's
 	attempts  int
 	started   time.Time
 	sent      bool   // the attempt under way has gone out and has no answer yet
@@ -108,22 +108,23 @@ func (x *exchange) encoded(resp *http.Response) error {
 	return x.refuse(resp, ErrNotRegistry, fmt.Errorf("content encoding %q although none was accepted", clip(encoding)))
 }
 
-// watch notes from when to when an attempt of a write waits for a connection.
-// A transport that does not tell never waits, as far as anybody knows: what it
-// lost may have arrived.
+// watch notes from when to when an attempt waits for a connection. A transport
+// that does not tell never waits, as far as anybody knows: what it lost may have
+// arrived. Of a read nobody needs to know, but for the dial queue at first.
 func (x *exchange) watch(ctx context.Context) context.Context {
-	if x.method == http.MethodGet || x.method == http.MethodHead {
+	read := x.method == http.MethodGet || x.method == http.MethodHead
+	if read && x.transport.wire.queue.warm(x.transport.origin) {
 		return ctx
 	}
 	x.want.watched = true
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn: func(string) {
 			x.dialling, x.connected = true, false
-			x.transport.wire.dialer.serves(x, false)
+			x.transport.wire.queue.serves(x, false)
 		},
 		GotConn: func(httptrace.GotConnInfo) {
 			x.dialling, x.connected = false, true
-			x.transport.wire.dialer.serves(x, true)
+			x.transport.wire.queue.serves(x, true)
 		},
 	})
 }

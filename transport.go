@@ -28,9 +28,10 @@ type transport struct {
 func newTransport(o origin, cfg *config) *transport {
 	w := &wire{next: cfg.base, config: cfg}
 	if cfg.base == nil {
-		w.dialer = newDialer(tlsConfig(cfg.tls))
+		d := newDialer(tlsConfig(cfg.tls))
+		w.queue = &d.queue
 		w.patience = max(cfg.limits.ReadTimeout, cfg.limits.WriteTimeout)
-		w.next = newBase(w.dialer, w.patience)
+		w.next = newBase(d, w.patience)
 	}
 	auth := newAuthorizer(o, cfg, w)
 	// No layer below returns a redirect, so that the inner client has none to

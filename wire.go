@@ -21,7 +21,7 @@ var errSlowHeader = errors.New("no answer within the time-out")
 type wire struct {
 	next     http.RoundTripper
 	patience time.Duration // after which next itself gives up on an answer; 0 if it does not
-	dialer   *dialer       // of next; nil if that is not ours
+	queue    *dialQueue    // of next; nil if that is not ours
 	config   *config
 	pace     pacer
 }
@@ -35,16 +35,16 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	start, x := time.Now(), exchangeOf(ctx)
-	used := w.dialer.begin(x, originOf(req.URL))
+	used := w.queue.begin(x, originOf(req.URL))
 	x.sent = true
 	resp, cancel, err := w.send(req)
 	x.sent = err != nil
 	switch {
 	case err != nil, resp.Body == http.NoBody:
 		cancel.now()
-		w.dialer.end(x, used)
+		w.queue.end(x, used)
 	default:
-		resp.Body = &tether{ReadCloser: resp.Body, release: func() { cancel.now(); w.dialer.end(x, used) }}
+		resp.Body = &tether{ReadCloser: resp.Body, release: func() { cancel.now(); w.queue.end(x, used) }}
 	}
 	w.tell(x, req, resp, err, time.Since(start))
 	return resp, err
