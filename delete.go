@@ -225,8 +225,8 @@ func (c *Client) settle(ctx context.Context, x *exchange, failure error) (stands
 	switch {
 	case err == nil && x.ambiguous:
 		return "", nil // gone: by the attempt that brought no answer, or by somebody else
-	case !there && !x.ambiguous: // missing, as the registry says
-		return "", told(failure, func(e *Error) { e.Err = cmp.Or(ctx.Err(), e.Err) })
+	case err == nil:
+		return "", failure // missing, as the registry says
 	case there && missing && x.byDigest():
 		return stands, denied(failure)
 	case there && x.byDigest():
@@ -234,7 +234,11 @@ func (c *Client) settle(ctx context.Context, x *exchange, failure error) (stands
 	case there:
 		return stands, x.unknown(failure, "the tag is there, but may have been pushed anew")
 	}
-	unknown := x.unknown(failure, "")
+	var hint string
+	if missing && !x.ambiguous {
+		hint = "the registry says so of what it has served, and nobody could look: resolve it again to see"
+	}
+	unknown := x.unknown(failure, hint)
 	unknown.Err = cmp.Or(ctx.Err(), unknown.Err) // why nobody could look, if that is why
 	return "", unknown
 }

@@ -71,6 +71,8 @@ func TestOutcomeOfADeletionWithoutAnAnswer(t *testing.T) {
 			[]error{regret.ErrNotFound}, nil, "DELETE 404, HEAD 404, GET 404", true},
 		{"500 and then 404 of what is served is no success", []step{{1, "DELETE", failing(500, "UNKNOWN")}, {0, "DELETE", failing(404, "MANIFEST_UNKNOWN")}},
 			[]error{regret.CodeManifestUnknown}, []error{regret.ErrNotFound}, "DELETE 500, DELETE 404, HEAD 200", false},
+		{"404 of what was served is no proof where nobody can look", []step{{0, "DELETE", does(failing(404, "MANIFEST_UNKNOWN"))}, {0, "HEAD", failing(403, "DENIED")}},
+			[]error{regret.ErrOutcomeUnknown}, []error{regret.ErrNotFound}, "DELETE 404, HEAD 403", true},
 		{"404 of what is served is not that it is missing", []step{{0, "DELETE", failing(404, "MANIFEST_UNKNOWN")}},
 			[]error{regret.CodeManifestUnknown}, []error{regret.ErrNotFound}, "DELETE 404, HEAD 200", false},
 		{"500 and then 404 are not known to be a success where nobody can look", []step{{1, "DELETE", does(failing(500, "UNKNOWN"))}, {0, "HEAD", failing(403, "DENIED")}},

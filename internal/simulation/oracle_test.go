@@ -49,7 +49,7 @@ var grounds = map[regret.Kind]fact{
 	regret.ErrReadOnly:             readOnly,
 	regret.ErrRateLimited:          rateLimited,
 	regret.ErrUnavailable:          noAnswer | serverFailed,
-	regret.ErrOutcomeUnknown:       noAnswer | serverFailed | contradictory,
+	regret.ErrOutcomeUnknown:       noAnswer | serverFailed | contradictory | missing, // see denied
 	regret.ErrStillPresent:         contradictory,
 	regret.ErrDigestMismatch:       mismatched | odd,
 	regret.ErrUntrustedRealm:       untrusted,
@@ -188,7 +188,7 @@ func (m *model) judgeDeletion(op *operation, wrong func(string, ...any)) {
 		wrong("it was done, and is not there, and the error denies it")
 	case unsure && errors.Is(op.err, regret.ErrNotFound):
 		wrong("what may be our own doing is reported as a missing image")
-	case unknown && !unsure && !op.facts.has(contradictory) && !op.cutShort():
+	case unknown && !unsure && !op.facts.has(contradictory) && !op.cutShort() && !op.denied():
 		wrong("every attempt had a definite answer")
 	case errors.Is(op.err, regret.ErrStillPresent) && !slices.ContainsFunc(op.events, func(e *event) bool { return !e.write() && e.served != "" }):
 		wrong("nothing says that it is still there")
@@ -305,6 +305,12 @@ func (m *model) judgeBudget(op *operation, wrong func(string, ...any)) {
 	if direct > 2*attempts || hops > 3*direct || forTokens > 3*attempts {
 		wrong("%d requests to the registry, %d further ones, %d for tokens in at most %d attempts", direct, hops, forTokens, attempts)
 	}
+}
+
+// denied says that a deletion was answered with "unknown", which is worth
+// nothing where no read confirms it.
+func (op *operation) denied() bool {
+	return slices.ContainsFunc(op.events, func(e *event) bool { return e.write() && e.status == http.StatusNotFound })
 }
 
 // judgeError wants an error that is honest, short, printable, and silent about
