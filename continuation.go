@@ -53,7 +53,10 @@ func (x *exchange) halfway(next *continuation, err error) error {
 		return err
 	}
 	return told(err, func(e *Error) {
-		e.Hint = "some of its tags may be gone: delete it again to go on"
+		if e.Hint != "" {
+			e.Hint += "; "
+		}
+		e.Hint += "some of its tags may be gone: delete it again to go on"
 		e.Err = cmp.Or(e.Err, next.err)
 	})
 }

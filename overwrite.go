@@ -41,8 +41,9 @@ const placeholderAnnotation = "com.github.seed-8cb7cc86.regret.placeholder"
 // there once more where the original is put back. Nor can it be noticed what a
 // registry does wrong between finding the tags of a digest and removing them.
 //
-// At the end it looks whether the tag is gone and whether the original stands,
-// under its digest and those other tags.
+// At the end it looks whether the tag is gone and the original stands. If the
+// registry has dropped the original with it, it is put back under its digest and
+// those other tags, which also undoes what others may have deleted meanwhile.
 //
 // Errors: [ErrInvalid], [ErrNotFound], those of [Client.CheckDelete],
 // [Client.PutManifest] and [Client.DeleteManifest], [ErrStillPresent],
@@ -171,15 +172,21 @@ func (o *overwriting) rollBack(ctx context.Context, failure error) error {
 	stands, err := o.look(ctx)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return o.tell(failure, "the tag is gone; %s still stands by its digest, as far as is known", original)
+		return o.tell(failure, "the tag is gone; %s", o.remains(ctx))
 	case err != nil:
 		return o.tell(failure, "what the tag stands for is not known: %s, the empty %s or nothing", original, empty)
 	case stands == original && errors.Is(failure, ErrOutcomeUnknown):
 		return o.tell(failure, "the tag stands for what it stood for, unless an attempt without an answer still changes that")
 	case stands == original:
 		return o.tell(failure, "the tag stands for what it stood for")
-	case stands != empty && !o.isPlaceholder(ctx):
-		return o.tell(failure, "the tag stands for %s by now, which somebody has pushed", stands)
+	case stands != empty:
+		ours, err := o.isPlaceholder(ctx)
+		if err != nil {
+			return o.tell(failure, "the tag stands for %s by now; whether somebody has pushed that is not known", stands)
+		}
+		if !ours {
+			return o.tell(failure, "the tag stands for %s by now, which somebody has pushed", stands)
+		}
 	}
 	if err := o.client.PutManifest(ctx, o.repository, o.tag, o.original); err != nil {
 		if stands, look := o.look(ctx); look != nil || stands != original {
@@ -191,9 +198,21 @@ func (o *overwriting) rollBack(ctx context.Context, failure error) error {
 
 // isPlaceholder says whether the tag stands for what was pushed after all, which
 // a registry has written anew.
-func (o *overwriting) isPlaceholder(ctx context.Context) bool {
+func (o *overwriting) isPlaceholder(ctx context.Context) (bool, error) {
 	m, err := o.client.Manifest(ctx, o.repository, o.tag)
-	return err == nil && bytes.Contains(m.Raw, []byte(o.mark))
+	return err == nil && bytes.Contains(m.Raw, []byte(o.mark)), err
+}
+
+// remains says what has become of the original, and brings it back if it is gone.
+func (o *overwriting) remains(ctx context.Context) string {
+	original := o.original.Descriptor.Digest
+	switch _, err := o.client.ResolveDigest(ctx, o.repository, string(original)); {
+	case errors.Is(err, ErrNotFound):
+		return o.bringBack(ctx)
+	case err != nil:
+		return fmt.Sprintf("whether %s still stands is not known", original)
+	}
+	return fmt.Sprintf("%s still stands by its digest", original)
 }
 
 // confirm looks at everything that was to go or to stay.
@@ -208,35 +227,36 @@ func (o *overwriting) confirm(ctx context.Context) error {
 	case !errors.Is(err, ErrNotFound):
 		return o.tell(o.unknown(err), "the deletion was accepted, but nobody could look")
 	}
-	var missing []string
-	for _, reference := range append([]string{string(original)}, o.others...) {
-		_, err := o.client.ResolveDigest(ctx, o.repository, reference)
-		switch {
-		case errors.Is(err, ErrNotFound):
-			missing = append(missing, reference)
-		case err != nil:
-			return o.tell(o.unknown(err), "the tag is gone, but whether %s still stands is not known", reference)
-		} // what stands for something else by now, somebody has pushed
-	}
-	if len(missing) > 0 {
-		return o.bringBack(ctx, missing)
+	_, err = o.client.ResolveDigest(ctx, o.repository, string(original))
+	switch {
+	case errors.Is(err, ErrNotFound):
+		ctx, cancel := o.anyway(ctx)
+		defer cancel()
+		dropped := &Error{Err: errors.New("the registry dropped more than it was asked to")}
+		return o.tell(dropped, "the tag is gone; %s", o.bringBack(ctx))
+	case err != nil:
+		return o.tell(o.unknown(err), "the tag is gone, but whether %s still stands is not known", original)
 	}
 	return nil
 }
 
 // bringBack is for a registry that drops a manifest with one of its tags: the
-// digest and the tags that were to stay are put back, the one that was to go is
-// not.
-func (o *overwriting) bringBack(ctx context.Context, missing []string) error {
-	ctx, cancel := o.anyway(ctx)
-	defer cancel()
-	failure := &Error{Err: errors.New("the registry dropped more than it was asked to")}
-	for _, reference := range missing {
-		if err := o.client.PutManifest(ctx, o.repository, reference, o.original); err != nil {
-			return o.tell(failure, "the tag is gone, and so was %s, which could not be put back: %v", reference, err)
+// original is put back under its digest and under the tags that are gone with
+// it, but for the one that was to go. A tag that is gone while the original
+// stands, somebody has removed.
+func (o *overwriting) bringBack(ctx context.Context) string {
+	back := []string{string(o.original.Descriptor.Digest)}
+	for _, other := range o.others {
+		if _, err := o.client.ResolveDigest(ctx, o.repository, other); errors.Is(err, ErrNotFound) {
+			back = append(back, other)
 		}
 	}
-	return o.tell(failure, "the tag is gone; %s was gone with it and was put back", strings.Join(missing, ", "))
+	for _, reference := range back {
+		if err := o.client.PutManifest(ctx, o.repository, reference, o.original); err != nil {
+			return fmt.Sprintf("so was %s, which could not be put back: %v", reference, err)
+		}
+	}
+	return strings.Join(back, ", ") + " was gone with it and was put back"
 }
 
 // anyway is a context in which to undo what was begun, whether or not the

@@ -30,7 +30,7 @@ func TestUntagByOverwrite(t *testing.T) {
 			wantErr(t, err)
 			reg.ResetLog()
 			wantErr(t, c.UntagByOverwrite(t.Context(), repo, "v1"))
-			const want = "GET 200, DELETE 404, PUT 201, HEAD 200, HEAD 200, PUT 201, DELETE 202, HEAD 404, GET 404, HEAD 200, HEAD 200"
+			const want = "GET 200, DELETE 404, PUT 201, HEAD 200, HEAD 200, PUT 201, DELETE 202, HEAD 404, GET 404, HEAD 200"
 			if got := methods(t, reg); got != want {
 				t.Errorf("requests %q, want %q", got, want)
 			}
@@ -306,6 +306,24 @@ func TestUntagByOverwriteLooksAtTheOtherTags(t *testing.T) {
 	wantErr(t, newClient(t, reg).Untag(t.Context(), repo, "v3"))
 	wantErr(t, c.UntagByOverwrite(t.Context(), repo, "v1"))
 	if tags := reg.Tags(repo); len(tags) != 1 || !reg.HasManifest(repo, image.Digest) {
+		t.Errorf("tags %v", tags)
+	}
+}
+
+// A tag that somebody removes meanwhile stays removed.
+func TestUntagByOverwriteLeavesRemovedTagsAlone(t *testing.T) {
+	t.Parallel()
+	reg := fakeregistry.Distribution3().New()
+	reg.PutImage(repo, "hello", "v1", "v2")
+	c := newClient(t, reg)
+	_, err := c.ResolveDigest(t.Context(), repo, "v2")
+	wantErr(t, err)
+	reg.Intercept(1, fakeregistry.On("PUT", manifestPath("v1")), func(http.ResponseWriter, *http.Request) bool {
+		wantErr(t, newClient(t, reg).Untag(t.Context(), repo, "v2"))
+		return false
+	})
+	wantErr(t, c.UntagByOverwrite(t.Context(), repo, "v1"))
+	if tags := reg.Tags(repo); len(tags) != 0 {
 		t.Errorf("tags %v", tags)
 	}
 }

@@ -143,7 +143,9 @@ func without(index []byte, dgst Digest) (raw []byte, found bool, err error) {
 	if err := json.Unmarshal(index, &doc); err != nil {
 		return nil, false, fmt.Errorf("the list of referrers: %w", err)
 	}
-	if err := json.Unmarshal(doc["manifests"], &entries); err != nil {
+	if list := doc["manifests"]; list == nil {
+		return index, false, nil
+	} else if err := json.Unmarshal(list, &entries); err != nil {
 		return nil, false, fmt.Errorf("the list of referrers: %w", err)
 	}
 	kept := []json.RawMessage{}
