@@ -32,13 +32,16 @@ func TestRefusals(t *testing.T) {
 		hint    string // a part of it
 	}{
 		{"distribution without deletion", byDigest, 405, "", one("UNSUPPORTED", "The operation is unsupported."), regret.ErrDeleteDisabled, "storage.delete.enabled: true"},
-		{"distribution without deletion, by tag, cannot be told from one without tags", byTag, 405, "", one("UNSUPPORTED", "The operation is unsupported."), regret.ErrTagDeleteUnsupported, "CheckDelete tells"},
+		{"distribution without deletion, by tag", byTag, 405, "", one("UNSUPPORTED", "The operation is unsupported."), regret.ErrDeleteDisabled, "storage.delete.enabled: true"},
+		{"olareg without deletion, by tag", byTag, 405, "Content-Type: text/plain", `{"errors":[{"code":"UNSUPPORTED","message":"the operation is unsupported","detail":"method not allowed"}]}`, regret.ErrDeleteDisabled, "pull-through cache"},
+		{"an unsupported DELETE by tag, in words that nobody knows", byTag, 405, "", one("UNSUPPORTED", "no"), "", "CheckDelete tells"},
 		{"olareg without deletion", byDigest, 405, "Content-Type: text/plain", `{"errors":[{"code":"UNSUPPORTED","message":"the operation is unsupported","detail":"method not allowed"}]}`, regret.ErrDeleteDisabled, "pull-through cache"},
 		{"a registry that says it with 400", byDigest, 400, "", one("UNSUPPORTED", "no"), regret.ErrDeleteDisabled, "deletion is off"},
 
 		{"distribution 2 by tag", byTag, 400, "", one("DIGEST_INVALID", "provided digest did not match uploaded content"), regret.ErrTagDeleteUnsupported, "CheckDelete"},
 		{"Harbor by tag", byTag, 400, "", one("UNSUPPORTED", "unsupported digest v1: invalid checksum digest format"), regret.ErrTagDeleteUnsupported, "with all tags"},
 		{"Pulp by tag", byTag, 400, "", one("INVALID_REQUEST", "no"), regret.ErrTagDeleteUnsupported, "by digest only"},
+		{"Harbor, an algorithm that it does not know", byDigest, 400, "", one("UNSUPPORTED", "unsupported digest sha512:1: invalid checksum digest format"), "", "algorithm"},
 		{"an invalid digest is not about tags", byDigest, 400, "", one("DIGEST_INVALID", "no"), "", ""},
 
 		{"distribution in read-only mode", byDigest, 405, "Allow: GET, HEAD", "Method not allowed", regret.ErrReadOnly, "maintenance"},
@@ -49,6 +52,11 @@ func TestRefusals(t *testing.T) {
 		{"Harbor in read-only mode", byDigest, 403, "", one("DENIED", "The system is in read only mode. Any modification is prohibited."), regret.ErrReadOnly, "maintenance"},
 		{"olareg with a read-only store", byDigest, 403, "", `{"errors":[{"code":"DENIED","message":"requested access to the resource is denied","detail":"repository is read-only"}]}`, regret.ErrReadOnly, "maintenance"},
 		{"olareg without deletion, an older one", byDigest, 405, "", "", "", codeless},
+		{"a route that net/http knows no DELETE for", byDigest, 405, "Allow: GET, HEAD", "Method Not Allowed\n", "", codeless},
+		{"read-only mode and more words", byDigest, 405, "Allow: GET, HEAD", "Method not allowed here", "", codeless},
+		{"a token that only reads", byDigest, 403, "", one("DENIED", "this access token is read-only"), regret.ErrForbidden, ""},
+		{"a token that only reads, said by 405", byTag, 405, "", one("DENIED", "this access token is read-only"), "", ""},
+		{"Harbor's words without its code", byDigest, 403, "", one("UNKNOWN", "The system is in read only mode."), regret.ErrForbidden, ""},
 		{"a 405 that allows DELETE is not read-only", byDigest, 405, "Allow: GET, DELETE", "Method not allowed", "", codeless},
 		{"a 405 that allows nothing is not read-only", byDigest, 405, "", "Method not allowed", "", codeless},
 
@@ -66,13 +74,14 @@ func TestRefusals(t *testing.T) {
 		{"Quay, immutable", byTag, 409, "", one("TAG_IMMUTABLE", "tag is immutable and cannot be overwritten"), regret.ErrImmutable, "mutable first"},
 		{"Azure, locked", byDigest, 405, "", one("REGISTRY_DISALLOWED_OPERATION", "The operation is disallowed on this registry, repository or image."), regret.ErrImmutable, ""},
 
-		{"a refusal of the credentials", byDigest, 401, "", one("UNAUTHORIZED", "authentication required"), regret.ErrUnauthorized, "no credentials were given"},
+		{"a refusal of the credentials", byDigest, 401, "", one("UNAUTHORIZED", "authentication required"), regret.ErrUnauthorized, "not every registry tells the two apart"},
 		{"Harbor, where a wrong password and a missing permission look alike", byDigest, 401, "", one("UNAUTHORIZED", "unauthorized to access repository: a, action: delete: unauthorized to access repository: a, action: delete"), regret.ErrUnauthorized, "robot account"},
 		{"Keppel, whose missing permission is a 401", byDigest, 401, "", one("DENIED", "no"), regret.ErrForbidden, ""},
 		{"a token that allows too little", byDigest, 401, `WWW-Authenticate: DPoP error="insufficient_scope"`, one("UNAUTHORIZED", "authentication required"), regret.ErrForbidden, "does not allow delete"},
-		{"a challenge of an unknown scheme", byDigest, 401, `WWW-Authenticate: Negotiate`, one("UNAUTHORIZED", "no"), regret.ErrUnauthorized, "LoadDockerConfig"},
+		{"a challenge of an unknown scheme", byDigest, 401, `WWW-Authenticate: Negotiate`, one("UNAUTHORIZED", "no"), regret.ErrUnauthorized, "does not know these credentials"},
 		{"a missing permission", byDigest, 403, "", one("DENIED", "requested access to the resource is denied"), regret.ErrForbidden, ""},
-		{"a missing permission without a word", byDigest, 403, "", "", regret.ErrForbidden, ""},
+		{"a missing permission without a word", byDigest, 403, "", "", regret.ErrForbidden, "proxy or firewall"},
+		{"a firewall's 403", byTag, 403, "Content-Type: text/html", "<html><head><title>403 Forbidden</title></head></html>", regret.ErrForbidden, "proxy or firewall"},
 
 		{"a missing manifest", byTag, 404, "", one("MANIFEST_UNKNOWN", "manifest unknown"), regret.ErrNotFound, ""},
 		{"a missing repository", byTag, 404, "", one("NAME_UNKNOWN", "repository name not known to registry"), regret.ErrNotFound, ""},
@@ -92,9 +101,12 @@ func TestRefusals(t *testing.T) {
 
 		{"too many requests", byDigest, 429, "Retry-After: 3600", "", regret.ErrRateLimited, ""},
 		{"too many requests, in words", byDigest, 418, "", one("TOOMANYREQUESTS", "slow down"), regret.ErrRateLimited, ""},
+		{"too many requests, said by 403", byDigest, 403, "", one("TOOMANYREQUESTS", "slow down"), regret.ErrRateLimited, ""},
+		{"too many requests, said by 503", byTag, 503, "", one("TOOMANYREQUESTS", "slow down"), regret.ErrRateLimited, ""},
 		{"a request that took too long", byTag, 408, "", "", regret.ErrUnavailable, ""},
 		{"a request that came too early", byTag, 425, "", "", regret.ErrUnavailable, ""},
-		{"something not implemented", byDigest, 501, "", one("UNSUPPORTED", "no"), regret.ErrUnavailable, ""},
+		{"something not implemented", byDigest, 501, "", one("UNSUPPORTED", "no"), "", ""},
+		{"something not implemented, and no code", byTag, 501, "", "", "", codeless},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -112,7 +124,7 @@ func TestRefusals(t *testing.T) {
 				header[name] = value
 			}
 			reg.Intercept(0, fakeregistry.On("DELETE", "/"), fakeregistry.Answer(tt.status, header, tt.body))
-			c := newClient(t, reg, regret.WithRetries(regret.Retries{}))
+			c := newClient(t, reg, regret.WithRetries(regret.Retries{}), regret.WithToken("a.caller.s-token"))
 			wantErr(t, resolve(t, c))
 			reg.ResetLog()
 			var err error
@@ -154,8 +166,10 @@ func TestRefusalsOfKnownHosts(t *testing.T) {
 		{"notghcr.io", "digest", 405, unsupported, regret.ErrDeleteDisabled, "storage.delete.enabled"},
 		{"docker.io", "tag", 405, `Only digest-based deletion is allowed`, regret.ErrTagDeleteUnsupported, "Docker Hub"},
 		{"docker.io", "digest", 403, ``, "", "an index still points at the image"},
-		{"docker.io", "tag", 403, ``, regret.ErrForbidden, ""},
-		{"docker.io", "digest", 405, unsupported, regret.ErrDeleteDisabled, ""},
+		{"docker.io", "digest", 403, ``, "", "the access token does not allow"},
+		{"docker.io", "tag", 403, `{"errors":[{"code":"DENIED"}]}`, regret.ErrForbidden, "no credentials were given"},
+		{"docker.io", "digest", 405, unsupported, "", "deleted tags only"},
+		{"example.azurecr.io", "tag", 405, unsupported, regret.ErrTagDeleteUnsupported, "by digest only"},
 		{"example.azurecr.io", "digest", 405, `{"errors":[{"code":"REGISTRY_DISALLOWED_OPERATION"}]}`, regret.ErrImmutable, "az acr"},
 	}
 	for _, tt := range tests {
@@ -177,6 +191,47 @@ func TestRefusalsOfKnownHosts(t *testing.T) {
 	}
 }
 
+// To whom gave no credentials, a registry cannot say that they are good, or that they are not.
+func TestRefusalsOfTheAnonymous(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		status int
+		header map[string]string
+		body   string
+		kind   regret.Kind
+	}{
+		{"nothing but 401", 401, nil, "", regret.ErrUnauthorized},
+		{"Harbor", 401, nil, `{"errors":[{"code":"UNAUTHORIZED","message":"unauthorized to access repository: a, action: delete"}]}`, regret.ErrUnauthorized},
+		{"Keppel", 401, nil, `{"errors":[{"code":"DENIED","message":"no"}]}`, regret.ErrUnauthorized},
+		{"an anonymous token that allows too little", 401, map[string]string{"WWW-Authenticate": `DPoP error="insufficient_scope"`}, `{"errors":[{"code":"UNAUTHORIZED"}]}`, regret.ErrUnauthorized},
+		{"403", 403, nil, `{"errors":[{"code":"DENIED","message":"no"}]}`, regret.ErrForbidden},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			reg := fakeregistry.New()
+			reg.PutImage(repo, "hello", "v1")
+			reg.Intercept(0, fakeregistry.On("DELETE", "/"), fakeregistry.Answer(tt.status, tt.header, tt.body))
+			err := newClient(t, reg).Untag(t.Context(), repo, "v1")
+			if e := wantErr(t, err, tt.kind); !strings.Contains(e.Hint, "no credentials were given") {
+				t.Errorf("hint %q", e.Hint)
+			}
+		})
+	}
+}
+
+func TestAnonymousTokenThatOnlyReads(t *testing.T) {
+	t.Parallel()
+	service := fakeregistry.NewTokenService("", "registry", fakeregistry.WithAnonymous(fakeregistry.Allow("*", "pull")))
+	reg := fakeregistry.Distribution3().New(fakeregistry.WithTokenAuth(service))
+	image := reg.PutImage(repo, "hello", "v1")
+	e := wantErr(t, newClient(t, reg).DeleteManifest(t.Context(), repo, image.Digest), regret.ErrUnauthorized)
+	if !strings.Contains(e.Hint, "LoadDockerConfig") {
+		t.Errorf("hint %q", e.Hint)
+	}
+}
+
 func TestRefusedReads(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -188,6 +243,7 @@ func TestRefusedReads(t *testing.T) {
 	}{
 		{"a 405 to a read says nothing about writes", 405, map[string]string{"Allow": "GET, HEAD", "Content-Type": "text/plain"}, "no", ""},
 		{"an unsupported read is not deletion that is off", 405, nil, `{"errors":[{"code":"UNSUPPORTED"}]}`, ""},
+		{"a token that may not list, because it is read-only", 403, nil, `{"errors":[{"code":"DENIED","message":"repository is read-only to this token"}]}`, regret.ErrForbidden},
 		{"a malformed challenge says nothing about scopes", 401, map[string]string{"WWW-Authenticate": `Bearer error="insufficient_scope`}, "", regret.ErrUnauthorized},
 		{"a token that allows too little is a matter of permission", 401, map[string]string{"WWW-Authenticate": `Bearer error="insufficient_scope"`}, "", regret.ErrForbidden},
 	}

@@ -45,10 +45,6 @@ type cells = map[fakeregistry.Topic]cell
 // registryTable is what sets each registry apart.
 func registryTable() []row {
 	twicePages := cell{"", "GET tags 200, GET tags 200", ""}
-	off := cells{
-		fakeregistry.TopicDelete:   unchanged(regret.ErrDeleteDisabled, "405"),
-		fakeregistry.TopicUntagged: {regret.ErrDeleteDisabled, "HEAD lone 200, DELETE lone 405", ""},
-	}
 	return []row{
 		{fakeregistry.Distribution2(), cells{fakeregistry.TopicUntag: refusedTag("400")}},
 		{fakeregistry.Distribution3(), nil},
@@ -100,10 +96,13 @@ func registryTable() []row {
 			fakeregistry.TopicChild:  refusedChild(unclassified, "403"),
 			fakeregistry.TopicTwice:  {regret.ErrNotFound, "HEAD lone 404, GET lone 404", "lone"},
 		}},
-		{fakeregistry.DockerHub2023(), off},
+		{fakeregistry.DockerHub2023(), cells{
+			fakeregistry.TopicDelete:   unchanged(unclassified, "405"),
+			fakeregistry.TopicUntagged: {unclassified, "HEAD lone 200, DELETE lone 405", ""},
+		}},
 		{fakeregistry.GHCR(), cells{
-			fakeregistry.TopicDelete:   off[fakeregistry.TopicDelete],
-			fakeregistry.TopicUntagged: off[fakeregistry.TopicUntagged],
+			fakeregistry.TopicDelete:   unchanged(regret.ErrDeleteDisabled, "405"),
+			fakeregistry.TopicUntagged: {regret.ErrDeleteDisabled, "HEAD lone 200, DELETE lone 405", ""},
 			fakeregistry.TopicUntag:    refusedTag("405"),
 		}},
 		{fakeregistry.Google(), cells{

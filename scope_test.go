@@ -234,7 +234,7 @@ func TestAnonymousToken(t *testing.T) {
 	p := newPlace(fakeregistry.WithAnonymous(fakeregistry.Allow("team/*", "pull")))
 	c := newClient(t, p, regret.WithTrustedRealm(authURL))
 	wantErr(t, resolve(t, c))
-	wantErr(t, c.DeleteManifest(t.Context(), repo, p.image.Digest), regret.ErrForbidden)
+	wantErr(t, c.DeleteManifest(t.Context(), repo, p.image.Digest), regret.ErrUnauthorized)
 	if !p.registry.HasManifest(repo, p.image.Digest) {
 		t.Error("the manifest is gone")
 	}

@@ -154,12 +154,18 @@ func (m *model) serveDelete(e *event, req *http.Request, r *repository) *answer 
 	byTag := !strings.Contains(reference, ":")
 	switch {
 	case p.readOnly:
-		a := reply(405, "text/plain; charset=utf-8", []byte("Method Not Allowed"))
+		a := reply(405, "text/plain; charset=utf-8", []byte("Method not allowed\n"))
 		a.header.Set("Allow", "GET, HEAD")
 		a.facts |= readOnly
 		return a
-	case p.deleteDisabled, byTag && p.noTagDelete:
-		return m.refuse(req, 405, "UNSUPPORTED", "The operation is unsupported.")
+	case p.deleteDisabled:
+		a := m.refuse(req, 405, "UNSUPPORTED", "The operation is unsupported.")
+		if byTag {
+			a.facts |= codeless // for in other words it may be about tags alone
+		}
+		return a
+	case byTag && p.noTagDelete:
+		return m.refuse(req, 400, "UNSUPPORTED", "unsupported digest "+reference+": invalid checksum digest format")
 	case byTag && r.tags[reference] == "" && !r.dangling[reference], !byTag && r.manifests[reference] == nil:
 		return m.refuse(req, 404, "MANIFEST_UNKNOWN", "manifest unknown")
 	case e.fault.pretends():
