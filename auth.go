@@ -129,6 +129,7 @@ func (a *authorizer) send(req *http.Request, authorization string) (*http.Respon
 		copied := *req
 		req = &copied
 	}
+	req.Host = req.URL.Host // not before: net/http's client would copy the URL for it
 	req.Header = exchangeOf(req.Context()).header(authorization)
 	if req.GetBody != nil {
 		body, err := req.GetBody()

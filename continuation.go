@@ -19,14 +19,11 @@ const maxContinuations = 1000
 const codeManifestTags Code = "MANIFEST_TAGS"
 
 // A continuation is where a registry wants a DELETE repeated that it has
-// carried out in part. It travels in the context of the request to where the
-// answer is judged.
+// carried out in part.
 type continuation struct {
 	query string
 	err   error // why what the registry wants cannot be done
 }
-
-type continuationKey struct{}
 
 // deleteWhole sends the DELETE, and sends it again with the query that the
 // registry names as long as it says that there is more of the same to do. That
@@ -35,20 +32,19 @@ type continuationKey struct{}
 func (x *exchange) deleteWhole(ctx context.Context) (*http.Response, error) {
 	var loop loopDetector
 	for range maxContinuations {
-		next := &continuation{}
-		resp, err := x.do(context.WithValue(ctx, continuationKey{}, next))
-		if !errors.Is(err, codeManifestTags) || next.query == "" || loop.seen(next.query) {
-			return resp, x.halfway(next, err)
+		x.next = nil
+		resp, err := x.do(ctx)
+		if !errors.Is(err, codeManifestTags) || x.next == nil || x.next.query == "" || loop.seen(x.next.query) {
+			return resp, x.halfway(err)
 		}
-		x.query, x.attempts = next.query, 0 // each part is a request of its own
+		x.query, x.attempts = x.next.query, 0 // each part is a request of its own
 	}
-	endless := x.newError("", errors.New("the registry takes off tags without end"))
-	return nil, x.halfway(&continuation{}, endless)
+	return nil, x.halfway(x.newError("", errors.New("the registry takes off tags without end")))
 }
 
 // halfway says of a failure after a part was done that it was, and what is
 // wrong with the Link if that is why.
-func (x *exchange) halfway(next *continuation, err error) error {
+func (x *exchange) halfway(err error) error {
 	if x.query == "" && !errors.Is(err, codeManifestTags) {
 		return err
 	}
@@ -57,27 +53,26 @@ func (x *exchange) halfway(next *continuation, err error) error {
 			e.Hint += "; "
 		}
 		e.Hint += "some of its tags may be gone: delete it again to go on"
-		e.Err = cmp.Or(e.Err, next.err)
+		if x.next != nil {
+			e.Err = cmp.Or(e.Err, x.next.err)
+		}
 	})
 }
 
 // noteContinuation reads where to go on.
 func (x *exchange) noteContinuation(resp *http.Response) {
-	if resp.Request == nil {
-		return
-	}
-	next, ok := resp.Request.Context().Value(continuationKey{}).(*continuation)
-	if !ok {
+	if resp.Request == nil || x.method != http.MethodDelete {
 		return
 	}
 	here := &url.URL{Scheme: x.transport.origin.scheme, Host: x.transport.origin.host, Path: resp.Request.URL.Path, RawQuery: x.query}
 	target, err := link.Next(resp.Header, here)
+	x.next = &continuation{}
 	switch {
 	case err != nil:
-		next.err = err
+		x.next.err = err
 	case target == nil:
-		next.err = errors.New("there is no Link to go on at")
+		x.next.err = errors.New("there is no Link to go on at")
 	default:
-		next.query = target.RawQuery
+		x.next.query = target.RawQuery
 	}
 }

@@ -36,7 +36,8 @@ type exchange struct {
 	limit       int64 // of the answer, if it is to be read into content within the retries
 
 	content   []byte
-	want      want // of a connection: the dial queue's
+	next      *continuation // where a deletion in parts goes on, if the last answer told
+	want      want          // of a connection: the dial queue's
 	attempts  int
 	started   time.Time
 	sent      bool   // the attempt under way has gone out and has no answer yet
@@ -138,7 +139,6 @@ func (x *exchange) request(ctx context.Context) (*retryablehttp.Request, error) 
 	req := (&http.Request{
 		Method: x.method,
 		URL:    target,
-		Host:   target.Host,
 		Proto:  "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: unset,
 	}).WithContext(ctx)
@@ -174,9 +174,32 @@ func (x *exchange) target() (u *url.URL, err error) {
 	return u, err
 }
 
-// header is made anew for every attempt: the connection of the previous one may
-// still be reading the old one.
+// A spokenHeader is what the last request of its kind said; most say the same.
+type spokenHeader struct {
+	authorization string
+	header        http.Header
+}
+
+// header is shared by all requests that say the same: our own connection pool
+// only reads it. What is given to a transport that is not ours is made anew for
+// every attempt, for nobody knows who writes to it, or still reads it.
 func (x *exchange) header(authorization string) http.Header {
+	if x.transport.wire.queue == nil || x.body != nil {
+		return x.newHeader(authorization)
+	}
+	last := &x.transport.spoken
+	if x.accept != nil {
+		last = &x.transport.accepting
+	}
+	said := last.Load()
+	if said == nil || said.authorization != authorization {
+		said = &spokenHeader{authorization, x.newHeader(authorization)}
+		last.Store(said)
+	}
+	return said.header
+}
+
+func (x *exchange) newHeader(authorization string) http.Header {
 	h := make(http.Header, 5)
 	h["User-Agent"] = x.transport.config.userAgent
 	// Named, so that no transport asks for gzip behind our back.

@@ -173,12 +173,14 @@ func (x *exchange) headDescriptor(resp *http.Response, want Digest) (d Descripto
 //
 // See https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests
 func (x *exchange) headerDigest(resp *http.Response, want Digest) (Digest, error) {
-	values := slices.Compact(slices.Clone(resp.Header.Values("Docker-Content-Digest")))
+	values := resp.Header["Docker-Content-Digest"]
 	if len(values) == 0 {
 		return "", nil
 	}
-	if len(values) > 1 {
-		return "", x.refuse(resp, ErrDigestMismatch, errors.New("the answer names two digests"))
+	for _, other := range values[1:] {
+		if other != values[0] {
+			return "", x.refuse(resp, ErrDigestMismatch, errors.New("the answer names two digests"))
+		}
 	}
 	dgst := Digest(values[0])
 	if err := checkDigest(dgst); err != nil {

@@ -2,6 +2,7 @@ package regret
 
 import (
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -23,6 +24,8 @@ type transport struct {
 	wire   *wire
 	draw   func(n int64) int64 // a random number below n
 	spare  allowance           // repetitions that may be made
+
+	spoken, accepting atomic.Pointer[spokenHeader] // by requests without and with Accept
 }
 
 func newTransport(o origin, cfg *config) *transport {
