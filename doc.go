@@ -59,16 +59,18 @@
 //
 //	ErrNotFound              404 with a code such as MANIFEST_UNKNOWN     nothing: it is not there
 //	ErrUnauthorized          401                                          give credentials, or better ones
-//	ErrForbidden             403; 401 DENIED or insufficient_scope        ask for the right to delete
-//	ErrDeleteDisabled        405 or 400 UNSUPPORTED, for a digest         let its operator enable deletion
-//	ErrTagDeleteUnsupported  405 or 400 UNSUPPORTED, 400 DIGEST_INVALID,  delete by digest, if the other tags
-//	                         for a tag                                    may go too
+//	ErrForbidden             403; 401 DENIED or insufficient_scope, if    ask for the right to delete
+//	                         credentials were given
+//	ErrDeleteDisabled        405 or 400 UNSUPPORTED, for a digest; for    let its operator enable deletion
+//	                         a tag 405 "The operation is unsupported."
+//	ErrTagDeleteUnsupported  400 UNSUPPORTED or DIGEST_INVALID, for a     delete by digest, if the other tags
+//	                         tag; 405 of some hosts                       may go too
 //	ErrReferenced            409 MANIFEST_REFERENCED and others           delete the index first
 //	ErrStillTagged           400 GOOGLE_MANIFEST_DANGLING_TAG             untag it everywhere first
 //	ErrImmutable             409 TAG_IMMUTABLE and others                 leave it, or unlock it there
 //	ErrReadOnly              405 that allows only reads; 403 "read only"  try again after its maintenance
 //	ErrRateLimited           429; TOOMANYREQUESTS                         wait for Error.RetryAfter
-//	ErrUnavailable           5xx, 408, 425, or no answer                  try again later
+//	ErrUnavailable           5xx but 501, 408, 425, or no answer          try again later
 //	ErrOutcomeUnknown        no answer that could be trusted              resolve it again and look
 //	ErrStillPresent          success, and yet it is still served          ask its operator
 //	ErrDigestMismatch        content, header and question disagree        trust none of them
