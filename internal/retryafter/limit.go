@@ -2,6 +2,7 @@ package retryafter
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -22,7 +23,9 @@ var families = [...]family{
 const epoch = time.Duration(5e8) * time.Second
 
 // FromResponse is [FromHeader] for an answer. What its header says about a limit counts only if the status does, too: some
-// registries tell with every answer what is left, and an image that is not found is none the sooner found for waiting.
+// registries tell with every answer what is left, and an image that is not found is none the sooner found for waiting. And
+// 429 says by itself that a limit is used up, unless the header knows of something left: zot tells no more than how long
+// the window is.
 func FromResponse(resp *http.Response, now time.Time) (wait time.Duration, ok bool) {
 	if wait, ok = fromRetryAfter(resp.Header, now); ok {
 		return wait, true
@@ -30,7 +33,7 @@ func FromResponse(resp *http.Response, now time.Time) (wait time.Duration, ok bo
 	if resp.StatusCode != http.StatusTooManyRequests && resp.StatusCode != http.StatusServiceUnavailable {
 		return 0, false
 	}
-	return FromLimit(resp.Header, now)
+	return fromLimit(resp.Header, now, resp.StatusCode == http.StatusTooManyRequests && !somethingLeft(resp.Header))
 }
 
 // FromLimit returns how long it takes until a limit that is used up is not any more: what RateLimit-Reset or one of its
@@ -39,8 +42,13 @@ func FromResponse(resp *http.Response, now time.Time) (wait time.Duration, ok bo
 //
 // https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-ratelimit-headers-03
 func FromLimit(header http.Header, now time.Time) (wait time.Duration, ok bool) {
+	return fromLimit(header, now, false)
+}
+
+// fromLimit is FromLimit; over says that a limit is used up of which the header does not say what is left.
+func fromLimit(header http.Header, now time.Time, over bool) (wait time.Duration, ok bool) {
 	for _, f := range families {
-		if d, told := f.wait(header, now); told {
+		if d, told := f.wait(header, now, over); told {
 			wait, ok = max(wait, d), true
 		}
 	}
@@ -52,9 +60,9 @@ func FromLimit(header http.Header, now time.Time) (wait time.Duration, ok bool) 
 	return wait, ok
 }
 
-func (f family) wait(header http.Header, now time.Time) (wait time.Duration, ok bool) {
+func (f family) wait(header http.Header, now time.Time, over bool) (wait time.Duration, ok bool) {
 	window, exhausted := usedUp(header[f.remaining])
-	if !exhausted {
+	if !exhausted && (!over || len(header[f.remaining]) > 0) {
 		return 0, false
 	}
 	for _, line := range header[f.reset] {
@@ -73,6 +81,17 @@ func (f family) wait(header http.Header, now time.Time) (wait time.Duration, ok 
 		}
 	}
 	return window, window > 0
+}
+
+// somethingLeft says whether any limit is told to have something left.
+func somethingLeft(header http.Header) bool {
+	return slices.ContainsFunc(families[:], func(f family) bool {
+		return slices.ContainsFunc(header[f.remaining], func(line string) bool {
+			left, _, _ := strings.Cut(line, ";")
+			left = strings.Trim(left, " \t")
+			return strings.Trim(left, "0") != "" && strings.Trim(left, "0123456789") == ""
+		})
+	})
 }
 
 // usedUp says whether nothing is left in any of the lines, each "n" or "n;w=seconds", and how long the window of those is.
@@ -94,11 +113,16 @@ func usedUp(lines []string) (window time.Duration, exhausted bool) {
 	return window, exhausted
 }
 
-// moment reads a duration in seconds, or the Unix time at which it ends.
+// moment reads a duration in seconds, or the Unix time at which it ends, in seconds or milliseconds: so many digits are
+// milliseconds from 2001 until 5138.
 func moment(value string, now time.Time) (time.Duration, bool) {
 	value = strings.Trim(value, " \t")
 	if value == "" || strings.Trim(value, "0123456789") != "" {
 		return 0, false
+	}
+	value = strings.TrimLeft(value, "0")
+	if n := len(value); n == 13 || n == 14 {
+		value = value[:n-3]
 	}
 	d := seconds(value)
 	if d < epoch {

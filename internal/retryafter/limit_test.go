@@ -27,6 +27,8 @@ func TestFromLimit(t *testing.T) {
 		"Docker Hub, with all left":          {[]string{"Ratelimit-Remaining", "100;w=21600"}, unknown},
 		"Docker Hub, of its other API":       {[]string{"X-Ratelimit-Remaining", "0", "X-Ratelimit-Reset", "1800000060"}, time.Minute},
 		"Docker Hub, once":                   {[]string{"X-Retry-After", "1800000030"}, 30 * time.Second},
+		"Docker Hub, once, in milliseconds":  {[]string{"X-Retry-After", "1800000030500"}, 30 * time.Second},
+		"milliseconds":                       {[]string{"Ratelimit-Remaining", "0", "Ratelimit-Reset", "001800000060000"}, time.Minute},
 		"GitHub":                             {[]string{"X-Ratelimit-Remaining", "0", "X-Ratelimit-Reset", "1799999999"}, 0},
 		"Keppel":                             {[]string{"X-Ratelimit-Remaining", "0", "X-Ratelimit-Reset", "7"}, 7 * time.Second},
 		"the longest of several":             {[]string{"Ratelimit-Remaining", "0;w=3", "X-Ratelimit-Remaining", "0", "X-Ratelimit-Reset", "7"}, 7 * time.Second},
@@ -75,6 +77,12 @@ func TestFromResponse(t *testing.T) {
 		"an exhausted limit and something else": {404, exhausted, 0, false},
 		"Retry-After with any status":           {500, http.Header{"Retry-After": {"7"}, "Ratelimit-Remaining": {"0;w=60"}}, 7 * time.Second, true},
 		"429 alone":                             {429, nil, 0, false},
+		"429 and how long the window is":        {429, http.Header{"X-Rate-Limit-Limit": {"2.00"}, "X-Rate-Limit-Duration": {"3"}}, 3 * time.Second, true},
+		"429 and a reset":                       {429, http.Header{"X-Ratelimit-Reset": {"7"}}, 7 * time.Second, true},
+		"429, a reset, and something left":      {429, http.Header{"X-Ratelimit-Remaining": {"1"}, "X-Ratelimit-Reset": {"7"}}, 0, false},
+		"429, and something left elsewhere":     {429, http.Header{"Ratelimit-Remaining": {"1;w=60"}, "X-Rate-Limit-Duration": {"3"}}, 0, false},
+		"429, and a rest that cannot be read":   {429, http.Header{"X-Ratelimit-Remaining": {"-1"}, "X-Ratelimit-Reset": {"7"}}, 0, false},
+		"503 and how long the window is":        {503, http.Header{"X-Rate-Limit-Duration": {"3"}}, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
