@@ -39,6 +39,7 @@ func TestOddities(t *testing.T) {
 		"406 with a number for a code":             {unclassified, "", "HEAD 200, DELETE 406", false},
 		"a 404 with an array as detail":            {unclassified, "", "HEAD 200, DELETE 404, HEAD 200", false},
 		"a page of HTML with 405":                  {unclassified, "", "HEAD 200, DELETE 405", false},
+		"a page of HTML with 403":                  {regret.ErrForbidden, "", "HEAD 200, DELETE 403", false},
 		"JSON called text":                         {regret.ErrDeleteDisabled, "", "HEAD 200, DELETE 405", false},
 		"429 without a body":                       {regret.ErrRateLimited, "", "HEAD 200, DELETE 429, DELETE 429, DELETE 429, DELETE 429", false},
 		"401 whatever is sent":                     {regret.ErrUnauthorized, "", "HEAD 200, DELETE 401, DELETE 401", false},

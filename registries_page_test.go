@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -57,14 +58,20 @@ requests; whether the imitation is right is what the letter says:
 | | how it is known | what it is worth |
 |---|---|---|
 | **R** | measured: asked of that server, running on loopback | a promise, for that version |
-| **S** | read in the server's source, not run | a promise, for that version |
-| **D** | the vendor's documentation says so | as good as the documentation |
+| **S** | read in the server's source, not run | a promise, for that version, if it was read right |
+| **D** | the vendor's documentation says so | a promise, as far as the documentation is right |
 | (I) | reported by somebody who uses it | **no promise**: it was so once; in parentheses |
 | ? | nobody knows | nothing is claimed and nothing tested |
 | — | the registry has no such thing | |
 
 No hosted registry was contacted. A name like ` + "`ErrReferenced`" + ` is what ` + "`errors.Is`" + ` says; *no kind* is an error that keeps the
-registry's status and words, where those do not tell what is meant.
+registry's status and words, where those do not tell what is meant. A version behind "since" is the first one that a cell
+is about.
+
+All rows but those that say *disabled* are about a registry that has deletion enabled, which many have not when they come:
+distribution and olareg among them. The cells of *disabled* are about a digest, those of *disabled, by tag* about a tag.
+` + "`CheckDelete`" + ` asks to delete what nobody has: *allowed* means that the answer, a refusal, is understood for what it is.
+*Throttled* is a DELETE that is refused once for coming too often: *waits, repeats* is what regret does.
 `
 
 // registriesPage is the whole page.
@@ -76,8 +83,6 @@ func registriesPage(t *testing.T) string {
 	i := slices.Index(topics, fakeregistry.TopicTwice)
 	writeTable(&b, "Deleting", slices.Concat(topics[2:i]))
 	writeTable(&b, "Reading, and being refused", slices.Concat(topics[:2], topics[i:]))
-	b.WriteString("\n*Missing* is `CheckDelete`, which asks to delete what nobody has: \"yes\" means that the answer is understood.\n")
-	b.WriteString("*Throttled* is a DELETE that is refused once for coming too often: \"yes\" means that it is repeated when its time has come.\n")
 	b.WriteString("\n## Registry by registry\n")
 	for _, r := range registryTable() {
 		writeNotes(t, &b, r)
@@ -88,7 +93,7 @@ func registriesPage(t *testing.T) string {
 func writeTable(b *strings.Builder, title string, topics []fakeregistry.Topic) {
 	fmt.Fprintf(b, "\n## %s\n\n| registry |", title)
 	for _, topic := range topics {
-		fmt.Fprintf(b, " %s |", topic)
+		fmt.Fprintf(b, " %s |", heading(topic))
 	}
 	b.WriteString("\n|---|" + strings.Repeat("---|", len(topics)) + "\n")
 	for _, r := range registryTable() {
@@ -100,6 +105,27 @@ func writeTable(b *strings.Builder, title string, topics []fakeregistry.Topic) {
 	}
 }
 
+// heading is what a topic is called on the page.
+func heading(topic fakeregistry.Topic) string {
+	if topic == fakeregistry.TopicMissing {
+		return "`CheckDelete`"
+	}
+	return string(topic)
+}
+
+// sinceVersion is where a claim says which version it begins with.
+var sinceVersion = regexp.MustCompile(`since ([A-Z][a-z]+ )?[0-9]+(\.[0-9]+)*`)
+
+// since is from when on a cell counts.
+func (r row) since(topic fakeregistry.Topic) string {
+	for _, claim := range r.profile.Claims {
+		if since := sinceVersion.FindString(claim.Says); claim.Topic == topic && since != "" {
+			return ", " + since
+		}
+	}
+	return ""
+}
+
 // text is a cell of the page.
 func (r row) text(topic fakeregistry.Topic) string {
 	evidence := r.profile.Evidence(topic)
@@ -108,6 +134,12 @@ func (r row) text(topic fakeregistry.Topic) string {
 		return map[fakeregistry.Evidence]string{fakeregistry.Unverified: "?", fakeregistry.NoSuch: "—"}[evidence]
 	}
 	text := "yes"
+	switch topic {
+	case fakeregistry.TopicMissing:
+		text = "allowed"
+	case fakeregistry.TopicThrottled:
+		text = "waits, repeats"
+	}
 	switch {
 	case c.kind == unclassified:
 		text = "*no kind*"
@@ -126,6 +158,7 @@ func (r row) text(topic fakeregistry.Topic) string {
 			text += ", but its tags stay"
 		}
 	}
+	text += r.since(topic)
 	if evidence == fakeregistry.Reported {
 		return "(" + text + ") I"
 	}
@@ -140,13 +173,13 @@ func writeNotes(t *testing.T, b *strings.Builder, r row) {
 	for _, claim := range p.Claims {
 		switch claim.Evidence {
 		case fakeregistry.NoSuch:
-			fmt.Fprintf(b, "- %s: —. %s\n", claim.Topic, claim.Says)
+			fmt.Fprintf(b, "- %s: —. %s\n", heading(claim.Topic), claim.Says)
 		case fakeregistry.Unverified:
-			fmt.Fprintf(b, "- %s: not known. %s\n", claim.Topic, claim.Says)
+			fmt.Fprintf(b, "- %s: not known. %s\n", heading(claim.Topic), claim.Says)
 		case fakeregistry.Reported:
-			fmt.Fprintf(b, "- %s (I), reported: %s\n", claim.Topic, claim.Says)
+			fmt.Fprintf(b, "- %s (I), reported: %s\n", heading(claim.Topic), claim.Says)
 		default:
-			fmt.Fprintf(b, "- %s **%s**: %s\n", claim.Topic, claim.Evidence, claim.Says)
+			fmt.Fprintf(b, "- %s **%s**: %s\n", heading(claim.Topic), claim.Evidence, claim.Says)
 		}
 	}
 	var said []string

@@ -8,19 +8,20 @@ import (
 // specified is what becomes of each operation where a registry does what the specification says, and nothing more.
 func specified() map[fakeregistry.Topic]cell {
 	return map[fakeregistry.Topic]cell{
-		fakeregistry.TopicResolve:   {"", "HEAD multi 200", ""},
-		fakeregistry.TopicList:      {"", "GET tags 200", ""},
-		fakeregistry.TopicDelete:    {"", "HEAD image 200, DELETE image 202", "image v1 v2"},
-		fakeregistry.TopicUntagged:  {"", "HEAD lone 200, DELETE lone 202", "lone"},
-		fakeregistry.TopicUntag:     {"", "DELETE v1 202", "v1"},
-		fakeregistry.TopicChild:     {"", "HEAD child 200, DELETE child 202", "child"},
-		fakeregistry.TopicIndex:     {"", "HEAD index 200, DELETE index 202", "index multi"},
-		fakeregistry.TopicTwice:     {regret.ErrNotFound, "HEAD image 404, GET image 404", "image v1 v2"},
-		fakeregistry.TopicMissing:   {"", "DELETE nobody 404, DELETE nobody 404", ""}, // twice CheckDelete: allowed
-		fakeregistry.TopicForbidden: {regret.ErrForbidden, askedTwice, ""},
-		fakeregistry.TopicReadOnly:  unchanged(regret.ErrReadOnly, "405"),
-		fakeregistry.TopicDisabled:  unchanged(regret.ErrDeleteDisabled, "405"),
-		fakeregistry.TopicThrottled: {"", "HEAD lone 200, DELETE lone 429, DELETE lone 202 in 1s", "lone"},
+		fakeregistry.TopicResolve:     {"", "HEAD multi 200", ""},
+		fakeregistry.TopicList:        {"", "GET tags 200", ""},
+		fakeregistry.TopicDelete:      {"", "HEAD image 200, DELETE image 202", "image v1 v2"},
+		fakeregistry.TopicUntagged:    {"", "HEAD lone 200, DELETE lone 202", "lone"},
+		fakeregistry.TopicUntag:       {"", "DELETE v1 202", "v1"},
+		fakeregistry.TopicChild:       {"", "HEAD child 200, DELETE child 202", "child"},
+		fakeregistry.TopicIndex:       {"", "HEAD index 200, DELETE index 202", "index multi"},
+		fakeregistry.TopicTwice:       {regret.ErrNotFound, "HEAD image 404, GET image 404", "image v1 v2"},
+		fakeregistry.TopicMissing:     {"", "DELETE nobody 404, DELETE nobody 404", ""}, // twice CheckDelete: allowed
+		fakeregistry.TopicForbidden:   {regret.ErrForbidden, askedTwice, ""},
+		fakeregistry.TopicReadOnly:    unchanged(regret.ErrReadOnly, "405"),
+		fakeregistry.TopicDisabled:    unchanged(regret.ErrDeleteDisabled, "405"),
+		fakeregistry.TopicDisabledTag: {regret.ErrDeleteDisabled, "DELETE v1 405", ""},
+		fakeregistry.TopicThrottled:   {"", "HEAD lone 200, DELETE lone 429, DELETE lone 202 in 1s", "lone"},
 	}
 }
 
@@ -56,7 +57,6 @@ func registryTable() []row {
 		}},
 		{fakeregistry.Olareg(), cells{
 			fakeregistry.TopicReadOnly: unchanged(regret.ErrReadOnly, "403"),
-			fakeregistry.TopicDisabled: unchanged(unclassified, "405"),
 		}},
 		{fakeregistry.Harbor(), cells{
 			fakeregistry.TopicUntag:     refusedTag("400"),
@@ -94,7 +94,6 @@ func registryTable() []row {
 			fakeregistry.TopicDelete: unchanged(unclassified, "403"),
 			fakeregistry.TopicUntag:  refusedTag("405"),
 			fakeregistry.TopicChild:  refusedChild(unclassified, "403"),
-			fakeregistry.TopicTwice:  {regret.ErrNotFound, "HEAD lone 404, GET lone 404", "lone"},
 		}},
 		{fakeregistry.DockerHub2023(), cells{
 			fakeregistry.TopicDelete:   unchanged(unclassified, "405"),

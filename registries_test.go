@@ -111,7 +111,7 @@ func newScene(t *testing.T, p fakeregistry.Profile, topic fakeregistry.Topic) *s
 		overlays = append(overlays, fakeregistry.WithImmutableTags("v1"))
 	case fakeregistry.TopicReadOnly:
 		overlays = append(overlays, fakeregistry.WithReadOnly())
-	case fakeregistry.TopicDisabled:
+	case fakeregistry.TopicDisabled, fakeregistry.TopicDisabledTag:
 		overlays = append(overlays, fakeregistry.WithDeleteDisabled())
 	case fakeregistry.TopicThrottled:
 		overlays = append(overlays, fakeregistry.WithThrottledDeletes(1))
@@ -156,7 +156,7 @@ func (s *scene) play(t *testing.T, topic fakeregistry.Topic) error {
 		return err
 	case fakeregistry.TopicList:
 		return s.list(t)
-	case fakeregistry.TopicUntag:
+	case fakeregistry.TopicUntag, fakeregistry.TopicDisabledTag:
 		return c.Untag(ctx, s.repo, "v1")
 	case fakeregistry.TopicUntagged, fakeregistry.TopicThrottled:
 		return c.DeleteManifest(ctx, s.repo, s.digest("lone"))

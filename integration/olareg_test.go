@@ -62,9 +62,9 @@ func TestOlaregRefuses(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		setup registry.Setup
-		want  regret.Kind // none: nothing but the status is said
+		want  regret.Kind
 	}{
-		"deletion disabled": {registry.Setup{DeleteDisabled: true}, ""},
+		"deletion disabled": {registry.Setup{DeleteDisabled: true}, regret.ErrDeleteDisabled},
 		"read-only":         {registry.Setup{ReadOnly: true}, regret.ErrReadOnly},
 	} {
 		t.Run(name, func(t *testing.T) {

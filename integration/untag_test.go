@@ -47,13 +47,12 @@ func TestUntagOfAnUnknownTagIsNotFound(t *testing.T) {
 
 func TestUntagWhereNothingIsDeletedIsRefused(t *testing.T) {
 	t.Parallel()
-	// A registry with deletion disabled says the same of a tag as one that knows no deletion by tag.
 	tests := []struct {
 		name  string
 		setup registry.Setup
 		kind  regret.Kind
 	}{
-		{"deletion is disabled", registry.Setup{DeleteDisabled: true}, regret.ErrTagDeleteUnsupported},
+		{"deletion is disabled", registry.Setup{DeleteDisabled: true}, regret.ErrDeleteDisabled},
 		{"the registry is read-only", registry.Setup{ReadOnly: true}, regret.ErrReadOnly},
 	}
 	for _, test := range tests {

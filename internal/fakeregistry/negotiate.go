@@ -27,7 +27,7 @@ func accepts(req *http.Request, mediaType string) bool {
 // lock; tag is empty for a request by digest, which is never answered with other content.
 func (r *Registry) negotiate(req *http.Request, repo *repository, name, tag string, m *manifest) (*manifest, *problem) {
 	mediaType := m.desc.MediaType
-	if r.opts.acceptedOnly && !accepts(req, mediaType) {
+	if r.opts.acceptedOnly && len(req.Header.Values("Accept")) > 0 && !accepts(req, mediaType) && !accepts(req, "*/*") {
 		return r.firstAccepted(req, repo, tag, m)
 	}
 	if p := r.unacceptable(req, repo, name, m); p != nil {

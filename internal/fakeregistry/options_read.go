@@ -43,8 +43,8 @@ func WithStrictAccept() Option {
 	return func(o *options) { o.strictAccept = true }
 }
 
-// WithAcceptedOnly serves nothing whose media type is not named in Accept: of an index asked for by tag the first child that
-// is, and otherwise 404 MANIFEST_UNKNOWN, as olareg does.
+// WithAcceptedOnly serves nothing whose media type is not named in Accept, if there is one and it has no "*/*": of an index
+// asked for by tag the first child that is, and otherwise 404 MANIFEST_UNKNOWN, as olareg does.
 func WithAcceptedOnly() Option {
 	return func(o *options) { o.acceptedOnly = true }
 }
@@ -105,7 +105,7 @@ func WithGoogleTags() Option {
 	return func(o *options) { o.googleTags = true }
 }
 
-// WithNullReferrers lists no referrers as "manifests":null, as olareg does.
+// WithNullReferrers lists no referrers as "manifests":null, as olareg 0.1 did.
 func WithNullReferrers() Option {
 	return func(o *options) { o.nullReferrers = true }
 }

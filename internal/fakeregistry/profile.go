@@ -20,30 +20,31 @@ type Topic string
 
 // The topics, each an operation on a registry in some state.
 const (
-	TopicResolve    Topic = "resolve"
-	TopicList       Topic = "list tags"
-	TopicDelete     Topic = "delete by digest"
-	TopicUntagged   Topic = "delete an untagged one"
-	TopicUntag      Topic = "delete by tag"
-	TopicChild      Topic = "a child of an index"
-	TopicIndex      Topic = "an index"
-	TopicTwice      Topic = "twice"
-	TopicMissing    Topic = "missing"
-	TopicForbidden  Topic = "forbidden"
-	TopicImmutable  Topic = "immutable"
-	TopicReadOnly   Topic = "read-only"
-	TopicDisabled   Topic = "disabled"
-	TopicThrottled  Topic = "throttled"
-	TopicReferrers  Topic = "referrers"
-	TopicPeculiar   Topic = "peculiar" // whatever else sets it apart
-	TopicCredential Topic = "credentials"
+	TopicResolve     Topic = "resolve"
+	TopicList        Topic = "list tags"
+	TopicDelete      Topic = "delete by digest"
+	TopicUntagged    Topic = "delete an untagged one"
+	TopicUntag       Topic = "delete by tag"
+	TopicChild       Topic = "a child of an index"
+	TopicIndex       Topic = "an index"
+	TopicTwice       Topic = "twice"
+	TopicMissing     Topic = "missing"
+	TopicForbidden   Topic = "forbidden"
+	TopicImmutable   Topic = "immutable"
+	TopicReadOnly    Topic = "read-only"
+	TopicDisabled    Topic = "disabled"
+	TopicDisabledTag Topic = "disabled, by tag"
+	TopicThrottled   Topic = "throttled"
+	TopicReferrers   Topic = "referrers"
+	TopicPeculiar    Topic = "peculiar" // whatever else sets it apart
+	TopicCredential  Topic = "credentials"
 )
 
 // Topics are all topics that every registry has something to say about, in the order of a table.
 func Topics() []Topic {
 	return []Topic{
 		TopicResolve, TopicList, TopicDelete, TopicUntagged, TopicUntag, TopicChild, TopicIndex, TopicTwice, TopicMissing,
-		TopicForbidden, TopicImmutable, TopicReadOnly, TopicDisabled, TopicThrottled,
+		TopicForbidden, TopicImmutable, TopicReadOnly, TopicDisabled, TopicDisabledTag, TopicThrottled,
 	}
 }
 
@@ -76,7 +77,8 @@ func Profiles() []Profile {
 	}
 }
 
-// New makes a registry of this profile; more options are laid over it.
+// New makes a registry of this profile; more options are laid over it. An overlay about a topic that the profile has no
+// [Profile.Evidence] for, such as [WithReadOnly] for zot, is answered in the words of distribution: it imitates nothing.
 func (p Profile) New(overlays ...Option) *Registry {
 	return New(slices.Concat(p.Options, overlays)...)
 }

@@ -69,6 +69,7 @@ func distributionClaims() []Claim {
 		{TopicImmutable, NoSuch, "Nothing can be locked."},
 		{TopicReadOnly, Measured, "405 in plain text with Allow: GET, HEAD, in the maintenance mode storage.maintenance.readonly."},
 		{TopicDisabled, Measured, "405 UNSUPPORTED for whatever is named, unless storage.delete.enabled is true; a pull-through cache always."},
+		{TopicDisabledTag, Measured, "405 UNSUPPORTED, too."},
 		{TopicThrottled, NoSuch, "It counts no requests; what stands before it may."},
 		{TopicReferrers, Measured, "No API: 404 in plain text."},
 	}

@@ -50,6 +50,7 @@ func Oddities() []Oddity {
 			Answer(http.StatusNotFound, map[string]string{"Content-Type": "application/json"},
 				`{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":[{"Name":"team/app"},{"Revision":"sha256:1"}]}]}`)),
 		odd("a page of HTML with 405", "nginx", Documented, "DELETE", Answer(http.StatusMethodNotAllowed, html, nginx405)),
+		odd("a page of HTML with 403", "a firewall", Unverified, "DELETE", Answer(http.StatusForbidden, html, "<html><head><title>403 Forbidden</title></head></html>")),
 		odd("JSON called text", "olareg", Measured, "DELETE", Answer(http.StatusMethodNotAllowed, map[string]string{"Content-Type": "text/plain; charset=utf-8"},
 			`{"errors":[{"code":"UNSUPPORTED","message":"the operation is unsupported","detail":"method not allowed"}]}`)),
 		odd("429 without a body", "olareg", ReadSource, "DELETE", Answer(http.StatusTooManyRequests, map[string]string{"Retry-After": "1"}, "")),

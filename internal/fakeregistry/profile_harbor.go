@@ -42,9 +42,14 @@ func harborWords() words {
 		return refuse(http.StatusNotFound, "NOT_FOUND", "artifact "+name+" not found", nil)
 	}
 	return words{
-		noRepository: missing,
-		noManifest:   missing,
-		noTag:        missing,
+		noRepository: func(a about) *problem {
+			if a.endpoint == endpointTags { // what it says of this was not looked at
+				return refuse(http.StatusNotFound, "NOT_FOUND", "repository "+a.name+" not found", nil)
+			}
+			return missing(a)
+		},
+		noManifest: missing,
+		noTag:      missing,
 		tagDelete: func(a about) *problem {
 			return refuse(http.StatusBadRequest, codeUnsupported, "unsupported digest "+a.ref+": invalid checksum digest format", nil)
 		},

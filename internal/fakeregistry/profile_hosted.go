@@ -20,11 +20,11 @@ func DockerHub() Profile {
 			{TopicUntag, Documented, "405: tags are removed by Docker Hub's own API."},
 			{TopicChild, Documented, "403 while an index lists it."},
 			{TopicIndex, Unverified, "What becomes of the children is not said."},
-			{TopicTwice, Documented, "404."},
-			{TopicMissing, Documented, "404."},
+			{TopicTwice, Unverified, "404, it is documented; with which code is not."},
+			{TopicMissing, Unverified, "404, it is documented; with which code is not."},
 			{TopicForbidden, Unverified, "A status is not documented."},
 			{TopicImmutable, Unverified, "Immutable tags cannot be deleted; how that is said is not documented."},
-			{TopicThrottled, Documented, "429; of its pulls it says RateLimit-Remaining: n;w=21600."},
+			{TopicThrottled, Unverified, "429, it is documented; how long to wait is told of pulls, as RateLimit-Remaining: n;w=21600, of deletions it is not known."},
 			{TopicCredential, Reported, "Tokens; the challenge of a DELETE asks for delete alone."},
 		},
 	}
@@ -103,10 +103,10 @@ func ECR() Profile {
 		},
 		basic: true,
 		Claims: []Claim{
-			{TopicDelete, Documented, "The image is gone with all its tags."},
-			{TopicUntag, Documented, "The tag is gone, and with the last tag the image."},
+			{TopicDelete, Reported, "Possible since 2023; its own API takes all tags along."},
+			{TopicUntag, Unverified, "Its own API removes the tag, and with the last tag the image; what it answers here is not known."},
 			{TopicTwice, Reported, "404 MANIFEST_UNKNOWN, \"Requested image not found\"."},
-			{TopicMissing, Reported, "404 MANIFEST_UNKNOWN, \"Requested image not found\"."},
+			{TopicMissing, Unverified, "Who reads is told 404 MANIFEST_UNKNOWN; who deletes, is not known."},
 			{TopicChild, Unverified, "Its API refuses it with ImageReferencedByManifestList; how that is said here is not known."},
 		},
 	}

@@ -7,9 +7,9 @@ import "net/http"
 // https://github.com/olareg/olareg
 func Olareg() Profile {
 	return Profile{
-		Name: "olareg", Version: "0.1.2",
+		Name: "olareg", Version: "0.2.2",
 		Options: []Option{
-			WithLinkForm(LinkUnquoted), WithAcceptedOnly(), WithoutEtag(), WithoutNewline(), WithNullReferrers(), withWords(olaregWords()),
+			WithLinkForm(LinkUnquoted), WithAcceptedOnly(), WithoutEtag(), WithoutNewline(), withWords(olaregWords()),
 		},
 		Claims: []Claim{
 			{TopicResolve, Measured, "HEAD names the digest; what is not accepted is 404, but of an index asked for by tag it serves the first child that is."},
@@ -21,12 +21,13 @@ func Olareg() Profile {
 			{TopicIndex, Measured, "The children stay."},
 			{TopicTwice, Measured, "404 MANIFEST_UNKNOWN."},
 			{TopicMissing, Measured, "404 MANIFEST_UNKNOWN, in an unknown repository too; errors are JSON, but are called text."},
-			{TopicForbidden, NoSuch, "It knows no users."},
+			{TopicForbidden, Unverified, "It knows users now; what it answers them was not measured."},
 			{TopicImmutable, NoSuch, "Nothing can be locked."},
 			{TopicReadOnly, Measured, "403 DENIED, with the reason as detail."},
-			{TopicDisabled, Measured, "405 and not a word, which is how it comes."},
+			{TopicDisabled, Measured, "405 UNSUPPORTED, which is how it comes; 405 without a word in 0.1."},
+			{TopicDisabledTag, Measured, "405 UNSUPPORTED, the same."},
 			{TopicThrottled, Measured, "429 with Retry-After: 1 and no body."},
-			{TopicReferrers, Measured, "The API is there; referrers survive their subject; nobody referring is null."},
+			{TopicReferrers, Measured, "The API is there; referrers survive their subject."},
 		},
 	}
 }
@@ -37,7 +38,6 @@ func olaregWords() words {
 		return plainText(status, `{"errors":[{"code":"`+code+`","message":"`+message+`","detail":"`+detail+`"}]}`+"\n")
 	}
 	missing := always(said(http.StatusNotFound, codeManifestUnknown, "manifest unknown to registry", "tag or digest was not found in repository"))
-	silent := always(&problem{status: http.StatusMethodNotAllowed})
 	return words{
 		noRepository: func(a about) *problem {
 			if a.endpoint == endpointTags {
@@ -53,7 +53,7 @@ func olaregWords() words {
 			return said(http.StatusNotFound, codeManifestUnknown, "manifest unknown to registry", "requested media type not found, available media type is "+a.by)
 		},
 		noBlob:         always(said(http.StatusNotFound, codeBlobUnknown, "blob unknown to registry", "blob was not found")),
-		deleteDisabled: silent,
+		deleteDisabled: always(said(http.StatusMethodNotAllowed, codeUnsupported, "the operation is unsupported", "method not allowed")),
 		readOnly:       always(said(http.StatusForbidden, codeDenied, "requested access to the resource is denied", "repository is read-only")),
 		throttled:      always((&problem{status: http.StatusTooManyRequests}).with("Retry-After", "1")),
 	}

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Quay is Quay, which is also quay.io. The order of keys in its answers was not verified.
+// Quay is Quay, which is also quay.io. The order of keys in its answers was not verified, nor were its
+// words for a malformed digest and for who is not known.
 //
 // https://github.com/quay/quay/blob/master/endpoints/v2/manifest.py
 func Quay() Profile {
@@ -41,7 +42,9 @@ func Quay() Profile {
 func quayWords() words {
 	missing := always(jsonText(http.StatusNotFound, `{"errors":[{"code":"MANIFEST_UNKNOWN","detail":{},"message":"manifest unknown"}]}`))
 	return words{
-		noManifest: missing,
+		noManifest:      missing,
+		malformedDigest: always(jsonText(http.StatusBadRequest, `{"errors":[{"code":"DIGEST_INVALID","detail":{},"message":"provided digest did not match uploaded content"}]}`)),
+		unauthenticated: always(jsonText(http.StatusUnauthorized, `{"errors":[{"code":"UNAUTHORIZED","detail":{},"message":"access to the requested resource is not authorized"}]}`)),
 		noTag: func(a about) *problem {
 			if a.by == "" {
 				return missing(a)

@@ -125,9 +125,13 @@ func selfHostedDeviations() []deviation {
 
 		{"says why in a detail, and calls it text", olareg, fakeregistry.WithReadOnly(), refusal("DELETE manifests/v1", 403,
 			`{"errors":[{"code":"DENIED","message":"requested access to the resource is denied","detail":"repository is read-only"}]}`+"\n", "Content-Type", "text/plain; charset=utf-8")},
-		{"has deletion disabled without a word", olareg, fakeregistry.WithDeleteDisabled(), refusal("DELETE manifests/<v1>", 405, "", "Allow", "", "Etag", "")},
+		{"has deletion disabled, and calls that text, too", olareg, fakeregistry.WithDeleteDisabled(), refusal("DELETE manifests/<v1>", 405,
+			`{"errors":[{"code":"UNSUPPORTED","message":"the operation is unsupported","detail":"method not allowed"}]}`+"\n", "Allow", "", "Etag", "", "Content-Type", "text/plain; charset=utf-8")},
+		{"has no word for an unknown repository but that for a manifest", harbor, nil, refusal("GET /v2/nope/manifests/v1", 404, errorText("NOT_FOUND", "artifact nope:v1 not found"))},
+		{"knows no tags of an unknown repository", harbor, nil, refusal("GET /v2/nope/tags/list", 404, errorText("NOT_FOUND", "repository nope not found"))},
 		{"knows no tags of an unknown repository", olareg, nil, refusal("GET /v2/nope/tags/list", 200, `{"name":"nope","tags":[]}`)},
-		{"lists nobody as null", olareg, nil, refusal("GET referrers/<nobody>", 200, `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":null}`+"\n")},
+		{"lists nobody, with a newline", olareg, nil, refusal("GET referrers/<nobody>", 200, `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}`+"\n")},
+		{"listed nobody as null in 0.1", olareg, fakeregistry.WithNullReferrers(), refusal("GET referrers/<nobody>", 200, `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":null}`+"\n")},
 		{"does not quote next", olareg, nil, func(t *testing.T, c *client) {
 			c.reg.PutImage("a", "x", "a", "b")
 			c.do("GET", "/v2/a/tags/list?n=1", "").want(t, 200, "Link", "</v2/a/tags/list?last=a&n=1>; rel=next", "Etag", "").wantBody(t, `{"name":"a","tags":["a"]}`)
@@ -178,8 +182,10 @@ func selfHostedDeviations() []deviation {
 			c.do("DELETE", "/v2/a/manifests/v1", "").want(t, 401, "WWW-Authenticate",
 				`Bearer realm="https://registry.example.com/token",service="registry",scope="repository:a:pull,push"`)
 			c.do("GET", "/token?scope=repository:a:pull,delete", "", "Authorization", userPassword).want(t, 400).
-				wantBody(t, `{"errors":[{"code":"INVALID_REQUEST","message":"Unable to decode repository and actions: repository:a:pull,delete","detail":{}}]}`+"\n")
+				wantBody(t, `{"errors":[{"code":"INVALID_REQUEST","detail":{},"message":"Unable to decode repository and actions: repository:a:pull,delete"}]}`+"\n")
 		}},
+		{"has its own order of keys", quay, nil, refusal("DELETE manifests/sha256:12", 400,
+			`{"errors":[{"code":"DIGEST_INVALID","detail":{},"message":"provided digest did not match uploaded content"}]}`+"\n")},
 		{"does not say what is wrong with a token", quay, quay.WithUser("user", "password", "pull"), func(t *testing.T, c *client) {
 			resp := c.do("GET", "/token?scope=repository:a:pull&service=registry", "", "Authorization", userPassword).want(t, 200)
 			token := unmarshal[struct{ Token string }](t, resp.body).Token

@@ -37,8 +37,10 @@ func (r *Registry) getReferrers(w http.ResponseWriter, req *http.Request, rt rou
 		r.setNext(w, req, next)
 	}
 	index := ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex, Manifests: list}
-	if len(list) == 0 && r.opts.nullReferrers {
-		index.Manifests = nil
+	if len(list) == 0 && (r.opts.nullReferrers || r.opts.withoutNewline) { // olareg ends its empty list with a newline all the same
+		if r.opts.nullReferrers {
+			index.Manifests = nil
+		}
 		writeJSON(w, http.StatusOK, ocispec.MediaTypeImageIndex, index)
 		return nil
 	}

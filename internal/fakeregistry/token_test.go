@@ -287,7 +287,7 @@ func TestScopesOutsideTheGrammarAreRefused(t *testing.T) {
 		}
 	}
 	_, body := send(t, ts, "GET", realm+"?scope=repository:a:pull,delete", "")
-	want := `{"errors":[{"code":"INVALID_REQUEST","message":"Unable to decode repository and actions: repository:a:pull,delete","detail":{}}]}` + "\n"
+	want := `{"errors":[{"code":"INVALID_REQUEST","detail":{},"message":"Unable to decode repository and actions: repository:a:pull,delete"}]}` + "\n"
 	if diff := cmp.Diff(want, body); diff != "" {
 		t.Errorf("body (-want +got):\n%s", diff)
 	}

@@ -146,11 +146,10 @@ func (ts *TokenService) requested(w http.ResponseWriter, params []string) ([]res
 	return requested, true
 }
 
+// refuseScope puts it as Quay does, whose keys are sorted.
 func (ts *TokenService) refuseScope(w http.ResponseWriter, scope string) bool {
-	writeJSON(w, http.StatusBadRequest, "application/json", errorDocument{[]errorDetail{{
-		Code:    "INVALID_REQUEST",
-		Message: "Unable to decode repository and actions: " + scope,
-		Detail:  map[string]string{},
+	writeJSON(w, http.StatusBadRequest, "application/json", map[string]any{"errors": []map[string]any{{
+		"code": "INVALID_REQUEST", "detail": struct{}{}, "message": "Unable to decode repository and actions: " + scope,
 	}}})
 	return false
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/olareg/olareg/config"
 )
 
-// Olareg is olareg. It runs in this process and knows neither users nor mirrors.
+// Olareg is olareg. It runs in this process with neither users nor mirrors.
 func Olareg() Kind {
 	return Kind{Name: "olareg", TagDelete: true, serve: startOlareg}
 }
