@@ -25,7 +25,7 @@ type rule struct {
 	status   int
 	host     string // the registry's, or with a dot in front what it ends in
 	code     Code
-	codeless bool // only if the answer has no code at all
+	codeless bool // only if the answer could have a code, and has none
 	subject  subject
 	says     string // in a message, or in a detail that is text; in lower case
 	kind     Kind
@@ -171,7 +171,7 @@ func (x *exchange) credentialsHint(kind Kind) string {
 }
 
 func (r rule) matches(x *exchange, status int, details []Detail) bool {
-	if r.status != status || r.codeless && coded(details) || !r.subject.is(x) || !isAt(x.transport.origin.host, r.host) {
+	if r.status != status || r.codeless && (coded(details) || x.method == http.MethodHead) || !r.subject.is(x) || !isAt(x.transport.origin.host, r.host) {
 		return false
 	}
 	if r.code == "" && r.says == "" {

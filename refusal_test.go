@@ -232,6 +232,20 @@ func TestAnonymousTokenThatOnlyReads(t *testing.T) {
 	}
 }
 
+// An answer to HEAD has no body, and no code that could be missed.
+func TestRefusedHead(t *testing.T) {
+	t.Parallel()
+	for _, opts := range [][]regret.Option{nil, {regret.WithToken("a.caller.s-token")}} {
+		reg := fakeregistry.New()
+		reg.Intercept(0, fakeregistry.On("HEAD", "/"), fakeregistry.Answer(403, nil, ""))
+		_, err := newClient(t, reg, opts...).ResolveDigest(t.Context(), repo, "v1")
+		e := wantErr(t, err, regret.ErrForbidden)
+		if strings.Contains(e.Hint, "code") || (e.Hint == "") != (opts != nil) {
+			t.Errorf("hint %q", e.Hint)
+		}
+	}
+}
+
 func TestRefusedReads(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
