@@ -22,7 +22,7 @@ integration: ## run the library against real registries on loopback (needs docke
 bench: ## run every benchmark of the library
 	go test -run '^$$' -bench . -benchmem ./...
 
-bench-report: ## measure beside other clients and bare net/http, for an hour, and write bench/RESULTS.md
+bench-report: ## measure beside other clients and bare net/http, for more than an hour, and write bench/RESULTS.md
 	cd bench && go run . report
 
 api: ## write the exported API to the golden file; tell the CHANGELOG what changed

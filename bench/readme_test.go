@@ -1,0 +1,32 @@
+package main_test
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestTheREADMEQuotesTheResults(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	succeed(t, err)
+	results, err := os.ReadFile("RESULTS.md")
+	succeed(t, err)
+	_, section, found := strings.Cut(string(readme), "\n## Performance\n")
+	if !found {
+		t.Fatal("README.md has no section Performance")
+	}
+	section, _, _ = strings.Cut(section, "\n## ")
+	lines, quoted := strings.Split(string(results), "\n"), 0
+	for line := range strings.Lines(section) {
+		if line = strings.TrimSpace(line); !strings.HasPrefix(line, "|") {
+			continue
+		}
+		if quoted++; !slices.Contains(lines, line) {
+			t.Errorf("RESULTS.md does not say %q", line)
+		}
+	}
+	if quoted < 4 {
+		t.Errorf("README.md quotes %d lines, which is no table", quoted)
+	}
+}
