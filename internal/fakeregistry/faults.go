@@ -145,6 +145,9 @@ func drop(w http.ResponseWriter, err error) bool {
 		case *exchange:
 			v.abort(err)
 			panic(http.ErrAbortHandler)
+		case *recorder:
+			v.lost() // before the caller can see it, and look into the log
+			w = v.Unwrap()
 		case interface{ Unwrap() http.ResponseWriter }:
 			w = v.Unwrap()
 		default:
