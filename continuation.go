@@ -34,7 +34,7 @@ func (x *exchange) deleteWhole(ctx context.Context) (*http.Response, error) {
 	for range maxContinuations {
 		x.next = nil
 		resp, err := x.do(ctx)
-		if !errors.Is(err, codeManifestTags) || x.next == nil || x.next.query == "" || loop.seen(x.next.query) {
+		if x.next == nil || x.next.query == "" || loop.seen(x.next.query) {
 			return resp, x.halfway(err)
 		}
 		x.query, x.attempts = x.next.query, 0 // each part is a request of its own
@@ -45,14 +45,11 @@ func (x *exchange) deleteWhole(ctx context.Context) (*http.Response, error) {
 // halfway says of a failure after a part was done that it was, and what is
 // wrong with the Link if that is why.
 func (x *exchange) halfway(err error) error {
-	if x.query == "" && !errors.Is(err, codeManifestTags) {
+	if x.query == "" && x.next == nil {
 		return err
 	}
 	return told(err, func(e *Error) {
-		if e.Hint != "" {
-			e.Hint += "; "
-		}
-		e.Hint += "some of its tags may be gone: delete it again to go on"
+		e.Hint = hints(e.Hint, "some of its tags may be gone: delete it again to go on")
 		if x.next != nil {
 			e.Err = cmp.Or(e.Err, x.next.err)
 		}

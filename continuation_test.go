@@ -3,6 +3,7 @@ package regret_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/seed-8cb7cc86/regret"
@@ -70,6 +71,17 @@ func TestDeletionInParts(t *testing.T) {
 		wantText(t, err, "without end")
 		if n != 1000 {
 			t.Errorf("%d times", n)
+		}
+	})
+	t.Run("asks no Link of a refusal of another kind", func(t *testing.T) {
+		t.Parallel()
+		reg := fakeregistry.New()
+		image := reg.PutImage(repo, "hello", "v1")
+		reg.Intercept(0, fakeregistry.On("DELETE", "/"), fakeregistry.Errors(400, "DIGEST_INVALID", "no"))
+		reg.Intercept(1, fakeregistry.On("DELETE", "/"), tagsInParts(fmt.Sprintf(`<%s?last=x>; rel="next"`, manifestPath(image.Digest))))
+		err := newClient(t, reg).DeleteManifest(t.Context(), repo, image.Digest)
+		if e := wantErr(t, err, regret.CodeDigestInvalid); e.Err != nil || !strings.Contains(e.Hint, "delete it again") {
+			t.Errorf("%v, hint %q", e.Err, e.Hint)
 		}
 	})
 	t.Run("says that a part is done when it fails later", func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
@@ -232,16 +233,19 @@ func (c *Client) settle(ctx context.Context, x *exchange, failure error) (stands
 	case there && x.byDigest():
 		return stands, failure
 	case there:
-		return stands, x.unknown(failure, "the tag is there, but may have been pushed anew")
+		return stands, unknown(failure, "the tag is there, but may have been pushed anew")
 	}
-	var hint string
+	hint := hintLook
 	if missing && !x.ambiguous {
-		hint = "the registry says so of what it has served, and nobody could look: resolve it again to see"
+		hint = "the registry says so of what it has served, and nobody could look: " + hint
 	}
-	unknown := x.unknown(failure, hint)
-	unknown.Err = cmp.Or(ctx.Err(), unknown.Err) // why nobody could look, if that is why
-	return "", unknown
+	return "", told(unknown(failure, hint), func(e *Error) {
+		e.Err = cmp.Or(ctx.Err(), e.Err) // why nobody could look, if that is why
+	})
 }
+
+// hintLook is what to do about a write that may or may not have happened.
+const hintLook = "resolve it again to see"
 
 // errStands says that what was to be deleted is there.
 var errStands = errors.New("it is there")
@@ -263,15 +267,8 @@ func (c *Client) verify(ctx context.Context, x *exchange) (Digest, error) {
 func (x *exchange) byDigest() bool { return strings.Contains(x.reference, ":") }
 
 // unknown is the error for a write that may or may not have happened.
-func (x *exchange) unknown(cause error, hint string) *Error {
-	e := x.newError(ErrOutcomeUnknown, cause)
-	if failure, ok := errors.AsType[*Error](cause); ok {
-		told := *failure
-		told.Kind = ErrOutcomeUnknown
-		e = &told
-	}
-	e.Hint = cmp.Or(hint, "resolve it again to see")
-	return e
+func unknown(failure error, hint string) error {
+	return told(failure, func(e *Error) { e.Kind, e.Hint = ErrOutcomeUnknown, hint })
 }
 
 // preflightFailure is what the question before a deletion came to, under the
@@ -294,4 +291,9 @@ func told(failure error, say func(*Error)) error {
 	more := *e
 	say(&more)
 	return &more
+}
+
+// hints joins what there is to do.
+func hints(all ...string) string {
+	return strings.Join(slices.DeleteFunc(all, func(hint string) bool { return hint == "" }), "; ")
 }

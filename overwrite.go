@@ -280,15 +280,8 @@ func (o *overwriting) unknown(cause error) error {
 
 // tell adds to a failure what stands now.
 func (o *overwriting) tell(failure error, format string, args ...any) error {
-	e, ok := errors.AsType[*Error](failure)
-	if !ok {
-		e = &Error{Err: failure}
-	}
-	told := *e
-	told.Op, told.Repository, told.Reference = o.op, o.repository, o.tag
-	told.Hint = fmt.Sprintf(format, args...)
-	if e.Hint != "" {
-		told.Hint += "; " + e.Hint
-	}
-	return &told
+	return told(failure, func(e *Error) {
+		e.Op, e.Repository, e.Reference = o.op, o.repository, o.tag
+		e.Hint = hints(fmt.Sprintf(format, args...), e.Hint)
+	})
 }

@@ -41,7 +41,7 @@ func (c *Client) PutManifest(ctx context.Context, repository, reference string, 
 	resp, err := x.do(ctx)
 	switch {
 	case err != nil && x.ambiguous && want == "":
-		return x.unknown(err, "")
+		return unknown(err, hintLook)
 	case err != nil:
 		return err
 	case resp.StatusCode != http.StatusCreated:

@@ -1,6 +1,7 @@
 package regret
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -169,20 +170,11 @@ func without(index []byte, dgst Digest) (raw []byte, found bool, err error) {
 
 // tell adds to a failure which part is done.
 func (r referral) tell(failure error, done string) error {
-	e, ok := errors.AsType[*Error](failure)
-	if !ok {
-		e = &Error{Kind: ErrNotRegistry, Err: failure}
+	if _, ok := errors.AsType[*Error](failure); !ok { // about the content of the list
+		failure = &Error{Kind: ErrNotRegistry, Err: failure}
 	}
-	told := *e
-	told.Op, told.Repository = r.op, r.repository
-	if told.Reference == "" {
-		told.Reference = string(r.referrer)
-	}
-	switch {
-	case done != "" && e.Hint != "":
-		told.Hint = done + "; " + e.Hint
-	case done != "":
-		told.Hint = done
-	}
-	return &told
+	return told(failure, func(e *Error) {
+		e.Op, e.Repository = r.op, r.repository
+		e.Reference, e.Hint = cmp.Or(e.Reference, string(r.referrer)), hints(done, e.Hint)
+	})
 }

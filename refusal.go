@@ -138,7 +138,7 @@ func classify(x *exchange, resp *http.Response, details []Detail) (Kind, string)
 	case status >= 500 && status != http.StatusNotImplemented:
 		return ErrUnavailable, ""
 	}
-	if status == http.StatusBadRequest && x.method == http.MethodDelete {
+	if says(details, codeManifestTags) {
 		x.noteContinuation(resp)
 	}
 	for _, r := range rules {
