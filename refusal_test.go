@@ -105,8 +105,8 @@ func TestRefusals(t *testing.T) {
 		{"too many requests, said by 503", byTag, 503, "", one("TOOMANYREQUESTS", "slow down"), regret.ErrRateLimited, ""},
 		{"a request that took too long", byTag, 408, "", "", regret.ErrUnavailable, ""},
 		{"a request that came too early", byTag, 425, "", "", regret.ErrUnavailable, ""},
-		{"something not implemented", byDigest, 501, "", one("UNSUPPORTED", "no"), "", ""},
-		{"something not implemented, and no code", byTag, 501, "", "", "", codeless},
+		{"501 with a code", byDigest, 501, "", one("UNSUPPORTED", "no"), "", ""},
+		{"501 without a code", byTag, 501, "", "", "", codeless},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -71,12 +71,12 @@ func run(seed int64) result {
 	for w := range workers {
 		own := rand.New(rand.NewPCG(uint64(seed), uint64(w)))
 		all.Go(func() {
-			time.Sleep(time.Duration(w) * time.Microsecond)
+			pass(time.Duration(w) * time.Microsecond)
 			for id := range total / workers {
 				op := m.drawOperation(own, w, id)
 				m.execute(c, op)
 				done[w] = append(done[w], op)
-				time.Sleep(time.Duration(own.Int64N(int64(draw(own, []time.Duration{time.Second, 10 * time.Second, 2 * time.Minute})))))
+				pass(time.Duration(own.Int64N(int64(draw(own, []time.Duration{time.Second, 10 * time.Second, 2 * time.Minute})))))
 				m.turn(own)
 			}
 		})
@@ -91,6 +91,9 @@ func run(seed int64) result {
 	r.trace = m.trace(done)
 	return r
 }
+
+// pass lets virtual time go by.
+func pass(d time.Duration) { <-time.After(d) }
 
 // populate fills the registry, and where it keeps no referrers, the tags that
 // stand in for them.

@@ -159,7 +159,7 @@ func (s scenario) inject(m *model, op *operation, injections []injection) {
 // aftermath sees to it that a client is as good as new when the trouble is over.
 func (m *model) aftermath(c *regret.Client) {
 	m.choose, m.reach = func(*event) fault { return fault{} }, nil
-	time.Sleep(2 * time.Minute)
+	pass(2 * time.Minute)
 	after := &operation{id: 1, kind: listRepos}
 	if m.execute(c, after); after.err != nil {
 		m.problem("afterwards: %v", after.err)

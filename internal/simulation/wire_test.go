@@ -88,7 +88,7 @@ func newModel(rng *rand.Rand, p profile) *model {
 func (m *model) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	if op := operationOf(ctx); op != nil { // who starts at the same time arrives in a fixed order
-		time.Sleep(time.Duration(op.worker))
+		pass(time.Duration(op.worker))
 	}
 	e := m.arrive(req)
 	if err := m.travel(ctx, e, leaving, e.there); err != nil {

@@ -122,7 +122,11 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	settings := s.settings
 	s.mu.RUnlock()
 	if settings.Latency > 0 {
-		time.Sleep(settings.Latency)
+		select {
+		case <-time.After(settings.Latency):
+		case <-r.Context().Done():
+			return
+		}
 	}
 	if r.URL.Path == "/token" {
 		s.token(w, r)
