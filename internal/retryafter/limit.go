@@ -22,10 +22,11 @@ var families = [...]family{
 // more than 15 years.
 const epoch = time.Duration(5e8) * time.Second
 
-// FromResponse is [FromHeader] for an answer. What its header says about a limit counts only if the status does, too: some
-// registries tell with every answer what is left, and an image that is not found is none the sooner found for waiting. And
-// 429 says by itself that a limit is used up, unless the header knows of something left: zot tells no more than how long
-// the window is.
+// FromResponse returns how long an answer asks to be left alone: the longest Retry-After that can be read, or else, with
+// 429 and 503, how long it takes until a limit that is used up is not any more. With other statuses a limit says nothing:
+// some registries tell with every answer what is left, and an image that is not found is none the sooner found for
+// waiting. 429 says by itself that a limit is used up, unless the header knows of something left: zot tells no more than
+// how long the window is. It is not ok if nothing asks.
 func FromResponse(resp *http.Response, now time.Time) (wait time.Duration, ok bool) {
 	if wait, ok = fromRetryAfter(resp.Header, now); ok {
 		return wait, true
@@ -36,16 +37,11 @@ func FromResponse(resp *http.Response, now time.Time) (wait time.Duration, ok bo
 	return fromLimit(resp.Header, now, resp.StatusCode == http.StatusTooManyRequests && !somethingLeft(resp.Header))
 }
 
-// FromLimit returns how long it takes until a limit that is used up is not any more: what RateLimit-Reset or one of its
-// relatives says, in seconds or as a Unix time, or else the whole window of "0;w=21600", for where in it the limit stands
-// is not said. X-Retry-After, once Docker Hub's, is a Unix time. It is not ok if no limit is said to be used up.
+// fromLimit reads RateLimit-Reset or one of its relatives, in seconds or as a Unix time, or else the whole window of
+// "0;w=21600", for where in it the limit stands is not said. X-Retry-After, once Docker Hub's, is a Unix time. It is not
+// ok if no limit is said to be used up; over says that one is of which the header does not say what is left.
 //
 // https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-ratelimit-headers-03
-func FromLimit(header http.Header, now time.Time) (wait time.Duration, ok bool) {
-	return fromLimit(header, now, false)
-}
-
-// fromLimit is FromLimit; over says that a limit is used up of which the header does not say what is left.
 func fromLimit(header http.Header, now time.Time, over bool) (wait time.Duration, ok bool) {
 	for _, f := range families {
 		if d, told := f.wait(header, now, over); told {

@@ -12,7 +12,7 @@ import (
 // later is a time when Unix times have ten digits.
 func later() time.Time { return time.Unix(1_800_000_000, 0) }
 
-func TestFromLimit(t *testing.T) {
+func TestLimits(t *testing.T) {
 	t.Parallel()
 	const unknown = time.Duration(-1)
 	for name, test := range map[string]struct {
@@ -52,7 +52,7 @@ func TestFromLimit(t *testing.T) {
 			for i := 0; i < len(test.header); i += 2 {
 				header.Add(test.header[i], test.header[i+1])
 			}
-			got, ok := retryafter.FromHeader(header, later())
+			got, ok := retryafter.FromResponse(&http.Response{StatusCode: http.StatusServiceUnavailable, Header: header}, later())
 			if !ok {
 				got = unknown
 			}
@@ -94,14 +94,14 @@ func TestFromResponse(t *testing.T) {
 	}
 }
 
-func FuzzFromLimit(f *testing.F) {
+func FuzzLimits(f *testing.F) {
 	for _, seed := range [][3]string{{"0", "1", "2"}, {"0;w=21600", "", ""}, {"0;w=99999999999999999999", "1800000000", "-1"}, {";;w", "0x1", "1e9"}} {
 		f.Add(seed[0], seed[1], seed[2])
 	}
 	f.Fuzz(func(t *testing.T, remaining, reset, again string) {
 		header := http.Header{"Ratelimit-Remaining": {remaining}, "Ratelimit-Reset": {reset}, "X-Rate-Limit-Remaining": {remaining},
 			"X-Rate-Limit-Duration": {again}, "X-Retry-After": {again}}
-		wait, ok := retryafter.FromLimit(header, later())
+		wait, ok := retryafter.FromResponse(&http.Response{StatusCode: http.StatusServiceUnavailable, Header: header}, later())
 		if wait < 0 || !ok && wait != 0 {
 			t.Errorf("%v, %t", wait, ok)
 		}

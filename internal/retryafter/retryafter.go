@@ -12,15 +12,8 @@ import (
 // maxDate is the length of the longest date there is.
 const maxDate = len("Wednesday, 02-Jan-06 15:04:05 GMT")
 
-// FromHeader returns the longest wait that any Retry-After line of header asks for. If there is none that can be read, it
-// is what the header says about a limit that is used up; see [FromLimit]. It is not ok if neither says anything.
-func FromHeader(header http.Header, now time.Time) (wait time.Duration, ok bool) {
-	if wait, ok = fromRetryAfter(header, now); ok {
-		return wait, true
-	}
-	return FromLimit(header, now)
-}
-
+// fromRetryAfter returns the longest wait that any Retry-After line of header asks for. It is not ok if there is none
+// that can be read.
 func fromRetryAfter(header http.Header, now time.Time) (wait time.Duration, ok bool) {
 	for _, line := range header["Retry-After"] {
 		if d, valid := Parse(line, now); valid {

@@ -76,7 +76,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-func TestFromHeader(t *testing.T) {
+func TestRetryAfterLines(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		lines []string
@@ -91,7 +91,7 @@ func TestFromHeader(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, ok := retryafter.FromHeader(http.Header{"Retry-After": test.lines}, now())
+			got, ok := retryafter.FromResponse(&http.Response{StatusCode: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": test.lines}}, now())
 			if got != test.want || ok != test.ok {
 				t.Errorf("got %v, %t, want %v, %t", got, ok, test.want, test.ok)
 			}
