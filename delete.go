@@ -48,7 +48,7 @@ func (c *Client) DeleteManifest(ctx context.Context, repository string, dgst Dig
 		}
 		return refusal
 	}
-	key := name{repository, string(dgst)}
+	key := imageName{repository, string(dgst)}
 	if _, seen := c.manifests.Get(key); !seen {
 		if _, err := c.Resolve(ctx, repository, string(dgst)); err != nil {
 			return preflightFailure(err, op)
@@ -95,7 +95,7 @@ func (c *Client) Untag(ctx context.Context, repository, tag string) error {
 		}
 		return refusal
 	}
-	key := name{repository, tag}
+	key := imageName{repository, tag}
 	before, known := c.tags.Get(key)
 	after, err := c.untag(ctx, op, key)
 	if known && after == before {
@@ -112,7 +112,7 @@ func (c *Client) Untag(ctx context.Context, repository, tag string) error {
 
 // untag sends the one DELETE. If there was no answer, it looks, and says what
 // stands under the tag; what it saw itself, for others may resolve the tag too.
-func (c *Client) untag(ctx context.Context, op string, key name) (stands Digest, err error) {
+func (c *Client) untag(ctx context.Context, op string, key imageName) (stands Digest, err error) {
 	x := c.deleteExchange(op, key.repository, key.reference, repeatUntouched)
 	resp, err := x.do(ctx)
 	if err == nil {

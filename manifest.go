@@ -251,9 +251,9 @@ func (c *Client) fetchManifest(ctx context.Context, op, repository, reference st
 // remember keeps that a digest was served as a manifest, and what a tag stood
 // for.
 func (c *Client) remember(repository, reference string, dgst Digest) {
-	c.manifests.Set(name{repository, string(dgst)}, struct{}{})
+	c.manifests.Set(imageName{repository, string(dgst)}, struct{}{})
 	if reference != string(dgst) {
-		c.tags.Set(name{repository, reference}, dgst)
+		c.tags.Set(imageName{repository, reference}, dgst)
 	}
 }
 

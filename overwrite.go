@@ -74,7 +74,7 @@ func (c *Client) UntagByOverwrite(ctx context.Context, repository, tag string) e
 	if err := o.replace(ctx); err != nil {
 		return err
 	}
-	c.tags.Delete(name{repository, tag})
+	c.tags.Delete(imageName{repository, tag})
 	return nil
 }
 
@@ -129,7 +129,7 @@ func (o *overwriting) find(ctx context.Context) error {
 		}
 		switch stands, err := o.client.ResolveDigest(ctx, o.repository, other); {
 		case errors.Is(err, ErrNotFound):
-			o.client.tags.Delete(name{o.repository, other})
+			o.client.tags.Delete(imageName{o.repository, other})
 		case err != nil:
 			return o.tell(err, "nothing was changed")
 		case stands == o.original.Descriptor.Digest:

@@ -29,13 +29,13 @@ type Client struct {
 	hub       bool // Docker Hub, where "busybox" means "library/busybox"
 	config    config
 	transport *transport
-	manifests *bounded.Map[name, struct{}] // digests seen served as manifests
-	tags      *bounded.Map[name, Digest]   // tags as last resolved
-	seed      maphash.Seed                 // of the hashes that recognise a repeated page
+	manifests *bounded.Map[imageName, struct{}] // digests seen served as manifests
+	tags      *bounded.Map[imageName, Digest]   // tags as last resolved
+	seed      maphash.Seed                      // of the hashes that recognise a repeated page
 }
 
-// A name is a tag or digest of a repository.
-type name struct{ repository, reference string }
+// An imageName is a tag or digest of a repository.
+type imageName struct{ repository, reference string }
 
 // New makes a client for one registry: "registry.example.com",
 // "localhost:5000", "https://registry.example.com", "docker.io". Without a
@@ -64,8 +64,8 @@ func New(registry string, opts ...Option) (*Client, error) {
 		hub:       o.host == dockerHub,
 		config:    cfg,
 		transport: newTransport(o, &cfg),
-		manifests: bounded.New[name, struct{}](maxRemembered),
-		tags:      bounded.New[name, Digest](maxRemembered),
+		manifests: bounded.New[imageName, struct{}](maxRemembered),
+		tags:      bounded.New[imageName, Digest](maxRemembered),
 		seed:      maphash.MakeSeed(),
 	}, nil
 }

@@ -61,7 +61,7 @@ func (c *Client) survivors(ctx context.Context, x *exchange) error {
 // tagsOf are the tags of a repository that this client last resolved to a digest.
 func (c *Client) tagsOf(repository string, dgst Digest) []string {
 	var tags []string
-	c.tags.DeleteFunc(func(key name, value Digest) bool {
+	c.tags.DeleteFunc(func(key imageName, value Digest) bool {
 		if key.repository == repository && value == dgst {
 			tags = append(tags, key.reference)
 		}
