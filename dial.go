@@ -19,7 +19,7 @@ var errSlowHandshake = errors.New("no TLS handshake within the time-out")
 // A dialer opens the connections of the client's own pool, each when the queue
 // says that it is due.
 type dialer struct {
-	net   net.Dialer
+	reach func(ctx context.Context, network, address string) (net.Conn, error)
 	tls   *tls.Config
 	queue dialQueue
 }
@@ -27,7 +27,8 @@ type dialer struct {
 // newDialer takes the configuration of the connection pool, to which net/http
 // adds what protocols it will speak before it dials for the first time.
 func newDialer(config *tls.Config) *dialer {
-	return &dialer{net: net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}, tls: config}
+	plain := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}
+	return &dialer{reach: plain.DialContext, tls: config}
 }
 
 // dial opens a connection in the clear: to a registry that is spoken to in
@@ -70,7 +71,7 @@ func (d *dialer) dialTLS(ctx context.Context, network, address string) (net.Conn
 
 // connect opens a connection that counts until it is closed.
 func (d *dialer) connect(ctx context.Context, network, address string, h *host) (net.Conn, error) {
-	conn, err := d.net.DialContext(ctx, network, address)
+	conn, err := d.reach(ctx, network, address)
 	if h == nil {
 		return conn, err
 	}

@@ -3,6 +3,8 @@ package regret
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -199,6 +201,27 @@ func TestDialQueueBeforeTheFirstHandshake(t *testing.T) {
 			if took := <-last; took > dialTimeout {
 				t.Errorf("after %v", took)
 			}
+		}
+	})
+}
+
+// Whoever accepts a connection and says nothing is given up in time, and counts
+// for nothing any more.
+func TestAHandshakeThatIsNotAnswered(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		mute, client := net.Pipe()
+		go io.Copy(io.Discard, mute)
+		d := newDialer(tlsConfig(nil))
+		d.reach = func(context.Context, string, string) (net.Conn, error) { return client, nil }
+		c := newCaller(t, &d.queue, secure, true)
+		start := time.Now()
+		_, err := d.dialTLS(c.ctx, "tcp", secure.host+":443")
+		if took := time.Since(start); err != errSlowHandshake || took != handshakeTimeout {
+			t.Errorf("after %v: %v", took, err)
+		}
+		if c.h.open != 0 || len(c.h.pending) != 0 {
+			t.Errorf("%d connections, %d dials", c.h.open, len(c.h.pending))
 		}
 	})
 }
