@@ -29,12 +29,11 @@ type transport struct {
 }
 
 func newTransport(o origin, cfg *config) *transport {
-	w := &wire{next: cfg.base, config: cfg}
+	w := &wire{next: cfg.base, config: cfg, reads: deadlines{after: cfg.limits.ReadTimeout}, writes: deadlines{after: cfg.limits.WriteTimeout}}
 	if cfg.base == nil {
 		d := newDialer(tlsConfig(cfg.tls))
 		w.queue = &d.queue
-		w.patience = max(cfg.limits.ReadTimeout, cfg.limits.WriteTimeout)
-		w.next = newBase(d, w.patience)
+		w.next = newBase(d)
 	}
 	auth := newAuthorizer(o, cfg, w)
 	// No layer below returns a redirect, so that the inner client has none to
@@ -47,14 +46,13 @@ func newTransport(o origin, cfg *config) *transport {
 // newBase is the connection pool: enough idle connections for 256 callers,
 // HTTP/2 where it is offered, no compression (digests are of the bytes sent),
 // proxies as the environment says, and no header of more than 256 KiB.
-func newBase(d *dialer, patience time.Duration) *http.Transport {
+func newBase(d *dialer) *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            d.dial,
 		DialTLSContext:         d.dialTLS,
 		TLSClientConfig:        d.tls, // for what is reached through a proxy
 		TLSHandshakeTimeout:    handshakeTimeout,
-		ResponseHeaderTimeout:  patience,
 		ForceAttemptHTTP2:      true,
 		MaxIdleConns:           256,
 		MaxIdleConnsPerHost:    256,

@@ -13,17 +13,15 @@ import (
 	"time"
 )
 
-// errSlowHeader ends an attempt whose answer did not begin in time.
-var errSlowHeader = errors.New("no answer within the time-out")
-
 // wire sends one HTTP request: it waits where the host asked for that, gives up
 // when no answer begins, and tells trace and log.
 type wire struct {
-	next     http.RoundTripper
-	patience time.Duration // after which next itself gives up on an answer; 0 if it does not
-	queue    *dialQueue    // of next; nil if that is not ours
-	config   *config
-	pace     pacer
+	next   http.RoundTripper
+	queue  *dialQueue // of next; nil if that is not ours
+	config *config
+	pace   pacer
+
+	reads, writes deadlines
 }
 
 func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -37,53 +35,44 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	start, x := time.Now(), exchangeOf(ctx)
 	used := w.queue.begin(x, originOf(req.URL))
 	x.sent = true
-	resp, cancel, err := w.send(req)
+	resp, limit, err := w.send(req)
 	x.sent = err != nil
 	switch {
 	case err != nil, resp.Body == http.NoBody:
-		cancel.now()
+		limit.done()
 		w.queue.end(x, used)
 	default:
-		resp.Body = &tether{ReadCloser: resp.Body, release: func() { cancel.now(); w.queue.end(x, used) }}
+		resp.Body = &tether{ReadCloser: resp.Body, release: func() { limit.done(); w.queue.end(x, used) }}
 	}
 	w.tell(x, req, resp, err, time.Since(start))
 	return resp, err
 }
 
-// send gives up when no answer begins in time. Where the connection pool does
-// that itself, or the caller's context ends before, there is nothing to do.
-func (w *wire) send(req *http.Request) (*http.Response, canceller, error) {
-	timeout := w.config.limits.ReadTimeout
-	if req.Method == http.MethodDelete || req.Method == http.MethodPut { // a POST asks for a token, which is quick
-		timeout = w.config.limits.WriteTimeout
+// send gives up when no answer begins in time.
+func (w *wire) send(req *http.Request) (*http.Response, *deadline, error) {
+	ctx, limits, shared := req.Context(), &w.reads, true
+	switch req.Method {
+	case http.MethodDelete, http.MethodPut:
+		limits = &w.writes
+	case http.MethodGet, http.MethodPost: // a POST asks for a token, which is quick
+		shared = false // what they bring may be long
 	}
-	deadline, ok := req.Context().Deadline()
-	if timeout == w.patience || ok && time.Until(deadline) <= timeout {
-		resp, err := w.next.RoundTrip(req)
-		resp, err = complete(req, resp, err)
-		return resp, nil, err
+	limit := limits.begin(ctx, shared)
+	if limit != nil {
+		req = req.WithContext(&timed{ctx, limit})
 	}
-	ctx, cancel := context.WithCancelCause(req.Context())
-	timer := time.AfterFunc(timeout, func() { cancel(errSlowHeader) })
-	req = req.WithContext(ctx)
 	resp, err := w.next.RoundTrip(req)
 	resp, err = complete(req, resp, err)
-	if inTime := timer.Stop(); !inTime {
+	if !shared {
+		limit.lift()
+	}
+	if limit.late() {
 		if err == nil {
 			resp.Body.Close()
 		}
 		resp, err = nil, errSlowHeader
 	}
-	return resp, canceller(cancel), err
-}
-
-// A canceller ends a context, if there is one to end.
-type canceller context.CancelCauseFunc
-
-func (c canceller) now() {
-	if c != nil {
-		c(nil)
-	}
+	return resp, limit, err
 }
 
 // complete forgives a transport what net/http's own client forgives, and says

@@ -1,0 +1,166 @@
+package regret
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// Inside the package: who shares what with whom is not to be seen from outside.
+
+const patience = 32 * time.Second // so that a crowd is what begins within a second
+
+func withDeadlines(t *testing.T, rule string, play func(*testing.T, *deadlines)) {
+	t.Run(rule, func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) { play(t, &deadlines{after: patience}) })
+	})
+}
+
+// ended waits for the end of a context and says when and why it came.
+func ended(t *testing.T, ctx context.Context, since time.Time, after time.Duration, cause error) {
+	t.Helper()
+	select {
+	case <-ctx.Done():
+	case <-time.After(time.Hour):
+		t.Fatal("it did not end")
+	}
+	if took := time.Since(since); took != after {
+		t.Errorf("it ended after %v, want %v", took, after)
+	}
+	if got := context.Cause(ctx); !errors.Is(got, cause) {
+		t.Errorf("it ended with %v, want %v", got, cause)
+	}
+	if ctx.Err() == nil {
+		t.Error("no error although it ended")
+	}
+}
+
+func TestDeadline(t *testing.T) {
+	t.Parallel()
+	withDeadlines(t, "one request has its time to the moment", func(t *testing.T, d *deadlines) {
+		start, ctx := time.Now(), t.Context()
+		l := d.begin(ctx, true)
+		ended(t, &timed{ctx, l}, start, patience, errSlowHeader)
+		if !l.late() {
+			t.Error("it is not late")
+		}
+		l.done()
+	})
+	withDeadlines(t, "those that begin together end together, none before its time", func(t *testing.T, d *deadlines) {
+		start, ctx := time.Now(), t.Context()
+		first := d.begin(ctx, true)
+		<-time.After(time.Second)
+		second := d.begin(ctx, true)
+		if first != second {
+			t.Fatal("two deadlines")
+		}
+		first.done()
+		ended(t, &timed{ctx, second}, start, patience+time.Second, errSlowHeader)
+	})
+	withDeadlines(t, "who begins later has another", func(t *testing.T, d *deadlines) {
+		start, ctx := time.Now(), t.Context()
+		first := d.begin(ctx, true)
+		<-time.After(time.Second + 1)
+		second := d.begin(ctx, true)
+		ended(t, &timed{ctx, first}, start, patience, errSlowHeader)
+		ended(t, &timed{ctx, second}, start, patience+time.Second+1, errSlowHeader)
+	})
+	withDeadlines(t, "other callers have another", func(t *testing.T, d *deadlines) {
+		one, cancel := context.WithCancelCause(t.Context())
+		other, end := context.WithCancel(t.Context())
+		defer end()
+		first, second := d.begin(one, true), d.begin(other, true)
+		why := errors.New("enough")
+		start := time.Now()
+		cancel(why)
+		ended(t, &timed{one, first}, start, 0, why)
+		if first.late() || second.Err() != nil {
+			t.Errorf("late %v, the other's ended with %v", first.late(), second.Err())
+		}
+		second.done()
+	})
+	withDeadlines(t, "what is not shared can be lifted", func(t *testing.T, d *deadlines) {
+		ctx := t.Context()
+		long, short := d.begin(ctx, false), d.begin(ctx, false)
+		long.lift()
+		ended(t, short, time.Now(), patience, errSlowHeader)
+		<-time.After(time.Hour)
+		if long.Err() != nil {
+			t.Error(long.Err())
+		}
+		long.done()
+	})
+	withDeadlines(t, "nothing is left after the last", func(t *testing.T, d *deadlines) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		l := d.begin(ctx, true)
+		d.begin(ctx, true)
+		l.done()
+		if l.Err() != nil {
+			t.Error("ended before the last")
+		}
+		l.done()
+		if d.open != nil || l.timer.Stop() || l.leave() || l.late() {
+			t.Error("something is left")
+		}
+		if next := d.begin(ctx, true); next == l {
+			t.Error("what is over was joined")
+		} else {
+			next.done()
+		}
+	})
+	withDeadlines(t, "a context that ends before needs none", func(t *testing.T, d *deadlines) {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		if l := d.begin(ctx, true); l != nil {
+			t.Error("it has one")
+		}
+		var none *deadline
+		none.lift()
+		none.done()
+		if none.late() {
+			t.Error("late without a deadline")
+		}
+	})
+}
+
+func TestTimedContext(t *testing.T) {
+	t.Parallel()
+	withDeadlines(t, "values and end are the caller's own, whoever shares the deadline", func(t *testing.T, d *deadlines) {
+		type key struct{}
+		parent, cancel := context.WithTimeout(t.Context(), 2*patience)
+		defer cancel()
+		one, other := context.WithValue(parent, key{}, "one"), context.WithValue(parent, key{}, "other")
+		first, second := &timed{one, d.begin(one, true)}, &timed{other, d.begin(other, true)}
+		if first.deadline != second.deadline {
+			t.Fatal("two deadlines")
+		}
+		if first.Value(key{}) != "one" || second.Value(key{}) != "other" {
+			t.Errorf("values %v and %v", first.Value(key{}), second.Value(key{}))
+		}
+		want, _ := parent.Deadline()
+		if got, ok := first.Deadline(); !ok || got != want {
+			t.Errorf("ends at %v, want %v", got, want)
+		}
+	})
+	withDeadlines(t, "what is derived from it ends with it", func(t *testing.T, d *deadlines) {
+		start, ctx := time.Now(), t.Context()
+		derived, cancel := context.WithCancel(&timed{ctx, d.begin(ctx, true)})
+		defer cancel()
+		ended(t, derived, start, patience, errSlowHeader)
+	})
+	withDeadlines(t, "the end of the caller's is known at once", func(t *testing.T, d *deadlines) {
+		ctx, cancel := context.WithCancel(t.Context())
+		x := &timed{ctx, d.begin(ctx, true)}
+		if x.Err() != nil {
+			t.Error(x.Err())
+		}
+		cancel()
+		if !errors.Is(x.Err(), context.Canceled) {
+			t.Error(x.Err())
+		}
+	})
+}
