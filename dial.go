@@ -72,13 +72,11 @@ func (d *dialer) dialTLS(ctx context.Context, network, address string) (net.Conn
 // connect opens a connection that counts until it is closed.
 func (d *dialer) connect(ctx context.Context, network, address string, h *host) (net.Conn, error) {
 	conn, err := d.reach(ctx, network, address)
-	if h == nil {
-		return conn, err
-	}
 	if err != nil {
-		d.queue.gone(h)
+		d.queue.failed(h)
 		return nil, err
 	}
+	d.queue.opened()
 	return &countedConn{Conn: conn, closed: sync.OnceFunc(func() { d.queue.gone(h) })}, nil
 }
 

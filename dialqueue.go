@@ -29,6 +29,7 @@ var errNotNeeded = errors.New("the request was served over another connection")
 type dialQueue struct {
 	mu    sync.Mutex
 	hosts map[origin]*host
+	idle  sweeper
 }
 
 // A host is what the queue knows of an origin, as long as there are requests
@@ -72,6 +73,7 @@ func (q *dialQueue) begin(x *exchange, o origin) *host {
 		q.hosts[o] = h
 	}
 	h.requests++
+	q.idle.begin()
 	x.want.trip++
 	x.want.host, x.want.served, x.want.dials = h, false, 0
 	return h
@@ -98,6 +100,7 @@ func (q *dialQueue) end(x *exchange, h *host) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	h.requests--
+	q.idle.requests--
 	h.fresh = false
 	x.want.trip++
 	x.want.host = nil
@@ -208,12 +211,23 @@ func (q *dialQueue) agreed(h *host, http1 bool) {
 	h.http1, h.fresh = http1, !http1
 }
 
-// gone notes that a connection is closed, or never came to be.
-func (q *dialQueue) gone(h *host) {
+// failed notes that a connection never came to be.
+func (q *dialQueue) failed(h *host) {
+	if h == nil {
+		return
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	h.open--
 	q.settle(h)
+}
+
+// gone notes that a connection is closed.
+func (q *dialQueue) gone(h *host) {
+	q.mu.Lock()
+	q.idle.connections--
+	q.mu.Unlock()
+	q.failed(h)
 }
 
 // settle lets who waits look again, and forgets a host that nobody speaks to.

@@ -169,7 +169,7 @@ func TestDialQueueBeforeTheFirstHandshake(t *testing.T) {
 		p := c.must(t, secure, 0)
 		go func() {
 			<-time.After(time.Second / 2)
-			q.gone(c.h)
+			q.failed(c.h)
 			q.dialled(c.h, p)
 		}()
 		newCaller(t, q, secure, true).must(t, secure, time.Second/2)

@@ -73,6 +73,16 @@ func New(registry string, opts ...Option) (*Client, error) {
 // Registry is where the client sends its requests: "https://registry-1.docker.io".
 func (c *Client) Registry() string { return c.origin.String() }
 
+// CloseIdleConnections closes the connections that no call is using, those of a
+// transport given by [WithTransport] too if it has a method of this name. A
+// client needs no closing: its own connections end 45 to 90 seconds after they
+// were last needed.
+func (c *Client) CloseIdleConnections() {
+	if pool, ok := c.transport.wire.next.(interface{ CloseIdleConnections() }); ok {
+		pool.CloseIdleConnections()
+	}
+}
+
 // Ping asks whether the registry is there, speaks the protocol and accepts the
 // credentials. That says nothing about any repository; see [Client.CheckDelete].
 //

@@ -33,7 +33,9 @@ func newTransport(o origin, cfg *config) *transport {
 	if cfg.base == nil {
 		d := newDialer(tlsConfig(cfg.tls))
 		w.queue = &d.queue
-		w.next = newBase(d)
+		pool := newBase(d)
+		d.queue.idle.closeIdle = pool.CloseIdleConnections
+		w.next = pool
 	}
 	auth := newAuthorizer(o, cfg, w)
 	// No layer below returns a redirect, so that the inner client has none to
@@ -54,9 +56,7 @@ func newBase(d *dialer) *http.Transport {
 		TLSClientConfig:        d.tls, // for what is reached through a proxy
 		TLSHandshakeTimeout:    handshakeTimeout,
 		ForceAttemptHTTP2:      true,
-		MaxIdleConns:           256,
 		MaxIdleConnsPerHost:    256,
-		IdleConnTimeout:        90 * time.Second,
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: 256 << 10,
 		ExpectContinueTimeout:  time.Second,

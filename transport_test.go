@@ -126,6 +126,27 @@ func TestManyCallersKeepTheirConnections(t *testing.T) {
 	}
 }
 
+func TestCloseIdleConnections(t *testing.T) {
+	t.Parallel()
+	server, connections := listen(t, fakeregistry.New(), (*httptest.Server).Start)
+	own := http.DefaultTransport.(*http.Transport).Clone()
+	for name, opts := range map[string][]regret.Option{"our own": nil, "given": {regret.WithTransport(own)}} {
+		connections.Store(0)
+		c := dialled(t, server, opts...)
+		wantErr(t, c.Ping(t.Context()))
+		wantErr(t, c.Ping(t.Context()))
+		if n := connections.Load(); n != 1 {
+			t.Errorf("%s: %d connections before", name, n)
+		}
+		c.CloseIdleConnections()
+		wantErr(t, c.Ping(t.Context()))
+		if n := connections.Load(); n != 2 {
+			t.Errorf("%s: %d connections after", name, n)
+		}
+	}
+	newClient(t, fakeregistry.New()).CloseIdleConnections() // has none
+}
+
 func TestHTTP2IsSpokenWhereItIsOffered(t *testing.T) {
 	t.Parallel()
 	var major atomic.Int64
