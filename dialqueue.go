@@ -107,16 +107,16 @@ func (q *dialQueue) end(x *exchange, h *host) {
 	q.settle(h)
 }
 
-// warm says that a read will find out without our help whether it has a
-// connection: nothing is being dialled or was just dialled for others to share.
+// warm says that a connection is there for one request more, so that nobody
+// needs to watch how it comes to one.
 func (q *dialQueue) warm(o origin) bool {
 	if q == nil {
-		return true
+		return false
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	h := q.hosts[o]
-	return h != nil && !h.fresh && len(h.pending) == 0 && h.open > 0
+	return h != nil && !h.fresh && len(h.pending) == 0 && h.open > 0 && (h.open > h.requests || !h.http1)
 }
 
 // turn waits until a connection more is due, and notes that it is being

@@ -2,6 +2,7 @@ package regret
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -203,6 +204,51 @@ func TestDialQueueBeforeTheFirstHandshake(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestWarm(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		rule string
+		host host
+		want bool
+	}{
+		{"more connections than requests", host{http1: true, open: 2, requests: 1}, true},
+		{"all connections are taken", host{http1: true, open: 1, requests: 1}, false},
+		{"a connection of HTTP/2 is for all", host{open: 1, requests: 9}, true},
+		{"no connection", host{}, false},
+		{"one is being dialled, for others to share", host{open: 2, pending: []*pending{{}}}, false},
+		{"one was just dialled, for others to share", host{open: 1, fresh: true}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.rule, func(t *testing.T) {
+			t.Parallel()
+			q := &dialQueue{hosts: map[origin]*host{secure: &tt.host}}
+			if got := q.warm(secure); got != tt.want {
+				t.Errorf("warm: %v", got)
+			}
+		})
+	}
+	if new(dialQueue).warm(secure) || (*dialQueue)(nil).warm(secure) {
+		t.Error("warm without a host")
+	}
+}
+
+// Where a connection was waiting nobody watched whether the request had it.
+func TestWhatIsNotWatchedMayHaveArrived(t *testing.T) {
+	t.Parallel()
+	c, err := New("registry.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, watched := range []bool{false, true} {
+		x := c.exchange("untag", "DELETE", "team/app", "v1")
+		x.repeat, x.sent, x.want.watched = repeatUntouched, true, watched
+		again := x.judgeError(tls.RecordHeaderError{Msg: "no TLS"})
+		if again || x.ambiguous == watched {
+			t.Errorf("watched %v: again %v, ambiguous %v", watched, again, x.ambiguous)
+		}
+	}
 }
 
 // Whoever accepts a connection and says nothing is given up in time, and counts

@@ -111,10 +111,9 @@ func (x *exchange) encoded(resp *http.Response) error {
 
 // watch notes from when to when an attempt waits for a connection. A transport
 // that does not tell never waits, as far as anybody knows: what it lost may have
-// arrived. Of a read nobody needs to know, but for the dial queue at first.
+// arrived. So may what was lost where a connection was waiting for it.
 func (x *exchange) watch(ctx context.Context) context.Context {
-	read := x.method == http.MethodGet || x.method == http.MethodHead
-	if read && x.transport.wire.queue.warm(x.transport.origin) {
+	if x.transport.wire.queue.warm(x.transport.origin) {
 		return ctx
 	}
 	x.want.watched = true

@@ -91,7 +91,8 @@ func (x *exchange) judgeError(err error) bool {
 		return refusal.transient
 	}
 	x.failure = x.failed(err)
-	untouched := !x.sent || x.dialling || neverSent(err) || !x.connected && untrustedTLS(err)
+	refused := x.want.watched && !x.connected && untrustedTLS(err)
+	untouched := !x.sent || x.dialling || neverSent(err) || refused
 	if !untouched {
 		x.ambiguous = true
 	}
