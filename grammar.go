@@ -81,7 +81,15 @@ func checkDigest(d Digest) error {
 	return nil
 }
 
-func hexadecimal(s string) bool { return strings.TrimLeft(s, "0123456789abcdef") == "" }
+// hexadecimal looks at every digest twice, and so byte by byte.
+func hexadecimal(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
 
 // checkReference takes a tag or a digest and says which it is.
 func checkReference(ref string) (Digest, error) {

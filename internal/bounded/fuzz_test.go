@@ -1,7 +1,7 @@
 package bounded_test
 
 import (
-	"slices"
+	"maps"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -9,8 +9,8 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/bounded"
 )
 
-// FuzzMap plays the same operations on a Map and on a plain map with a list of its keys, and holds the one to the other
-// after each. Two bytes make an operation: what to do, and to which key.
+// FuzzMap plays the same operations on a Map and on a plain map: what the Map holds is what the plain one does, it holds
+// the latest entries at least, and never more than it has room for. Two bytes make an operation: what to do, and to which key.
 func FuzzMap(f *testing.F) {
 	f.Add(3, []byte("sasbscsdsasbdb"))
 	f.Add(1, []byte("sasadasbsc"))
@@ -18,46 +18,43 @@ func FuzzMap(f *testing.F) {
 	f.Add(0, []byte("sada"))
 	f.Fuzz(func(t *testing.T, size int, operations []byte) {
 		m := bounded.New[byte, int](size)
-		var keys []byte
-		values := make(map[byte]int)
-		forget := func(remove func(key byte) bool) {
-			keys = slices.DeleteFunc(keys, remove)
-			for key := range values {
-				if !slices.Contains(keys, key) {
-					delete(values, key)
-				}
-			}
-		}
+		values, age := make(map[byte]int), make(map[byte]int)
 		operations = operations[:min(len(operations), 200)] // the comparison after each makes long ones slow
 		for i := 0; i+1 < len(operations); i += 2 {
 			key := operations[i+1]
 			switch operations[i] {
 			case 'd':
 				m.Delete(key)
-				forget(func(k byte) bool { return k == key })
+				delete(values, key)
 			case 'f':
 				m.DeleteFunc(func(k byte, _ int) bool { return k%2 == key%2 })
-				forget(func(k byte) bool { return k%2 == key%2 })
+				maps.DeleteFunc(values, func(k byte, _ int) bool { return k%2 == key%2 })
 			default:
 				m.Set(key, i)
-				if _, ok := values[key]; !ok {
-					keys = append(keys, key)
+				values[key], age[key] = i, i
+			}
+			got := entries(m)
+			if m.Len() != len(got) || m.Len() > max(size, 0) {
+				t.Fatalf("operation %d: length %d, %d entries", i/2, m.Len(), len(got))
+			}
+			for k, value := range values {
+				younger := 0
+				for other := range values {
+					if age[other] > age[k] {
+						younger++
+					}
 				}
-				values[key] = i
-				if len(keys) > max(size, 0) {
-					oldest := keys[0]
-					forget(func(k byte) bool { return k == oldest })
+				if _, ok := got[k]; !ok && younger < size/2 {
+					t.Fatalf("operation %d: %q was forgotten, and only %d are younger", i/2, k, younger)
+				} else if at, found := m.Get(k); found != ok || ok && at != value {
+					t.Fatalf("operation %d: got %d, %t for %q, which is %d", i/2, at, found, k, value)
+				} else if !ok {
+					delete(values, k)
 				}
 			}
-			gotKeys, gotValues := entries(m)
-			if !slices.Equal(keys, gotKeys) || m.Len() != len(keys) {
-				t.Fatalf("operation %d: keys %q, length %d, want %q", i/2, gotKeys, m.Len(), keys)
-			}
-			if diff := cmp.Diff(values, gotValues); diff != "" {
-				t.Fatalf("operation %d: values (-want +got):\n%s", i/2, diff)
-			}
-			if value, ok := m.Get(key); ok != slices.Contains(keys, key) || value != values[key] {
-				t.Fatalf("operation %d: got %d, %t for %q", i/2, value, ok, key)
+			want := maps.Clone(values)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Fatalf("operation %d: (-want +got):\n%s", i/2, diff)
 			}
 		}
 	})
