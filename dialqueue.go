@@ -49,8 +49,8 @@ type pending struct{ began time.Time }
 
 // A want is what the queue knows of an exchange: of its request under way.
 type want struct {
-	trip    int   // counts requests begun and ended
-	dials   int   // that were asked for by this one
+	trip    int32 // counts requests begun and ended
+	dials   int32 // that were asked for by this one
 	host    *host // of this one
 	watched bool  // it tells whether it has a connection,
 	served  bool  // and it does

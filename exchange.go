@@ -20,21 +20,22 @@ import (
 // taught. It travels in the context, so that every layer knows for whom it
 // works.
 type exchange struct {
-	transport   *transport
-	op          string
-	method      string
-	repository  string
-	reference   string
-	path        string // escaped, beginning with /v2/
-	query       string
-	accept      []string
-	resource    resource // of the token scope
-	action      string   // of the token scope, "pull" or "delete"
-	repeat      repeat
-	body        []byte
-	contentType string
-	limit       int64 // of the answer, if it is to be read into content within the retries
+	transport  *transport
+	op         string
+	method     string
+	repository string
+	reference  string
+	path       string // escaped, beginning with /v2/
+	query      string
+	resource   resource  // of the token scope
+	action     string    // of the token scope, "pull" or "delete"
+	put        *Manifest // is its body, if there is one
+	limit      int64     // of the answer, if it is to be read into content within the retries
+	repeat     repeat
+	pulls      bool // a manifest of whatever type
 
+	ctx       context.Context // its caller's, and this exchange
+	request   retryablehttp.Request
 	content   []byte
 	next      *continuation // where a deletion in parts goes on, if the last answer told
 	want      want          // of a connection: the dial queue's
@@ -73,13 +74,13 @@ func (x *exchange) do(ctx context.Context) (*http.Response, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, x.failed(err)
 	}
-	req, err := x.request(context.WithValue(x.watch(ctx), exchangeKey{}, x))
-	if err != nil {
+	x.ctx = context.WithValue(x.watch(ctx), exchangeKey{}, x)
+	if err := x.prepare(); err != nil {
 		return nil, x.failed(err)
 	}
 	x.started = time.Now()
 	x.transport.spare.earn()
-	resp, err := x.transport.client.Do(req)
+	resp, err := x.transport.client.Do(&x.request)
 	if x.failure != nil {
 		if ended := ctx.Err(); ended != nil && err != nil { // perhaps while waiting for the next attempt
 			x.failure.Kind = ""
@@ -129,38 +130,39 @@ func (x *exchange) watch(ctx context.Context) context.Context {
 	})
 }
 
-// request is what is to be sent, but for its headers: see header.
-func (x *exchange) request(ctx context.Context) (*retryablehttp.Request, error) {
+// prepare makes what is to be sent, but for its headers: see header.
+func (x *exchange) prepare() error {
 	target, err := x.target()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	req := (&http.Request{
+	x.request.Request = (&http.Request{
 		Method: x.method,
 		URL:    target,
 		Proto:  "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: unset,
-	}).WithContext(ctx)
-	rreq := &retryablehttp.Request{Request: req}
+	}).WithContext(x.ctx)
 	if x.limit > 0 {
-		// Reading within the retries: a connection lost in the middle of a body
-		// is an attempt like any other. The handler is also called for a refusal,
-		// which has been read and judged by then.
-		rreq.SetResponseHandler(func(resp *http.Response) (err error) {
-			if x.failure != nil {
-				return x.failure
-			}
-			if err := x.encoded(resp); err != nil {
-				return err
-			}
-			x.content, err = x.readAll(resp, x.limit)
-			return err
-		})
+		x.request.SetResponseHandler(x.keep)
 	}
-	if x.body != nil {
-		err = rreq.SetBody(bytes.NewReader(x.body))
+	if x.put != nil {
+		return x.request.SetBody(bytes.NewReader(x.put.Raw))
 	}
-	return rreq, err
+	return nil
+}
+
+// keep reads an answer within the retries: a connection lost in the middle of a
+// body is an attempt like any other. It is also called for a refusal, which has
+// been read and judged by then.
+func (x *exchange) keep(resp *http.Response) (err error) {
+	if x.failure != nil {
+		return x.failure
+	}
+	if err := x.encoded(resp); err != nil {
+		return err
+	}
+	x.content, err = x.readAll(resp, x.limit)
+	return err
 }
 
 func (x *exchange) target() (u *url.URL, err error) {
@@ -183,11 +185,11 @@ type spokenHeader struct {
 // only reads it. What is given to a transport that is not ours is made anew for
 // every attempt, for nobody knows who writes to it, or still reads it.
 func (x *exchange) header(authorization string) http.Header {
-	if x.transport.wire.queue == nil || x.body != nil {
+	if x.transport.wire.queue == nil || x.put != nil {
 		return x.newHeader(authorization)
 	}
 	last := &x.transport.spoken
-	if x.accept != nil {
+	if x.pulls {
 		last = &x.transport.accepting
 	}
 	said := last.Load()
@@ -203,11 +205,11 @@ func (x *exchange) newHeader(authorization string) http.Header {
 	h["User-Agent"] = x.transport.config.userAgent
 	// Named, so that no transport asks for gzip behind our back.
 	h["Accept-Encoding"] = identity
-	if x.accept != nil {
-		h["Accept"] = x.accept
+	if x.pulls {
+		h["Accept"] = acceptManifests
 	}
-	if x.body != nil {
-		h["Content-Type"] = []string{x.contentType}
+	if x.put != nil {
+		h["Content-Type"] = []string{x.put.Descriptor.MediaType}
 	}
 	if authorization != "" {
 		h["Authorization"] = []string{authorization}

@@ -136,7 +136,7 @@ func (c *Client) manifestName(op, repository, reference string) (string, Digest,
 func (c *Client) manifestExchange(op, method, repository, reference string) *exchange {
 	x := c.exchange(op, method, repository, reference)
 	x.path = escapePath("v2", repository, "manifests", reference)
-	x.accept = acceptManifests
+	x.pulls = true
 	return x
 }
 

@@ -32,9 +32,7 @@ func (c *Client) PutManifest(ctx context.Context, repository, reference string, 
 		return invalid(op, repository, reference, "%w", err)
 	}
 	x := c.manifestExchange(op, http.MethodPut, repository, reference)
-	x.accept = nil
-	x.action = "push"
-	x.body, x.contentType = m.Raw, m.Descriptor.MediaType
+	x.pulls, x.put, x.action = false, m, "push"
 	if want == "" {
 		x.repeat = repeatUntouched
 	}

@@ -1,6 +1,7 @@
 package regret
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -23,9 +24,10 @@ type redirector struct {
 
 // RoundTrip never returns an answer that is a redirect.
 func (r *redirector) RoundTrip(req *http.Request) (*http.Response, error) {
+	ctx := req.Context()
 	resp, err := r.next.RoundTrip(req)
 	for hops := 0; err == nil && isRedirect(resp.StatusCode); hops++ {
-		next, refusal := r.follow(req, resp.Header.Get("Location"), hops)
+		next, refusal := r.follow(ctx, req, resp.Header.Get("Location"), hops)
 		discard(resp.Body)
 		if refusal != nil {
 			return nil, &Error{Kind: ErrRedirect, StatusCode: resp.StatusCode, Err: refusal}
@@ -46,7 +48,7 @@ func isRedirect(status int) bool {
 }
 
 // follow builds the request for the next hop, or says why there is none.
-func (r *redirector) follow(req *http.Request, location string, hops int) (*http.Request, error) {
+func (r *redirector) follow(ctx context.Context, req *http.Request, location string, hops int) (*http.Request, error) {
 	if req.Method != http.MethodGet && req.Method != http.MethodHead {
 		return nil, fmt.Errorf("a %s is never redirected", req.Method)
 	}
@@ -63,7 +65,7 @@ func (r *redirector) follow(req *http.Request, location string, hops int) (*http
 	if err := r.permitted(req.URL, target); err != nil {
 		return nil, err
 	}
-	next := req.Clone(req.Context())
+	next := req.Clone(ctx)
 	next.URL, next.Host = target, ""
 	// Header says whether this chain has left the origin before: it lost its
 	// credentials there.

@@ -35,7 +35,7 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	start, x := time.Now(), exchangeOf(ctx)
 	used := w.queue.begin(x, originOf(req.URL))
 	x.sent = true
-	resp, limit, err := w.send(req)
+	resp, limit, err := w.send(ctx, req)
 	x.sent = err != nil
 	switch {
 	case err != nil, resp.Body == http.NoBody:
@@ -44,13 +44,15 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	default:
 		resp.Body = &tether{ReadCloser: resp.Body, release: func() { limit.done(); w.queue.end(x, used) }}
 	}
-	w.tell(x, req, resp, err, time.Since(start))
+	w.tell(ctx, x, req, resp, err, time.Since(start))
 	return resp, err
 }
 
-// send gives up when no answer begins in time.
-func (w *wire) send(req *http.Request) (*http.Response, *deadline, error) {
-	ctx, limits, shared := req.Context(), &w.reads, true
+// send gives up when no answer begins in time. The request is given its deadline
+// in place: nobody has it yet, and a copy would cost as much as all else that
+// this package allocates for it.
+func (w *wire) send(ctx context.Context, req *http.Request) (*http.Response, *deadline, error) {
+	limits, shared := &w.reads, true
 	switch req.Method {
 	case http.MethodDelete, http.MethodPut:
 		limits = &w.writes
@@ -59,7 +61,7 @@ func (w *wire) send(req *http.Request) (*http.Response, *deadline, error) {
 	}
 	limit := limits.begin(ctx, shared)
 	if limit != nil {
-		req = req.WithContext(&timed{ctx, limit})
+		*req = *req.WithContext(&timed{ctx, limit})
 	}
 	resp, err := w.next.RoundTrip(req)
 	resp, err = complete(req, resp, err)
@@ -107,12 +109,12 @@ func (t *tether) Close() error {
 }
 
 // tell reports one request to the trace and the log.
-func (w *wire) tell(x *exchange, req *http.Request, resp *http.Response, err error, took time.Duration) {
+func (w *wire) tell(ctx context.Context, x *exchange, req *http.Request, resp *http.Response, err error, took time.Duration) {
 	status := 0
 	if resp != nil {
 		status = resp.StatusCode
 		for _, warning := range resp.Header["Warning"] {
-			w.config.logger.LogAttrs(req.Context(), slog.LevelWarn, "warning from the registry",
+			w.config.logger.LogAttrs(ctx, slog.LevelWarn, "warning from the registry",
 				slog.String("url", redactURL(req.URL)), slog.String("warning", printable(x.transport.auth.scrub(warning), maxErrorText)))
 		}
 	}
@@ -122,8 +124,8 @@ func (w *wire) tell(x *exchange, req *http.Request, resp *http.Response, err err
 			StatusCode: status, Err: x.scrubbed(err), Duration: took,
 		})
 	}
-	if w.config.logger.Enabled(req.Context(), slog.LevelDebug) {
-		w.config.logger.LogAttrs(req.Context(), slog.LevelDebug, "request",
+	if w.config.logger.Enabled(ctx, slog.LevelDebug) {
+		w.config.logger.LogAttrs(ctx, slog.LevelDebug, "request",
 			slog.String("op", x.op), slog.String("method", req.Method),
 			slog.String("url", redactURL(req.URL)), slog.Int("status", status), slog.Duration("took", took))
 	}
