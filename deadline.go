@@ -31,10 +31,10 @@ type deadline struct {
 	of              *deadlines
 	end             context.CancelCauseFunc
 	leave           func() bool     // the callers' context
-	callers         <-chan struct{} // ends with it
+	callers         <-chan struct{} // ends with it; nil if that never ends
 	first, last     time.Time       // that began
 	requests        int             // under way
-	answered        bool            // and so without an end
+	lifted          bool            // the one request has its answer
 	timer           *time.Timer
 }
 
@@ -48,23 +48,47 @@ func (d *deadlines) begin(ctx context.Context, shared bool) *deadline {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !shared {
-		return d.start(ctx, now)
+		return d.start(ctx, now, d.after)
 	}
-	if d.open == nil || d.open.callers != ctx.Done() || now.Sub(d.open.first) > d.after/crowdShare {
-		d.open = d.start(ctx, now)
-	} else {
-		d.open.requests++
-		d.open.last = now
+	if l := d.open; l != nil {
+		if l.callers == ctx.Done() && now.Sub(l.first) <= d.after/crowdShare {
+			l.requests++
+			l.last = now
+			return l
+		}
+		l.close()
 	}
+	d.open = d.start(ctx, now, d.after/crowdShare)
 	return d.open
 }
 
-func (d *deadlines) start(ctx context.Context, now time.Time) *deadline {
+// start is a deadline that looks at the time after a while.
+func (d *deadlines) start(ctx context.Context, now time.Time, look time.Duration) *deadline {
 	l := &deadline{of: d, callers: ctx.Done(), first: now, last: now, requests: 1}
 	l.Context, l.end = context.WithCancelCause(context.Background())
-	l.leave = context.AfterFunc(ctx, func() { l.end(context.Cause(ctx)) })
-	l.timer = time.AfterFunc(d.after, l.expire)
+	l.leave = context.AfterFunc(ctx, func() { l.abandon(context.Cause(ctx)) })
+	l.timer = time.AfterFunc(look, l.expire)
 	return l
+}
+
+// close lets nobody in any more, and ends what nobody needs.
+func (l *deadline) close() {
+	if l.of.open == l {
+		l.of.open = nil
+	}
+	if l.requests == 0 {
+		l.timer.Stop()
+		l.leave()
+		l.end(nil)
+	}
+}
+
+// abandon ends all requests, whose caller did.
+func (l *deadline) abandon(cause error) {
+	l.end(cause)
+	l.of.mu.Lock()
+	defer l.of.mu.Unlock()
+	l.close()
 }
 
 // expire ends what has waited for long enough.
@@ -79,7 +103,8 @@ func (l *deadline) expire() {
 func (l *deadline) due() bool {
 	l.of.mu.Lock()
 	defer l.of.mu.Unlock()
-	if l.answered || l.requests == 0 { // at this very moment
+	l.close()
+	if l.lifted || l.requests == 0 { // at this very moment, perhaps
 		return false
 	}
 	left := time.Until(l.last.Add(l.of.after))
@@ -102,26 +127,22 @@ func (l *deadline) lift() {
 	}
 	l.of.mu.Lock()
 	defer l.of.mu.Unlock()
-	l.answered = true
+	l.lifted = true
 	l.timer.Stop()
 }
 
-// done notes that a request is over, and so is the deadline after the last.
+// done notes that a request is over. The deadline waits a while for another of
+// the same caller, unless that is nobody in particular: then the next may come
+// from anywhere, and out of a test with a time of its own.
 func (l *deadline) done() {
 	if l == nil {
 		return
 	}
 	l.of.mu.Lock()
 	defer l.of.mu.Unlock()
-	if l.requests--; l.requests > 0 {
-		return
+	if l.requests--; l.requests == 0 && (l.of.open != l || l.callers == nil) {
+		l.close()
 	}
-	if l.of.open == l {
-		l.of.open = nil
-	}
-	l.timer.Stop()
-	l.leave()
-	l.end(nil)
 }
 
 // A timed context is the caller's until the deadline.

@@ -38,6 +38,23 @@ func ended(t *testing.T, ctx context.Context, since time.Time, after time.Durati
 	}
 }
 
+// nothingLeft wants no timer and no hold on the caller's context.
+func nothingLeft(t *testing.T, d *deadlines, l *deadline) {
+	t.Helper()
+	if d != nil && d.open != nil {
+		t.Error("it is still open")
+	}
+	if l.timer.Stop() {
+		t.Error("the timer runs")
+	}
+	if l.leave() {
+		t.Error("the caller's context holds it")
+	}
+	if l.Err() == nil || l.late() {
+		t.Errorf("error %v, late %v", l.Err(), l.late())
+	}
+}
+
 func TestDeadline(t *testing.T) {
 	t.Parallel()
 	withDeadlines(t, "one request has its time to the moment", func(t *testing.T, d *deadlines) {
@@ -52,21 +69,22 @@ func TestDeadline(t *testing.T) {
 	withDeadlines(t, "those that begin together end together, none before its time", func(t *testing.T, d *deadlines) {
 		start, ctx := time.Now(), t.Context()
 		first := d.begin(ctx, true)
-		<-time.After(time.Second)
+		<-time.After(time.Second - 1)
 		second := d.begin(ctx, true)
 		if first != second {
 			t.Fatal("two deadlines")
 		}
 		first.done()
-		ended(t, &timed{ctx, second}, start, patience+time.Second, errSlowHeader)
+		ended(t, &timed{ctx, second}, start, patience+time.Second-1, errSlowHeader)
 	})
 	withDeadlines(t, "who begins later has another", func(t *testing.T, d *deadlines) {
 		start, ctx := time.Now(), t.Context()
 		first := d.begin(ctx, true)
-		<-time.After(time.Second + 1)
+		<-time.After(time.Second)
+		synctest.Wait()
 		second := d.begin(ctx, true)
 		ended(t, &timed{ctx, first}, start, patience, errSlowHeader)
-		ended(t, &timed{ctx, second}, start, patience+time.Second+1, errSlowHeader)
+		ended(t, &timed{ctx, second}, start, patience+time.Second, errSlowHeader)
 	})
 	withDeadlines(t, "other callers have another", func(t *testing.T, d *deadlines) {
 		one, cancel := context.WithCancelCause(t.Context())
@@ -93,24 +111,62 @@ func TestDeadline(t *testing.T) {
 		}
 		long.done()
 	})
-	withDeadlines(t, "nothing is left after the last", func(t *testing.T, d *deadlines) {
+	withDeadlines(t, "the next of the same caller needs no other", func(t *testing.T, d *deadlines) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		l := d.begin(ctx, true)
+		l.done()
+		<-time.After(time.Second / 2)
+		start := time.Now()
+		if d.begin(ctx, true) != l {
+			t.Error("it has another")
+		}
+		ended(t, &timed{ctx, l}, start, patience, errSlowHeader)
+	})
+	withDeadlines(t, "nothing is left when no more have come for a while", func(t *testing.T, d *deadlines) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		start := time.Now()
+		l := d.begin(ctx, true)
 		d.begin(ctx, true)
+		l.done()
+		l.done()
+		ended(t, l, start, time.Second, context.Canceled)
+		nothingLeft(t, d, l)
+	})
+	withDeadlines(t, "nothing is left when another caller comes", func(t *testing.T, d *deadlines) {
+		one, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		idle := d.begin(one, true)
+		idle.done()
+		busy := d.begin(t.Context(), true)
+		nothingLeft(t, nil, idle)
+		again := d.begin(one, true)
+		if again == idle || again == busy {
+			t.Error("what is over was joined")
+		}
+		busy.done()
+		nothingLeft(t, nil, busy)
+	})
+	withDeadlines(t, "nothing is left when the caller has ended", func(t *testing.T, d *deadlines) {
+		ctx, cancel := context.WithCancel(t.Context())
+		l := d.begin(ctx, true)
+		l.done()
+		cancel()
+		synctest.Wait()
+		nothingLeft(t, d, l)
+	})
+	withDeadlines(t, "nothing is left of who cannot end", func(t *testing.T, d *deadlines) {
+		l := d.begin(context.Background(), true)
+		if other := d.begin(context.Background(), true); other != l {
+			t.Error("it is not shared")
+		}
 		l.done()
 		if l.Err() != nil {
 			t.Error("ended before the last")
 		}
 		l.done()
-		if d.open != nil || l.timer.Stop() || l.leave() || l.late() {
-			t.Error("something is left")
-		}
-		if next := d.begin(ctx, true); next == l {
-			t.Error("what is over was joined")
-		} else {
-			next.done()
-		}
+		nothingLeft(t, d, l)
 	})
 	withDeadlines(t, "a context that ends before needs none", func(t *testing.T, d *deadlines) {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)

@@ -41,4 +41,7 @@ func (o ours) List(ctx context.Context, repository string) (int, error) {
 	return total, nil
 }
 
-func (o ours) Close() error { return nil }
+func (o ours) Close() error {
+	o.client.CloseIdleConnections()
+	return nil
+}
