@@ -225,7 +225,7 @@ func (q *dialQueue) failed(h *host) {
 // gone notes that a connection is closed.
 func (q *dialQueue) gone(h *host) {
 	q.mu.Lock()
-	q.idle.connections--
+	q.idle.closed()
 	q.mu.Unlock()
 	q.failed(h)
 }

@@ -22,7 +22,7 @@ type sweeper struct {
 	connections int // to proxies too
 	requests    int // under way
 	most        int // at once since the last look
-	timer       *time.Timer
+	timer       *time.Timer // for the next look; nil without connections
 }
 
 // begin notes that a request is under way.
@@ -65,10 +65,16 @@ func (q *dialQueue) surplus() bool {
 	s := &q.idle
 	surplus := s.connections > s.most
 	s.most = s.requests
-	if s.connections > 0 {
+	if s.timer != nil {
 		s.timer.Reset(sweepEvery)
-	} else {
-		s.timer = nil
 	}
 	return surplus
+}
+
+// closed notes that a connection is closed.
+func (s *sweeper) closed() {
+	if s.connections--; s.connections == 0 {
+		s.timer.Stop()
+		s.timer = nil
+	}
 }

@@ -80,7 +80,7 @@ func TestSweepingEndsWithTheLastConnection(t *testing.T) {
 		q := new(dialQueue)
 		q.idle.closeIdle = func() { q.gone(nil) }
 		q.opened()
-		<-time.After(2 * sweepEvery)
+		<-time.After(sweepEvery)
 		synctest.Wait()
 		if q.idle.timer != nil || q.idle.connections != 0 {
 			t.Errorf("%d connections, timer %v", q.idle.connections, q.idle.timer)
@@ -111,10 +111,10 @@ func TestSweepingOverSockets(t *testing.T) {
 	}
 	q.sweep()
 	if n := connections(); n != 1 {
-		t.Errorf("%d connections after one of them was used", n)
+		t.Errorf("%d connections after it was used", n)
 	}
 	q.sweep()
 	if n := connections(); n != 0 {
-		t.Errorf("%d connections after none of them was used", n)
+		t.Errorf("%d connections after it was not", n)
 	}
 }
