@@ -87,7 +87,7 @@ func (a *authorizer) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	resp, err := a.send(ctx, req, sent)
+	resp, err := a.send(ctx, x, req, sent)
 	if err != nil || resp.StatusCode != http.StatusUnauthorized || originOf(resp.Request.URL) != a.origin || a.config.hasToken {
 		return resp, err
 	}
@@ -109,7 +109,7 @@ func (a *authorizer) RoundTrip(req *http.Request) (*http.Response, error) {
 	if header == "" || header == sent { // nothing new to offer
 		return resp, nil
 	}
-	resp, err = a.send(ctx, req, header)
+	resp, err = a.send(ctx, x, req, header)
 	switch {
 	case err != nil:
 	case resp.StatusCode != http.StatusUnauthorized:
@@ -124,12 +124,12 @@ func (a *authorizer) RoundTrip(req *http.Request) (*http.Response, error) {
 // send gives the request its headers, and its body anew. A request that has
 // been sent before is copied: the connection of that attempt may still be
 // reading it, and its context is that attempt's.
-func (a *authorizer) send(ctx context.Context, req *http.Request, authorization string) (*http.Response, error) {
+func (a *authorizer) send(ctx context.Context, x *exchange, req *http.Request, authorization string) (*http.Response, error) {
 	if len(req.Header) > 0 {
 		req = req.WithContext(ctx)
 	}
 	req.Host = req.URL.Host // not before: net/http's client would copy the URL for it
-	req.Header = exchangeOf(req.Context()).header(authorization)
+	req.Header = x.header(authorization)
 	if req.GetBody != nil {
 		body, err := req.GetBody()
 		if err != nil {

@@ -40,8 +40,7 @@ type deadline struct {
 
 // begin is the deadline of a request with this context that begins now; nil if
 // the context ends before.
-func (d *deadlines) begin(ctx context.Context, shared bool) *deadline {
-	now := time.Now()
+func (d *deadlines) begin(ctx context.Context, now time.Time, shared bool) *deadline {
 	if end, ok := ctx.Deadline(); ok && end.Sub(now) <= d.after {
 		return nil
 	}

@@ -59,7 +59,7 @@ func TestDeadline(t *testing.T) {
 	t.Parallel()
 	withDeadlines(t, "one request has its time to the moment", func(t *testing.T, d *deadlines) {
 		start, ctx := time.Now(), t.Context()
-		l := d.begin(ctx, true)
+		l := d.begin(ctx, time.Now(), true)
 		ended(t, &timed{ctx, l}, start, patience, errSlowHeader)
 		if !l.late() {
 			t.Error("it is not late")
@@ -68,9 +68,9 @@ func TestDeadline(t *testing.T) {
 	})
 	withDeadlines(t, "those that begin together end together, none before its time", func(t *testing.T, d *deadlines) {
 		start, ctx := time.Now(), t.Context()
-		first := d.begin(ctx, true)
+		first := d.begin(ctx, time.Now(), true)
 		<-time.After(time.Second - 1)
-		second := d.begin(ctx, true)
+		second := d.begin(ctx, time.Now(), true)
 		if first != second {
 			t.Fatal("two deadlines")
 		}
@@ -79,10 +79,10 @@ func TestDeadline(t *testing.T) {
 	})
 	withDeadlines(t, "who begins later has another", func(t *testing.T, d *deadlines) {
 		start, ctx := time.Now(), t.Context()
-		first := d.begin(ctx, true)
+		first := d.begin(ctx, time.Now(), true)
 		<-time.After(time.Second)
 		synctest.Wait()
-		second := d.begin(ctx, true)
+		second := d.begin(ctx, time.Now(), true)
 		ended(t, &timed{ctx, first}, start, patience, errSlowHeader)
 		ended(t, &timed{ctx, second}, start, patience+time.Second, errSlowHeader)
 	})
@@ -90,7 +90,7 @@ func TestDeadline(t *testing.T) {
 		one, cancel := context.WithCancelCause(t.Context())
 		other, end := context.WithCancel(t.Context())
 		defer end()
-		first, second := d.begin(one, true), d.begin(other, true)
+		first, second := d.begin(one, time.Now(), true), d.begin(other, time.Now(), true)
 		why := errors.New("enough")
 		start := time.Now()
 		cancel(why)
@@ -102,7 +102,7 @@ func TestDeadline(t *testing.T) {
 	})
 	withDeadlines(t, "what is not shared can be lifted", func(t *testing.T, d *deadlines) {
 		ctx := t.Context()
-		long, short := d.begin(ctx, false), d.begin(ctx, false)
+		long, short := d.begin(ctx, time.Now(), false), d.begin(ctx, time.Now(), false)
 		long.lift()
 		ended(t, short, time.Now(), patience, errSlowHeader)
 		<-time.After(time.Hour)
@@ -114,11 +114,11 @@ func TestDeadline(t *testing.T) {
 	withDeadlines(t, "the next of the same caller needs no other", func(t *testing.T, d *deadlines) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		l := d.begin(ctx, true)
+		l := d.begin(ctx, time.Now(), true)
 		l.done()
 		<-time.After(time.Second / 2)
 		start := time.Now()
-		if d.begin(ctx, true) != l {
+		if d.begin(ctx, time.Now(), true) != l {
 			t.Error("it has another")
 		}
 		ended(t, &timed{ctx, l}, start, patience, errSlowHeader)
@@ -127,8 +127,8 @@ func TestDeadline(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		start := time.Now()
-		l := d.begin(ctx, true)
-		d.begin(ctx, true)
+		l := d.begin(ctx, time.Now(), true)
+		d.begin(ctx, time.Now(), true)
 		l.done()
 		l.done()
 		ended(t, l, start, time.Second, context.Canceled)
@@ -137,11 +137,11 @@ func TestDeadline(t *testing.T) {
 	withDeadlines(t, "nothing is left when another caller comes", func(t *testing.T, d *deadlines) {
 		one, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		idle := d.begin(one, true)
+		idle := d.begin(one, time.Now(), true)
 		idle.done()
-		busy := d.begin(t.Context(), true)
+		busy := d.begin(t.Context(), time.Now(), true)
 		nothingLeft(t, nil, idle)
-		again := d.begin(one, true)
+		again := d.begin(one, time.Now(), true)
 		if again == idle || again == busy {
 			t.Error("what is over was joined")
 		}
@@ -150,15 +150,15 @@ func TestDeadline(t *testing.T) {
 	})
 	withDeadlines(t, "nothing is left when the caller has ended", func(t *testing.T, d *deadlines) {
 		ctx, cancel := context.WithCancel(t.Context())
-		l := d.begin(ctx, true)
+		l := d.begin(ctx, time.Now(), true)
 		l.done()
 		cancel()
 		synctest.Wait()
 		nothingLeft(t, d, l)
 	})
 	withDeadlines(t, "nothing is left of who cannot end", func(t *testing.T, d *deadlines) {
-		l := d.begin(context.Background(), true)
-		if other := d.begin(context.Background(), true); other != l {
+		l := d.begin(context.Background(), time.Now(), true)
+		if other := d.begin(context.Background(), time.Now(), true); other != l {
 			t.Error("it is not shared")
 		}
 		l.done()
@@ -171,7 +171,7 @@ func TestDeadline(t *testing.T) {
 	withDeadlines(t, "a context that ends before needs none", func(t *testing.T, d *deadlines) {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
-		if l := d.begin(ctx, true); l != nil {
+		if l := d.begin(ctx, time.Now(), true); l != nil {
 			t.Error("it has one")
 		}
 		var none *deadline
@@ -190,7 +190,7 @@ func TestTimedContext(t *testing.T) {
 		parent, cancel := context.WithTimeout(t.Context(), 2*patience)
 		defer cancel()
 		one, other := context.WithValue(parent, key{}, "one"), context.WithValue(parent, key{}, "other")
-		first, second := &timed{one, d.begin(one, true)}, &timed{other, d.begin(other, true)}
+		first, second := &timed{one, d.begin(one, time.Now(), true)}, &timed{other, d.begin(other, time.Now(), true)}
 		if first.deadline != second.deadline {
 			t.Fatal("two deadlines")
 		}
@@ -204,13 +204,13 @@ func TestTimedContext(t *testing.T) {
 	})
 	withDeadlines(t, "what is derived from it ends with it", func(t *testing.T, d *deadlines) {
 		start, ctx := time.Now(), t.Context()
-		derived, cancel := context.WithCancel(&timed{ctx, d.begin(ctx, true)})
+		derived, cancel := context.WithCancel(&timed{ctx, d.begin(ctx, time.Now(), true)})
 		defer cancel()
 		ended(t, derived, start, patience, errSlowHeader)
 	})
 	withDeadlines(t, "the end of the caller's is known at once", func(t *testing.T, d *deadlines) {
 		ctx, cancel := context.WithCancel(t.Context())
-		x := &timed{ctx, d.begin(ctx, true)}
+		x := &timed{ctx, d.begin(ctx, time.Now(), true)}
 		if x.Err() != nil {
 			t.Error(x.Err())
 		}

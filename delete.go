@@ -153,7 +153,7 @@ func (c *Client) CheckDelete(ctx context.Context, repository string) error {
 
 func (c *Client) deleteExchange(op, repository, reference string, repeat repeat) *exchange {
 	x := c.exchange(op, http.MethodDelete, repository, reference)
-	x.path = escapePath("v2", repository, "manifests", reference)
+	x.path = escapePath("/v2", repository, "manifests", reference)
 	x.action = "delete"
 	x.repeat = repeat
 	return x

@@ -29,6 +29,7 @@ var errNotNeeded = errors.New("the request was served over another connection")
 type dialQueue struct {
 	mu    sync.Mutex
 	hosts map[origin]*host
+	last  *host // that was asked for, and will mostly be asked for again
 	idle  sweeper
 }
 
@@ -64,7 +65,7 @@ func (q *dialQueue) begin(x *exchange, o origin) *host {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	h := q.hosts[o]
+	h := q.host(o)
 	if h == nil {
 		h = &host{origin: o, http1: o.scheme == "http"}
 		if q.hosts == nil {
@@ -77,6 +78,14 @@ func (q *dialQueue) begin(x *exchange, o origin) *host {
 	x.want.trip++
 	x.want.host, x.want.served, x.want.dials = h, false, 0
 	return h
+}
+
+// host is what is known of an origin, or nil.
+func (q *dialQueue) host(o origin) *host {
+	if q.last == nil || q.last.origin != o {
+		q.last = q.hosts[o]
+	}
+	return q.last
 }
 
 // serves notes whether the request under way has a connection: while it does,
@@ -115,7 +124,7 @@ func (q *dialQueue) warm(o origin) bool {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	h := q.hosts[o]
+	h := q.host(o)
 	return h != nil && !h.fresh && len(h.pending) == 0 && h.open > 0 && (h.open > h.requests || !h.http1)
 }
 
@@ -235,6 +244,7 @@ func (q *dialQueue) settle(h *host) {
 	h.wake()
 	if h.requests == 0 && h.open == 0 && q.hosts[h.origin] == h {
 		delete(q.hosts, h.origin)
+		q.last = nil
 	}
 }
 

@@ -225,19 +225,22 @@ var (
 // escapePath joins the segments of a path, each escaped again at this last
 // boundary although the grammar has already refused whatever would need it.
 func escapePath(segments ...string) string {
-	var b strings.Builder
-	room := 0
-	for _, segment := range segments {
-		room += len("/") + len(segment)
+	path := strings.Join(segments, "/")
+	if !allOf(&plainBytes, path) {
+		return escapeParts(path)
 	}
-	b.Grow(room)
-	for _, segment := range segments {
-		for part := range strings.SplitSeq(segment, "/") {
-			b.WriteByte('/')
-			b.WriteString(url.PathEscape(part))
-		}
+	return path
+}
+
+// plainBytes are those of names and digests, none of which is ever escaped.
+var plainBytes = setOf("/-_.:+0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+func escapeParts(path string) string {
+	parts := strings.Split(path, "/")
+	for i, part := range parts {
+		parts[i] = url.PathEscape(part)
 	}
-	return b.String()
+	return strings.Join(parts, "/")
 }
 
 // newError is an Error with the facts of this exchange.

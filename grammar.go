@@ -81,14 +81,26 @@ func checkDigest(d Digest) error {
 	return nil
 }
 
-// hexadecimal looks at every digest twice, and so byte by byte.
-func hexadecimal(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
+func hexadecimal(s string) bool { return allOf(&hexBytes, s) }
+
+var hexBytes = setOf("0123456789abcdef")
+
+// A byteSet is asked byte by byte about digests, whose bytes no branch predicts.
+type byteSet [256]bool
+
+func setOf(members string) (set byteSet) {
+	for i := range len(members) {
+		set[members[i]] = true
 	}
-	return true
+	return set
+}
+
+func allOf(set *byteSet, s string) bool {
+	all := true
+	for i := range len(s) {
+		all = all && set[s[i]]
+	}
+	return all
 }
 
 // checkReference takes a tag or a digest and says which it is.

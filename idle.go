@@ -19,9 +19,9 @@ const (
 // guards it.
 type sweeper struct {
 	closeIdle   func()
-	connections int // to proxies too
-	requests    int // under way
-	most        int // at once since the last look
+	connections int         // to proxies too
+	requests    int         // under way
+	most        int         // at once since the last look
 	timer       *time.Timer // for the next look; nil without connections
 }
 

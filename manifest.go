@@ -135,7 +135,7 @@ func (c *Client) manifestName(op, repository, reference string) (string, Digest,
 
 func (c *Client) manifestExchange(op, method, repository, reference string) *exchange {
 	x := c.exchange(op, method, repository, reference)
-	x.path = escapePath("v2", repository, "manifests", reference)
+	x.path = escapePath("/v2", repository, "manifests", reference)
 	x.pulls = true
 	return x
 }
@@ -146,8 +146,11 @@ func (c *Client) manifestExchange(op, method, repository, reference string) *exc
 // against the digest.
 func (x *exchange) switched(resp *http.Response, want Digest) error {
 	u := resp.Request.URL
+	if want != "" || u.Path == x.path { // as nearly always
+		return nil
+	}
 	path := u.EscapedPath()
-	if want != "" || path == x.path || originOf(u) != x.transport.origin || !strings.HasPrefix(path, escapePath("v2", x.repository, "manifests")+"/") {
+	if path == x.path || originOf(u) != x.transport.origin || !strings.HasPrefix(path, escapePath("/v2", x.repository, "manifests")+"/") {
 		return nil
 	}
 	return x.refuse(resp, ErrRedirect, errors.New("the answer is about another manifest than the tag's"))

@@ -39,7 +39,7 @@ func (c *Client) Referrers(ctx context.Context, repository string, subject Diges
 		}
 		l := list[Descriptor]{
 			client: c,
-			op:     op, repository: name, path: escapePath("v2", name, "referrers", string(subject)),
+			op:     op, repository: name, path: escapePath("/v2", name, "referrers", string(subject)),
 			key: "manifests", resource: resource{"repository", name}, action: "pull",
 			entry: decodeDescriptor,
 			id:    func(d Descriptor) string { return string(d.Digest) },

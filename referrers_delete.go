@@ -99,7 +99,7 @@ func (r referral) refers(ctx context.Context) error {
 // not, and nothing else does.
 func (r referral) hasAPI(ctx context.Context) (bool, error) {
 	x := r.client.exchange(r.op, http.MethodGet, r.repository, "")
-	x.path = escapePath("v2", r.repository, "referrers", string(r.subject))
+	x.path = escapePath("/v2", r.repository, "referrers", string(r.subject))
 	resp, err := x.do(ctx)
 	e, failed := errors.AsType[*Error](err)
 	switch {

@@ -129,6 +129,14 @@ type origin struct {
 
 func (o origin) String() string { return o.scheme + "://" + o.host }
 
+// originOf is [originOf], quick for the registry's own URLs.
+func (x *exchange) originOf(u *url.URL) origin {
+	if own := x.transport.origin; u.Host == own.host && u.Scheme == own.scheme {
+		return own
+	}
+	return originOf(u)
+}
+
 // originOf is the origin a URL belongs to.
 func originOf(u *url.URL) origin {
 	return origin{u.Scheme, u.Host}.normal()

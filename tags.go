@@ -34,7 +34,7 @@ func (c *Client) Tags(ctx context.Context, repository string) iter.Seq2[string, 
 		}
 		l := list[string]{
 			client: c,
-			op:     op, repository: name, path: escapePath("v2", name, "tags", "list"),
+			op:     op, repository: name, path: escapePath("/v2", name, "tags", "list"),
 			name: name, key: "tags", resource: resource{"repository", name}, action: "pull",
 			paged: true, entry: (*jsonstream.Scanner).String, id: self, check: checkTag,
 		}

@@ -33,9 +33,9 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	start, x := time.Now(), exchangeOf(ctx)
-	used := w.queue.begin(x, originOf(req.URL))
+	used := w.queue.begin(x, x.originOf(req.URL))
 	x.sent = true
-	resp, limit, err := w.send(ctx, req)
+	resp, limit, err := w.send(ctx, req, start)
 	x.sent = err != nil
 	switch {
 	case err != nil, resp.Body == http.NoBody:
@@ -44,14 +44,14 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	default:
 		resp.Body = &tether{ReadCloser: resp.Body, release: func() { limit.done(); w.queue.end(x, used) }}
 	}
-	w.tell(ctx, x, req, resp, err, time.Since(start))
+	w.tell(ctx, x, req, resp, err, start)
 	return resp, err
 }
 
 // send gives up when no answer begins in time. The request is given its deadline
 // in place: nobody has it yet, and a copy would cost as much as all else that
 // this package allocates for it.
-func (w *wire) send(ctx context.Context, req *http.Request) (*http.Response, *deadline, error) {
+func (w *wire) send(ctx context.Context, req *http.Request, now time.Time) (*http.Response, *deadline, error) {
 	limits, shared := &w.reads, true
 	switch req.Method {
 	case http.MethodDelete, http.MethodPut:
@@ -59,7 +59,7 @@ func (w *wire) send(ctx context.Context, req *http.Request) (*http.Response, *de
 	case http.MethodGet, http.MethodPost: // a POST asks for a token, which is quick
 		shared = false // what they bring may be long
 	}
-	limit := limits.begin(ctx, shared)
+	limit := limits.begin(ctx, now, shared)
 	if limit != nil {
 		*req = *req.WithContext(&timed{ctx, limit})
 	}
@@ -109,7 +109,7 @@ func (t *tether) Close() error {
 }
 
 // tell reports one request to the trace and the log.
-func (w *wire) tell(ctx context.Context, x *exchange, req *http.Request, resp *http.Response, err error, took time.Duration) {
+func (w *wire) tell(ctx context.Context, x *exchange, req *http.Request, resp *http.Response, err error, start time.Time) {
 	status := 0
 	if resp != nil {
 		status = resp.StatusCode
@@ -121,13 +121,13 @@ func (w *wire) tell(ctx context.Context, x *exchange, req *http.Request, resp *h
 	if w.config.trace != nil {
 		w.config.trace(Attempt{
 			Op: x.op, Method: req.Method, URL: redactURL(req.URL),
-			StatusCode: status, Err: x.scrubbed(err), Duration: took,
+			StatusCode: status, Err: x.scrubbed(err), Duration: time.Since(start),
 		})
 	}
 	if w.config.logger.Enabled(ctx, slog.LevelDebug) {
 		w.config.logger.LogAttrs(ctx, slog.LevelDebug, "request",
 			slog.String("op", x.op), slog.String("method", req.Method),
-			slog.String("url", redactURL(req.URL)), slog.Int("status", status), slog.Duration("took", took))
+			slog.String("url", redactURL(req.URL)), slog.Int("status", status), slog.Duration("took", time.Since(start)))
 	}
 }
 
