@@ -48,8 +48,7 @@ func (c *Client) DeleteManifest(ctx context.Context, repository string, dgst Dig
 		}
 		return refusal
 	}
-	key := imageName{repository, string(dgst)}
-	if _, seen := c.manifests.Get(key); !seen {
+	if _, seen := c.manifests.Get(imageName{repository, string(dgst)}); !seen {
 		if _, err := c.Resolve(ctx, repository, string(dgst)); err != nil {
 			return preflightFailure(err, op)
 		}
@@ -62,7 +61,7 @@ func (c *Client) DeleteManifest(ctx context.Context, repository string, dgst Dig
 		_, err = c.settle(ctx, x, err)
 	}
 	if err == nil {
-		c.manifests.Delete(key)
+		c.forget(repository, dgst)
 	}
 	return err
 }

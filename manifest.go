@@ -254,10 +254,26 @@ func (c *Client) fetchManifest(ctx context.Context, op, repository, reference st
 // remember keeps that a digest was served as a manifest, and what a tag stood
 // for.
 func (c *Client) remember(repository, reference string, dgst Digest) {
-	c.manifests.Set(imageName{repository, string(dgst)}, struct{}{})
+	served := imageName{repository, string(dgst)}
 	if reference != string(dgst) {
+		c.manifests.Set(served, reference)
 		c.tags.Set(imageName{repository, reference}, dgst)
+	} else if _, seen := c.manifests.Get(served); !seen {
+		c.manifests.Set(served, "")
 	}
+}
+
+// forget keeps nothing of a manifest that is deleted: who deletes a million
+// images one after the other does not fill the memory with their names.
+func (c *Client) forget(repository string, dgst Digest) {
+	served := imageName{repository, string(dgst)}
+	if tag, _ := c.manifests.Get(served); tag != "" {
+		key := imageName{repository, tag}
+		if now, _ := c.tags.Get(key); now == dgst {
+			c.tags.Delete(key)
+		}
+	}
+	c.manifests.Delete(served)
 }
 
 // mediaType is the type in Content-Type, without its parameters.

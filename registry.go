@@ -29,9 +29,9 @@ type Client struct {
 	hub       bool // Docker Hub, where "busybox" means "library/busybox"
 	config    config
 	transport *transport
-	manifests *bounded.Map[imageName, struct{}] // digests seen served as manifests
-	tags      *bounded.Map[imageName, Digest]   // tags as last resolved
-	seed      maphash.Seed                      // of the hashes that recognise a repeated page
+	manifests *bounded.Map[imageName, string] // digests seen served as manifests, and the tag of each that was resolved last
+	tags      *bounded.Map[imageName, Digest] // tags as last resolved
+	seed      maphash.Seed                    // of the hashes that recognise a repeated page
 }
 
 // An imageName is a tag or digest of a repository.
@@ -64,7 +64,7 @@ func New(registry string, opts ...Option) (*Client, error) {
 		hub:       o.host == dockerHub,
 		config:    cfg,
 		transport: newTransport(o, &cfg),
-		manifests: bounded.New[imageName, struct{}](maxRemembered),
+		manifests: bounded.New[imageName, string](maxRemembered),
 		tags:      bounded.New[imageName, Digest](maxRemembered),
 		seed:      maphash.MakeSeed(),
 	}, nil
