@@ -13,7 +13,7 @@ import (
 const (
 	// mostRatio is how much may be allocated for one resolve and delete, as a
 	// multiple of what bare net/http allocates for it.
-	mostRatio = 1.5
+	mostRatio = 1.2
 	// tolerance is for what garbage collections at different moments cost either
 	// of the two: they empty the pools of net/http.
 	tolerance = 0.02
