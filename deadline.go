@@ -1,6 +1,7 @@
 package regret
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -17,7 +18,7 @@ var errSlowHeader = errors.New("no answer within the time-out")
 type deadlines struct {
 	after time.Duration
 	mu    sync.Mutex
-	open  *deadline // to who begins now; nil if there is none
+	open  *deadline // for requests that begin now; nil if there is none
 }
 
 // A crowd is what begins within this part of the time-out: by so much some wait
@@ -30,16 +31,16 @@ type deadline struct {
 	context.Context // has no values: those are the callers'
 	of              *deadlines
 	end             context.CancelCauseFunc
-	leave           func() bool     // the callers' context
+	unhook          func() bool     // from the callers' context
 	callers         <-chan struct{} // ends with it; nil if that never ends
 	first, last     time.Time       // that began
-	requests        int             // under way
-	lifted          bool            // the one request has its answer
+	requests        int             // under way,
+	waiting         int             // and of these without an answer
 	timer           *time.Timer
 }
 
 // begin is the deadline of a request with this context that begins now; nil if
-// the context ends before.
+// the context ends before that.
 func (d *deadlines) begin(ctx context.Context, now time.Time, shared bool) *deadline {
 	if end, ok := ctx.Deadline(); ok && end.Sub(now) <= d.after {
 		return nil
@@ -47,47 +48,26 @@ func (d *deadlines) begin(ctx context.Context, now time.Time, shared bool) *dead
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !shared {
-		return d.start(ctx, now, d.after)
+		return d.start(ctx, now)
 	}
-	if l := d.open; l != nil {
-		if l.callers == ctx.Done() && now.Sub(l.first) <= d.after/crowdShare {
-			l.requests++
+	if l := d.open; l != nil && l.callers == ctx.Done() && now.Sub(l.first) <= d.after/crowdShare {
+		l.requests++
+		l.waiting++
+		if now.After(l.last) {
 			l.last = now
-			return l
 		}
-		l.close()
+		return l
 	}
-	d.open = d.start(ctx, now, d.after/crowdShare)
+	d.open = d.start(ctx, now)
 	return d.open
 }
 
-// start is a deadline that looks at the time after a while.
-func (d *deadlines) start(ctx context.Context, now time.Time, look time.Duration) *deadline {
-	l := &deadline{of: d, callers: ctx.Done(), first: now, last: now, requests: 1}
+func (d *deadlines) start(ctx context.Context, now time.Time) *deadline {
+	l := &deadline{of: d, callers: ctx.Done(), first: now, last: now, requests: 1, waiting: 1}
 	l.Context, l.end = context.WithCancelCause(context.Background())
-	l.leave = context.AfterFunc(ctx, func() { l.abandon(context.Cause(ctx)) })
-	l.timer = time.AfterFunc(look, l.expire)
+	l.unhook = context.AfterFunc(ctx, func() { l.end(context.Cause(ctx)) })
+	l.timer = time.AfterFunc(d.after, l.expire)
 	return l
-}
-
-// close lets nobody in any more, and ends what nobody needs.
-func (l *deadline) close() {
-	if l.of.open == l {
-		l.of.open = nil
-	}
-	if l.requests == 0 {
-		l.timer.Stop()
-		l.leave()
-		l.end(nil)
-	}
-}
-
-// abandon ends all requests, whose caller did.
-func (l *deadline) abandon(cause error) {
-	l.end(cause)
-	l.of.mu.Lock()
-	defer l.of.mu.Unlock()
-	l.close()
 }
 
 // expire ends what has waited for long enough.
@@ -98,15 +78,19 @@ func (l *deadline) expire() {
 }
 
 // due says whether the last to begin has waited for long enough, and else looks
-// again when it has.
+// again when it has. Whoever reads an answer meanwhile is given the time that is
+// allowed for one without content.
 func (l *deadline) due() bool {
 	l.of.mu.Lock()
 	defer l.of.mu.Unlock()
-	l.close()
-	if l.lifted || l.requests == 0 { // at this very moment, perhaps
+	if l.waiting == 0 {
 		return false
 	}
-	left := time.Until(l.last.Add(l.of.after))
+	at := l.last.Add(l.of.after)
+	if l.waiting < l.requests {
+		at = at.Add(errorBodyTime)
+	}
+	left := time.Until(at)
 	if left > 0 {
 		l.timer.Reset(left)
 	}
@@ -118,30 +102,34 @@ func (l *deadline) late() bool {
 	return l != nil && context.Cause(l.Context) == errSlowHeader
 }
 
-// lift lets the rest of an answer take its time. Only a deadline that is not
-// shared can do that; the others are those of answers without much of a body.
-func (l *deadline) lift() {
+// answered notes that a request waits no more: the rest of its answer may take
+// its time.
+func (l *deadline) answered() {
 	if l == nil {
 		return
 	}
 	l.of.mu.Lock()
 	defer l.of.mu.Unlock()
-	l.lifted = true
-	l.timer.Stop()
+	l.waiting--
 }
 
-// done notes that a request is over. The deadline waits a while for another of
-// the same caller, unless that is nobody in particular: then the next may come
-// from anywhere, and out of a test with a time of its own.
+// done notes that a request is over, and so is the deadline after the last:
+// nothing outlives a call.
 func (l *deadline) done() {
 	if l == nil {
 		return
 	}
 	l.of.mu.Lock()
 	defer l.of.mu.Unlock()
-	if l.requests--; l.requests == 0 && (l.of.open != l || l.callers == nil) {
-		l.close()
+	if l.requests--; l.requests > 0 {
+		return
 	}
+	if l.of.open == l {
+		l.of.open = nil
+	}
+	l.timer.Stop()
+	l.unhook()
+	l.end(nil)
 }
 
 // A timed context is the caller's until the deadline.
@@ -153,10 +141,11 @@ type timed struct {
 func (t *timed) Done() <-chan struct{} { return t.deadline.Done() }
 
 func (t *timed) Err() error {
-	if err := t.Context.Err(); err != nil {
+	err := t.deadline.Err()
+	if err == nil || t.deadline.late() {
 		return err
 	}
-	return t.deadline.Err()
+	return cmp.Or(t.Context.Err(), err) // the caller's own words
 }
 
 // Value asks the deadline first: what it knows is nobody's but package

@@ -41,13 +41,13 @@ func ended(t *testing.T, ctx context.Context, since time.Time, after time.Durati
 // nothingLeft wants no timer and no hold on the caller's context.
 func nothingLeft(t *testing.T, d *deadlines, l *deadline) {
 	t.Helper()
-	if d != nil && d.open != nil {
+	if d.open != nil {
 		t.Error("it is still open")
 	}
 	if l.timer.Stop() {
 		t.Error("the timer runs")
 	}
-	if l.leave() {
+	if l.unhook() {
 		t.Error("the caller's context holds it")
 	}
 	if l.Err() == nil || l.late() {
@@ -80,11 +80,10 @@ func TestDeadline(t *testing.T) {
 	withDeadlines(t, "who begins later has another", func(t *testing.T, d *deadlines) {
 		start, ctx := time.Now(), t.Context()
 		first := d.begin(ctx, time.Now(), true)
-		<-time.After(time.Second)
-		synctest.Wait()
+		<-time.After(time.Second + 1)
 		second := d.begin(ctx, time.Now(), true)
 		ended(t, &timed{ctx, first}, start, patience, errSlowHeader)
-		ended(t, &timed{ctx, second}, start, patience+time.Second, errSlowHeader)
+		ended(t, &timed{ctx, second}, start, patience+time.Second+1, errSlowHeader)
 	})
 	withDeadlines(t, "other callers have another", func(t *testing.T, d *deadlines) {
 		one, cancel := context.WithCancelCause(t.Context())
@@ -100,10 +99,10 @@ func TestDeadline(t *testing.T) {
 		}
 		second.done()
 	})
-	withDeadlines(t, "what is not shared can be lifted", func(t *testing.T, d *deadlines) {
+	withDeadlines(t, "what is answered may be read for as long as it takes", func(t *testing.T, d *deadlines) {
 		ctx := t.Context()
 		long, short := d.begin(ctx, time.Now(), false), d.begin(ctx, time.Now(), false)
-		long.lift()
+		long.answered()
 		ended(t, short, time.Now(), patience, errSlowHeader)
 		<-time.After(time.Hour)
 		if long.Err() != nil {
@@ -111,62 +110,34 @@ func TestDeadline(t *testing.T) {
 		}
 		long.done()
 	})
-	withDeadlines(t, "the next of the same caller needs no other", func(t *testing.T, d *deadlines) {
+	withDeadlines(t, "others that wait give it the time of an answer without content", func(t *testing.T, d *deadlines) {
+		start, ctx := time.Now(), t.Context()
+		reads := d.begin(ctx, start, true)
+		if waits := d.begin(ctx, start, true); waits != reads {
+			t.Fatal("two deadlines")
+		}
+		reads.answered()
+		ended(t, &timed{ctx, reads}, start, patience+errorBodyTime, errSlowHeader)
+	})
+	withDeadlines(t, "nothing is left after the last", func(t *testing.T, d *deadlines) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		l := d.begin(ctx, time.Now(), true)
-		l.done()
-		<-time.After(time.Second / 2)
-		start := time.Now()
-		if d.begin(ctx, time.Now(), true) != l {
-			t.Error("it has another")
+		for _, ctx := range []context.Context{ctx, context.Background()} {
+			l := d.begin(ctx, time.Now(), true)
+			d.begin(ctx, time.Now(), true)
+			l.answered()
+			l.answered()
+			l.done()
+			if l.Err() != nil {
+				t.Error("ended before the last")
+			}
+			l.done()
+			nothingLeft(t, d, l)
+			if d.begin(ctx, time.Now(), true) == l {
+				t.Error("what is over was joined")
+			}
+			d.open.done()
 		}
-		ended(t, &timed{ctx, l}, start, patience, errSlowHeader)
-	})
-	withDeadlines(t, "nothing is left when no more have come for a while", func(t *testing.T, d *deadlines) {
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		start := time.Now()
-		l := d.begin(ctx, time.Now(), true)
-		d.begin(ctx, time.Now(), true)
-		l.done()
-		l.done()
-		ended(t, l, start, time.Second, context.Canceled)
-		nothingLeft(t, d, l)
-	})
-	withDeadlines(t, "nothing is left when another caller comes", func(t *testing.T, d *deadlines) {
-		one, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		idle := d.begin(one, time.Now(), true)
-		idle.done()
-		busy := d.begin(t.Context(), time.Now(), true)
-		nothingLeft(t, nil, idle)
-		again := d.begin(one, time.Now(), true)
-		if again == idle || again == busy {
-			t.Error("what is over was joined")
-		}
-		busy.done()
-		nothingLeft(t, nil, busy)
-	})
-	withDeadlines(t, "nothing is left when the caller has ended", func(t *testing.T, d *deadlines) {
-		ctx, cancel := context.WithCancel(t.Context())
-		l := d.begin(ctx, time.Now(), true)
-		l.done()
-		cancel()
-		synctest.Wait()
-		nothingLeft(t, d, l)
-	})
-	withDeadlines(t, "nothing is left of who cannot end", func(t *testing.T, d *deadlines) {
-		l := d.begin(context.Background(), time.Now(), true)
-		if other := d.begin(context.Background(), time.Now(), true); other != l {
-			t.Error("it is not shared")
-		}
-		l.done()
-		if l.Err() != nil {
-			t.Error("ended before the last")
-		}
-		l.done()
-		nothingLeft(t, d, l)
 	})
 	withDeadlines(t, "a context that ends before needs none", func(t *testing.T, d *deadlines) {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -175,7 +146,7 @@ func TestDeadline(t *testing.T) {
 			t.Error("it has one")
 		}
 		var none *deadline
-		none.lift()
+		none.answered()
 		none.done()
 		if none.late() {
 			t.Error("late without a deadline")
@@ -208,14 +179,16 @@ func TestTimedContext(t *testing.T) {
 		defer cancel()
 		ended(t, derived, start, patience, errSlowHeader)
 	})
-	withDeadlines(t, "the end of the caller's is known at once", func(t *testing.T, d *deadlines) {
-		ctx, cancel := context.WithCancel(t.Context())
+	withDeadlines(t, "it has no error until it ends, and then the caller's", func(t *testing.T, d *deadlines) {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+		defer cancel()
 		x := &timed{ctx, d.begin(ctx, time.Now(), true)}
+		x.deadline.answered()
 		if x.Err() != nil {
 			t.Error(x.Err())
 		}
-		cancel()
-		if !errors.Is(x.Err(), context.Canceled) {
+		<-x.Done()
+		if !errors.Is(x.Err(), context.DeadlineExceeded) {
 			t.Error(x.Err())
 		}
 	})

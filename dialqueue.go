@@ -40,6 +40,7 @@ type host struct {
 	http1    bool          // what the last handshake agreed on; no TLS, no HTTP/2
 	fresh    bool          // a handshake for HTTP/2 was made, and no request has ended since
 	requests int           // under way
+	most     int           // of them at once since the last sweep
 	open     int           // connections, including those being dialled:
 	pending  []*pending    // dials under way
 	changed  chan struct{} // closed when something of this changes; nil if nobody waits
@@ -59,13 +60,21 @@ type want struct {
 
 // begin notes that a request is under way. A nil queue is that of a transport
 // that is not ours.
-func (q *dialQueue) begin(x *exchange, o origin) *host {
+func (q *dialQueue) begin(x *exchange, o origin, now time.Time) *host {
 	if q == nil {
 		return nil
 	}
+	h, slept := q.note(x, o, now)
+	if slept {
+		q.idle.closeIdle()
+	}
+	return h
+}
+
+func (q *dialQueue) note(x *exchange, o origin, now time.Time) (h *host, slept bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	h := q.host(o)
+	h = q.host(o)
 	if h == nil {
 		h = &host{origin: o, http1: o.scheme == "http"}
 		if q.hosts == nil {
@@ -74,10 +83,10 @@ func (q *dialQueue) begin(x *exchange, o origin) *host {
 		q.hosts[o] = h
 	}
 	h.requests++
-	q.idle.begin()
+	h.most = max(h.most, h.requests)
 	x.want.trip++
 	x.want.host, x.want.served, x.want.dials = h, false, 0
-	return h
+	return h, q.idle.slept(now)
 }
 
 // host is what is known of an origin, or nil.
@@ -109,7 +118,6 @@ func (q *dialQueue) end(x *exchange, h *host) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	h.requests--
-	q.idle.requests--
 	h.fresh = false
 	x.want.trip++
 	x.want.host = nil
@@ -172,8 +180,8 @@ func (h *host) due(w *want, look int, waited time.Duration) bool {
 		return true
 	case waited >= dialTimeout && len(h.pending) > 0:
 		return true // everything hangs, and each dial has its turn to hang
-	case w.watched && waited >= handover && !awaited:
-		return true // it is known to have none, whatever the reason
+	case (w.watched || !h.http1) && waited >= handover && !awaited:
+		return true // it is known to have none, or may be waiting for a stream of one that is taken
 	case h.http1 || awaited:
 		return false
 	case h.open == hung:

@@ -26,7 +26,7 @@ type caller struct {
 
 func newCaller(t *testing.T, q *dialQueue, o origin, watched bool) *caller {
 	x := &exchange{want: want{watched: watched}}
-	return &caller{q, x, context.WithValue(t.Context(), exchangeKey{}, x), q.begin(x, o)}
+	return &caller{q, x, context.WithValue(t.Context(), exchangeKey{}, x), q.begin(x, o, time.Now())}
 }
 
 // dial asks for a turn and says when it came.
@@ -92,6 +92,16 @@ func TestDialQueue(t *testing.T) {
 		if _, took, err := slow.dial(plain); !errors.Is(err, errNotNeeded) || took != time.Minute {
 			t.Errorf("after %v: %v", took, err)
 		}
+	})
+	inTime(t, "a host that comes back is another", func(t *testing.T, q *dialQueue) {
+		other := newCaller(t, q, secure, true)
+		c := newCaller(t, q, plain, true)
+		q.end(c.x, c.h)
+		again := newCaller(t, q, plain, true)
+		if again.h == c.h || q.hosts[plain] != again.h {
+			t.Error("what was forgotten is used")
+		}
+		q.end(other.x, other.h)
 	})
 	inTime(t, "a late dial of a request that is over is none", func(t *testing.T, q *dialQueue) {
 		c, other := newCaller(t, q, plain, true), newCaller(t, q, plain, true)
@@ -165,6 +175,11 @@ func TestDialQueueBeforeTheFirstHandshake(t *testing.T) {
 		<-time.After(time.Minute)
 		newCaller(t, q, secure, true).must(t, secure, handover)
 	})
+	inTime(t, "who does not tell may be waiting for a stream, and dials after a moment", func(t *testing.T, q *dialQueue) {
+		handshake(t, q, time.Second/2, false) // its only stream is taken
+		<-time.After(time.Second/2 + time.Millisecond)
+		newCaller(t, q, secure, false).must(t, secure, handover)
+	})
 	inTime(t, "a handshake that fails leaves the turn to the next", func(t *testing.T, q *dialQueue) {
 		c := newCaller(t, q, secure, true)
 		p := c.must(t, secure, 0)
@@ -231,6 +246,23 @@ func TestWarm(t *testing.T) {
 	}
 	if new(dialQueue).warm(secure) || (*dialQueue)(nil).warm(secure) {
 		t.Error("warm without a host")
+	}
+}
+
+func TestEachRequestOfAnExchangeIsWatchedOrNot(t *testing.T) {
+	t.Parallel()
+	c, err := New("registry.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, q := c.exchange("delete manifest", "DELETE", "team/app", "v1"), c.transport.wire.queue
+	if x.watch(t.Context()); !x.want.watched {
+		t.Error("the first is not watched, and there is no connection")
+	}
+	other := q.begin(new(exchange), c.origin, time.Now())
+	other.open = 2
+	if x.watch(t.Context()); x.want.watched {
+		t.Error("the second is watched, and a connection is waiting for it")
 	}
 }
 

@@ -34,7 +34,7 @@ type exchange struct {
 	repeat     repeat
 	pulls      bool // a manifest of whatever type
 
-	ctx       context.Context // its caller's, and this exchange
+	ctx       context.Context // its caller's with this exchange, for what is sent again
 	request   retryablehttp.Request
 	content   []byte
 	next      *continuation // where a deletion in parts goes on, if the last answer told
@@ -114,10 +114,10 @@ func (x *exchange) encoded(resp *http.Response) error {
 // that does not tell never waits, as far as anybody knows: what it lost may have
 // arrived. So may what was lost where a connection was waiting for it.
 func (x *exchange) watch(ctx context.Context) context.Context {
-	if x.transport.wire.queue.warm(x.transport.origin) {
+	x.want.watched = !x.transport.wire.queue.warm(x.transport.origin)
+	if !x.want.watched {
 		return ctx
 	}
-	x.want.watched = true
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn: func(string) {
 			x.dialling, x.connected = true, false

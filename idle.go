@@ -4,7 +4,7 @@ import "time"
 
 const (
 	// sweepEvery is how often a client looks for connections that nobody needs:
-	// one lives for that long after its last request at least, and for twice as
+	// one lives for that long after it was needed at least, and for twice as
 	// long at most.
 	sweepEvery = 45 * time.Second
 
@@ -13,22 +13,15 @@ const (
 	maxIdle = 256
 )
 
-// A sweeper closes idle connections when there are more connections than were
-// needed at once since it last looked. net/http's own time-out for them sets a
-// timer after each request and stops it before the next. The dial queue's lock
-// guards it.
+// A sweeper closes idle connections when there are more connections to a host
+// than were needed at once since it last looked. net/http's own time-out for
+// them sets a timer after each request and stops it before the next. The dial
+// queue's lock guards it.
 type sweeper struct {
 	closeIdle   func()
-	connections int         // to proxies too
-	requests    int         // under way
-	most        int         // at once since the last look
+	connections int         // to all hosts, and to proxies
 	timer       *time.Timer // for the next look; nil without connections
-}
-
-// begin notes that a request is under way.
-func (s *sweeper) begin() {
-	s.requests++
-	s.most = max(s.most, s.requests)
+	woke        time.Time   // when a request last began
 }
 
 // opened notes that there is one connection more.
@@ -47,7 +40,11 @@ func (q *dialQueue) count() int {
 	if s.timer == nil {
 		s.timer = time.AfterFunc(sweepEvery, q.sweep)
 	}
-	return s.connections - s.requests
+	idle := s.connections
+	for _, h := range q.hosts {
+		idle -= h.requests
+	}
+	return idle
 }
 
 // sweep closes what nobody needs, and looks again as long as there is anything.
@@ -62,13 +59,26 @@ func (q *dialQueue) sweep() {
 func (q *dialQueue) surplus() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	s := &q.idle
-	surplus := s.connections > s.most
-	s.most = s.requests
-	if s.timer != nil {
-		s.timer.Reset(sweepEvery)
+	if q.idle.timer != nil {
+		q.idle.timer.Reset(sweepEvery)
 	}
-	return surplus
+	var surplus, needed bool
+	direct := 0
+	for _, h := range q.hosts {
+		direct += h.open
+		needed = needed || h.most > 0
+		surplus = surplus || h.open > h.need()
+		h.most = h.requests
+	}
+	return surplus || q.idle.connections > direct && !needed // those to proxies
+}
+
+// need is how many connections were needed at once.
+func (h *host) need() int {
+	if h.http1 {
+		return h.most
+	}
+	return min(h.most, 1)
 }
 
 // closed notes that a connection is closed.
@@ -77,4 +87,12 @@ func (s *sweeper) closed() {
 		s.timer.Stop()
 		s.timer = nil
 	}
+}
+
+// slept says whether the machine did, or nobody asked for anything for as long:
+// timers stand still meanwhile, and connections are dead that look idle.
+func (s *sweeper) slept(now time.Time) bool {
+	before := s.woke
+	s.woke = now
+	return s.connections > 0 && now.Round(0).Sub(before.Round(0)) > 2*sweepEvery // by the clock on the wall
 }

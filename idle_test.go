@@ -13,56 +13,98 @@ import (
 
 // swept plays with a queue and says after how long its idle connections were
 // closed for the first time; never is an hour.
-func swept(t *testing.T, play func(q *dialQueue, x *exchange)) (took time.Duration) {
+func swept(t *testing.T, play func(q *dialQueue)) (took time.Duration) {
 	synctest.Test(t, func(t *testing.T) {
 		q, start := new(dialQueue), time.Now()
 		took = time.Hour
 		q.idle.closeIdle = sync.OnceFunc(func() { took = time.Since(start) })
-		play(q, new(exchange))
+		play(q)
 		<-time.After(time.Hour)
 	})
 	return took
 }
 
+// connect adds a connection to a host, or to a proxy.
+func (q *dialQueue) connect(h *host) {
+	if h != nil {
+		h.open++
+	}
+	q.opened()
+}
+
 func TestIdleConnectionsAreClosed(t *testing.T) {
 	t.Parallel()
-	at := origin{"http", "registry.example.com"}
+	plain, other := origin{"http", "registry.example.com"}, origin{"https", "auth.example.com"}
+	begin := func(q *dialQueue, o origin) *host { return q.begin(new(exchange), o, time.Now()) }
+	end := func(q *dialQueue, h *host) { q.end(new(exchange), h) }
 	tests := []struct {
 		rule string
-		play func(q *dialQueue, x *exchange)
+		play func(q *dialQueue)
 		want time.Duration
 	}{
-		{"after a while without any request", func(q *dialQueue, x *exchange) {
-			h := q.begin(x, at)
-			q.opened()
-			q.end(x, h)
+		{"after a while without any request", func(q *dialQueue) {
+			h := begin(q, plain)
+			q.connect(h)
+			end(q, h)
 		}, 2 * sweepEvery},
-		{"when fewer are needed than there are", func(q *dialQueue, x *exchange) {
-			h := q.begin(x, at)
-			q.opened()
-			q.opened()
-			<-time.After(sweepEvery / 2)
-			q.end(x, h)
+		{"when fewer are needed than there are", func(q *dialQueue) {
+			h := begin(q, plain)
+			q.connect(h)
+			q.connect(h)
 		}, sweepEvery},
-		{"not while as many are needed", func(q *dialQueue, x *exchange) {
-			q.begin(x, at)
-			q.opened()
+		{"not when as many were needed at once a moment ago", func(q *dialQueue) {
+			h := begin(q, plain)
+			begin(q, plain)
+			q.connect(h)
+			q.connect(h)
+			end(q, h)
+		}, 2 * sweepEvery},
+		{"not while as many are needed", func(q *dialQueue) { q.connect(begin(q, plain)) }, time.Hour},
+		{"not while one of HTTP/2 serves all", func(q *dialQueue) {
+			h := begin(q, secure)
+			begin(q, secure)
+			q.connect(h)
 		}, time.Hour},
-		{"not while it is used now and then", func(q *dialQueue, x *exchange) {
-			q.opened()
-			for range 110 {
-				h := q.begin(x, at)
-				<-time.After(time.Second)
-				q.end(x, h)
-				<-time.After(30 * time.Second)
+		{"when those of HTTP/2 are more than one", func(q *dialQueue) {
+			h := begin(q, secure)
+			begin(q, secure)
+			q.connect(h)
+			q.connect(h)
+		}, sweepEvery},
+		{"when those to one host are not needed, whatever another one needs", func(q *dialQueue) {
+			h := begin(q, secure)
+			for range 4 {
+				q.connect(begin(q, plain))
 			}
+			q.connect(h)
+			end(q, h)
+		}, 2 * sweepEvery},
+		{"not while it is used now and then", func(q *dialQueue) {
+			q.connect(begin(q, plain))
+			h := q.hosts[plain]
+			for range 110 {
+				<-time.After(time.Second)
+				end(q, h)
+				<-time.After(30 * time.Second)
+				begin(q, plain)
+			}
+			end(q, h)
 		}, 77 * sweepEvery},
-		{"at once when there are far too many", func(q *dialQueue, x *exchange) {
+		{"those to a proxy not while anything is asked for", func(q *dialQueue) {
+			begin(q, other)
+			q.connect(nil)
+		}, time.Hour},
+		{"those to a proxy when nothing is", func(q *dialQueue) {
+			h := begin(q, other)
+			q.connect(nil)
+			end(q, h)
+		}, sweepEvery},
+		{"at once when there are far too many", func(q *dialQueue) {
 			for range maxIdle + 1 {
-				q.opened()
+				q.connect(nil)
 			}
 		}, 0},
-		{"not if none was opened", func(q *dialQueue, x *exchange) { q.end(x, q.begin(x, at)) }, time.Hour},
+		{"not if none was opened", func(q *dialQueue) { end(q, begin(q, plain)) }, time.Hour},
 	}
 	for _, tt := range tests {
 		t.Run(tt.rule, func(t *testing.T) {
@@ -71,6 +113,36 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 				t.Errorf("after %v, want %v", got, tt.want)
 			}
 		})
+	}
+}
+
+// Timers stand still while a machine sleeps, the clock on the wall does not.
+func TestConnectionsAreDeadAfterASleep(t *testing.T) {
+	t.Parallel()
+	before := time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		connections int
+		pause       time.Duration
+		want        bool
+	}{
+		{1, 2 * sweepEvery, false},
+		{1, 2*sweepEvery + 1, true},
+		{0, time.Hour, false},
+	} {
+		s := sweeper{connections: tt.connections, woke: before}
+		if got := s.slept(before.Add(tt.pause)); got != tt.want {
+			t.Errorf("%d connections, %v: %v", tt.connections, tt.pause, got)
+		}
+		if s.slept(before.Add(tt.pause)) {
+			t.Error("it slept twice")
+		}
+	}
+	q := &dialQueue{idle: sweeper{connections: 1, woke: before}}
+	closed := false
+	q.idle.closeIdle = func() { closed = true }
+	q.begin(new(exchange), secure, before.Add(time.Hour))
+	if !closed {
+		t.Error("a dead connection is used")
 	}
 }
 

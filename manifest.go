@@ -254,13 +254,13 @@ func (c *Client) fetchManifest(ctx context.Context, op, repository, reference st
 // remember keeps that a digest was served as a manifest, and what a tag stood
 // for.
 func (c *Client) remember(repository, reference string, dgst Digest) {
-	served := imageName{repository, string(dgst)}
-	if reference != string(dgst) {
-		c.manifests.Set(served, reference)
-		c.tags.Set(imageName{repository, reference}, dgst)
-	} else if _, seen := c.manifests.Get(served); !seen {
-		c.manifests.Set(served, "")
+	served, tag := imageName{repository, string(dgst)}, reference
+	if reference == string(dgst) {
+		tag, _ = c.manifests.Get(served)
+	} else {
+		c.tags.Set(imageName{repository, tag}, dgst)
 	}
+	c.manifests.Set(served, tag)
 }
 
 // forget keeps nothing of a manifest that is deleted: who deletes a million

@@ -129,8 +129,8 @@ type origin struct {
 
 func (o origin) String() string { return o.scheme + "://" + o.host }
 
-// originOf is [originOf], quick for the registry's own URLs.
-func (x *exchange) originOf(u *url.URL) origin {
+// knownOrigin is originOf, quick for the registry's own URLs.
+func (x *exchange) knownOrigin(u *url.URL) origin {
 	if own := x.transport.origin; u.Host == own.host && u.Scheme == own.scheme {
 		return own
 	}

@@ -48,10 +48,11 @@ func newRetrier(client *http.Client, r Retries) *retryablehttp.Client {
 		HTTPClient: client,
 		RetryMax:   r.Max,
 		CheckRetry: func(ctx context.Context, resp *http.Response, err error) (bool, error) {
-			return exchangeOf(ctx).checkRetry(resp, err)
+			x := exchangeOf(ctx)
+			return x.checkRetry(x.ctx, resp, err) // not with that of the attempt, which may have ended with it
 		},
 		Backoff:      func(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return 0 },
-		PrepareRetry: func(req *http.Request) error { return exchangeOf(req.Context()).pause() },
+		PrepareRetry: func(req *http.Request) error { return exchangeOf(req.Context()).pause(req.Context()) },
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
 	}
 }
@@ -59,7 +60,7 @@ func newRetrier(client *http.Client, r Retries) *retryablehttp.Client {
 // checkRetry is called by go-retryablehttp after every attempt, and again after
 // its body was read. It turns what happened into the exchange's failure and
 // decides whether to try again.
-func (x *exchange) checkRetry(resp *http.Response, err error) (bool, error) {
+func (x *exchange) checkRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
 	x.failure = nil
 	if err == nil && resp.StatusCode >= 200 && resp.StatusCode < 300 {
 		return false, nil
@@ -71,14 +72,14 @@ func (x *exchange) checkRetry(resp *http.Response, err error) (bool, error) {
 		again = x.judgeStatus(resp)
 	}
 	x.sent, x.dialling, x.connected = false, false, false // of the next attempt nothing has gone out yet
-	if ended := x.ctx.Err(); ended != nil {
+	if ended := ctx.Err(); ended != nil {
 		return false, ended
 	}
 	x.holdOthers()
-	again = again && x.mayWait() && x.transport.spare.spend()
+	again = again && x.mayWait(ctx) && x.transport.spare.spend()
 	if again {
-		x.request.Request = x.request.Request.WithContext(x.ctx) // what was sent has the deadline of that attempt: see wire
-		x.transport.config.logger.LogAttrs(x.ctx, slog.LevelWarn, "retry",
+		x.request.Request = x.request.Request.WithContext(ctx) // what was sent has the deadline of that attempt: see wire
+		x.transport.config.logger.LogAttrs(ctx, slog.LevelWarn, "retry",
 			slog.String("op", x.op), slog.String("repository", x.repository), slog.Int("attempt", x.attempts),
 			slog.Int("status", x.failure.StatusCode), slog.String("kind", string(x.failure.Kind)))
 	}
@@ -173,12 +174,12 @@ func (x *exchange) holdOthers() {
 
 // mayWait says whether another attempt fits: number, time, and what the
 // registry asked for.
-func (x *exchange) mayWait() bool {
+func (x *exchange) mayWait(ctx context.Context) bool {
 	r, wait, left := x.transport.config.retries, x.failure.RetryAfter, x.budget()
 	if x.attempts > r.Max || left <= 0 || wait > left || wait > r.RetryAfterMax {
 		return false
 	}
-	deadline, ok := x.ctx.Deadline()
+	deadline, ok := ctx.Deadline()
 	return wait == 0 || !ok || wait <= time.Until(deadline)
 }
 
@@ -209,14 +210,14 @@ func (a *allowance) spend() bool {
 
 // pause waits before the next attempt: full jitter over a range that doubles, or
 // what the registry asked for.
-func (x *exchange) pause() error {
+func (x *exchange) pause(ctx context.Context) error {
 	timer := time.NewTimer(x.backoff())
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return nil
-	case <-x.ctx.Done():
-		return x.ctx.Err()
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

@@ -33,7 +33,7 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	start, x := time.Now(), exchangeOf(ctx)
-	used := w.queue.begin(x, x.originOf(req.URL))
+	used := w.queue.begin(x, x.knownOrigin(req.URL), start)
 	x.sent = true
 	resp, limit, err := w.send(ctx, req, start)
 	x.sent = err != nil
@@ -65,9 +65,7 @@ func (w *wire) send(ctx context.Context, req *http.Request, now time.Time) (*htt
 	}
 	resp, err := w.next.RoundTrip(req)
 	resp, err = complete(req, resp, err)
-	if !shared {
-		limit.lift()
-	}
+	limit.answered()
 	if limit.late() {
 		if err == nil {
 			resp.Body.Close()
