@@ -15,8 +15,14 @@ var errSlowHeader = errors.New("no answer within the time-out")
 // timer for each request, as a time-out of net/http's own costs, would be the
 // dearest part of a deletion: requests that begin at about the same time share
 // them.
+//
+// Over connections of our own the next of the same caller finds the last one's
+// for as long as a crowd gathers. A transport that was given may be a test's with
+// a time of its own, whose timers and channels nobody else may touch: there,
+// nothing outlives a request, and nobody shares who cannot be told from others.
 type deadlines struct {
 	after time.Duration
+	keep  bool // for the next
 	mu    sync.Mutex
 	open  *deadline // for requests that begin now; nil if there is none
 }
@@ -47,27 +53,68 @@ func (d *deadlines) begin(ctx context.Context, now time.Time, shared bool) *dead
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !shared {
-		return d.start(ctx, now)
+	if !shared || !d.keep && ctx.Done() == nil {
+		return d.start(ctx, now, d.after)
 	}
-	if l := d.open; l != nil && l.callers == ctx.Done() && now.Sub(l.first) <= d.after/crowdShare {
-		l.requests++
-		l.waiting++
-		if now.After(l.last) {
-			l.last = now
+	if l := d.open; l != nil {
+		if l.callers == ctx.Done() && now.Sub(l.first) <= d.after/crowdShare {
+			l.join(now)
+			return l
 		}
-		return l
+		l.shut()
 	}
-	d.open = d.start(ctx, now)
+	look := d.after
+	if d.keep {
+		look /= crowdShare
+	}
+	d.open = d.start(ctx, now, look)
 	return d.open
 }
 
-func (d *deadlines) start(ctx context.Context, now time.Time) *deadline {
+// start is a deadline that looks at the time after a while.
+func (d *deadlines) start(ctx context.Context, now time.Time, look time.Duration) *deadline {
 	l := &deadline{of: d, callers: ctx.Done(), first: now, last: now, requests: 1, waiting: 1}
 	l.Context, l.end = context.WithCancelCause(context.Background())
-	l.unhook = context.AfterFunc(ctx, func() { l.end(context.Cause(ctx)) })
-	l.timer = time.AfterFunc(d.after, l.expire)
+	l.unhook = context.AfterFunc(ctx, func() { l.abandon(context.Cause(ctx)) })
+	l.timer = time.AfterFunc(look, l.expire)
 	return l
+}
+
+// shut keeps nothing for the next.
+func (d *deadlines) shut() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.open != nil {
+		d.open.shut()
+	}
+}
+
+func (l *deadline) join(now time.Time) {
+	l.requests++
+	l.waiting++
+	if now.After(l.last) {
+		l.last = now
+	}
+}
+
+// shut lets nobody join any more, and ends what nobody needs.
+func (l *deadline) shut() {
+	if l.of.open == l {
+		l.of.open = nil
+	}
+	if l.requests == 0 {
+		l.timer.Stop()
+		l.unhook()
+		l.end(nil)
+	}
+}
+
+// abandon ends all requests, whose caller did.
+func (l *deadline) abandon(cause error) {
+	l.end(cause)
+	l.of.mu.Lock()
+	defer l.of.mu.Unlock()
+	l.shut()
 }
 
 // expire ends what has waited for long enough.
@@ -83,6 +130,7 @@ func (l *deadline) expire() {
 func (l *deadline) due() bool {
 	l.of.mu.Lock()
 	defer l.of.mu.Unlock()
+	l.shut()
 	if l.waiting == 0 {
 		return false
 	}
@@ -113,23 +161,16 @@ func (l *deadline) answered() {
 	l.waiting--
 }
 
-// done notes that a request is over, and so is the deadline after the last:
-// nothing outlives a call.
+// done notes that a request is over.
 func (l *deadline) done() {
 	if l == nil {
 		return
 	}
 	l.of.mu.Lock()
 	defer l.of.mu.Unlock()
-	if l.requests--; l.requests > 0 {
-		return
+	if l.requests--; l.requests == 0 && (!l.of.keep || l.of.open != l) {
+		l.shut()
 	}
-	if l.of.open == l {
-		l.of.open = nil
-	}
-	l.timer.Stop()
-	l.unhook()
-	l.end(nil)
 }
 
 // A timed context is the caller's until the deadline.

@@ -3,6 +3,7 @@ package regret
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,11 +13,15 @@ import (
 
 const patience = 32 * time.Second // so that a crowd is what begins within a second
 
+// withDeadlines plays with those of a transport that was given, and with those
+// of our own connections.
 func withDeadlines(t *testing.T, rule string, play func(*testing.T, *deadlines)) {
-	t.Run(rule, func(t *testing.T) {
-		t.Parallel()
-		synctest.Test(t, func(t *testing.T) { play(t, &deadlines{after: patience}) })
-	})
+	for _, keep := range []bool{false, true} {
+		t.Run(fmt.Sprintf("%s, keep %t", rule, keep), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { play(t, &deadlines{after: patience, keep: keep}) })
+		})
+	}
 }
 
 // ended waits for the end of a context and says when and why it came.
@@ -119,25 +124,79 @@ func TestDeadline(t *testing.T) {
 		reads.answered()
 		ended(t, &timed{ctx, reads}, start, patience+errorBodyTime, errSlowHeader)
 	})
-	withDeadlines(t, "nothing is left after the last", func(t *testing.T, d *deadlines) {
+	withDeadlines(t, "nothing is left after the last, or when no more have come for a while", func(t *testing.T, d *deadlines) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		for _, ctx := range []context.Context{ctx, context.Background()} {
-			l := d.begin(ctx, time.Now(), true)
-			d.begin(ctx, time.Now(), true)
-			l.answered()
-			l.answered()
-			l.done()
-			if l.Err() != nil {
-				t.Error("ended before the last")
-			}
-			l.done()
-			nothingLeft(t, d, l)
-			if d.begin(ctx, time.Now(), true) == l {
-				t.Error("what is over was joined")
-			}
-			d.open.done()
+		start, l := time.Now(), d.begin(ctx, time.Now(), true)
+		d.begin(ctx, time.Now(), true)
+		l.answered()
+		l.answered()
+		l.done()
+		if l.Err() != nil {
+			t.Error("ended before the last")
 		}
+		l.done()
+		if d.keep {
+			<-time.After(time.Second / 2)
+			if d.begin(ctx, time.Now(), true) != l {
+				t.Error("the next has another")
+			}
+			l.answered()
+			l.done()
+			ended(t, l, start, time.Second, context.Canceled)
+		}
+		nothingLeft(t, d, l)
+		next := d.begin(ctx, time.Now(), true)
+		if next == l {
+			t.Error("what is over was joined")
+		}
+		next.done()
+	})
+	withDeadlines(t, "nothing is left when another caller comes", func(t *testing.T, d *deadlines) {
+		one, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		idle := d.begin(one, time.Now(), true)
+		idle.answered()
+		idle.done()
+		busy := d.begin(t.Context(), time.Now(), true)
+		if busy == idle {
+			t.Error("it is shared")
+		}
+		again := d.begin(one, time.Now(), true)
+		if again == idle || again == busy {
+			t.Error("what is over was joined")
+		}
+		d.open = nil
+		nothingLeft(t, d, idle)
+		busy.answered()
+		busy.done()
+		nothingLeft(t, d, busy)
+	})
+	withDeadlines(t, "nothing is left when nothing is to be kept", func(t *testing.T, d *deadlines) {
+		l := d.begin(t.Context(), time.Now(), true)
+		l.answered()
+		l.done()
+		d.shut()
+		d.shut()
+		nothingLeft(t, d, l)
+	})
+	withDeadlines(t, "nothing is left when the caller has ended", func(t *testing.T, d *deadlines) {
+		ctx, cancel := context.WithCancel(t.Context())
+		l := d.begin(ctx, time.Now(), true)
+		l.answered()
+		l.done()
+		cancel()
+		synctest.Wait()
+		nothingLeft(t, d, l)
+	})
+	withDeadlines(t, "those that never end share over our own connections only", func(t *testing.T, d *deadlines) {
+		ctx := context.Background()
+		one, other := d.begin(ctx, time.Now(), true), d.begin(ctx, time.Now(), true)
+		if shared := one == other; shared != d.keep {
+			t.Errorf("shared: %v", shared)
+		}
+		one.done()
+		other.done()
 	})
 	withDeadlines(t, "a context that ends before needs none", func(t *testing.T, d *deadlines) {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)

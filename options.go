@@ -173,8 +173,9 @@ type Limits struct {
 	PageBytes     int64 // of one page of a list
 	Pages         int   // of one list
 	Entries       int   // of one list
-	// ReadTimeout is how long a GET or HEAD waits for the header of its answer;
-	// one of many at a time may wait longer by a thirtieth.
+	// ReadTimeout is how long a GET or HEAD waits for the header of its answer.
+	// While others wait too, this and WriteTimeout may last longer by 1/32 and
+	// two seconds.
 	ReadTimeout time.Duration
 	// WriteTimeout is how long a DELETE or PUT does. Registries with many tags
 	// or slow storage take minutes, and giving up early leaves work half done.

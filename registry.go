@@ -78,6 +78,8 @@ func (c *Client) Registry() string { return c.origin.String() }
 // client needs no closing: its own connections end 45 to 90 seconds after they
 // were last needed.
 func (c *Client) CloseIdleConnections() {
+	c.transport.wire.reads.shut()
+	c.transport.wire.writes.shut()
 	if pool, ok := c.transport.wire.next.(interface{ CloseIdleConnections() }); ok {
 		pool.CloseIdleConnections()
 	}

@@ -29,13 +29,15 @@ type transport struct {
 }
 
 func newTransport(o origin, cfg *config) *transport {
-	w := &wire{next: cfg.base, config: cfg, reads: deadlines{after: cfg.limits.ReadTimeout}, writes: deadlines{after: cfg.limits.WriteTimeout}}
+	w := &wire{next: cfg.base, config: cfg}
+	w.reads.after, w.writes.after = cfg.limits.ReadTimeout, cfg.limits.WriteTimeout
 	if cfg.base == nil {
 		d := newDialer(tlsConfig(cfg.tls))
 		w.queue = &d.queue
 		pool := newBase(d)
 		d.queue.idle.closeIdle = pool.CloseIdleConnections
 		w.next = pool
+		w.reads.keep, w.writes.keep = true, true
 	}
 	auth := newAuthorizer(o, cfg, w)
 	// No layer below returns a redirect, so that the inner client has none to
