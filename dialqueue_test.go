@@ -249,12 +249,19 @@ func TestWarm(t *testing.T) {
 	}
 }
 
-func TestEachRequestOfAnExchangeIsWatchedOrNot(t *testing.T) {
-	t.Parallel()
+// ownPool is a client over its own connections, of which there are none yet.
+func ownPool(t *testing.T) *Client {
+	t.Helper()
 	c, err := New("registry.example.com")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return c
+}
+
+func TestEachRequestOfAnExchangeIsWatchedOrNot(t *testing.T) {
+	t.Parallel()
+	c := ownPool(t)
 	x, q := c.exchange("delete manifest", "DELETE", "team/app", "v1"), c.transport.wire.queue
 	if x.watch(t.Context()); !x.want.watched {
 		t.Error("the first is not watched, and there is no connection")
@@ -269,10 +276,7 @@ func TestEachRequestOfAnExchangeIsWatchedOrNot(t *testing.T) {
 // Where a connection was waiting nobody watched whether the request had it.
 func TestWhatIsNotWatchedMayHaveArrived(t *testing.T) {
 	t.Parallel()
-	c, err := New("registry.example.com")
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := ownPool(t)
 	for _, watched := range []bool{false, true} {
 		x := c.exchange("untag", "DELETE", "team/app", "v1")
 		x.repeat, x.sent, x.want.watched = repeatUntouched, true, watched

@@ -21,7 +21,7 @@ type sweeper struct {
 	closeIdle   func()
 	connections int         // to all hosts, and to proxies
 	timer       *time.Timer // for the next look; nil without connections
-	woke        time.Time   // when a request last began
+	began       time.Time   // when the last request did
 }
 
 // opened notes that there is one connection more.
@@ -92,7 +92,7 @@ func (s *sweeper) closed() {
 // slept says whether the machine did, or nobody asked for anything for as long:
 // timers stand still meanwhile, and connections are dead that look idle.
 func (s *sweeper) slept(now time.Time) bool {
-	before := s.woke
-	s.woke = now
+	before := s.began
+	s.began = now
 	return s.connections > 0 && now.Round(0).Sub(before.Round(0)) > 2*sweepEvery // by the clock on the wall
 }

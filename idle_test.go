@@ -129,7 +129,7 @@ func TestConnectionsAreDeadAfterASleep(t *testing.T) {
 		{1, 2*sweepEvery + 1, true},
 		{0, time.Hour, false},
 	} {
-		s := sweeper{connections: tt.connections, woke: before}
+		s := sweeper{connections: tt.connections, began: before}
 		if got := s.slept(before.Add(tt.pause)); got != tt.want {
 			t.Errorf("%d connections, %v: %v", tt.connections, tt.pause, got)
 		}
@@ -137,7 +137,7 @@ func TestConnectionsAreDeadAfterASleep(t *testing.T) {
 			t.Error("it slept twice")
 		}
 	}
-	q := &dialQueue{idle: sweeper{connections: 1, woke: before}}
+	q := &dialQueue{idle: sweeper{connections: 1, began: before}}
 	closed := false
 	q.idle.closeIdle = func() { closed = true }
 	q.begin(new(exchange), secure, before.Add(time.Hour))

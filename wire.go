@@ -49,8 +49,8 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // send gives up when no answer begins in time. The request is given its deadline
-// in place: nobody has it yet, and a copy would be a third more memory. Who sends
-// it again takes a copy with the context it had.
+// in place: nobody has it yet, and a copy would be one more large object for each.
+// Whoever sends it again takes a copy with the context it had.
 func (w *wire) send(ctx context.Context, req *http.Request, now time.Time) (*http.Response, *deadline, error) {
 	limits, shared := &w.reads, true
 	switch req.Method {
