@@ -158,3 +158,24 @@ func isTokenByte(c byte) bool {
 	}
 	return strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
 }
+
+// IsToken68 reports whether s has the form in which a bearer token is sent.
+//
+// See https://www.rfc-editor.org/rfc/rfc9110#section-11.2
+func IsToken68(s string) bool {
+	body := strings.TrimRight(s, "=")
+	return body != "" && !strings.ContainsFunc(body, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-._~+/", r))
+	})
+}
+
+// IsPrintable reports whether s can be a field value as it is: not blank, and
+// nothing but printable ASCII.
+func IsPrintable(s string) bool {
+	for _, r := range s {
+		if r < ' ' || r > '~' {
+			return false
+		}
+	}
+	return strings.TrimSpace(s) != ""
+}
