@@ -8,6 +8,9 @@ package redact
 
 import (
 	"cmp"
+	"context"
+	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -125,4 +128,24 @@ func (s *Secrets) RedactCut(text string, minPrefix int) string {
 		return text
 	}
 	return text[:len(text)-cut] + placeholder
+}
+
+// RedactError returns err, or if its text contains a secret or a part of a URL
+// that may be one, an error with the redacted text. Of what that one wraps only
+// the end of a context remains.
+func (s *Secrets) RedactError(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	clean := s.Redact(URLs(text))
+	switch {
+	case clean == text:
+		return err
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("%s: %w", clean, context.Canceled)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s: %w", clean, context.DeadlineExceeded)
+	}
+	return errors.New(clean)
 }

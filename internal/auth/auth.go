@@ -1,0 +1,215 @@
+// Package auth finds the Authorization header that a registry wants: it reads
+// challenges, asks the source of credentials, and gets tokens from token
+// services. It knows neither operations nor retries.
+//
+// Invariants: a secret goes to the registry's own origin or to a trusted realm
+// and nowhere else; an untrusted realm gets no request at all; credentials that
+// were refused are not sent again with the same request.
+//
+// See https://www.rfc-editor.org/rfc/rfc9110#section-11 and
+// https://distribution.github.io/distribution/spec/auth/token/
+package auth
+
+import (
+	"context"
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"github.com/seed-8cb7cc86/regret/credentials"
+	"github.com/seed-8cb7cc86/regret/internal/bounded"
+	"github.com/seed-8cb7cc86/regret/internal/origin"
+	"github.com/seed-8cb7cc86/regret/internal/redact"
+)
+
+// A Config is what an [Authorizer] needs. Origin, Tokens and Secrets are
+// required.
+type Config struct {
+	Origin        origin.Origin      // of the registry
+	Source        credentials.Source // nil means anonymous
+	Token         string             // a bearer token to send with every request; then Source is not used
+	TrustedRealms []string           // origins of token services, as [CheckRealm] accepts them
+	UserAgent     string
+	TokenBytes    int64             // limit of a token response
+	ErrorBytes    int64             // limit of an error response
+	Tokens        http.RoundTripper // sends token requests and follows no redirect
+	Secrets       *redact.Secrets   // learns every secret that is used
+}
+
+// maxRenewed is how many replaced identity tokens are remembered.
+const maxRenewed = 1024
+
+// An Authorizer learns from the first challenge of its registry what to send,
+// and from then on sends it along. It is safe for concurrent use.
+type Authorizer struct {
+	config  Config
+	realms  map[origin.Origin]bool
+	learned atomic.Pointer[demand]
+	tokens  tokenCache
+	breadth atomic.Int32 // of the token scope that the token service accepts, a scopeBreadth
+	noPost  atomic.Bool  // the token service does not know POST
+
+	identity turn                         // an identity token may be good for one use, so one caller at a time has it
+	renewed  *bounded.Map[string, string] // identity tokens that the token service replaced, by those of the source
+}
+
+// New returns an Authorizer. It sends nothing.
+func New(config Config) *Authorizer {
+	a := &Authorizer{
+		config:  config,
+		realms:  map[origin.Origin]bool{config.Origin: true},
+		renewed: bounded.New[string, string](maxRenewed),
+	}
+	if realm, ok := knownRealms[config.Origin]; ok {
+		a.realms[realm] = true
+	}
+	for _, realm := range config.TrustedRealms {
+		if u, err := url.Parse(realm); err == nil {
+			a.realms[origin.Of(u)] = true
+		}
+	}
+	config.Secrets.Add(config.Token)
+	return a
+}
+
+// A demand is what a challenge asks for: Basic credentials, or a token from the
+// token service at a realm.
+type demand struct {
+	scheme  string   // "basic" or "bearer"
+	realm   *url.URL // of a bearer challenge
+	service string
+	scope   string // as the challenge has it
+}
+
+// For returns the authorization of one request.
+func (a *Authorizer) For(scope Scope) *Authorization {
+	return &Authorization{authorizer: a, scope: scope}
+}
+
+// An Authorization finds the header for one request and its replays. It belongs
+// to one goroutine.
+type Authorization struct {
+	authorizer *Authorizer
+	scope      Scope
+	sent       string  // the header of the last request
+	answered   *demand // the challenge that sent answers; nil if it was sent unasked
+}
+
+// Header returns the Authorization header that can be sent unasked, because an
+// earlier challenge of this registry said what it wants; empty if there is none.
+func (z *Authorization) Header(ctx context.Context) (string, error) {
+	a := z.authorizer
+	z.answered, z.sent = nil, ""
+	var err error
+	switch want := a.learned.Load(); {
+	case a.config.Token != "":
+		z.sent = "Bearer " + a.config.Token
+	case want == nil:
+	default:
+		z.sent, err = a.known(ctx, z.scope, want)
+	}
+	return z.sent, err
+}
+
+// known is the header for what the registry is known to want.
+func (a *Authorizer) known(ctx context.Context, scope Scope, want *demand) (string, error) {
+	if kept, ok := a.tokens.lookup(scope, time.Now()); ok {
+		return kept.header, nil
+	}
+	if want.scheme == "bearer" && scopeBreadth(a.breadth.Load()) != scopeWide {
+		return "", nil // only a challenge says which scope this request needs
+	}
+	g, err := a.obtain(ctx, scope, want, "")
+	return g.header, err
+}
+
+// Answer returns the header that answers a 401, or "" if there is nothing to
+// offer that was not refused already. The header that [Authorization.Header] or
+// Answer returned last counts as refused and is dropped from the cache.
+func (z *Authorization) Answer(ctx context.Context, status int, header http.Header, _ []byte) (string, error) {
+	a := z.authorizer
+	if status != http.StatusUnauthorized || a.config.Token != "" {
+		return "", nil
+	}
+	want, err := a.read(header)
+	if previous := z.answered; previous != nil {
+		// What did not help now is not offered to the next request.
+		a.tokens.evict(z.scope, z.sent)
+		a.narrowNext(previous)
+		if err != nil || want == nil || want.scheme == previous.scheme || want.scheme == "bearer" {
+			return "", nil
+		}
+	}
+	if err != nil || want == nil {
+		return "", err
+	}
+	g, err := a.obtain(ctx, z.scope, want, z.sent)
+	if err != nil || g.header == "" || g.header == z.sent && !g.fetched {
+		return "", err
+	}
+	z.sent, z.answered = g.header, want
+	return g.header, nil
+}
+
+// Accepted says that the header which Answer returned last was not refused.
+func (z *Authorization) Accepted() {
+	if want := z.answered; want != nil {
+		z.authorizer.learned.Store(&demand{scheme: want.scheme, realm: want.realm, service: want.service})
+	}
+}
+
+// obtain returns the grant for a demand: from the cache, from another caller
+// who is fetching it right now, or fetched here. What was refused is dropped
+// from the cache first.
+func (a *Authorizer) obtain(ctx context.Context, scope Scope, want *demand, refused string) (grant, error) {
+	return a.tokens.obtain(ctx, scope, refused, func() (grant, error) {
+		cred, err := a.credential(ctx, scope)
+		if err != nil {
+			return grant{}, err
+		}
+		switch {
+		case cred.RegistryToken != "":
+			return grant{header: "Bearer " + cred.RegistryToken, actions: allActions, expires: time.Now().Add(credentialLifetime)}, nil
+		case want.scheme == "basic":
+			return basic(cred), nil
+		}
+		return a.token(ctx, scope, want, cred)
+	})
+}
+
+// credential asks the source.
+func (a *Authorizer) credential(ctx context.Context, scope Scope) (credentials.Credential, error) {
+	if a.config.Source == nil {
+		return credentials.Credential{}, nil
+	}
+	cred, err := a.config.Source.Credential(ctx, a.config.Origin.Host, scope.repository())
+	if err == nil {
+		err = cred.Validate()
+	}
+	if err != nil {
+		return credentials.Credential{}, sourceError(a.config.Origin.Host, err)
+	}
+	a.config.Secrets.Add(cred.Password, cred.IdentityToken, cred.RegistryToken,
+		encode(cred.Secret()), encode(cred.Username+":"+cred.Secret()))
+	return cred, nil
+}
+
+// credentialLifetime is how long credentials are used before the source is
+// asked again.
+const credentialLifetime = time.Hour
+
+// basic is the grant for Basic authentication; empty for anonymous callers.
+func basic(cred credentials.Credential) grant {
+	if cred.IsZero() {
+		return grant{}
+	}
+	return grant{
+		header:  "Basic " + encode(cred.Username+":"+cred.Secret()),
+		actions: allActions,
+		expires: time.Now().Add(credentialLifetime),
+	}
+}
+
+func encode(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }

@@ -1,0 +1,156 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+)
+
+// maxCached bounds the resources whose tokens are cached.
+const maxCached = 4096
+
+// A grant is an Authorization header and what it allows.
+type grant struct {
+	header  string
+	actions []string
+	expires time.Time
+	fetched bool // from a token service just now, so that it may be good although it looks like the last one
+}
+
+// A tokenCache keeps headers by resource, finds them by any action that they
+// allow, and lets one caller fetch what many wait for. It has no goroutine: the
+// first caller fetches within its own context, and if that ends, the next one
+// takes over. The zero value is empty and ready to use.
+type tokenCache struct {
+	mu      sync.Mutex
+	kept    map[string][]grant // by resource
+	fetches map[Scope]*fetch   // in flight
+}
+
+// A fetch is a token request in flight, for one or more callers.
+type fetch struct {
+	done      chan struct{}
+	grant     grant
+	err       error
+	abandoned bool // it failed for lack of time, which other callers may have
+}
+
+// lookup finds a header that allows the action and has not expired.
+func (t *tokenCache) lookup(scope Scope, now time.Time) (grant, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.find(scope, now)
+}
+
+func (t *tokenCache) find(scope Scope, now time.Time) (grant, bool) {
+	for _, kept := range t.kept[scope.resource()] {
+		if permits(kept.actions, scope.Action) && now.Before(kept.expires) {
+			return kept, true
+		}
+	}
+	return grant{}, false
+}
+
+// obtain returns a cached header other than the refused one, or fetches one, or
+// waits for the caller who is fetching it.
+func (t *tokenCache) obtain(ctx context.Context, scope Scope, refused string, get func() (grant, error)) (grant, error) {
+	t.evict(scope, refused)
+	for {
+		kept, f, first := t.join(scope)
+		if f == nil {
+			return kept, nil
+		}
+		if first {
+			t.run(ctx, f, scope, get)
+			return f.grant, f.err
+		}
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			return grant{}, ctx.Err()
+		}
+		if !f.abandoned {
+			return f.grant, f.err
+		}
+	}
+}
+
+// join returns a cached header, or the fetch to wait for, or a new fetch to run.
+func (t *tokenCache) join(scope Scope) (kept grant, f *fetch, first bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if kept, ok := t.find(scope, time.Now()); ok {
+		return kept, nil, false
+	}
+	if f, ok := t.fetches[scope]; ok {
+		return grant{}, f, false
+	}
+	if t.fetches == nil {
+		t.fetches = make(map[Scope]*fetch)
+	}
+	f = &fetch{done: make(chan struct{}), err: errors.New("the source of credentials did not return")}
+	t.fetches[scope] = f
+	return grant{}, f, true
+}
+
+// run fetches, caches the result and wakes the callers who wait, even if get
+// panics.
+func (t *tokenCache) run(ctx context.Context, f *fetch, scope Scope, get func() (grant, error)) {
+	defer func() {
+		f.abandoned = f.err != nil && (ctx.Err() != nil || outOfTime(f.err))
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		delete(t.fetches, scope)
+		if f.err == nil && f.grant.header != "" {
+			t.keep(scope.resource(), f.grant)
+		}
+		close(f.done)
+	}()
+	f.grant, f.err = get()
+}
+
+// outOfTime reports whether a request was not even sent because its caller could
+// not wait for as long as the server had asked.
+func outOfTime(err error) bool {
+	e, ok := errors.AsType[interface {
+		error
+		OutOfTime() bool
+	}](err)
+	return ok && e.OutOfTime()
+}
+
+// keep replaces the grants that the new one makes superfluous.
+func (t *tokenCache) keep(resource string, fresh grant) {
+	if t.kept == nil {
+		t.kept = make(map[string][]grant)
+	}
+	if _, known := t.kept[resource]; !known && len(t.kept) >= maxCached {
+		for some := range t.kept { // any one: a request brings it back
+			delete(t.kept, some)
+			break
+		}
+	}
+	others := slices.DeleteFunc(t.kept[resource], func(old grant) bool {
+		return !slices.ContainsFunc(old.actions, func(action string) bool { return !permits(fresh.actions, action) })
+	})
+	fresh.fetched = false
+	t.kept[resource] = append(others, fresh)
+}
+
+// evict drops a header that was refused, if it is still cached.
+func (t *tokenCache) evict(scope Scope, refused string) {
+	if refused == "" {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	resource := scope.resource()
+	rest := slices.DeleteFunc(t.kept[resource], func(kept grant) bool { return kept.header == refused })
+	if len(rest) == 0 {
+		delete(t.kept, resource)
+		return
+	}
+	t.kept[resource] = rest
+}

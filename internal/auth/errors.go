@@ -1,0 +1,74 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/seed-8cb7cc86/regret/credentials"
+	"github.com/seed-8cb7cc86/regret/internal/origin"
+)
+
+// A Reason says why there is no Authorization header.
+type Reason int
+
+// The reasons.
+const (
+	MalformedChallenge Reason = iota + 1 // the registry's challenge cannot be read
+	UntrustedRealm                       // the token service may not be sent credentials; see Error.Realm
+	SourceFailed                         // the source of credentials failed, or has an invalid one
+	TokenRefused                         // the token service answered with Error.StatusCode
+	TokenMalformed                       // the token service's response has no usable token
+	NoResponse                           // the token service did not respond
+)
+
+// An Error is a header that could not be had. It contains nothing of a token
+// service's response but its status and well-known codes: the rest may be a
+// secret.
+type Error struct {
+	Reason     Reason
+	Realm      origin.Origin // of UntrustedRealm, if that is an origin
+	Method     string        // of the token request; empty if none was sent
+	URL        string        // of the token request, without query
+	StatusCode int           // of the token response, or 401 for a challenge
+	Codes      []string      // from the token response, well-known ones only
+	RetryAfter time.Duration // as the token service asked
+	Err        error
+}
+
+// Error returns the cause.
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return fmt.Sprintf("the token service answered %d %s", e.StatusCode, http.StatusText(e.StatusCode))
+	}
+	return e.Err.Error()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Transient reports whether the token request may succeed if it is sent again.
+// Only a token was asked for, so that a retry can do no harm.
+func (e *Error) Transient() bool {
+	switch e.Reason {
+	case NoResponse:
+		return true
+	case TokenRefused:
+		return e.StatusCode >= 500 || e.StatusCode == http.StatusTooManyRequests ||
+			e.StatusCode == http.StatusRequestTimeout || e.StatusCode == http.StatusTooEarly
+	}
+	return false
+}
+
+// sourceError names the registry that credentials were wanted for, unless the
+// source has named it.
+func sourceError(host string, err error) *Error {
+	if named, ok := errors.AsType[*credentials.Error](err); !ok || named.Registry == "" {
+		err = fmt.Errorf("credentials for %s: %w", host, err)
+	}
+	return &Error{Reason: SourceFailed, Err: err}
+}
+
+// Wait returns how long the token service asked to wait.
+func (e *Error) Wait() time.Duration { return e.RetryAfter }

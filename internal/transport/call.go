@@ -1,0 +1,169 @@
+package transport
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/seed-8cb7cc86/regret/internal/body"
+	"github.com/seed-8cb7cc86/regret/internal/origin"
+	"github.com/seed-8cb7cc86/regret/internal/redact"
+	"github.com/seed-8cb7cc86/regret/internal/retryafter"
+)
+
+// A call is one run of [Client.Do] and what its attempts have shown so far. It
+// belongs to one goroutine.
+type call struct {
+	client    *Client
+	request   *Request
+	ctx       context.Context // the caller's
+	started   time.Time
+	attempts  int
+	ambiguous bool     // an attempt may have had an effect that no response confirmed
+	failure   *Failure // of the last attempt; nil if it succeeded
+	replay    bool     // net/http would have repeated the last attempt at once
+	content   []byte
+}
+
+// maxAnswers bounds how many challenges are answered in one attempt. The
+// Authorization gives up before that.
+const maxAnswers = 4
+
+// RoundTrip is one attempt: the request with the Authorization header that is
+// known, again with another one if that is refused, then the redirects.
+func (c *call) RoundTrip(req *http.Request) (*http.Response, error) {
+	c.attempts++
+	auth := c.request.Authorization
+	if auth == nil {
+		auth = anonymous{}
+	}
+	header, err := auth.Header(c.ctx)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.follow(c.build(req, header))
+	for answers := 0; err == nil && answers < maxAnswers && c.challenged(resp); answers++ {
+		// Read the body before a token is fetched: an unread response keeps its
+		// connection, and the token service may be behind the only one there is.
+		said, _ := body.ReadError(resp.Body, c.client.config.ErrorBytes)
+		resp.Body = io.NopCloser(bytes.NewReader(said))
+		header, err := auth.Answer(c.ctx, resp.StatusCode, resp.Header, said)
+		if err != nil {
+			return nil, err
+		}
+		if header == "" {
+			break
+		}
+		if resp, err = c.follow(c.build(req, header)); err == nil && !c.challenged(resp) {
+			auth.Accepted()
+		}
+	}
+	if err != nil || !isSuccess(resp.StatusCode) {
+		return resp, err
+	}
+	return c.accept(resp)
+}
+
+// challenged reports whether the registry itself refused the credentials.
+func (c *call) challenged(resp *http.Response) bool {
+	return resp.StatusCode == http.StatusUnauthorized && origin.Of(resp.Request.URL) == c.client.origin
+}
+
+// accept refuses a successful response in a form that cannot be used, and reads
+// its content if the request asks for that.
+func (c *call) accept(resp *http.Response) (*http.Response, error) {
+	// Digests are of the bytes as sent, and a few encoded bytes may unfold to any number.
+	if encoding := resp.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+		body.Discard(resp.Body)
+		return nil, &Fault{Problem: Encoded, resp: resp, err: fmt.Errorf("content encoding %q although none was accepted", redact.Clip(encoding))}
+	}
+	if c.request.Limit <= 0 {
+		return resp, nil
+	}
+	content, err := body.ReadAll(resp.Body, c.request.Limit)
+	if _, tooLarge := errors.AsType[*body.TooLargeError](err); tooLarge {
+		return nil, &Fault{Problem: TooLarge, resp: resp, err: err}
+	}
+	if err != nil {
+		return nil, &noResponse{err: err, arrived: true}
+	}
+	c.content, resp.Body = content, http.NoBody
+	return resp, nil
+}
+
+// build copies the attempt's request and gives it its header and body: a
+// connection may still be reading the request that was sent before.
+func (c *call) build(req *http.Request, authorization string) *http.Request {
+	next := req.WithContext(c.ctx)
+	next.Header = make(http.Header, 5)
+	for name, values := range c.request.Header {
+		next.Header[name] = values
+	}
+	next.Header["User-Agent"] = c.client.wire.userAgent
+	// Set explicitly, so that no transport asks for gzip by itself.
+	next.Header["Accept-Encoding"] = identity
+	if authorization != "" {
+		next.Header["Authorization"] = []string{authorization}
+	}
+	if c.request.Body != nil {
+		next.ContentLength = int64(len(c.request.Body))
+		next.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(c.request.Body)), nil }
+		next.Body, _ = next.GetBody() // cannot fail
+	}
+	return next
+}
+
+var identity = []string{"identity"}
+
+// fail returns the failure for an attempt without a response that counts.
+func (c *call) fail(err error) *Failure {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		err = wrapped.Err // its text would repeat the URL with its query
+	}
+	f := &Failure{
+		Method: c.request.Method, URL: c.client.origin.String() + c.request.Path,
+		Attempts: c.attempts, Ambiguous: c.ambiguous, Err: cause(err),
+	}
+	if fault, ok := errors.AsType[*Fault](err); ok {
+		f.RetryAfter = fault.RetryAfter
+		if resp := fault.resp; resp != nil {
+			f.StatusCode, f.Header = resp.StatusCode, resp.Header
+		}
+	}
+	if transient, ok := errors.AsType[transientError](err); ok {
+		f.RetryAfter = max(f.RetryAfter, transient.Wait())
+	}
+	return f
+}
+
+// refused returns the failure for a response that is no success, and reads its
+// body.
+func (c *call) refused(resp *http.Response) *Failure {
+	f := c.fail(nil)
+	f.StatusCode, f.Header = resp.StatusCode, resp.Header
+	f.Body, f.Whole = body.ReadError(resp.Body, c.client.config.ErrorBytes)
+	resp.Body = http.NoBody
+	if origin.Of(resp.Request.URL) != c.client.origin { // a redirect led there
+		f.URL = c.client.wire.shown(resp.Request.URL)
+	}
+	if d, ok := retryafter.FromResponse(resp, time.Now()); ok {
+		f.RetryAfter = d
+	}
+	return f
+}
+
+func isSuccess(status int) bool { return status >= 200 && status < 300 }
+
+// anonymous is the Authorization of requests without one.
+type anonymous struct{}
+
+func (anonymous) Header(context.Context) (string, error) { return "", nil }
+
+func (anonymous) Answer(context.Context, int, http.Header, []byte) (string, error) { return "", nil }
+
+func (anonymous) Accepted() {}

@@ -1,0 +1,209 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptrace"
+	"time"
+
+	"github.com/seed-8cb7cc86/regret/internal/errorbody"
+	"github.com/seed-8cb7cc86/regret/internal/origin"
+	"github.com/seed-8cb7cc86/regret/internal/redact"
+	"github.com/seed-8cb7cc86/regret/internal/retryafter"
+)
+
+// A Config configures a [Wire] and the clients on it. Logger, Secrets and the
+// limits are required.
+type Config struct {
+	Base         http.RoundTripper // nil means a connection pool of its own
+	TLS          *tls.Config       // of that pool; nil means the system's roots
+	UserAgent    string
+	ReadTimeout  time.Duration // until the header of the response to a GET, HEAD or POST
+	WriteTimeout time.Duration // the same for a DELETE or PUT
+	ErrorBytes   int64         // limit of an error response
+	Retries      Retries
+	Logger       *slog.Logger
+	Trace        func(Attempt) // nil means none
+	Secrets      *redact.Secrets
+}
+
+// An Attempt is one HTTP request that was sent.
+type Attempt struct {
+	Op         string
+	Method     string
+	URL        string
+	StatusCode int
+	Err        error
+	Duration   time.Duration
+}
+
+// A Wire sends single HTTP requests: it waits where the server asked for time,
+// gives up when no response begins, and reports to trace and log. Requests for
+// tokens take this way, too.
+type Wire struct {
+	config    Config
+	base      http.RoundTripper
+	userAgent []string
+	pace      pacer
+	first     *firstConnection // nil if the connections are not ours
+}
+
+// NewWire returns a wire to the registry at o and to the servers that it refers
+// to.
+func NewWire(o origin.Origin, config Config) *Wire {
+	w := &Wire{config: config, base: config.Base, userAgent: []string{config.UserAgent}}
+	if w.base == nil {
+		w.base = newPool(config.TLS)
+		w.first = newFirstConnection(o)
+	}
+	return w
+}
+
+// CloseIdleConnections closes the connections that no request uses.
+func (w *Wire) CloseIdleConnections() {
+	if pool, ok := w.base.(interface{ CloseIdleConnections() }); ok {
+		pool.CloseIdleConnections()
+	}
+}
+
+// For returns a RoundTripper that sends requests of an operation. It follows no
+// redirect and retries nothing.
+func (w *Wire) For(op string) http.RoundTripper { return roundTripper{w, op} }
+
+type roundTripper struct {
+	wire *Wire
+	op   string
+}
+
+func (r roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
+	return r.wire.roundTrip(r.op, req)
+}
+
+// roundTrip sends one request. Its errors are of type *Fault or *noResponse.
+func (w *Wire) roundTrip(op string, req *http.Request) (*http.Response, error) {
+	ctx, to := req.Context(), origin.Of(req.URL)
+	if err := w.pace.wait(ctx, to); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, &noResponse{err: err}
+	}
+	start := time.Now()
+	resp, err := w.send(req, to)
+	w.report(ctx, op, req, resp, err, start)
+	if err == nil {
+		w.holdOthers(resp, to)
+	}
+	return resp, err
+}
+
+// send sends a request under a deadline for the header of its response.
+func (w *Wire) send(req *http.Request, to origin.Origin) (*http.Response, error) {
+	limit := w.config.ReadTimeout
+	if req.Method == http.MethodDelete || req.Method == http.MethodPut {
+		limit = w.config.WriteTimeout
+	}
+	ctx, cancel := context.WithCancelCause(req.Context())
+	timer := time.AfterFunc(limit, func() { cancel(errSlowHeader) })
+	watch := &watch{cancel: cancel}
+	if w.first != nil {
+		watch.progress = w.first.enter(ctx, to)
+		defer watch.progress(false)
+	}
+	resp, err := complete(req, func() (*http.Response, error) {
+		return w.base.RoundTrip(req.WithContext(httptrace.WithClientTrace(ctx, watch.trace())))
+	})
+	inTime := timer.Stop()
+	if !inTime && err == nil { // the timer fired, and the body can no longer be read
+		resp.Body.Close()
+		err = errSlowHeader
+	}
+	if err != nil {
+		defer cancel(nil)
+		return nil, watch.noResponse(context.Cause(ctx), err)
+	}
+	if resp.Body == http.NoBody {
+		cancel(nil)
+	} else {
+		resp.Body = &cancelingBody{resp.Body, cancel}
+	}
+	return resp, nil
+}
+
+// complete forgives a transport what net/http's own client forgives. It also
+// says which request a response is to: a transport may have sent it elsewhere,
+// which must not change what the layers above decide.
+func complete(req *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
+	resp, err := send()
+	switch {
+	case err != nil:
+		return nil, err
+	case resp == nil:
+		return nil, errors.New("the transport returned neither a response nor an error")
+	case resp.Body == nil:
+		resp.Body = http.NoBody
+	case req.Method == http.MethodHead, resp.ProtoMajor == 2 && resp.ContentLength == 0: // HTTP/2 has its own empty body
+		resp.Body.Close()
+		resp.Body = http.NoBody
+	}
+	resp.Request = req
+	return resp, nil
+}
+
+// A cancelingBody ends the context of its request when it is closed.
+type cancelingBody struct {
+	io.ReadCloser
+	cancel context.CancelCauseFunc
+}
+
+func (b *cancelingBody) Close() error {
+	defer b.cancel(nil)
+	return b.ReadCloser.Close()
+}
+
+// report tells trace and log about one request.
+func (w *Wire) report(ctx context.Context, op string, req *http.Request, resp *http.Response, err error, start time.Time) {
+	status, logger := 0, w.config.Logger
+	if resp != nil {
+		status = resp.StatusCode
+		for _, warning := range resp.Header["Warning"] {
+			logger.LogAttrs(ctx, slog.LevelWarn, "warning from the registry",
+				slog.String("url", w.shown(req.URL)),
+				slog.String("warning", redact.Printable(w.config.Secrets.Redact(warning), errorbody.MaxText)))
+		}
+	}
+	if w.config.Trace != nil {
+		w.config.Trace(Attempt{
+			Op: op, Method: req.Method, URL: w.shown(req.URL),
+			StatusCode: status, Err: w.config.Secrets.RedactError(cause(err)), Duration: time.Since(start),
+		})
+	}
+	if logger.Enabled(ctx, slog.LevelDebug) {
+		logger.LogAttrs(ctx, slog.LevelDebug, "request",
+			slog.String("op", op), slog.String("method", req.Method),
+			slog.String("url", w.shown(req.URL)), slog.Int("status", status), slog.Duration("took", time.Since(start)))
+	}
+}
+
+// cause returns what an error of this package is about.
+func cause(err error) error {
+	if lost, ok := err.(*noResponse); ok {
+		return lost.err
+	}
+	return err
+}
+
+// holdOthers holds back all requests to a server that asked for time.
+func (w *Wire) holdOthers(resp *http.Response, to origin.Origin) {
+	if resp.StatusCode != http.StatusTooManyRequests && resp.StatusCode != http.StatusServiceUnavailable {
+		return
+	}
+	now := time.Now()
+	if after, ok := retryafter.FromResponse(resp, now); ok && after > 0 && after <= w.config.Retries.RetryAfterMax {
+		w.pace.hold(to, now.Add(after))
+	}
+}
