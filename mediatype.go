@@ -10,9 +10,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/seed-8cb7cc86/regret/internal/jsonstream"
 	"github.com/seed-8cb7cc86/regret/internal/schema1"
 )
 
@@ -64,11 +64,20 @@ var errNull = errors.New("null")
 var decisiveKeys = []string{"schemaVersion", "mediaType", "manifests", "layers", "fsLayers", "signatures"}
 
 // unambiguous refuses a manifest that has one of these twice, in capitals or
-// not: readers differ in which of them they heed.
+// not: readers differ in which of them they heed. The manifest is known to be a
+// JSON object.
 func unambiguous(raw []byte) error {
 	var seen []string
-	s := jsonstream.NewScanner(bytes.NewReader(raw))
-	return s.Object(func(key string) error {
+	d := jsontext.NewDecoder(bytes.NewBuffer(raw), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	if _, err := d.ReadToken(); err != nil {
+		return err
+	}
+	for d.PeekKind() == '"' {
+		token, err := d.ReadToken()
+		if err != nil {
+			return err
+		}
+		key := token.String()
 		fold := func(other string) bool { return strings.EqualFold(key, other) }
 		if slices.ContainsFunc(seen, fold) {
 			return fmt.Errorf("the manifest has the key %q twice: it cannot be told which counts", clip(key))
@@ -76,8 +85,12 @@ func unambiguous(raw []byte) error {
 		if slices.ContainsFunc(decisiveKeys, fold) {
 			seen = append(seen, key)
 		}
-		return s.Skip()
-	})
+		if err := d.SkipValue(); err != nil {
+			return err
+		}
+	}
+	_, err := d.ReadToken()
+	return err
 }
 
 // typeByForm is for registries that label a manifest as plain JSON, or not at

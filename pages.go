@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 
-	"github.com/seed-8cb7cc86/regret/internal/jsonstream"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/seed-8cb7cc86/regret/internal/link"
+	"github.com/seed-8cb7cc86/regret/internal/page"
 )
 
 const (
@@ -38,7 +41,7 @@ type list[T any] struct {
 	resource   resource // of the token scope
 	action     string
 	paged      bool // the API knows n and last
-	entry      func(*jsonstream.Scanner) (T, error)
+	entry      func(*jsontext.Decoder) (T, error)
 	id         func(T) string   // what makes an entry the same as another
 	check      func(T) error    // whether an entry is valid
 	keep       func(T) bool     // which entries to yield; nil for all
@@ -49,14 +52,15 @@ type list[T any] struct {
 type progress struct {
 	pages, entries, empty int
 	last                  string // id of the last entry
-	before, now           page
+	before, now           pageHashes
 	full                  int  // how many entries a page has where more may follow
 	asked                 bool // this page was asked for without a Link
 	loop                  loopDetector
 }
 
-// A page is remembered by the hashes of its entries, at most [pageSize] of them.
-type page struct {
+// pageHashes are what is remembered of a page: the hashes of its entries, at
+// most [pageSize] of them.
+type pageHashes struct {
 	hashes map[uint64]struct{}
 	count  int
 	repeat bool // it turned out to be the previous page again
@@ -118,7 +122,7 @@ func (l *list[T]) page(ctx context.Context, p *progress, query *string, yield fu
 	}
 	p.turn()
 	err = l.read(resp.Body, func(entry T) error { return l.take(p, entry, yield) })
-	if ended := ctx.Err(); errors.Is(err, errMalformed) && ended != nil { // a page that was cut off is not malformed
+	if ended := ctx.Err(); errors.Is(err, page.ErrMalformed) && ended != nil { // a page that was cut off is not malformed
 		err = ended
 	}
 	if err != nil {
@@ -127,13 +131,23 @@ func (l *list[T]) page(ctx context.Context, p *progress, query *string, yield fu
 	return l.next(p, next)
 }
 
+// read decodes one page as it streams in and passes every entry to take.
+func (l *list[T]) read(body io.Reader, take func(T) error) error {
+	form := page.Form{Key: l.key, Name: l.name, Limit: l.client.config.limits.PageBytes}
+	err := page.Read(body, form, l.entry, take)
+	if errors.Is(err, page.ErrTooLarge) {
+		return &Error{Kind: ErrIncompleteList, Err: err}
+	}
+	return err
+}
+
 // turn makes room for a new page. An empty one hides none from the next.
 func (p *progress) turn() {
 	if p.now.count > 0 {
 		p.before, p.now = p.now, p.before
 	}
 	clear(p.now.hashes)
-	p.now = page{hashes: p.now.hashes}
+	p.now = pageHashes{hashes: p.now.hashes}
 }
 
 // take is called for every entry of a page.
@@ -226,10 +240,7 @@ func (x *exchange) pageError(resp *http.Response, err error) error {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
 		e = x.failed(err)
-		switch {
-		case errors.Is(err, jsonstream.ErrTooLong):
-			e.Kind = ErrIncompleteList
-		case errors.Is(err, errMalformed):
+		if errors.Is(err, page.ErrMalformed) {
 			e.Kind = ErrNotRegistry
 			if t := mediaType(resp.Header); t != "" && !strings.HasSuffix(t, "json") { // likely somebody else's page
 				e.Err = fmt.Errorf("content type %q: %w", clip(t), e.Err)

@@ -9,7 +9,7 @@ import (
 	"net/url"
 	"slices"
 
-	"github.com/seed-8cb7cc86/regret/internal/jsonstream"
+	"github.com/seed-8cb7cc86/regret/internal/page"
 )
 
 // Referrers lists the manifests that refer to a subject: signatures, SBOMs,
@@ -41,7 +41,7 @@ func (c *Client) Referrers(ctx context.Context, repository string, subject Diges
 			client: c,
 			op:     op, repository: name, path: escapePath("/v2", name, "referrers", string(subject)),
 			key: "manifests", resource: resource{"repository", name}, action: "pull",
-			entry: decodeDescriptor,
+			entry: page.Value[Descriptor],
 			id:    func(d Descriptor) string { return string(d.Digest) },
 			check: func(d Descriptor) error { return checkDigest(d.Digest) },
 			keep: func(d Descriptor) bool {
@@ -61,11 +61,6 @@ func (c *Client) Referrers(ctx context.Context, repository string, subject Diges
 		}
 		l.walk(ctx, yield)
 	}
-}
-
-func decodeDescriptor(s *jsonstream.Scanner) (d Descriptor, err error) {
-	err = s.Decode(&d)
-	return d, err
 }
 
 // fallbackReferrers reads the index that clients keep under a tag where the

@@ -4,7 +4,7 @@ import (
 	"context"
 	"iter"
 
-	"github.com/seed-8cb7cc86/regret/internal/jsonstream"
+	"github.com/seed-8cb7cc86/regret/internal/page"
 )
 
 // Tags lists the tags of a repository, in the registry's order. Nothing but
@@ -36,7 +36,7 @@ func (c *Client) Tags(ctx context.Context, repository string) iter.Seq2[string, 
 			client: c,
 			op:     op, repository: name, path: escapePath("/v2", name, "tags", "list"),
 			name: name, key: "tags", resource: resource{"repository", name}, action: "pull",
-			paged: true, entry: (*jsonstream.Scanner).String, id: self, check: checkTag,
+			paged: true, entry: page.String, id: self, check: checkTag,
 		}
 		l.walk(ctx, yield)
 	}
@@ -55,7 +55,7 @@ func (c *Client) Repositories(ctx context.Context) iter.Seq2[string, error] {
 		client: c,
 		op:     "repositories", path: "/v2/_catalog",
 		key: "repositories", resource: resource{"registry", "catalog"}, action: "*",
-		paged: true, entry: (*jsonstream.Scanner).String, id: self, check: checkRepository,
+		paged: true, entry: page.String, id: self, check: checkRepository,
 	}
 	return func(yield func(string, error) bool) { l.walk(ctx, yield) }
 }
