@@ -7,6 +7,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/seed-8cb7cc86/regret/internal/errorbody"
+	"github.com/seed-8cb7cc86/regret/internal/redact"
 )
 
 // A Code is an error code as the registry wrote it. Every Code is itself an
@@ -120,7 +123,7 @@ type Error struct {
 	RequestID  string        // the registry's own name for the request, for its operator
 	Hint       string        // what to do, where that is known
 	Err        error         // the cause below: a network or context error, or the parser's
-	transient  bool          // the failed request had no effect and may be repeated
+	ambiguous  bool          // the request may have had an effect although no response confirmed it
 }
 
 // A Detail is one entry of a registry's error answer. An answer that is not
@@ -159,11 +162,11 @@ func (e *Error) Error() string {
 	b.WriteString(": ")
 	b.WriteString(strings.Join(e.causes(), ": "))
 	if e.Hint == "" {
-		return printable(b.String(), maxErrorText)
+		return redact.Printable(b.String(), errorbody.MaxText)
 	}
 	// However much the registry said, there is room for what to do.
-	hint := " (" + printable(e.Hint, maxErrorText/2) + ")"
-	return printable(b.String(), maxErrorText-len(hint)) + hint
+	hint := " (" + redact.Printable(e.Hint, errorbody.MaxText/2) + ")"
+	return redact.Printable(b.String(), errorbody.MaxText-len(hint)) + hint
 }
 
 // name joins repository and reference as people write them.

@@ -74,7 +74,7 @@ func (c *Client) UntagByOverwrite(ctx context.Context, repository, tag string) e
 	if err := o.replace(ctx); err != nil {
 		return err
 	}
-	c.tags.Delete(imageName{repository, tag})
+	c.seen.dropTag(repository, tag)
 	return nil
 }
 
@@ -123,13 +123,13 @@ func (o *overwriting) prepare(ctx context.Context) error {
 // find looks which of the tags that this client once resolved to the original
 // stand for it now: those must still do so in the end.
 func (o *overwriting) find(ctx context.Context) error {
-	for _, other := range o.client.tagsOf(o.repository, o.original.Descriptor.Digest) {
+	for _, other := range o.client.seen.tagsOf(o.repository, o.original.Descriptor.Digest) {
 		if other == o.tag {
 			continue
 		}
 		switch stands, err := o.client.ResolveDigest(ctx, o.repository, other); {
 		case errors.Is(err, ErrNotFound):
-			o.client.tags.Delete(imageName{o.repository, other})
+			o.client.seen.dropTag(o.repository, other)
 		case err != nil:
 			return o.tell(err, "nothing was changed")
 		case stands == o.original.Descriptor.Digest:
@@ -280,8 +280,8 @@ func (o *overwriting) unknown(cause error) error {
 
 // tell adds to a failure what stands now.
 func (o *overwriting) tell(failure error, format string, args ...any) error {
-	return told(failure, func(e *Error) {
+	return annotate(failure, func(e *Error) {
 		e.Op, e.Repository, e.Reference = o.op, o.repository, o.tag
-		e.Hint = hints(fmt.Sprintf(format, args...), e.Hint)
+		e.Hint = joinHints(fmt.Sprintf(format, args...), e.Hint)
 	})
 }

@@ -13,8 +13,10 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/seed-8cb7cc86/regret/internal/auth"
 	"github.com/seed-8cb7cc86/regret/internal/link"
 	"github.com/seed-8cb7cc86/regret/internal/page"
+	"github.com/seed-8cb7cc86/regret/internal/transport"
 )
 
 const (
@@ -36,10 +38,9 @@ type list[T any] struct {
 	repository string
 	path       string
 	query      string   // of the first page, beside n
-	name       string   // what the key "name" must say; empty if it may say anything
-	key        string   // of the JSON array
-	resource   resource // of the token scope
-	action     string
+	name       string // what the member "name" must be; empty if it may be anything
+	key        string // of the JSON array
+	scope      auth.Scope
 	paged      bool // the API knows n and last
 	entry      func(*jsontext.Decoder) (T, error)
 	id         func(T) string   // what makes an entry the same as another
@@ -56,6 +57,7 @@ type progress struct {
 	full                  int  // how many entries a page has where more may follow
 	asked                 bool // this page was asked for without a Link
 	loop                  loopDetector
+	seed                  maphash.Seed
 }
 
 // pageHashes are what is remembered of a page: the hashes of its entries, at
@@ -69,7 +71,7 @@ type pageHashes struct {
 // walk yields every entry of every page, then possibly an error.
 func (l *list[T]) walk(ctx context.Context, yield func(T, error) bool) {
 	var zero T
-	p := progress{full: pageSize}
+	p := progress{full: pageSize, seed: maphash.MakeSeed()}
 	for query := l.firstQuery(); query != nil; {
 		more, err := l.page(ctx, &p, query, yield)
 		if errors.Is(err, errStopped) {
@@ -102,9 +104,8 @@ func (l *list[T]) page(ctx context.Context, p *progress, query *string, yield fu
 	if p.pages++; p.pages > c.config.limits.Pages {
 		return nil, l.fault(ErrIncompleteList, "the list exceeds the limit of %d pages", c.config.limits.Pages)
 	}
-	x := c.exchange(l.op, http.MethodGet, l.repository, "")
-	x.path, x.query, x.resource, x.action = l.path, *query, l.resource, l.action
-	resp, err := x.do(ctx)
+	r := l.request(*query)
+	resp, err := r.do(ctx)
 	if err != nil {
 		if p.pages == 1 && l.missing != nil && l.missing(err) {
 			return nil, errStopped
@@ -112,13 +113,13 @@ func (l *list[T]) page(ctx context.Context, p *progress, query *string, yield fu
 		return nil, err
 	}
 	defer resp.Body.Close()
-	here := &url.URL{Scheme: c.origin.scheme, Host: c.origin.host, Path: l.path, RawQuery: *query}
+	here := &url.URL{Scheme: c.origin.Scheme, Host: c.origin.Host, Path: l.path, RawQuery: *query}
 	if resp.StatusCode != http.StatusOK {
-		return nil, x.refuse(resp, ErrNotRegistry, errors.New("not the status that answers a list"))
+		return nil, r.refuse(resp, ErrNotRegistry, errors.New("not the status that answers a list"))
 	}
 	next, err := link.Next(resp.Header, here)
 	if err != nil {
-		return nil, x.refuse(resp, ErrIncompleteList, err)
+		return nil, r.refuse(resp, ErrIncompleteList, err)
 	}
 	p.turn()
 	err = l.read(resp.Body, func(entry T) error { return l.take(p, entry, yield) })
@@ -126,7 +127,7 @@ func (l *list[T]) page(ctx context.Context, p *progress, query *string, yield fu
 		err = ended
 	}
 	if err != nil {
-		return nil, x.pageError(resp, err)
+		return nil, r.pageError(resp, err)
 	}
 	return l.next(p, next)
 }
@@ -139,6 +140,13 @@ func (l *list[T]) read(body io.Reader, take func(T) error) error {
 		return &Error{Kind: ErrIncompleteList, Err: err}
 	}
 	return err
+}
+
+// request asks for one page.
+func (l *list[T]) request(query string) *request {
+	r := l.client.newRequest(l.op, http.MethodGet, l.repository, "", l.path)
+	r.Query, r.scope = query, l.scope
+	return r
 }
 
 // turn makes room for a new page. An empty one hides none from the next.
@@ -156,7 +164,7 @@ func (l *list[T]) take(p *progress, entry T, yield func(T, error) bool) error {
 		return l.fault(ErrNotRegistry, "an entry of the list is invalid: %w", err)
 	}
 	p.last = l.id(entry)
-	if err := p.compare(l.client.hash(p.last)); err != nil {
+	if err := p.compare(p.hash(p.last)); err != nil {
 		return err
 	}
 	if p.now.repeat { // nothing new, and no more of it than there was before
@@ -232,24 +240,35 @@ func (l *list[T]) fault(kind Kind, format string, args ...any) *Error {
 	return &Error{Kind: kind, Err: fmt.Errorf(format, args...)}
 }
 
-// pageError completes what reading a page came to.
-func (x *exchange) pageError(resp *http.Response, err error) error {
+// pageError completes the error of reading a page.
+func (r *request) pageError(resp *transport.Response, err error) error {
 	if errors.Is(err, errStopped) {
 		return err
 	}
-	e, ok := errors.AsType[*Error](err)
-	if !ok {
-		e = x.failed(err)
-		if errors.Is(err, page.ErrMalformed) {
-			e.Kind = ErrNotRegistry
-			if t := mediaType(resp.Header); t != "" && !strings.HasSuffix(t, "json") { // likely somebody else's page
-				e.Err = fmt.Errorf("content type %q: %w", clip(t), e.Err)
-			}
-		}
+	e := r.listError(err)
+	e.Method, e.URL, e.Attempts, e.StatusCode = r.Method, r.url(), resp.Attempts, resp.StatusCode
+	if t := mediaType(resp.Header); errors.Is(err, page.ErrMalformed) && t != "" && !strings.HasSuffix(t, "json") { // likely a page of some other server
+		e.Err = r.client.secrets.RedactError(fmt.Errorf("content type %q: %w", clip(t), e.Err))
 	}
-	done := x.adopt(e)
-	done.StatusCode = resp.StatusCode
-	return done
+	return e
+}
+
+// listError is the error for a list that cannot be read: malformed, refused by
+// one of this file's own checks, or cut off by the network.
+func (r *request) listError(err error) *Error {
+	if refusal, ok := errors.AsType[*Error](err); ok {
+		e := r.newError(refusal.Kind, refusal.Err)
+		e.Hint = refusal.Hint
+		return e
+	}
+	kind := ErrUnavailable
+	switch {
+	case errors.Is(err, page.ErrMalformed):
+		kind = ErrNotRegistry
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		kind = ""
+	}
+	return r.newError(kind, err)
 }
 
 // incomplete says of a failure after the first page that the list is not whole.
@@ -269,7 +288,7 @@ func (l *list[T]) incomplete(p *progress, err error) error {
 	return &whole
 }
 
-func (c *Client) hash(s string) uint64 { return maphash.String(c.seed, s) }
+func (p *progress) hash(s string) uint64 { return maphash.String(p.seed, s) }
 
 // A loopDetector finds a cycle of any length in a chain of queries while
 // remembering one of them (Brent's algorithm).

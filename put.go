@@ -5,15 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+
+	"github.com/seed-8cb7cc86/regret/internal/body"
+	"github.com/seed-8cb7cc86/regret/internal/field"
+	"github.com/seed-8cb7cc86/regret/internal/manifest"
 )
 
 // PutManifest stores a manifest or index under a tag or under its own digest:
-// to bring back what was deleted, or to point a tag elsewhere. A tag that
-// exists is moved. What the manifest refers to must be in the repository.
+// to restore what was deleted, or to point a tag elsewhere. A tag that exists is
+// moved. What the manifest refers to must be in the repository.
 //
 // Raw must hash to Descriptor.Digest, and to the reference if that is a digest;
-// otherwise nothing is sent. A PUT by digest is repeated like a read; one by tag
-// only where the first attempt certainly had no effect.
+// otherwise nothing is sent. A PUT by digest is retried like a read; one by tag
+// only if the first attempt certainly had no effect.
 //
 // Errors: [ErrInvalid], [ErrDigestMismatch] if the registry stored something
 // else, [ErrUnauthorized], [ErrForbidden], [ErrImmutable], [ErrReadOnly],
@@ -31,35 +35,35 @@ func (c *Client) PutManifest(ctx context.Context, repository, reference string, 
 	if err := m.check(want); err != nil {
 		return invalid(op, repository, reference, "%w", err)
 	}
-	x := c.manifestExchange(op, http.MethodPut, repository, reference)
-	x.pulls, x.put, x.action = false, m, "push"
-	if want == "" {
-		x.repeat = repeatUntouched
-	}
-	resp, err := x.do(ctx)
+	r := c.manifestRequest(op, http.MethodPut, repository, reference)
+	r.scope.Action = "push"
+	r.Header = http.Header{"Content-Type": {m.Descriptor.MediaType}}
+	r.Body = m.Raw
+	r.Repeatable = want != "" // a digest names content; a tag may be pushed anew between two attempts
+	resp, err := r.do(ctx)
 	switch {
-	case err != nil && x.ambiguous && want == "":
-		return unknown(err, hintLook)
+	case err != nil && isAmbiguous(err) && want == "":
+		return unknownOutcome(err, hintLook)
 	case err != nil:
 		return err
 	case resp.StatusCode != http.StatusCreated:
-		return x.refuse(resp, ErrNotRegistry, errors.New("not the status that answers a push"))
+		return r.refuse(resp, ErrNotRegistry, errors.New("not the status that answers a push"))
 	}
-	if _, err := x.headerDigest(resp, m.Descriptor.Digest); err != nil {
+	if _, err := r.headerDigest(resp, m.Descriptor.Digest); err != nil {
 		return err
 	}
-	discard(resp.Body)
-	c.remember(repository, reference, m.Descriptor.Digest)
+	body.Discard(resp.Body)
+	c.seen.add(repository, reference, m.Descriptor.Digest)
 	return nil
 }
 
-// check proves that a manifest is what its descriptor says.
+// check compares a manifest with its descriptor and with the digest to put it under.
 func (m *Manifest) check(want Digest) error {
 	if m == nil || len(m.Raw) == 0 {
 		return errors.New("the manifest is empty")
 	}
 	d := m.Descriptor
-	if d.MediaType == "" || !printableHeader(d.MediaType) {
+	if d.MediaType == "" || !field.IsPrintable(d.MediaType) {
 		return fmt.Errorf("media type %q", clip(d.MediaType))
 	}
 	if err := checkDigest(d.Digest); err != nil {
@@ -68,7 +72,7 @@ func (m *Manifest) check(want Digest) error {
 	if want != "" && want != d.Digest {
 		return fmt.Errorf("the descriptor says %s, the reference %s", d.Digest, want)
 	}
-	content, err := hashed(d.MediaType, m.Raw)
+	content, err := manifest.Content(d.MediaType, m.Raw)
 	if err != nil {
 		return err
 	}

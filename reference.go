@@ -9,6 +9,9 @@ import (
 	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/seed-8cb7cc86/regret/internal/origin"
+	"github.com/seed-8cb7cc86/regret/internal/redact"
 )
 
 // Digest is the field's own type: algorithm and hash, "sha256:e45f…".
@@ -68,15 +71,9 @@ func (r Reference) String() string {
 func redactedReference(s string) string {
 	i := strings.LastIndexByte(s, '@')
 	if i >= 0 && !strings.HasPrefix(s[i:], "@sha256:") && !strings.HasPrefix(s[i:], "@sha512:") {
-		return redactedRegistry(s)
+		return origin.Shown(s)
 	}
 	return clip(s)
 }
 
-// clip keeps an error about hostile input short.
-func clip(s string) string {
-	if len(s) > 200 {
-		return s[:200] + "…"
-	}
-	return s
-}
+func clip(s string) string { return redact.Clip(s) }

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"hash/maphash"
 	"iter"
 	"net/http"
 	"net/url"
 	"slices"
 
+	"github.com/seed-8cb7cc86/regret/internal/auth"
+	"github.com/seed-8cb7cc86/regret/internal/manifest"
 	"github.com/seed-8cb7cc86/regret/internal/page"
 )
 
@@ -40,7 +43,7 @@ func (c *Client) Referrers(ctx context.Context, repository string, subject Diges
 		l := list[Descriptor]{
 			client: c,
 			op:     op, repository: name, path: escapePath("/v2", name, "referrers", string(subject)),
-			key: "manifests", resource: resource{"repository", name}, action: "pull",
+			key: "manifests", scope: auth.Scope{Type: "repository", Name: name, Action: "pull"},
 			entry: page.Value[Descriptor],
 			id:    func(d Descriptor) string { return string(d.Digest) },
 			check: func(d Descriptor) error { return checkDigest(d.Digest) },
@@ -53,7 +56,7 @@ func (c *Client) Referrers(ctx context.Context, repository string, subject Diges
 		}
 		l.missing = func(err error) bool {
 			e, ok := errors.AsType[*Error](err)
-			if !ok || e.StatusCode != http.StatusNotFound || e.URL != c.origin.String()+l.path { // not a token service's 404
+			if !ok || e.StatusCode != http.StatusNotFound || e.URL != c.origin.String()+l.path { // or the token service answered 404
 				return false
 			}
 			c.fallbackReferrers(ctx, &l, subject, yield)
@@ -77,22 +80,18 @@ func (c *Client) fallbackReferrers(ctx context.Context, l *list[Descriptor], sub
 		yield(Descriptor{}, err)
 		return
 	}
-	if !isIndex(m.Descriptor.MediaType) {
+	if !manifest.IsIndex(m.Descriptor.MediaType) {
 		yield(Descriptor{}, &Error{Op: l.op, Repository: l.repository, Reference: tag, Kind: ErrNotRegistry,
 			Err: errors.New("the fallback tag of the referrers does not hold an index")})
 		return
 	}
-	p := progress{pages: 1}
+	p := progress{pages: 1, seed: maphash.MakeSeed()}
 	err = l.read(bytes.NewReader(m.Raw), func(d Descriptor) error { return l.take(&p, d, yield) })
 	if err == nil || errors.Is(err, errStopped) {
 		return
 	}
-	e, ok := errors.AsType[*Error](err)
-	if !ok {
-		e = &Error{Kind: ErrNotRegistry, Err: err}
-	}
-	x := c.manifestExchange(l.op, http.MethodGet, l.repository, tag)
-	yield(Descriptor{}, x.adopt(e))
+	r := c.manifestRequest(l.op, http.MethodGet, l.repository, tag)
+	yield(Descriptor{}, r.listError(err))
 }
 
 // fallbackTag is the digest in the form of a tag, both parts cut to the length

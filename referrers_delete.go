@@ -9,6 +9,9 @@ import (
 	"net/http"
 
 	"github.com/opencontainers/go-digest"
+
+	"github.com/seed-8cb7cc86/regret/internal/body"
+	"github.com/seed-8cb7cc86/regret/internal/manifest"
 )
 
 // DeleteReferrer deletes a manifest that refers to a subject (a signature, an
@@ -98,19 +101,18 @@ func (r referral) refers(ctx context.Context) error {
 // hasAPI asks whether the registry keeps referrers itself: 404 says that it does
 // not, and nothing else does.
 func (r referral) hasAPI(ctx context.Context) (bool, error) {
-	x := r.client.exchange(r.op, http.MethodGet, r.repository, "")
-	x.path = escapePath("/v2", r.repository, "referrers", string(r.subject))
-	resp, err := x.do(ctx)
+	q := r.client.newRequest(r.op, http.MethodGet, r.repository, "", "/v2", r.repository, "referrers", string(r.subject))
+	resp, err := q.do(ctx)
 	e, failed := errors.AsType[*Error](err)
 	switch {
-	case failed && e.StatusCode == http.StatusNotFound && e.URL == r.client.origin.String()+x.path: // not a token service's
+	case failed && e.StatusCode == http.StatusNotFound && e.URL == q.url(): // or the token service answered 404
 		return false, nil
 	case err != nil:
 		return false, err
 	case resp.StatusCode != http.StatusOK:
-		return false, x.refuse(resp, ErrNotRegistry, errors.New("not the status that answers a list"))
+		return false, q.refuse(resp, ErrNotRegistry, errors.New("not the status that answers a list"))
 	}
-	discard(resp.Body)
+	body.Discard(resp.Body)
 	return true, nil
 }
 
@@ -123,7 +125,7 @@ func (r referral) takeOff(ctx context.Context) (listed bool, err error) {
 		return false, nil
 	case err != nil:
 		return false, err
-	case !isIndex(m.Descriptor.MediaType):
+	case !manifest.IsIndex(m.Descriptor.MediaType):
 		return false, &Error{Op: r.op, Repository: r.repository, Reference: tag, Kind: ErrNotRegistry,
 			Err: errors.New("the fallback tag of the referrers does not hold an index")}
 	}
@@ -173,8 +175,8 @@ func (r referral) tell(failure error, done string) error {
 	if _, ok := errors.AsType[*Error](failure); !ok { // about the content of the list
 		failure = &Error{Kind: ErrNotRegistry, Err: failure}
 	}
-	return told(failure, func(e *Error) {
+	return annotate(failure, func(e *Error) {
 		e.Op, e.Repository = r.op, r.repository
-		e.Reference, e.Hint = cmp.Or(e.Reference, string(r.referrer)), hints(done, e.Hint)
+		e.Reference, e.Hint = cmp.Or(e.Reference, string(r.referrer)), joinHints(done, e.Hint)
 	})
 }

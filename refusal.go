@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/seed-8cb7cc86/regret/internal/challenge"
+	"github.com/seed-8cb7cc86/regret/internal/origin"
+	"github.com/seed-8cb7cc86/regret/internal/transport"
 )
 
 // subject is what kind of name a rule is about.
@@ -52,7 +54,7 @@ const (
 	hintReadOnly     = "the registry is in maintenance; try again when its operator has ended that"
 	hintCodeless     = "the answer has no registry error code: it may come from a proxy on the way, or this registry does not have this route"
 	hintCodeless403  = "the answer has no registry error code: it may come from a proxy or firewall on the way"
-	hintNoCredential = "no credentials were given: WithBasicAuth, or WithCredentials with LoadDockerConfig"
+	hintNoCredentials = "no credentials were given: WithBasicAuth, or WithCredentials with LoadDockerConfig"
 )
 
 // rules in the order of their status. What cannot be told from the answer is
@@ -76,7 +78,7 @@ var rules = []rule{
 
 	{status: 403, code: CodeDenied, subject: aWrite, says: "system is in read only mode", kind: ErrReadOnly, hint: hintReadOnly}, // Harbor
 	{status: 403, code: CodeDenied, subject: aWrite, says: "repository is read-only", kind: ErrReadOnly, hint: hintReadOnly},     // olareg
-	{status: 403, host: dockerHub, subject: aDigest,
+	{status: 403, host: origin.DockerHub, subject: aDigest,
 		hint: "Docker Hub says so while a tag or an index still points at the image, and it removes tags by its own API only; " +
 			"or the access token does not allow deletion"},
 	{status: 403, codeless: true, kind: ErrForbidden, hint: hintCodeless403},
@@ -96,8 +98,8 @@ var rules = []rule{
 	{status: 405, code: CodeDenied, subject: aDigest, says: "requested access to the resource is denied", kind: ErrReferenced, hint: hintReferenced},
 	{status: 405, host: hostGitHub, code: CodeUnsupported, subject: aTag, kind: ErrTagDeleteUnsupported, hint: hintGitHub},
 	{status: 405, host: hostGitHub, code: CodeUnsupported, subject: aDigest, kind: ErrDeleteDisabled, hint: hintGitHub},
-	{status: 405, host: dockerHub, subject: aTag, kind: ErrTagDeleteUnsupported, hint: hintHubTag},
-	{status: 405, host: dockerHub, code: CodeUnsupported, subject: aDigest,
+	{status: 405, host: origin.DockerHub, subject: aTag, kind: ErrTagDeleteUnsupported, hint: hintHubTag},
+	{status: 405, host: origin.DockerHub, code: CodeUnsupported, subject: aDigest,
 		hint: "Docker Hub has answered so in 2023, when it deleted tags only; it may still delete by its own API, which this library does not speak"},
 	{status: 405, host: hostAzure, code: CodeUnsupported, subject: aTag, kind: ErrTagDeleteUnsupported, hint: hintTag},
 	// Where deletion is off, distribution and olareg say so of a tag, too; of no registry it is known to mean tags alone.
@@ -124,69 +126,60 @@ var rules = []rule{
 
 // classify says what a refusal means and what to do about it, from status,
 // code, header and message together.
-func classify(x *exchange, resp *http.Response, details []Detail) (Kind, string) {
-	status := resp.StatusCode
+func classify(r *request, f *transport.Failure, details []Detail) (Kind, string) {
 	switch {
-	case isReadOnlyRoute(x, resp, details) || saysReadOnly(resp, details):
+	case isReadOnlyRoute(r, f, details) || saysReadOnly(f, details):
 		return ErrReadOnly, hintReadOnly
-	case says(details, CodeTooManyRequests): // with whatever status
+	case hasCode(details, CodeTooManyRequests): // with whatever status
 		return ErrRateLimited, ""
-	case status == http.StatusUnauthorized && x.anonymous(): // whatever more it says: nobody has refused any credentials
-		return ErrUnauthorized, hintNoCredential
-	case status == http.StatusUnauthorized && insufficientScope(resp.Header):
-		return ErrForbidden, "the token does not allow " + x.action + " on this repository"
-	case status >= 500 && status != http.StatusNotImplemented:
+	case f.StatusCode == http.StatusUnauthorized && r.client.config.anonymous(): // whatever else it says: no credentials were refused
+		return ErrUnauthorized, hintNoCredentials
+	case f.StatusCode == http.StatusUnauthorized && insufficientScope(f.Header):
+		return ErrForbidden, "the token does not allow " + r.scope.Action + " on this repository"
+	case f.StatusCode >= 500 && f.StatusCode != http.StatusNotImplemented:
 		return ErrUnavailable, ""
 	}
-	if says(details, codeManifestTags) {
-		x.noteContinuation(resp)
-	}
-	for _, r := range rules {
-		if r.matches(x, status, details) {
-			if r.hint == "" {
-				return r.kind, x.credentialsHint(r.kind)
+	for _, rule := range rules {
+		if rule.matches(r, f.StatusCode, details) {
+			if rule.hint == "" {
+				return rule.kind, credentialsHint(r, rule.kind)
 			}
-			return r.kind, r.hint
+			return rule.kind, rule.hint
 		}
 	}
 	return "", ""
 }
 
-// anonymous says that this client was given nothing to say who it is.
-func (x *exchange) anonymous() bool {
-	c := x.transport.config
-	return len(c.credentials) == 0 && !c.hasToken
-}
-
 // credentialsHint is what to do about a refusal of the credentials that says no
 // more than that.
-func (x *exchange) credentialsHint(kind Kind) string {
+func credentialsHint(r *request, kind Kind) string {
 	switch {
-	case kind == ErrForbidden && x.anonymous():
-		return hintNoCredential
-	case kind != ErrUnauthorized, x.method == http.MethodGet, x.method == http.MethodHead:
+	case kind == ErrForbidden && r.client.config.anonymous():
+		return hintNoCredentials
+	case kind != ErrUnauthorized, r.Method == http.MethodGet, r.Method == http.MethodHead:
 		return ""
 	}
 	return "the registry does not know these credentials, or they do not allow this: not every registry tells the two apart"
 }
 
-func (r rule) matches(x *exchange, status int, details []Detail) bool {
-	if r.status != status || r.codeless && (coded(details) || x.method == http.MethodHead) || !r.subject.is(x) || !isAt(x.transport.origin.host, r.host) {
+func (rule rule) matches(r *request, status int, details []Detail) bool {
+	if rule.status != status || rule.codeless && (isRegistryError(details) || r.Method == http.MethodHead) ||
+		!rule.subject.matches(r) || !isAt(r.client.origin.Host, rule.host) {
 		return false
 	}
-	if r.code == "" && r.says == "" {
+	if rule.code == "" && rule.says == "" {
 		return true
 	}
 	for _, d := range details {
-		if (r.code == "" || d.Code == r.code) && strings.Contains(strings.ToLower(d.words()), r.says) {
+		if (rule.code == "" || d.Code == rule.code) && strings.Contains(strings.ToLower(d.words()), rule.says) {
 			return true
 		}
 	}
 	return false
 }
 
-// words are the message, and the detail if that is text: olareg says there what
-// is the matter.
+// words are the message, and the detail if that is text: olareg gives the
+// reason there.
 func (d Detail) words() string {
 	var detail string
 	if json.Unmarshal(d.Detail, &detail) != nil {
@@ -195,66 +188,63 @@ func (d Detail) words() string {
 	return d.Message + " " + detail
 }
 
+// isAt reports whether a host is the one of a rule, or below its domain.
 func isAt(host, rule string) bool {
 	return rule == "" || host == rule || rule[0] == '.' && strings.HasSuffix(host, rule)
 }
 
-func (s subject) is(x *exchange) bool {
-	byDigest := strings.Contains(x.reference, ":")
+func (s subject) matches(r *request) bool {
 	switch s {
 	case aTag:
-		return x.method == http.MethodDelete && !byDigest
+		return r.Method == http.MethodDelete && !r.byDigest()
 	case aDigest:
-		return x.method == http.MethodDelete && byDigest
+		return r.Method == http.MethodDelete && r.byDigest()
 	case aWrite:
-		return x.method == http.MethodDelete || x.method == http.MethodPut
+		return r.Method == http.MethodDelete || r.Method == http.MethodPut
 	}
 	return true
 }
 
-// isReadOnlyRoute recognises distribution in read-only mode: the route is there,
-// but not for this method, and no error code is given. Its words count to the
-// letter, for net/http says "Method Not Allowed" of what was never there.
-func isReadOnlyRoute(x *exchange, resp *http.Response, details []Detail) bool {
-	allow := resp.Header.Get("Allow")
-	return resp.StatusCode == http.StatusMethodNotAllowed && aWrite.is(x) && len(details) == 1 && details[0].Message == "Method not allowed" &&
-		!coded(details) && strings.Contains(allow, http.MethodGet) && !strings.Contains(allow, http.MethodDelete) && mediaType(resp.Header) == "text/plain"
+// isReadOnlyRoute recognises distribution in read-only mode: the route exists,
+// but not for this method, and there is no error code. Its words must match
+// exactly, because net/http says "Method Not Allowed" of routes that never
+// existed.
+func isReadOnlyRoute(r *request, f *transport.Failure, details []Detail) bool {
+	allow := f.Header.Get("Allow")
+	return f.StatusCode == http.StatusMethodNotAllowed && aWrite.matches(r) &&
+		len(details) == 1 && details[0].Message == "Method not allowed" && !isRegistryError(details) &&
+		strings.Contains(allow, http.MethodGet) && !strings.Contains(allow, http.MethodDelete) && mediaType(f.Header) == "text/plain"
 }
 
 // saysReadOnly recognises Quay in read-only mode by the field that it has for
-// that, whatever the message says.
-func saysReadOnly(resp *http.Response, details []Detail) bool {
+// that, whatever the message is.
+func saysReadOnly(f *transport.Failure, details []Detail) bool {
 	for _, d := range details {
 		var more struct {
 			ReadOnly bool `json:"is_readonly"`
 		}
-		if resp.StatusCode == http.StatusMethodNotAllowed && json.Unmarshal(d.Detail, &more) == nil && more.ReadOnly {
+		if f.StatusCode == http.StatusMethodNotAllowed && json.Unmarshal(d.Detail, &more) == nil && more.ReadOnly {
 			return true
 		}
 	}
 	return false
 }
 
-// coded says that the registry itself spoke.
-func coded(details []Detail) bool {
+// isRegistryError reports whether the registry itself answered, and not a proxy
+// before it.
+func isRegistryError(details []Detail) bool {
 	return slices.ContainsFunc(details, func(d Detail) bool { return d.Code != "" })
 }
 
-func says(details []Detail, code Code) bool {
+func hasCode(details []Detail, code Code) bool {
 	return slices.ContainsFunc(details, func(d Detail) bool { return d.Code == code })
 }
 
-// insufficientScope reports a challenge that wants another token than the one
-// sent. See https://www.rfc-editor.org/rfc/rfc6750#section-3.1
+// insufficientScope reports whether a challenge wants a token with more scope
+// than the one sent. See https://www.rfc-editor.org/rfc/rfc6750#section-3.1
 func insufficientScope(h http.Header) bool {
 	offered, err := challenge.Parse(h)
-	if err != nil {
-		return false
-	}
-	for _, c := range offered {
-		if c.Params["error"] == "insufficient_scope" {
-			return true
-		}
-	}
-	return false
+	return err == nil && slices.ContainsFunc(offered, func(c challenge.Challenge) bool {
+		return c.Params["error"] == "insufficient_scope"
+	})
 }

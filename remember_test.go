@@ -18,7 +18,7 @@ func (m oneManifest) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Method == http.MethodHead {
 		resp.StatusCode = http.StatusOK
 		resp.Header.Set("Docker-Content-Digest", string(m.digest))
-		resp.Header.Set("Content-Type", manifestTypes[0])
+		resp.Header.Set("Content-Type", MediaTypeDockerManifest)
 	}
 	return resp, nil
 }

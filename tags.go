@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 
+	"github.com/seed-8cb7cc86/regret/internal/auth"
 	"github.com/seed-8cb7cc86/regret/internal/page"
 )
 
@@ -35,7 +36,7 @@ func (c *Client) Tags(ctx context.Context, repository string) iter.Seq2[string, 
 		l := list[string]{
 			client: c,
 			op:     op, repository: name, path: escapePath("/v2", name, "tags", "list"),
-			name: name, key: "tags", resource: resource{"repository", name}, action: "pull",
+			name: name, key: "tags", scope: auth.Scope{Type: "repository", Name: name, Action: "pull"},
 			paged: true, entry: page.String, id: self, check: checkTag,
 		}
 		l.walk(ctx, yield)
@@ -54,7 +55,7 @@ func (c *Client) Repositories(ctx context.Context) iter.Seq2[string, error] {
 	l := list[string]{
 		client: c,
 		op:     "repositories", path: "/v2/_catalog",
-		key: "repositories", resource: resource{"registry", "catalog"}, action: "*",
+		key: "repositories", scope: auth.Scope{Type: "registry", Name: "catalog", Action: "*"},
 		paged: true, entry: page.String, id: self, check: checkRepository,
 	}
 	return func(yield func(string, error) bool) { l.walk(ctx, yield) }

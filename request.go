@@ -1,0 +1,75 @@
+package regret
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/seed-8cb7cc86/regret/internal/auth"
+	"github.com/seed-8cb7cc86/regret/internal/transport"
+)
+
+// A request is one request of an operation: what is sent, and the names that
+// errors about it mention.
+type request struct {
+	client     *Client
+	repository string
+	reference  string     // tag or digest; empty for lists
+	scope      auth.Scope // what a token must allow
+	transport.Request
+}
+
+// newRequest prepares a request about a repository, or about the registry if
+// that is empty. The path is made of segments.
+func (c *Client) newRequest(op, method, repository, reference string, path ...string) *request {
+	r := &request{client: c, repository: repository, reference: reference, scope: auth.Scope{Action: "pull"}}
+	if repository != "" {
+		r.scope.Type, r.scope.Name = "repository", repository
+	}
+	r.Request = transport.Request{Op: op, Repository: repository, Method: method, Path: escapePath(path...), Repeatable: true}
+	return r
+}
+
+// manifestRequest prepares a request about a manifest.
+func (c *Client) manifestRequest(op, method, repository, reference string) *request {
+	return c.newRequest(op, method, repository, reference, "/v2", repository, "manifests", reference)
+}
+
+// acceptManifests asks for a manifest of whatever type.
+func (r *request) acceptManifests() *request {
+	r.Header = http.Header{"Accept": acceptManifests}
+	return r
+}
+
+// do sends the request. Every outcome but a response with a status of 2xx is an
+// *Error.
+func (r *request) do(ctx context.Context) (*transport.Response, error) {
+	resp, failure := r.send(ctx)
+	if failure != nil {
+		return nil, r.errorOf(failure)
+	}
+	return resp, nil
+}
+
+// send is do for callers who want the facts.
+func (r *request) send(ctx context.Context) (*transport.Response, *transport.Failure) {
+	r.Authorization = r.client.auth.For(r.scope)
+	return r.client.transport.Do(ctx, &r.Request)
+}
+
+// byDigest reports whether the request is about a digest, and not about a tag.
+func (r *request) byDigest() bool { return strings.Contains(r.reference, ":") }
+
+// url is where the request goes, without its query.
+func (r *request) url() string { return r.client.origin.String() + r.Path }
+
+// escapePath joins the segments of a path. The grammar has already refused
+// whatever would need to be escaped; this is the last boundary.
+func escapePath(segments ...string) string {
+	parts := strings.Split(strings.Join(segments, "/"), "/")
+	for i, part := range parts {
+		parts[i] = url.PathEscape(part)
+	}
+	return strings.Join(parts, "/")
+}

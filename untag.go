@@ -1,0 +1,60 @@
+package regret
+
+import (
+	"context"
+	"errors"
+)
+
+// Untag removes one tag. The manifest stays, under its digest and its other
+// tags. Untag is one DELETE by tag and never anything else: a registry that does
+// not delete by tag answers with an error, and nothing has changed.
+//
+// The DELETE is retried only if the first one certainly had no effect. After an
+// attempt without a response the tag is resolved: if it is gone, that is
+// success; if it points to what this client last resolved it to, the DELETE is
+// sent once more; anything else may have been pushed meanwhile and is left
+// alone.
+//
+// Errors: [ErrInvalid], [ErrTagDeleteUnsupported], otherwise as
+// [Client.DeleteManifest].
+//
+// Sends DELETE /v2/<name>/manifests/<tag> ([end-9]).
+//
+// [end-9]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-tags
+func (c *Client) Untag(ctx context.Context, repository, tag string) error {
+	const op = "untag"
+	repository, err := c.repository(op, repository)
+	if err != nil {
+		return err
+	}
+	if err := checkTag(tag); err != nil {
+		refusal := invalid(op, repository, clip(tag), "%w", err)
+		if checkDigest(Digest(tag)) == nil {
+			refusal.Hint = "delete a digest with DeleteManifest"
+		}
+		return refusal
+	}
+	before, known := c.seen.tag(repository, tag)
+	r := c.deleteRequest(op, repository, tag)
+	found, err := r.untagOnce(ctx)
+	if known && found == before {
+		_, err = r.untagOnce(ctx)
+		if errors.Is(err, ErrNotFound) { // so the first DELETE removed it
+			err = nil
+		}
+	}
+	if err == nil {
+		c.seen.dropTag(repository, tag)
+	}
+	return err
+}
+
+// untagOnce sends the one DELETE. If there is no response, it looks what the tag
+// points to, and returns that.
+func (r *request) untagOnce(ctx context.Context) (found Digest, err error) {
+	resp, err := r.do(ctx)
+	if err == nil {
+		return "", r.confirm(ctx, resp)
+	}
+	return r.settle(ctx, err)
+}
