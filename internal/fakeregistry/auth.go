@@ -29,22 +29,22 @@ func (r *Registry) authorize(w http.ResponseWriter, req *http.Request, rt route)
 	if r.opts.tokens == nil && len(r.opts.basic) == 0 {
 		return nil
 	}
-	a := about{req: req, route: rt}
-	needed := r.needs(req, rt)
+	info := requestInfo{req: req, route: rt}
+	needed := r.requiredAccess(req, rt)
 	refusal := ""
-	if user, ok := r.user(req); ok {
-		if user.may(needed) {
+	if user, ok := r.authenticateBasic(req); ok {
+		if user.allows(needed) {
 			return nil
 		}
-		return r.say(forbidden, a, refuse(http.StatusForbidden, codeDenied, "requested access to the resource is denied", nil))
+		return r.refusalFor(reasonForbidden, info, newProblem(http.StatusForbidden, codeDenied, "requested access to the resource is denied", nil))
 	}
 	if ts := r.opts.tokens; ts != nil {
 		var ok bool
-		if refusal, ok = ts.check(bearer(req), needed); ok {
+		if refusal, ok = ts.checkToken(bearerToken(req), needed); ok {
 			return nil
 		}
-		if _, puts := r.opts.words[forbidden]; puts && refusal == insufficientScope {
-			return r.say(forbidden, a, nil)
+		if _, puts := r.opts.refusals[reasonForbidden]; puts && refusal == insufficientScope {
+			return r.refusalFor(reasonForbidden, info, nil)
 		}
 		if r.opts.quietChallenge {
 			refusal = ""
@@ -54,11 +54,11 @@ func (r *Registry) authorize(w http.ResponseWriter, req *http.Request, rt route)
 	if len(r.opts.basic) > 0 && !r.opts.basicUnoffered {
 		w.Header().Add("WWW-Authenticate", fmt.Sprintf("Basic realm=%q", cmp.Or(r.opts.basicRealm, "registry")))
 	}
-	return r.say(unauthenticated, a, refuse(http.StatusUnauthorized, codeUnauthorized, "authentication required", needed))
+	return r.refusalFor(reasonUnauthenticated, info, newProblem(http.StatusUnauthorized, codeUnauthorized, "authentication required", needed))
 }
 
 // user is who asks by Basic authentication.
-func (r *Registry) user(req *http.Request) (basicUser, bool) {
+func (r *Registry) authenticateBasic(req *http.Request) (basicUser, bool) {
 	name, password, _ := req.BasicAuth()
 	i := slices.IndexFunc(r.opts.basic, func(known basicUser) bool {
 		return known.name == name && subtle.ConstantTimeCompare([]byte(known.password), []byte(password)) == 1
@@ -69,14 +69,14 @@ func (r *Registry) user(req *http.Request) (basicUser, bool) {
 	return r.opts.basic[i], true
 }
 
-func (u basicUser) may(needed []access) bool {
+func (u basicUser) allows(needed []access) bool {
 	return !u.limited || !slices.ContainsFunc(needed, func(need access) bool {
 		return !slices.ContainsFunc(u.grants, func(g Grant) bool { return glob(g.Pattern, need.Name) && covers(g.Actions, need.Action) })
 	})
 }
 
 // needs is what distribution asks for, by method: DELETE is "delete" alone.
-func (r *Registry) needs(req *http.Request, rt route) []access {
+func (r *Registry) requiredAccess(req *http.Request, rt route) []access {
 	switch rt.endpoint {
 	case endpointBase:
 		return nil
@@ -105,7 +105,7 @@ func (r *Registry) needs(req *http.Request, rt route) []access {
 	return needed
 }
 
-func bearer(req *http.Request) string {
+func bearerToken(req *http.Request) string {
 	scheme, token, _ := strings.Cut(req.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		return ""
@@ -120,7 +120,7 @@ func challenge(realm, service string, needed []access, refusal string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Bearer realm=%q,service=%q", realm, service)
 	if len(needed) > 0 {
-		fmt.Fprintf(&b, ",scope=%q", scopes(needed))
+		fmt.Fprintf(&b, ",scope=%q", scopeString(needed))
 	}
 	if refusal != "" {
 		fmt.Fprintf(&b, ",error=%q", refusal)
@@ -129,7 +129,7 @@ func challenge(realm, service string, needed []access, refusal string) string {
 }
 
 // scopes joins the actions on each resource, resources in the order they are first named.
-func scopes(needed []access) string {
+func scopeString(needed []access) string {
 	var resources []string
 	actions := map[string][]string{}
 	for _, a := range needed {

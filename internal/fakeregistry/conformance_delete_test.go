@@ -12,7 +12,7 @@ import (
 
 func TestConformanceDeleting(t *testing.T) {
 	const tags, manifests, blobs = "deleting-tags", "deleting-manifests", "deleting-blobs"
-	conform(t, []rule{
+	checkRules(t, []rule{
 		{tags, "a deleted tag is 202 and then 404, and nothing else is gone", func(t *testing.T, c *client) {
 			image := c.reg.PutImage("a", "x", "v1", "v2")
 			c.do("DELETE", "/v2/a/manifests/v1", "").want(t, 202, "Content-Length", "0").wantBody(t, "")
@@ -40,7 +40,7 @@ func TestConformanceDeleting(t *testing.T) {
 			c.do("DELETE", "/v2/a/manifests/"+image.Digest.String(), "").wantCodes(t, 404, "MANIFEST_UNKNOWN")
 		}},
 		{manifests, "a repository that does not exist is 404", func(t *testing.T, c *client) {
-			c.do("DELETE", "/v2/nope/manifests/"+nobody, "").wantCodes(t, 404, "NAME_UNKNOWN")
+			c.do("DELETE", "/v2/nope/manifests/"+absentDigest, "").wantCodes(t, 404, "NAME_UNKNOWN")
 			c.do("DELETE", "/v2/nope/manifests/v1", "").wantCodes(t, 404, "NAME_UNKNOWN")
 		}},
 		{manifests, "the same manifest in another repository stays", func(t *testing.T, c *client) {
@@ -68,14 +68,14 @@ func TestConformanceDeleting(t *testing.T) {
 			c.do("GET", "/v2/a/blobs/"+digest.FromString("x").String(), "").want(t, 200)
 		}},
 		{manifests, "what was deleted can be pushed again", func(t *testing.T, c *client) {
-			raw := c.image("a", "x", nil)
+			raw := c.imageManifest("a", "x", nil)
 			image := c.pushManifest("a", "v1", ocispec.MediaTypeImageManifest, raw)
 			c.do("DELETE", "/v2/a/manifests/"+image.Digest.String(), "").want(t, 202)
 			c.pushManifest("a", "v1", ocispec.MediaTypeImageManifest, raw)
 			c.do("GET", "/v2/a/manifests/v1", "").want(t, 200)
 		}},
 		{manifests, "a sha512 manifest is deleted by its digest", func(t *testing.T, c *client) {
-			raw := string(c.image("a", "x", nil))
+			raw := string(c.imageManifest("a", "x", nil))
 			dgst := digest.SHA512.FromString(raw).String()
 			c.do("PUT", "/v2/a/manifests/v1?digest="+dgst, raw, "Content-Type", ocispec.MediaTypeImageManifest).want(t, 201)
 			c.do("DELETE", "/v2/a/manifests/"+dgst, "").want(t, 202)
@@ -103,10 +103,10 @@ func TestConformanceDeleting(t *testing.T) {
 }
 
 func TestConformanceDeletionDisabled(t *testing.T) {
-	conform(t, []rule{
+	checkRules(t, []rule{
 		{"content-management", "disabled deletion is 405 or 400 for tags, manifests and blobs", func(t *testing.T, c *client) {
 			image := c.reg.PutImage("a", "x", "v1")
-			for _, path := range []string{"manifests/v1", "manifests/" + image.Digest.String(), "blobs/" + dgstOf("x")} {
+			for _, path := range []string{"manifests/v1", "manifests/" + image.Digest.String(), "blobs/" + digestOf("x")} {
 				c.do("DELETE", "/v2/a/"+path, "").wantCodes(t, 405, "UNSUPPORTED")
 				c.do("GET", "/v2/a/"+path, "").want(t, 200)
 			}

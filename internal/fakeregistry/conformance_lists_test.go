@@ -8,7 +8,7 @@ import (
 )
 
 // tags asks for a page of tags and the Link to the next.
-func (c *client) tags(path string) ([]string, string) {
+func (c *client) listTags(path string) ([]string, string) {
 	c.t.Helper()
 	resp := c.do("GET", path, "").want(c.t, 200, "Content-Type", "application/json")
 	return unmarshal[tagList](c.t, resp.body).Tags, resp.Header.Get("Link")
@@ -16,7 +16,7 @@ func (c *client) tags(path string) ([]string, string) {
 
 func wantTags(t *testing.T, c *client, path string, want []string, link string) {
 	t.Helper()
-	got, next := c.tags(path)
+	got, next := c.listTags(path)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", path, diff)
 	}
@@ -28,7 +28,7 @@ func wantTags(t *testing.T, c *client, path string, want []string, link string) 
 func TestConformanceListingTags(t *testing.T) {
 	const anchor, list = "listing-tags", "/v2/team/app/tags/list"
 	seed := func(c *client) { c.reg.PutImage("team/app", "x", "d", "b", "a", "c", "e") }
-	conform(t, []rule{
+	checkRules(t, []rule{
 		{anchor, "an existing repository is 200 with name and tags", func(t *testing.T, c *client) {
 			c.reg.PutImage("team/app", "x", "v1")
 			c.do("GET", list, "").want(t, 200).wantBody(t, `{"name":"team/app","tags":["v1"]}`+"\n")
@@ -90,7 +90,7 @@ func TestConformanceListingTags(t *testing.T) {
 			for _, n := range []string{"1", "2", "3", "8"} {
 				var all []string
 				for path := list + "?n=" + n; path != ""; {
-					tags, link := c.tags(path)
+					tags, link := c.listTags(path)
 					all = append(all, tags...)
 					path = ""
 					if link != "" {
@@ -107,7 +107,7 @@ func TestConformanceListingTags(t *testing.T) {
 
 func TestCatalog(t *testing.T) {
 	t.Parallel()
-	overBoth(t, nil, func(t *testing.T, c *client) {
+	overBothTransports(t, nil, func(t *testing.T, c *client) {
 		c.do("GET", "/v2/_catalog", "").want(t, 200).wantBody(t, `{"repositories":[]}`+"\n")
 		for _, name := range []string{"b", "a/c", "a"} {
 			c.reg.PutImage(name, "x", "v1")
@@ -130,10 +130,10 @@ func TestConformanceListingReferrers(t *testing.T) {
 		}
 		return index.Manifests
 	}
-	conform(t, []rule{
+	checkRules(t, []rule{
 		{anchor, "no referrers are an empty list and never 404", func(t *testing.T, c *client) {
 			c.reg.PutImage("a", "x", "v1")
-			for _, path := range []string{"/v2/a/referrers/" + nobody, "/v2/nope/referrers/" + nobody} {
+			for _, path := range []string{"/v2/a/referrers/" + absentDigest, "/v2/nope/referrers/" + absentDigest} {
 				if got := list(t, c, path); len(got) != 0 {
 					t.Errorf("%s: %v, want none", path, got)
 				}
@@ -145,10 +145,10 @@ func TestConformanceListingReferrers(t *testing.T) {
 			}
 		}},
 		{anchor, "each descriptor has artifact type and annotations", func(t *testing.T, c *client) {
-			subject := c.pushManifest("a", "v1", ocispec.MediaTypeImageManifest, c.image("a", "x", nil))
+			subject := c.pushManifest("a", "v1", ocispec.MediaTypeImageManifest, c.imageManifest("a", "x", nil))
 			note := map[string]string{"k": "v"}
-			typed := c.image("a", "1", func(m *ocispec.Manifest) { m.Subject, m.ArtifactType, m.Annotations = &subject, "a/sbom", note })
-			byConfig := c.image("a", "2", func(m *ocispec.Manifest) { m.Subject, m.Config.MediaType = &subject, "a/config" })
+			typed := c.imageManifest("a", "1", func(m *ocispec.Manifest) { m.Subject, m.ArtifactType, m.Annotations = &subject, "a/sbom", note })
+			byConfig := c.imageManifest("a", "2", func(m *ocispec.Manifest) { m.Subject, m.Config.MediaType = &subject, "a/config" })
 			index := ocispec.Index{MediaType: ocispec.MediaTypeImageIndex, Subject: &subject, Manifests: []ocispec.Descriptor{}, Annotations: note}
 			index.SchemaVersion = 2
 			plain := marshal(t, index)
@@ -186,12 +186,12 @@ func TestConformanceListingReferrers(t *testing.T) {
 			}
 		}},
 		{anchor, "referrers of a missing subject are listed, in its repository alone", func(t *testing.T, c *client) {
-			referrer := c.reg.PutReferrer("a", ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: nobody, Size: 1}, "t", "1")
+			referrer := c.reg.PutReferrer("a", ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: absentDigest, Size: 1}, "t", "1")
 			c.reg.PutImage("b", "x")
-			if got := list(t, c, "/v2/a/referrers/"+nobody); len(got) != 1 || got[0].Digest != referrer.Digest {
+			if got := list(t, c, "/v2/a/referrers/"+absentDigest); len(got) != 1 || got[0].Digest != referrer.Digest {
 				t.Errorf("got %v, want %v", got, referrer)
 			}
-			if got := list(t, c, "/v2/b/referrers/"+nobody); len(got) != 0 {
+			if got := list(t, c, "/v2/b/referrers/"+absentDigest); len(got) != 0 {
 				t.Errorf("in another repository: %v", got)
 			}
 		}},

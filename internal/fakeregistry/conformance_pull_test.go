@@ -9,7 +9,7 @@ import (
 )
 
 // nobody is a digest that nothing has.
-const nobody = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+const absentDigest = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
 
 func invalidNames() []string {
 	return []string{
@@ -39,9 +39,9 @@ func invalidTags() []string {
 
 func TestConformancePullingManifests(t *testing.T) {
 	const anchor = "pulling-manifests"
-	conform(t, []rule{
+	checkRules(t, []rule{
 		{anchor, "a reference is a digest or a tag", func(t *testing.T, c *client) {
-			raw := c.image("a", "x", nil)
+			raw := c.imageManifest("a", "x", nil)
 			desc := c.pushManifest("a", "v1", ocispec.MediaTypeImageManifest, raw)
 			for _, ref := range []string{"v1", desc.Digest.String()} {
 				c.do("GET", "/v2/a/manifests/"+ref, "").want(t, 200).wantBody(t, string(raw))
@@ -66,25 +66,25 @@ func TestConformancePullingManifests(t *testing.T) {
 		}},
 		{anchor, "tags have at most 128 characters and match the grammar", func(t *testing.T, c *client) {
 			for _, tag := range []string{"v1", "_", "A", "0", "a.b-c_d", "latest", "sha256-" + strings.Repeat("a", 64), strings.Repeat("Z", 128)} {
-				raw := c.image("a", "x", nil)
+				raw := c.imageManifest("a", "x", nil)
 				c.pushManifest("a", tag, ocispec.MediaTypeImageManifest, raw)
 				c.do("GET", "/v2/a/manifests/"+tag, "").want(t, 200).wantBody(t, string(raw))
 			}
 		}},
 		{anchor, "the content type is that which was pushed, without parameters", func(t *testing.T, c *client) {
-			raw := c.image("a", "x", nil)
+			raw := c.imageManifest("a", "x", nil)
 			c.pushManifest("a", "v1", ocispec.MediaTypeImageManifest+"; charset=utf-8", raw)
 			c.do("GET", "/v2/a/manifests/v1", "").want(t, 200, "Content-Type", ocispec.MediaTypeImageManifest)
 		}},
 		{anchor, "an existing manifest is 200 with its bytes and its digest", func(t *testing.T, c *client) {
-			raw := append(c.image("a", "x", nil), " \n"...)
+			raw := append(c.imageManifest("a", "x", nil), " \n"...)
 			desc := c.pushManifest("a", "v1", ocispec.MediaTypeImageManifest, raw)
 			c.do("GET", "/v2/a/manifests/v1", "").want(t, 200, "Docker-Content-Digest", desc.Digest.String()).wantBody(t, string(raw))
 		}},
 		{anchor, "a manifest that is not in the repository is 404", func(t *testing.T, c *client) {
 			image := c.reg.PutImage("a", "x", "v1")
 			c.reg.PutBlob("b", nil)
-			for _, path := range []string{"/v2/a/manifests/v2", "/v2/a/manifests/" + nobody, "/v2/b/manifests/v1", "/v2/b/manifests/" + image.Digest.String()} {
+			for _, path := range []string{"/v2/a/manifests/v2", "/v2/a/manifests/" + absentDigest, "/v2/b/manifests/v1", "/v2/b/manifests/" + image.Digest.String()} {
 				c.do("GET", path, "").wantCodes(t, 404, "MANIFEST_UNKNOWN")
 				c.do("HEAD", path, "").want(t, 404)
 			}
@@ -108,7 +108,7 @@ func TestConformancePullingManifests(t *testing.T) {
 
 func TestConformancePullingBlobs(t *testing.T) {
 	const anchor = "pulling-blobs"
-	conform(t, []rule{
+	checkRules(t, []rule{
 		{anchor, "an existing blob is 200 with its bytes and its digest", func(t *testing.T, c *client) {
 			for _, content := range []string{"", "{}", "hello", strings.Repeat("long", 100_000)} {
 				blob := c.pushBlob("a", []byte(content))
@@ -119,7 +119,7 @@ func TestConformancePullingBlobs(t *testing.T) {
 		{anchor, "a blob that is not in the repository is 404", func(t *testing.T, c *client) {
 			blob := c.reg.PutBlob("a", []byte("x"))
 			c.reg.PutBlob("b", []byte("y"))
-			for _, path := range []string{"/v2/a/blobs/" + nobody, "/v2/b/blobs/" + blob.Digest.String()} {
+			for _, path := range []string{"/v2/a/blobs/" + absentDigest, "/v2/b/blobs/" + blob.Digest.String()} {
 				c.do("GET", path, "").wantCodes(t, 404, "BLOB_UNKNOWN")
 				c.do("HEAD", path, "").want(t, 404)
 			}
@@ -154,7 +154,7 @@ func TestConformancePullingBlobs(t *testing.T) {
 
 func TestConformanceCheckingIfContentExists(t *testing.T) {
 	const anchor = "checking-if-content-exists-in-the-registry"
-	conform(t, []rule{
+	checkRules(t, []rule{
 		{anchor, "HEAD of existing content is 200 with digest and size and no body", func(t *testing.T, c *client) {
 			for _, content := range []string{"small", strings.Repeat("large", 2000)} {
 				image := c.reg.PutManifest("a", "v1", ocispec.MediaTypeImageManifest, []byte(content))
@@ -170,7 +170,7 @@ func TestConformanceCheckingIfContentExists(t *testing.T) {
 		}},
 		{anchor, "HEAD of content that is not there is 404 without a body", func(t *testing.T, c *client) {
 			c.reg.PutBlob("a", nil)
-			for _, path := range []string{"manifests/v1", "manifests/" + nobody, "blobs/" + nobody} {
+			for _, path := range []string{"manifests/v1", "manifests/" + absentDigest, "blobs/" + absentDigest} {
 				got := c.do("HEAD", "/v2/a/"+path, "").want(t, 404, "Content-Type", "application/json").wantBody(t, "")
 				full := c.do("GET", "/v2/a/"+path, "")
 				if got.ContentLength != int64(len(full.body)) {

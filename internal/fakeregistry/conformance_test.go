@@ -15,19 +15,19 @@ type rule struct {
 }
 
 // conform checks every rule against a registry of its own, over a socket and through RoundTrip.
-func conform(t *testing.T, rules []rule, opts ...fakeregistry.Option) {
+func checkRules(t *testing.T, rules []rule, opts ...fakeregistry.Option) {
 	t.Helper()
 	t.Parallel()
 	for _, r := range rules {
 		t.Run(r.anchor+"/"+r.says, func(t *testing.T) {
 			t.Parallel()
-			overBoth(t, opts, r.check)
+			overBothTransports(t, opts, r.check)
 		})
 	}
 }
 
 func TestConformanceBase(t *testing.T) {
-	conform(t, []rule{
+	checkRules(t, []rule{
 		{"determining-support", "GET of the base says 200", func(t *testing.T, c *client) {
 			c.do("GET", "/v2/", "").want(t, 200, "Docker-Distribution-Api-Version", "registry/2.0", "Content-Type", "application/json")
 			c.do("HEAD", "/v2/", "").want(t, 200).wantBody(t, "")
@@ -50,17 +50,17 @@ func TestConformanceBase(t *testing.T) {
 			}
 		}},
 		{"error-codes", "NAME_UNKNOWN is a repository that does not exist", func(t *testing.T, c *client) {
-			for _, path := range []string{"manifests/v1", "tags/list", "manifests/" + nobody, "blobs/" + nobody} {
+			for _, path := range []string{"manifests/v1", "tags/list", "manifests/" + absentDigest, "blobs/" + absentDigest} {
 				c.do("GET", "/v2/nope/"+path, "").wantCodes(t, 404, "NAME_UNKNOWN")
 			}
-			for _, path := range []string{"manifests/v1", "manifests/" + nobody, "blobs/" + nobody} {
+			for _, path := range []string{"manifests/v1", "manifests/" + absentDigest, "blobs/" + absentDigest} {
 				c.do("DELETE", "/v2/nope/"+path, "").wantCodes(t, 404, "NAME_UNKNOWN")
 			}
 		}},
 		{"error-codes", "UNSUPPORTED is an operation that is not", func(t *testing.T, c *client) {
 			c.do("POST", "/v2/a/manifests/v1", "").want(t, 405, "Allow", "DELETE, GET, HEAD, PUT").wantCodes(t, 405, "UNSUPPORTED")
 			c.do("PUT", "/v2/a/tags/list", "").want(t, 405, "Allow", "GET, HEAD").wantCodes(t, 405, "UNSUPPORTED")
-			c.do("PATCH", "/v2/a/blobs/"+nobody, "").wantCodes(t, 405, "UNSUPPORTED")
+			c.do("PATCH", "/v2/a/blobs/"+absentDigest, "").wantCodes(t, 405, "UNSUPPORTED")
 			c.do("DELETE", "/v2/a/tags/list", "").wantCodes(t, 405, "UNSUPPORTED")
 			c.do("BREW", "/v2/", "").wantCodes(t, 405, "UNSUPPORTED")
 		}},

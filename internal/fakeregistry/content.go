@@ -59,7 +59,7 @@ func isManifestType(mediaType string) bool {
 
 // readManifest takes in a manifest as it is, whatever it holds: what cannot be read is not there. The digest is of the
 // given algorithm.
-func readManifest(mediaType string, raw []byte, algorithm digest.Algorithm) *manifest {
+func parseManifest(mediaType string, raw []byte, algorithm digest.Algorithm) *manifest {
 	m := &manifest{
 		raw: raw,
 		desc: ocispec.Descriptor{
@@ -92,7 +92,7 @@ func readManifest(mediaType string, raw []byte, algorithm digest.Algorithm) *man
 }
 
 // withoutConfig is what is wrong with an image that has no config; distribution has other words for it.
-const withoutConfig = "an image without config"
+const detailWithoutConfig = "an image without config"
 
 // checkManifest says what is wrong with a manifest that is pushed; nil if nothing is.
 func checkManifest(mediaType string, raw []byte) *problem {
@@ -118,7 +118,7 @@ func checkManifest(mediaType string, raw []byte) *problem {
 	case !isIndex(mediaType) && doc.Manifests != nil:
 		return manifestInvalid("an image with manifests")
 	case !isIndex(mediaType) && doc.Config == nil:
-		return manifestInvalid(withoutConfig)
+		return manifestInvalid(detailWithoutConfig)
 	}
 	return checkDescriptors(doc)
 }
@@ -158,10 +158,10 @@ func checkDescriptors(doc document) *problem {
 // that are not for distribution.
 //
 // https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#push
-func (p *repository) missing(m *manifest) []errorDetail {
+func (repo *repository) missingContent(m *manifest) []errorDetail {
 	var unknown []errorDetail
 	for _, desc := range slices.Concat(m.blobs, m.children) {
-		if p.hasBlob(desc.Digest) || p.manifests[desc.Digest] != nil || isForeign(desc) {
+		if repo.hasBlob(desc.Digest) || repo.manifests[desc.Digest] != nil || isForeign(desc) {
 			continue
 		}
 		unknown = append(unknown, errorDetail{

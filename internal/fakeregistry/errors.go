@@ -42,46 +42,46 @@ type problem struct {
 	status      int
 	errors      []errorDetail
 	contentType string // of the text
-	text        string
+	body        string
 	header      []string // names and values in turn
 }
 
-func refuse(status int, code, message string, detail any) *problem {
+func newProblem(status int, code, message string, detail any) *problem {
 	return &problem{status: status, errors: []errorDetail{{code, message, detail}}}
 }
 
 func digestInvalid(detail any) *problem {
-	return refuse(http.StatusBadRequest, codeDigestInvalid, "provided digest did not match uploaded content", detail)
+	return newProblem(http.StatusBadRequest, codeDigestInvalid, "provided digest did not match uploaded content", detail)
 }
 
 func manifestInvalid(reason string) *problem {
-	return refuse(http.StatusBadRequest, codeManifestInvalid, "manifest invalid", reason)
+	return newProblem(http.StatusBadRequest, codeManifestInvalid, "manifest invalid", reason)
 }
 
 func manifestUnknown(detail any) *problem {
-	return refuse(http.StatusNotFound, codeManifestUnknown, "manifest unknown", detail)
+	return newProblem(http.StatusNotFound, codeManifestUnknown, "manifest unknown", detail)
 }
 
 func nameUnknown(name string) *problem {
-	return refuse(http.StatusNotFound, codeNameUnknown, "repository name not known to registry", map[string]string{"name": name})
+	return newProblem(http.StatusNotFound, codeNameUnknown, "repository name not known to registry", map[string]string{"name": name})
 }
 
 func blobUnknown(dgst string) *problem {
-	return refuse(http.StatusNotFound, codeBlobUnknown, "blob unknown to registry", dgst)
+	return newProblem(http.StatusNotFound, codeBlobUnknown, "blob unknown to registry", dgst)
 }
 
 // unknown is what distribution says when it did not expect what it met: the detail is the error as JSON.
-func unknown(detail any) *problem {
-	return refuse(http.StatusInternalServerError, codeUnknown, "unknown error", detail)
+func unknownError(detail any) *problem {
+	return newProblem(http.StatusInternalServerError, codeUnknown, "unknown error", detail)
 }
 
 // methodNotAllowed is how distribution refuses a method.
 func methodNotAllowed(allow string) *problem {
-	return plainText(http.StatusMethodNotAllowed, "Method not allowed\n").with("Allow", allow, "X-Content-Type-Options", "nosniff")
+	return textProblem(http.StatusMethodNotAllowed, "Method not allowed\n").withHeader("Allow", allow, "X-Content-Type-Options", "nosniff")
 }
 
 func unsupported() *problem {
-	return refuse(http.StatusMethodNotAllowed, codeUnsupported, "The operation is unsupported.", nil)
+	return newProblem(http.StatusMethodNotAllowed, codeUnsupported, "The operation is unsupported.", nil)
 }
 
 // writeProblem answers with the error document, ended by a newline as distribution does.
@@ -96,16 +96,16 @@ func (r *Registry) writeProblem(w http.ResponseWriter, p *problem) {
 	if p.contentType != "" {
 		w.Header().Set("Content-Type", p.contentType)
 	}
-	if p.text != "" {
-		w.Header().Set("Content-Length", strconv.Itoa(len(p.text)))
+	if p.body != "" {
+		w.Header().Set("Content-Length", strconv.Itoa(len(p.body)))
 	}
 	w.WriteHeader(p.status)
-	writeBytes(w, []byte(p.text))
+	writeBytes(w, []byte(p.body))
 }
 
 // jsonType is the media type of answers that are no manifests.
 func (r *Registry) jsonType() string {
-	if r.opts.distribution == 2 || r.opts.charset {
+	if r.opts.distributionMajor == 2 || r.opts.charset {
 		return "application/json; charset=utf-8"
 	}
 	return "application/json"

@@ -16,7 +16,7 @@ import (
 // Answer answers with a status, headers and a body.
 func Answer(status int, header map[string]string, body string) func(http.ResponseWriter, *http.Request) bool {
 	return func(w http.ResponseWriter, _ *http.Request) bool {
-		setHeader(w, header)
+		setHeaders(w, header)
 		w.WriteHeader(status)
 		writeBytes(w, []byte(body))
 		return true
@@ -42,7 +42,7 @@ func Redirect(status int, location string) func(http.ResponseWriter, *http.Reque
 // Drip answers with a body without end: chunk, at once and then every so often.
 func Drip(status int, header map[string]string, chunk string, every time.Duration) func(http.ResponseWriter, *http.Request) bool {
 	return func(w http.ResponseWriter, req *http.Request) bool {
-		setHeader(w, header)
+		setHeaders(w, header)
 		w.WriteHeader(status)
 		if req.Method == http.MethodHead {
 			return true
@@ -70,7 +70,7 @@ func Flood(status int, header map[string]string, parts ...string) func(http.Resp
 	head, last := strings.Join(parts[:len(parts)-1], ""), parts[len(parts)-1]
 	chunk := []byte(strings.Repeat(last, 1+(16<<10)/max(1, len(last))))
 	return func(w http.ResponseWriter, req *http.Request) bool {
-		setHeader(w, header)
+		setHeaders(w, header)
 		w.WriteHeader(status)
 		if req.Method == http.MethodHead {
 			return true
@@ -88,7 +88,7 @@ func Hang() func(http.ResponseWriter, *http.Request) bool {
 		if _, err := io.Copy(io.Discard, req.Body); err == nil {
 			<-req.Context().Done()
 		}
-		return drop(w, connectionReset())
+		return dropConnection(w, connectionReset())
 	}
 }
 
@@ -97,9 +97,9 @@ func Hang() func(http.ResponseWriter, *http.Request) bool {
 func Refuse() func(http.ResponseWriter, *http.Request) bool {
 	return func(w http.ResponseWriter, _ *http.Request) bool {
 		if rec, ok := w.(*recorder); ok {
-			rec.forget()
+			rec.removeEntry()
 		}
-		return drop(w, connectionRefused())
+		return dropConnection(w, connectionRefused())
 	}
 }
 
@@ -107,7 +107,7 @@ func Refuse() func(http.ResponseWriter, *http.Request) bool {
 // RoundTrip returns an ECONNRESET, over a socket the connection is closed.
 func (s *server) LoseRequest() func(http.ResponseWriter, *http.Request) bool {
 	return func(w http.ResponseWriter, _ *http.Request) bool {
-		return drop(w, connectionReset())
+		return dropConnection(w, connectionReset())
 	}
 }
 
@@ -115,38 +115,38 @@ func (s *server) LoseRequest() func(http.ResponseWriter, *http.Request) bool {
 // that was lost.
 func (s *server) LoseResponse() func(http.ResponseWriter, *http.Request) bool {
 	return func(w http.ResponseWriter, req *http.Request) bool {
-		lost := &lostResponse{header: http.Header{}}
+		lost := &discardWriter{header: http.Header{}}
 		s.inner(lost, req)
 		if rec, ok := w.(*recorder); ok {
-			rec.note(max(lost.status, http.StatusOK))
+			rec.recordStatus(max(lost.status, http.StatusOK))
 		}
-		return drop(w, connectionReset())
+		return dropConnection(w, connectionReset())
 	}
 }
 
 // lostResponse is where the answers go that nobody gets.
-type lostResponse struct {
+type discardWriter struct {
 	header http.Header
 	status int
 }
 
-func (l *lostResponse) Header() http.Header         { return l.header }
-func (l *lostResponse) Write(p []byte) (int, error) { return len(p), nil }
-func (l *lostResponse) WriteHeader(status int) {
+func (l *discardWriter) Header() http.Header         { return l.header }
+func (l *discardWriter) Write(p []byte) (int, error) { return len(p), nil }
+func (l *discardWriter) WriteHeader(status int) {
 	if l.status == 0 {
 		l.status = status
 	}
 }
 
 // drop ends the connection: RoundTrip returns err, a socket is closed. It does not return.
-func drop(w http.ResponseWriter, err error) bool {
+func dropConnection(w http.ResponseWriter, err error) bool {
 	for {
 		switch v := w.(type) {
 		case *exchange:
 			v.abort(err)
 			panic(http.ErrAbortHandler)
 		case *recorder:
-			v.lost() // before the caller can see it, and look into the log
+			v.markLost() // before the caller can see it, and look into the log
 			w = v.Unwrap()
 		case interface{ Unwrap() http.ResponseWriter }:
 			w = v.Unwrap()
@@ -156,7 +156,7 @@ func drop(w http.ResponseWriter, err error) bool {
 	}
 }
 
-func setHeader(w http.ResponseWriter, header map[string]string) {
+func setHeaders(w http.ResponseWriter, header map[string]string) {
 	for _, key := range slices.Sorted(maps.Keys(header)) {
 		w.Header().Set(key, header[key])
 	}

@@ -19,17 +19,17 @@ import (
 
 func TestLostResponsesHaveTheirEffect(t *testing.T) {
 	t.Parallel()
-	overBoth(t, nil, func(t *testing.T, c *client) {
+	overBothTransports(t, nil, func(t *testing.T, c *client) {
 		image := c.reg.PutImage("a", "x", "v1")
 		path := "/v2/a/manifests/" + image.Digest.String()
 		c.reg.Intercept(1, fakeregistry.On("DELETE", "/v2/"), c.reg.LoseResponse())
-		if _, err := c.try("DELETE", path, ""); err == nil {
+		if _, err := c.send("DELETE", path, ""); err == nil {
 			t.Error("an answer arrived")
 		}
 		if c.reg.HasManifest("a", image.Digest) {
 			t.Error("the manifest is still there")
 		}
-		if diff := cmp.Diff([]string{"DELETE " + path + " 202 lost"}, lines(c.reg.Requests())); diff != "" {
+		if diff := cmp.Diff([]string{"DELETE " + path + " 202 lost"}, logLines(c.reg.Requests())); diff != "" {
 			t.Errorf("log (-want +got):\n%s", diff)
 		}
 		c.do("DELETE", path, "").want(t, 404)
@@ -38,17 +38,17 @@ func TestLostResponsesHaveTheirEffect(t *testing.T) {
 
 func TestLostRequestsHaveNoEffect(t *testing.T) {
 	t.Parallel()
-	overBoth(t, nil, func(t *testing.T, c *client) {
+	overBothTransports(t, nil, func(t *testing.T, c *client) {
 		image := c.reg.PutImage("a", "x", "v1")
 		path := "/v2/a/manifests/" + image.Digest.String()
 		c.reg.Intercept(1, fakeregistry.On("DELETE", "/v2/"), c.reg.LoseRequest())
-		if _, err := c.try("DELETE", path, ""); err == nil {
+		if _, err := c.send("DELETE", path, ""); err == nil {
 			t.Error("an answer arrived")
 		}
 		if !c.reg.HasManifest("a", image.Digest) {
 			t.Error("the manifest is gone")
 		}
-		if diff := cmp.Diff([]string{"DELETE " + path + " 0 lost"}, lines(c.reg.Requests())); diff != "" {
+		if diff := cmp.Diff([]string{"DELETE " + path + " 0 lost"}, logLines(c.reg.Requests())); diff != "" {
 			t.Errorf("log (-want +got):\n%s", diff)
 		}
 		c.do("DELETE", path, "").want(t, 202)
@@ -57,7 +57,7 @@ func TestLostRequestsHaveNoEffect(t *testing.T) {
 
 func TestDroppedConnectionsAreNetworkErrors(t *testing.T) {
 	t.Parallel()
-	c := inMemory(t)
+	c := newRoundTripClient(t)
 	for _, test := range []struct {
 		name  string
 		fault func(http.ResponseWriter, *http.Request) bool
@@ -72,13 +72,13 @@ func TestDroppedConnectionsAreNetworkErrors(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			c.reg.ResetLog()
 			c.reg.Intercept(1, fakeregistry.On("", "/"), test.fault)
-			_, err := c.try("PUT", "/v2/a/manifests/v1", "body")
+			_, err := c.send("PUT", "/v2/a/manifests/v1", "body")
 			op, ok := errors.AsType[*net.OpError](err)
 			if !ok || op.Op != test.op || !errors.Is(err, test.errno) {
 				t.Errorf("error %v, want %s: %v", err, test.op, test.errno)
 			}
 			if got := c.reg.Requests(); len(got) != test.log {
-				t.Errorf("log %v, want %d entries", lines(got), test.log)
+				t.Errorf("log %v, want %d entries", logLines(got), test.log)
 			}
 		})
 	}
@@ -86,13 +86,13 @@ func TestDroppedConnectionsAreNetworkErrors(t *testing.T) {
 
 func TestRefuseOverASocketDropsTheConnection(t *testing.T) {
 	t.Parallel()
-	overBoth(t, nil, func(t *testing.T, c *client) {
+	overBothTransports(t, nil, func(t *testing.T, c *client) {
 		c.reg.Intercept(1, fakeregistry.On("", "/"), fakeregistry.Refuse())
-		if _, err := c.try("DELETE", "/v2/a/manifests/v1", ""); err == nil {
+		if _, err := c.send("DELETE", "/v2/a/manifests/v1", ""); err == nil {
 			t.Error("an answer arrived")
 		}
 		if got := c.reg.Requests(); len(got) != 0 {
-			t.Errorf("log %v, want none", lines(got))
+			t.Errorf("log %v, want none", logLines(got))
 		}
 	})
 }
@@ -103,7 +103,7 @@ func TestDripSendsAChunkEverySoOften(t *testing.T) {
 		reg := fakeregistry.New()
 		reg.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Drip(503, map[string]string{"Retry-After": "1"}, "ab", 10*time.Second))
 		start := time.Now()
-		resp, err := get(t, reg, t.Context(), "http://r/v2/")
+		resp, err := roundTripGet(t, reg, t.Context(), "http://r/v2/")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -123,14 +123,14 @@ func TestDripSendsAChunkEverySoOften(t *testing.T) {
 
 func TestFloodNeverEnds(t *testing.T) {
 	t.Parallel()
-	overBoth(t, nil, func(t *testing.T, c *client) {
+	overBothTransports(t, nil, func(t *testing.T, c *client) {
 		for want, fault := range map[string]func(http.ResponseWriter, *http.Request) bool{
 			strings.Repeat("a", 1<<20):                      fakeregistry.Flood(200, nil),
 			strings.Repeat("xy", 1<<19):                     fakeregistry.Flood(200, nil, "xy"),
 			"<" + strings.Repeat("0123456789abcdef", 1<<16): fakeregistry.Flood(200, nil, "<", "0123456789abcdef"),
 		} {
 			c.reg.Intercept(1, fakeregistry.On("GET", "/"), fault)
-			resp, err := get(t, c.http.Transport, t.Context(), c.base+"/v2/")
+			resp, err := roundTripGet(t, c.http.Transport, t.Context(), c.base+"/v2/")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -147,7 +147,7 @@ func TestFloodNeverEnds(t *testing.T) {
 
 func TestHangEndsWithTheRequest(t *testing.T) {
 	t.Parallel()
-	overBoth(t, nil, func(t *testing.T, c *client) {
+	overBothTransports(t, nil, func(t *testing.T, c *client) {
 		arrived := make(chan struct{})
 		c.reg.Intercept(1, fakeregistry.On("", "/"), func(w http.ResponseWriter, req *http.Request) bool {
 			close(arrived)
@@ -158,7 +158,7 @@ func TestHangEndsWithTheRequest(t *testing.T) {
 			<-arrived
 			cancel()
 		}()
-		if _, err := get(t, c.http.Transport, ctx, c.base+"/v2/"); !errors.Is(err, context.Canceled) {
+		if _, err := roundTripGet(t, c.http.Transport, ctx, c.base+"/v2/"); !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v, want canceled", err)
 		}
 	})
@@ -166,7 +166,7 @@ func TestHangEndsWithTheRequest(t *testing.T) {
 
 func TestABodyCutShortIsAnUnexpectedEnd(t *testing.T) {
 	t.Parallel()
-	overBoth(t, nil, func(t *testing.T, c *client) {
+	overBothTransports(t, nil, func(t *testing.T, c *client) {
 		for name, handler := range map[string]func(http.ResponseWriter, *http.Request) bool{
 			"less than was announced": func(w http.ResponseWriter, _ *http.Request) bool {
 				w.Header().Set("Content-Length", "100")
@@ -183,7 +183,7 @@ func TestABodyCutShortIsAnUnexpectedEnd(t *testing.T) {
 			},
 		} {
 			c.reg.Intercept(1, fakeregistry.On("", "/"), handler)
-			resp, err := c.try("GET", "/v2/", "")
+			resp, err := c.send("GET", "/v2/", "")
 			if resp.body != "some" || !errors.Is(err, io.ErrUnexpectedEOF) {
 				t.Errorf("%s: body %q, error %v; want some and an unexpected end", name, resp.body, err)
 			}

@@ -37,7 +37,7 @@ func (r *Registry) googleTags(name string, tags []string) googleTagList {
 		list.Manifest[dgst] = googleManifest{
 			Size:      strconv.FormatInt(m.desc.Size, 10),
 			MediaType: m.desc.MediaType,
-			Tags:      append([]string{}, slices.Sorted(maps.Keys(repo.tagged[dgst]))...),
+			Tags:      append([]string{}, slices.Sorted(maps.Keys(repo.tagsByDigest[dgst]))...),
 			Created:   "1676090802558",
 			Uploaded:  "1676582665070",
 		}

@@ -32,13 +32,13 @@ type client struct {
 }
 
 // answer is a response whose body has been read.
-type answer struct {
+type response struct {
 	*http.Response
 	body string
 }
 
 // overBoth runs a test twice, each time with a new registry: over loopback and through RoundTrip.
-func overBoth(t *testing.T, opts []fakeregistry.Option, test func(t *testing.T, c *client)) {
+func overBothTransports(t *testing.T, opts []fakeregistry.Option, test func(t *testing.T, c *client)) {
 	t.Helper()
 	t.Run("socket", func(t *testing.T) {
 		t.Parallel()
@@ -55,7 +55,7 @@ func overBoth(t *testing.T, opts []fakeregistry.Option, test func(t *testing.T, 
 }
 
 // inMemory makes a client that uses RoundTrip.
-func inMemory(t *testing.T, opts ...fakeregistry.Option) *client {
+func newRoundTripClient(t *testing.T, opts ...fakeregistry.Option) *client {
 	t.Helper()
 	reg := fakeregistry.New(opts...)
 	return newClient(t, reg, "https://registry.example.com", reg)
@@ -69,16 +69,16 @@ func newClient(t *testing.T, reg *fakeregistry.Registry, base string, transport 
 }
 
 // do sends a request; header is a list of names and values in turn.
-func (c *client) do(method, path, body string, header ...string) answer {
+func (c *client) do(method, path, body string, header ...string) response {
 	c.t.Helper()
-	resp, err := c.try(method, path, body, header...)
+	resp, err := c.send(method, path, body, header...)
 	if err != nil {
 		c.t.Fatalf("%s %s: %v", method, path, err)
 	}
 	return resp
 }
 
-func (c *client) try(method, path, body string, header ...string) (answer, error) {
+func (c *client) send(method, path, body string, header ...string) (response, error) {
 	c.t.Helper()
 	req, err := http.NewRequestWithContext(c.t.Context(), method, c.base+path, strings.NewReader(body))
 	if err != nil {
@@ -89,15 +89,15 @@ func (c *client) try(method, path, body string, header ...string) (answer, error
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	defer resp.Body.Close()
 	content, err := io.ReadAll(resp.Body)
-	return answer{resp, string(content)}, err
+	return response{resp, string(content)}, err
 }
 
 // want checks a status and, in turn, names and values of headers.
-func (a answer) want(t *testing.T, status int, header ...string) answer {
+func (a response) want(t *testing.T, status int, header ...string) response {
 	t.Helper()
 	if a.StatusCode != status {
 		t.Fatalf("%s %s: status %d, want %d; body: %s", a.Request.Method, a.Request.URL.Path, a.StatusCode, status, a.body)
@@ -111,7 +111,7 @@ func (a answer) want(t *testing.T, status int, header ...string) answer {
 }
 
 // wantCodes checks an error document.
-func (a answer) wantCodes(t *testing.T, status int, codes ...string) answer {
+func (a response) wantCodes(t *testing.T, status int, codes ...string) response {
 	t.Helper()
 	a.want(t, status)
 	var doc struct {
@@ -133,7 +133,7 @@ func (a answer) wantCodes(t *testing.T, status int, codes ...string) answer {
 	return a
 }
 
-func (a answer) wantBody(t *testing.T, want string) answer {
+func (a response) wantBody(t *testing.T, want string) response {
 	t.Helper()
 	if diff := cmp.Diff(want, a.body); diff != "" {
 		t.Errorf("%s %s: body (-want +got):\n%s", a.Request.Method, a.Request.URL.Path, diff)
@@ -151,7 +151,7 @@ func (c *client) pushBlob(repo string, content []byte) ocispec.Descriptor {
 }
 
 // image makes the manifest of an image whose blobs it uploads; change may alter it.
-func (c *client) image(repo, content string, change func(*ocispec.Manifest)) []byte {
+func (c *client) imageManifest(repo, content string, change func(*ocispec.Manifest)) []byte {
 	c.t.Helper()
 	m := ocispec.Manifest{
 		MediaType: ocispec.MediaTypeImageManifest,

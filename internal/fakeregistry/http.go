@@ -73,14 +73,14 @@ func parseRoute(path string) (route, bool) {
 }
 
 // wellNamed reports whether the name of the repository, if the endpoint has one, is in the grammar.
-func (rt route) wellNamed() bool {
+func (rt route) hasValidName() bool {
 	return rt.endpoint == endpointBase || rt.endpoint == endpointCatalog || validName(rt.name)
 }
 
 // wellFormed is what a path must be to have a route in distribution, where a name may begin with a host.
-func (rt route) wellFormed() bool {
+func (rt route) matchesDistribution() bool {
 	host, rest, _ := strings.Cut(rt.name, "/")
-	return (rt.wellNamed() || validName(strings.ToLower(host)) && validName(rest)) && (rt.endpoint != endpointManifest || validTag(rt.ref) || strings.Contains(rt.ref, ":"))
+	return (rt.hasValidName() || validName(strings.ToLower(host)) && validName(rest)) && (rt.endpoint != endpointManifest || validTag(rt.ref) || strings.Contains(rt.ref, ":"))
 }
 
 // handlerFunc answers one method of one endpoint, or says why not.
@@ -101,7 +101,7 @@ func (r *Registry) routeTable() map[endpoint]map[string]handlerFunc {
 
 // serve is the registry behind the log and the interceptors.
 func (r *Registry) serve(w http.ResponseWriter, req *http.Request) {
-	if r.opts.tokens != nil && r.opts.tokens.servedAt(req) {
+	if r.opts.tokens != nil && r.opts.tokens.serves(req) {
 		r.opts.tokens.ServeHTTP(w, req)
 		return
 	}
@@ -116,22 +116,22 @@ func (r *Registry) serve(w http.ResponseWriter, req *http.Request) {
 		w.Header().Set(pair[0], pair[1])
 	}
 	rt, ok := parseRoute(req.URL.Path)
-	if !ok || rt.endpoint == endpointReferrers && r.opts.withoutReferrers || r.opts.distribution > 0 && !rt.wellFormed() {
+	if !ok || rt.endpoint == endpointReferrers && r.opts.withoutReferrers || r.opts.distributionMajor > 0 && !rt.matchesDistribution() {
 		http.NotFound(w, req)
 		return
 	}
-	if p := r.answer(w, req, rt); p != nil {
+	if p := r.dispatch(w, req, rt); p != nil {
 		r.writeProblem(w, p)
 	}
 }
 
-func (r *Registry) answer(w http.ResponseWriter, req *http.Request, rt route) *problem {
+func (r *Registry) dispatch(w http.ResponseWriter, req *http.Request, rt route) *problem {
 	if p := r.authorize(w, req, rt); p != nil {
 		return p
 	}
 	read := req.Method == http.MethodGet || req.Method == http.MethodHead
 	if r.opts.readOnly && !read {
-		return r.say(readOnly, about{req: req, route: rt}, methodNotAllowed("GET, HEAD"))
+		return r.refusalFor(reasonReadOnly, requestInfo{req: req, route: rt}, methodNotAllowed("GET, HEAD"))
 	}
 	if r.opts.pushDisabled && !read {
 		return unsupported()
@@ -143,14 +143,14 @@ func (r *Registry) answer(w http.ResponseWriter, req *http.Request, rt route) *p
 	}
 	handler, ok := methods[method]
 	switch {
-	case r.opts.distribution > 0 && (!ok || req.Method == http.MethodHead && rt.isList()):
-		return methodNotAllowed(r.allowed(rt, methods))
+	case r.opts.distributionMajor > 0 && (!ok || req.Method == http.MethodHead && rt.isList()):
+		return methodNotAllowed(r.allowHeader(rt, methods))
 	case !ok:
-		w.Header().Set("Allow", r.allowed(rt, methods))
+		w.Header().Set("Allow", r.allowHeader(rt, methods))
 		return unsupported()
-	case !rt.wellNamed() && r.opts.distribution == 0:
-		return r.say(invalidName, about{req: req, route: rt},
-			refuse(http.StatusBadRequest, codeNameInvalid, "invalid repository name", map[string]string{"name": rt.name}))
+	case !rt.hasValidName() && r.opts.distributionMajor == 0:
+		return r.refusalFor(reasonInvalidName, requestInfo{req: req, route: rt},
+			newProblem(http.StatusBadRequest, codeNameInvalid, "invalid repository name", map[string]string{"name": rt.name}))
 	}
 	return handler(w, req, rt)
 }
@@ -158,11 +158,11 @@ func (r *Registry) answer(w http.ResponseWriter, req *http.Request, rt route) *p
 // isList tells the endpoints that have no HEAD in distribution.
 func (rt route) isList() bool { return rt.endpoint == endpointTags || rt.endpoint == endpointCatalog }
 
-func (r *Registry) allowed(rt route, methods map[string]handlerFunc) string {
+func (r *Registry) allowHeader(rt route, methods map[string]handlerFunc) string {
 	var names []string
 	for name := range methods {
 		names = append(names, name)
-		if name == http.MethodGet && (r.opts.distribution == 0 || !rt.isList()) {
+		if name == http.MethodGet && (r.opts.distributionMajor == 0 || !rt.isList()) {
 			names = append(names, http.MethodHead)
 		}
 	}
@@ -224,7 +224,7 @@ func parseReference(ref string) (tag string, dgst digest.Digest, p *problem) {
 		return "", dgst, p
 	}
 	if !validTag(ref) {
-		return "", "", refuse(http.StatusBadRequest, codeManifestInvalid, "manifest invalid", "invalid tag "+ref)
+		return "", "", newProblem(http.StatusBadRequest, codeManifestInvalid, "manifest invalid", "invalid tag "+ref)
 	}
 	return ref, "", nil
 }

@@ -55,9 +55,9 @@ type server struct {
 }
 
 type interceptor struct {
-	left    int // calls left; negative: without limit
-	matches Matcher
-	answer  func(http.ResponseWriter, *http.Request) bool
+	remaining int // calls left; negative: without limit
+	matches   Matcher
+	handle    func(http.ResponseWriter, *http.Request) bool
 }
 
 // Intercept lets fn answer the requests that match, instead of the server or around it (see Serve). fn returns true if
@@ -76,8 +76,8 @@ func (s *server) Intercept(n int, match Matcher, fn func(w http.ResponseWriter, 
 func (s *server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	rec, req := s.record(w, req, req.Host)
 	returned := false
-	defer func() { rec.done(returned) }()
-	if !s.intercepted(rec, req) {
+	defer func() { rec.finish(returned) }()
+	if !s.runInterceptors(rec, req) {
 		s.inner(rec, req)
 	}
 	returned = true
@@ -92,12 +92,12 @@ func (s *server) RoundTrip(req *http.Request) (*http.Response, error) {
 	return RoundTripper(s).RoundTrip(req)
 }
 
-func (s *server) intercepted(w http.ResponseWriter, req *http.Request) bool {
+func (s *server) runInterceptors(w http.ResponseWriter, req *http.Request) bool {
 	s.interceptMu.Lock()
 	candidates := slices.Clone(s.interceptors)
 	s.interceptMu.Unlock()
 	for _, i := range slices.Backward(candidates) {
-		if i.matches(req) && s.try(i, w, req) {
+		if i.matches(req) && s.tryInterceptor(i, w, req) {
 			return true
 		}
 	}
@@ -106,33 +106,33 @@ func (s *server) intercepted(w http.ResponseWriter, req *http.Request) bool {
 
 // try asks one interceptor. A call is taken before and given back if it was not used, so that requests at the same
 // time never get more answers than there are calls.
-func (s *server) try(i *interceptor, w http.ResponseWriter, req *http.Request) bool {
-	if !s.take(i) {
+func (s *server) tryInterceptor(i *interceptor, w http.ResponseWriter, req *http.Request) bool {
+	if !s.acquire(i) {
 		return false
 	}
 	handled := true // also if fn panics to drop the connection
-	defer func() { s.settle(i, handled) }()
-	handled = i.answer(w, req)
+	defer func() { s.release(i, handled) }()
+	handled = i.handle(w, req)
 	return handled
 }
 
-func (s *server) take(i *interceptor) bool {
+func (s *server) acquire(i *interceptor) bool {
 	s.interceptMu.Lock()
 	defer s.interceptMu.Unlock()
-	if i.left == 0 {
+	if i.remaining == 0 {
 		return false
 	}
-	i.left--
+	i.remaining--
 	return true
 }
 
-func (s *server) settle(i *interceptor, handled bool) {
+func (s *server) release(i *interceptor, handled bool) {
 	s.interceptMu.Lock()
 	defer s.interceptMu.Unlock()
-	if !handled || i.left < 0 {
-		i.left++
+	if !handled || i.remaining < 0 {
+		i.remaining++
 	}
-	if i.left == 0 {
+	if i.remaining == 0 {
 		s.interceptors = slices.DeleteFunc(s.interceptors, func(other *interceptor) bool { return other == i })
 	}
 }

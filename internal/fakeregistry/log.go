@@ -10,7 +10,7 @@ import (
 )
 
 // loggedBody is how much of a request body the log keeps.
-const loggedBody = 64 << 10
+const maxLoggedBody = 64 << 10
 
 // Request is one request as it arrived, and what it was answered.
 type Request struct {
@@ -96,7 +96,7 @@ func (l *requestLog) record(w http.ResponseWriter, req *http.Request, host strin
 	l.mu.Unlock()
 	if req.Body != nil && req.Body != http.NoBody {
 		rec.body = &loggingBody{ReadCloser: req.Body, recorder: rec}
-		rec.unread = req.ContentLength > 0 && req.ContentLength <= loggedBody
+		rec.unreadBody = req.ContentLength > 0 && req.ContentLength <= maxLoggedBody
 		clone := *req
 		clone.Body = rec.body
 		req = &clone
@@ -107,35 +107,35 @@ func (l *requestLog) record(w http.ResponseWriter, req *http.Request, host strin
 // recorder writes status and body of one request into the log, before the caller can see the answer.
 type recorder struct {
 	http.ResponseWriter
-	log    *requestLog
-	entry  *Request
-	body   *loggingBody
-	unread bool // a body that fits into the log and that nobody may have read
+	log        *requestLog
+	entry      *Request
+	body       *loggingBody
+	unreadBody bool // a body that fits into the log and that nobody may have read
 }
 
 // WriteHeader implements [http.ResponseWriter].
 func (r *recorder) WriteHeader(status int) {
-	r.note(status)
+	r.recordStatus(status)
 	r.ResponseWriter.WriteHeader(status)
 }
 
 // Write implements [http.ResponseWriter].
 func (r *recorder) Write(p []byte) (int, error) {
-	r.note(http.StatusOK)
+	r.recordStatus(http.StatusOK)
 	return r.ResponseWriter.Write(p)
 }
 
 // Unwrap lets [http.ResponseController] find the connection.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-func (r *recorder) note(status int) {
+func (r *recorder) recordStatus(status int) {
 	if status < 200 {
 		return
 	}
-	if r.unread {
-		r.unread = false
-		if _, err := io.CopyN(io.Discard, r.body, loggedBody); err != nil && err != io.EOF {
-			r.lost() // the caller went away while sending
+	if r.unreadBody {
+		r.unreadBody = false
+		if _, err := io.CopyN(io.Discard, r.body, maxLoggedBody); err != nil && err != io.EOF {
+			r.markLost() // the caller went away while sending
 		}
 	}
 	r.log.mu.Lock()
@@ -145,23 +145,23 @@ func (r *recorder) note(status int) {
 	}
 }
 
-func (r *recorder) lost() {
+func (r *recorder) markLost() {
 	r.log.mu.Lock()
 	defer r.log.mu.Unlock()
 	r.entry.Lost = true
 }
 
 // done closes the entry: a handler that did not return normally has lost its answer.
-func (r *recorder) done(returned bool) {
+func (r *recorder) finish(returned bool) {
 	if !returned {
-		r.lost()
+		r.markLost()
 		return
 	}
-	r.note(http.StatusOK)
+	r.recordStatus(http.StatusOK)
 }
 
 // forget takes the request out of the log: it never arrived.
-func (r *recorder) forget() {
+func (r *recorder) removeEntry() {
 	r.log.mu.Lock()
 	defer r.log.mu.Unlock()
 	r.log.entries = slices.DeleteFunc(r.log.entries, func(e *Request) bool { return e == r.entry })
@@ -177,7 +177,7 @@ func (b *loggingBody) Read(p []byte) (int, error) {
 	b.recorder.log.mu.Lock()
 	defer b.recorder.log.mu.Unlock()
 	entry := b.recorder.entry
-	entry.Body = append(entry.Body, p[:min(n, loggedBody-len(entry.Body))]...)
+	entry.Body = append(entry.Body, p[:min(n, maxLoggedBody-len(entry.Body))]...)
 	return n, err
 }
 

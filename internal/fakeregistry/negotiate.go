@@ -28,18 +28,18 @@ func accepts(req *http.Request, mediaType string) bool {
 func (r *Registry) negotiate(req *http.Request, repo *repository, name, tag string, m *manifest) (*manifest, *problem) {
 	mediaType := m.desc.MediaType
 	if r.opts.acceptedOnly && len(req.Header.Values("Accept")) > 0 && !accepts(req, mediaType) && !accepts(req, "*/*") {
-		return r.firstAccepted(req, repo, tag, m)
+		return r.firstAcceptedChild(req, repo, tag, m)
 	}
-	if p := r.unacceptable(req, repo, name, m); p != nil {
+	if p := r.checkStrictAccept(req, repo, name, m); p != nil {
 		return nil, p
 	}
 	if (r.opts.ociHidden || r.opts.ociImageHidden && mediaType == ocispec.MediaTypeImageManifest) && !accepts(req, mediaType) {
 		switch mediaType {
 		case ocispec.MediaTypeImageManifest:
-			return nil, refuse(http.StatusNotFound, codeManifestUnknown,
+			return nil, newProblem(http.StatusNotFound, codeManifestUnknown,
 				"OCI manifest found, but accept header does not support OCI manifests", nil)
 		case ocispec.MediaTypeImageIndex:
-			return nil, refuse(http.StatusNotFound, codeManifestUnknown,
+			return nil, newProblem(http.StatusNotFound, codeManifestUnknown,
 				"OCI index found, but accept header does not support OCI indexes", nil)
 		}
 	}
@@ -49,42 +49,42 @@ func (r *Registry) negotiate(req *http.Request, repo *repository, name, tag stri
 	if r.opts.childForList && mediaType == mediaTypeDockerList && !accepts(req, mediaTypeDockerList) {
 		child := defaultChild(m)
 		if m = repo.manifests[child]; m == nil {
-			return nil, manifestUnknown(unknownReference(name, "", child))
+			return nil, manifestUnknown(unknownReferenceDetail(name, "", child))
 		}
 	}
-	if r.opts.distribution == 3 && mediaType == mediaTypeDockerList && m.desc.MediaType == mediaTypeDockerManifest && !accepts(req, mediaTypeDockerManifest) {
-		return nil, refuse(http.StatusBadRequest, codeManifestInvalid, "Schema 2 manifest not supported by client", nil)
+	if r.opts.distributionMajor == 3 && mediaType == mediaTypeDockerList && m.desc.MediaType == mediaTypeDockerManifest && !accepts(req, mediaTypeDockerManifest) {
+		return nil, newProblem(http.StatusBadRequest, codeManifestInvalid, "Schema 2 manifest not supported by client", nil)
 	}
 	if r.opts.schema1Conversion && m.desc.MediaType == mediaTypeDockerManifest && !accepts(req, mediaTypeDockerManifest) {
-		return repo.convert(m, name, tag)
+		return repo.convertToSchema1(m, name, tag)
 	}
 	return m, nil
 }
 
 // firstAccepted serves the first child of an index that the client accepts, as olareg does when it is asked by tag.
-func (r *Registry) firstAccepted(req *http.Request, repo *repository, tag string, m *manifest) (*manifest, *problem) {
+func (r *Registry) firstAcceptedChild(req *http.Request, repo *repository, tag string, m *manifest) (*manifest, *problem) {
 	for _, child := range m.children {
 		if stored := repo.manifests[child.Digest]; tag != "" && stored != nil && accepts(req, stored.desc.MediaType) {
 			return stored, nil
 		}
 	}
 	usual := manifestUnknown("requested media type not found, available media type is " + m.desc.MediaType)
-	return nil, r.say(unaccepted, about{req: req, tag: tag, by: m.desc.MediaType}, usual)
+	return nil, r.refusalFor(reasonNotAcceptable, requestInfo{req: req, tag: tag, cause: m.desc.MediaType}, usual)
 }
 
 // unacceptable is how Keppel puts it that the client does not accept what is there: it points at the child of an index
 // that the client does accept.
-func (r *Registry) unacceptable(req *http.Request, repo *repository, name string, m *manifest) *problem {
+func (r *Registry) checkStrictAccept(req *http.Request, repo *repository, name string, m *manifest) *problem {
 	if !r.opts.strictAccept || len(req.Header.Values("Accept")) == 0 || accepts(req, m.desc.MediaType) || accepts(req, "*/*") {
 		return nil
 	}
 	for _, child := range m.children {
 		if stored := repo.manifests[child.Digest]; stored != nil && accepts(req, stored.desc.MediaType) {
-			return (&problem{status: http.StatusTemporaryRedirect}).with(
+			return (&problem{status: http.StatusTemporaryRedirect}).withHeader(
 				"Location", "/v2/"+name+"/manifests/"+child.Digest.String(), "Docker-Content-Digest", child.Digest.String())
 		}
 	}
-	return refuse(http.StatusNotAcceptable, codeManifestUnknown, "manifest type not acceptable", nil)
+	return newProblem(http.StatusNotAcceptable, codeManifestUnknown, "manifest type not acceptable", nil)
 }
 
 // defaultChild is the manifest for linux/amd64 in a list; empty if there is none.
@@ -98,16 +98,16 @@ func defaultChild(list *manifest) digest.Digest {
 }
 
 // convert makes a signed schema1 manifest of a schema2 one. It is made for this one answer and stored nowhere.
-func (p *repository) convert(m *manifest, name, tag string) (*manifest, *problem) {
+func (repo *repository) convertToSchema1(m *manifest, name, tag string) (*manifest, *problem) {
 	var config map[string]any
-	if len(m.blobs) == 0 || json.Unmarshal(p.blobs[m.blobs[0].Digest], &config) != nil ||
+	if len(m.blobs) == 0 || json.Unmarshal(repo.blobs[m.blobs[0].Digest], &config) != nil ||
 		config["rootfs"] == nil || config["history"] == nil {
-		return nil, refuse(http.StatusBadRequest, codeManifestInvalid, "manifest invalid", map[string]string{})
+		return nil, newProblem(http.StatusBadRequest, codeManifestInvalid, "manifest invalid", map[string]string{})
 	}
 	layers := make([]digest.Digest, 0, len(m.blobs))
 	for _, layer := range m.blobs[1:] {
 		layers = append(layers, layer.Digest)
 	}
 	raw := signSchema1(schema1Document(name, tag, config, layers))
-	return readManifest(mediaTypeSchema1Signed, raw, digest.Canonical), nil
+	return parseManifest(mediaTypeSchema1Signed, raw, digest.Canonical), nil
 }

@@ -37,12 +37,12 @@ func (n *Network) RoundTrip(req *http.Request) (*http.Response, error) {
 	return RoundTripper(http.HandlerFunc(func(w http.ResponseWriter, server *http.Request) {
 		rec, server := n.record(w, server, req.URL.Host) // a client may send any Host header
 		returned := false
-		defer func() { rec.done(returned) }()
+		defer func() { rec.finish(returned) }()
 		n.mu.RLock()
 		h, ok := n.hosts[canonicalOrigin(req.URL.Scheme, req.URL.Host)]
 		n.mu.RUnlock()
 		if !ok {
-			drop(rec, noSuchHost(req.URL.Hostname()))
+			dropConnection(rec, noSuchHost(req.URL.Hostname()))
 		}
 		h.ServeHTTP(rec, server)
 		returned = true

@@ -31,7 +31,7 @@ func TestNetworkReachesHandlersByOrigin(t *testing.T) {
 		"https://r.example.com:5000/": 202,
 		"https://[::1]:5000/":         203,
 	} {
-		resp, err := get(t, network, t.Context(), url)
+		resp, err := roundTripGet(t, network, t.Context(), url)
 		if err != nil {
 			t.Errorf("%s: %v", url, err)
 			continue
@@ -48,7 +48,7 @@ func TestNetworkHasNoOtherHosts(t *testing.T) {
 	network := fakeregistry.NewNetwork()
 	network.Handle("https://r.example.com", fakeregistry.New())
 	for _, url := range []string{"http://r.example.com/", "https://r.example.com:444/", "https://s.r.example.com/", "https://example.com/"} {
-		_, err := get(t, network, t.Context(), url)
+		_, err := roundTripGet(t, network, t.Context(), url)
 		op, isOp := errors.AsType[*net.OpError](err)
 		dns, isDNS := errors.AsType[*net.DNSError](err)
 		if !isOp || op.Op != "dial" || !isDNS || !dns.IsNotFound {

@@ -25,15 +25,15 @@ type options struct {
 	withoutPaging    bool
 	pageCap          int
 
-	blobDigestDelete bool
-	childProtection  bool
-	distribution     int // whose details the answers have that deserve no option of their own: 2, 3, or 0 for neither
-	withoutLog       bool
+	blobDigestDelete  bool
+	childProtection   bool
+	distributionMajor int // whose details the answers have that deserve no option of their own: 2, 3, or 0 for neither
+	withoutLog        bool
 
-	deleting
-	listing
-	reading
-	words words // how refusals are put
+	deleteOptions
+	listOptions
+	readOptions
+	refusals refusals // how refusals are put
 }
 
 // WithBasicAuth asks for a user and a password, as distribution does with an htpasswd file. Given several times, it
@@ -167,7 +167,7 @@ func WithDistribution2() Option {
 		} {
 			opt(o)
 		}
-		o.distribution = 2
+		o.distributionMajor = 2
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 )
 
 // deleting is how deletions deviate.
-type deleting struct {
+type deleteOptions struct {
 	immutable           map[string]bool
 	tagsFirst           bool
 	withoutDigestDelete bool

@@ -6,7 +6,7 @@ import (
 )
 
 // reading is how answers to reads deviate.
-type reading struct {
+type readOptions struct {
 	ociImageHidden bool
 	strictAccept   bool
 	acceptedOnly   bool
@@ -20,7 +20,7 @@ type reading struct {
 }
 
 // listing is how lists deviate.
-type listing struct {
+type listOptions struct {
 	googleTags    bool
 	nullReferrers bool
 	pageSize      int
@@ -81,7 +81,7 @@ func WithPullLimit(n int) Option {
 }
 
 // pull counts a request for a manifest against the limit.
-func (r *Registry) pull(w http.ResponseWriter, req *http.Request) *problem {
+func (r *Registry) countPull(w http.ResponseWriter, req *http.Request) *problem {
 	if r.opts.pullLimit == 0 {
 		return nil
 	}
@@ -94,7 +94,7 @@ func (r *Registry) pull(w http.ResponseWriter, req *http.Request) *problem {
 	w.Header().Set("Ratelimit-Limit", strconv.Itoa(r.opts.pullLimit)+";w=21600")
 	w.Header().Set("Ratelimit-Remaining", strconv.Itoa(r.opts.pullLimit-r.opts.pulls)+";w=21600")
 	if exhausted && req.Method == http.MethodGet {
-		return jsonText(http.StatusTooManyRequests, `{"message":"toomanyrequests: You have reached your pull rate limit."}`)
+		return jsonProblem(http.StatusTooManyRequests, `{"message":"toomanyrequests: You have reached your pull rate limit."}`)
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // option is a deviation and how it shows.
-type option struct {
+type optionTest struct {
 	name  string
 	opt   fakeregistry.Option
 	check func(t *testing.T, c *client)
@@ -26,13 +26,13 @@ func TestOptionsImitateRegistries(t *testing.T) {
 	for _, o := range slices.Concat(authOptions(), refusalOptions(), contentOptions(), listOptions()) {
 		t.Run(o.name, func(t *testing.T) {
 			t.Parallel()
-			overBoth(t, []fakeregistry.Option{o.opt}, o.check)
+			overBothTransports(t, []fakeregistry.Option{o.opt}, o.check)
 		})
 	}
 }
 
-func authOptions() []option {
-	return []option{
+func authOptions() []optionTest {
+	return []optionTest{
 		{"basic auth answers 401 with a challenge unless user and password are right", fakeregistry.WithBasicAuth("user", "pass"), func(t *testing.T, c *client) {
 			c.reg.PutImage("a", "x", "v1")
 			for _, path := range []string{"/v2/", "/v2/a/manifests/v1", "/v2/a/tags/list"} {
@@ -43,17 +43,17 @@ func authOptions() []option {
 			}
 		}},
 		{"basic auth comes before everything else", fakeregistry.WithBasicAuth("user", "pass"), func(t *testing.T, c *client) {
-			c.do("DELETE", "/v2/nope/manifests/"+nobody, "").wantCodes(t, 401, "UNAUTHORIZED")
-			c.do("POST", "/v2/a/blobs/uploads/?mount="+nobody, "").wantCodes(t, 401, "UNAUTHORIZED")
+			c.do("DELETE", "/v2/nope/manifests/"+absentDigest, "").wantCodes(t, 401, "UNAUTHORIZED")
+			c.do("POST", "/v2/a/blobs/uploads/?mount="+absentDigest, "").wantCodes(t, 401, "UNAUTHORIZED")
 		}},
 	}
 }
 
-func refusalOptions() []option {
-	return []option{
+func refusalOptions() []optionTest {
+	return []optionTest{
 		{"deletion disabled is 405 UNSUPPORTED and the manifest stays", fakeregistry.WithDeleteDisabled(), func(t *testing.T, c *client) {
 			image := c.reg.PutImage("a", "x", "v1")
-			for _, ref := range []string{"v1", "nope", image.Digest.String(), nobody} {
+			for _, ref := range []string{"v1", "nope", image.Digest.String(), absentDigest} {
 				c.do("DELETE", "/v2/a/manifests/"+ref, "").want(t, 405, "Allow", "").
 					wantBody(t, `{"errors":[{"code":"UNSUPPORTED","message":"The operation is unsupported."}]}`+"\n")
 			}
@@ -63,7 +63,7 @@ func refusalOptions() []option {
 		}},
 		{"read-only is 405 in plain text for everything but reading", fakeregistry.WithReadOnly(), func(t *testing.T, c *client) {
 			image := c.reg.PutImage("a", "x", "v1")
-			for _, request := range []string{"DELETE manifests/v1", "DELETE manifests/" + image.Digest.String(), "PUT manifests/v2", "POST blobs/uploads/", "DELETE blobs/" + dgstOf("x")} {
+			for _, request := range []string{"DELETE manifests/v1", "DELETE manifests/" + image.Digest.String(), "PUT manifests/v2", "POST blobs/uploads/", "DELETE blobs/" + digestOf("x")} {
 				method, path, _ := strings.Cut(request, " ")
 				c.do(method, "/v2/a/"+path, "").
 					want(t, 405, "Allow", "GET, HEAD", "Content-Type", "text/plain; charset=utf-8").wantBody(t, "Method not allowed\n")
@@ -81,10 +81,10 @@ func refusalOptions() []option {
 		}},
 		{"the digest of a blob is taken for a manifest and the blob is gone", fakeregistry.WithBlobDigestDelete(), func(t *testing.T, c *client) {
 			c.reg.PutImage("a", "x", "v1")
-			c.do("DELETE", "/v2/a/manifests/"+dgstOf("x"), "").want(t, 202)
-			c.do("HEAD", "/v2/a/blobs/"+dgstOf("x"), "").want(t, 404)
+			c.do("DELETE", "/v2/a/manifests/"+digestOf("x"), "").want(t, 202)
+			c.do("HEAD", "/v2/a/blobs/"+digestOf("x"), "").want(t, 404)
 			c.do("GET", "/v2/a/manifests/v1", "").want(t, 200)
-			c.do("DELETE", "/v2/a/manifests/"+dgstOf("x"), "").wantCodes(t, 404, "MANIFEST_UNKNOWN")
+			c.do("DELETE", "/v2/a/manifests/"+digestOf("x"), "").wantCodes(t, 404, "MANIFEST_UNKNOWN")
 		}},
 		{"a manifest that an index lists is 405 DENIED until the index is gone", fakeregistry.WithChildProtection(), func(t *testing.T, c *client) {
 			index := c.reg.PutIndex("a", []string{"x", "y"}, "v1")
@@ -97,8 +97,8 @@ func refusalOptions() []option {
 	}
 }
 
-func contentOptions() []option {
-	return []option{
+func contentOptions() []optionTest {
+	return []optionTest{
 		{"a schema2 image without its type in accept is a schema1 manifest that exists nowhere", fakeregistry.WithSchema1Conversion(), func(t *testing.T, c *client) {
 			image := c.reg.PutDockerImage("a", "x", "v1")
 			for _, accept := range []string{"", "*/*", "application/json", mediaTypeDockerList} {
@@ -119,7 +119,7 @@ func contentOptions() []option {
 			c.do("HEAD", "/v2/a/manifests/"+image.Digest.String(), "").want(t, 200, "Content-Type", mediaTypeDockerManifest)
 		}},
 		{"a schema2 image that cannot be converted is 400", fakeregistry.WithSchema1Conversion(), func(t *testing.T, c *client) {
-			c.reg.PutManifest("a", "v1", mediaTypeDockerManifest, []byte(`{"schemaVersion":2,"config":{"digest":"`+nobody+`"}}`))
+			c.reg.PutManifest("a", "v1", mediaTypeDockerManifest, []byte(`{"schemaVersion":2,"config":{"digest":"`+absentDigest+`"}}`))
 			c.reg.PutManifest("a", "v2", mediaTypeDockerManifest, []byte(`{"schemaVersion":2}`))
 			for _, tag := range []string{"v1", "v2"} {
 				c.do("GET", "/v2/a/manifests/"+tag, "").wantCodes(t, 400, "MANIFEST_INVALID")
@@ -154,7 +154,7 @@ func contentOptions() []option {
 		}},
 		{"without the digest header nothing names a digest", fakeregistry.WithoutDigestHeader(), func(t *testing.T, c *client) {
 			c.reg.PutImage("a", "x", "v1")
-			for _, path := range []string{"manifests/v1", "blobs/" + dgstOf("x")} {
+			for _, path := range []string{"manifests/v1", "blobs/" + digestOf("x")} {
 				for _, method := range []string{"HEAD", "GET"} {
 					c.do(method, "/v2/a/"+path, "").want(t, 200, "Docker-Content-Digest", "")
 				}
@@ -164,14 +164,14 @@ func contentOptions() []option {
 			c.reg.PutImage("a", "x", "v1")
 			c.do("HEAD", "/v2/a/manifests/v1", "").want(t, 405, "Docker-Content-Digest", "")
 			c.do("GET", "/v2/a/manifests/v1", "").want(t, 200)
-			c.do("HEAD", "/v2/a/blobs/"+dgstOf("x"), "").want(t, 200)
+			c.do("HEAD", "/v2/a/blobs/"+digestOf("x"), "").want(t, 200)
 		}},
 	}
 }
 
-func listOptions() []option {
+func listOptions() []optionTest {
 	const list = "/v2/a/tags/list"
-	return []option{
+	return []optionTest{
 		{"no tags are null", fakeregistry.WithNullTags(), func(t *testing.T, c *client) {
 			c.reg.PutImage("a", "x")
 			c.do("GET", list, "").want(t, 200).wantBody(t, `{"name":"a","tags":null}`+"\n")
@@ -212,7 +212,7 @@ func listOptions() []option {
 			subject := c.reg.PutImage("a", "x", "v1")
 			c.do("GET", "/v2/a/referrers/"+subject.Digest.String(), "").
 				want(t, 404, "Content-Type", "text/plain; charset=utf-8").wantBody(t, "404 page not found\n")
-			raw := c.image("a", "y", func(m *ocispec.Manifest) { m.Subject = &subject })
+			raw := c.imageManifest("a", "y", func(m *ocispec.Manifest) { m.Subject = &subject })
 			c.do("PUT", "/v2/a/manifests/sig", string(raw), "Content-Type", ocispec.MediaTypeImageManifest).want(t, 201, "OCI-Subject", "")
 		}},
 	}
@@ -220,7 +220,7 @@ func listOptions() []option {
 
 func TestDistribution2IsAllOfIt(t *testing.T) {
 	t.Parallel()
-	overBoth(t, []fakeregistry.Option{fakeregistry.WithDistribution2()}, func(t *testing.T, c *client) {
+	overBothTransports(t, []fakeregistry.Option{fakeregistry.WithDistribution2()}, func(t *testing.T, c *client) {
 		const charset = "application/json; charset=utf-8"
 		docker := c.reg.PutDockerImage("a", "x", "docker")
 		list := c.reg.PutDockerList("a", []string{"x"}, "list")
@@ -231,7 +231,7 @@ func TestDistribution2IsAllOfIt(t *testing.T) {
 		c.do("HEAD", "/v2/a/manifests/list", "", "Accept", mediaTypeDockerManifest).want(t, 200, "Docker-Content-Digest", docker.Digest.String())
 		c.do("HEAD", "/v2/a/manifests/oci", "").want(t, 404)
 		c.do("DELETE", "/v2/a/manifests/docker", "").want(t, 400, "Content-Type", charset).wantCodes(t, 400, "DIGEST_INVALID")
-		c.do("GET", "/v2/a/referrers/"+nobody, "").want(t, 404).wantBody(t, "404 page not found\n")
+		c.do("GET", "/v2/a/referrers/"+absentDigest, "").want(t, 404).wantBody(t, "404 page not found\n")
 		wantAll := unmarshal[tagList](t, c.do("GET", "/v2/a/tags/list?n=1", "").want(t, 200, "Link", "", "Content-Type", charset).body)
 		if len(wantAll.Tags) != 3 {
 			t.Errorf("tags %v, want all", wantAll.Tags)
@@ -240,20 +240,20 @@ func TestDistribution2IsAllOfIt(t *testing.T) {
 		// What deserves no option of its own.
 		c.do("GET", "/v2/nope/manifests/v1", "").want(t, 404).
 			wantBody(t, `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":{"Tag":"v1"}}]}`+"\n")
-		c.do("DELETE", "/v2/nope/manifests/"+nobody, "").want(t, 404).
+		c.do("DELETE", "/v2/nope/manifests/"+absentDigest, "").want(t, 404).
 			wantBody(t, `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}`+"\n")
-		c.do("GET", "/v2/nope/blobs/"+nobody, "").wantCodes(t, 404, "BLOB_UNKNOWN")
-		c.do("DELETE", "/v2/nope/blobs/"+nobody, "").wantCodes(t, 404, "BLOB_UNKNOWN")
-		c.do("GET", "/v2/a/manifests/"+dgstOf("x"), "").wantCodes(t, 500, "UNKNOWN")
+		c.do("GET", "/v2/nope/blobs/"+absentDigest, "").wantCodes(t, 404, "BLOB_UNKNOWN")
+		c.do("DELETE", "/v2/nope/blobs/"+absentDigest, "").wantCodes(t, 404, "BLOB_UNKNOWN")
+		c.do("GET", "/v2/a/manifests/"+digestOf("x"), "").wantCodes(t, 500, "UNKNOWN")
 		c.do("GET", "/v2/a/manifests/sha256:abc", "").wantCodes(t, 500, "UNKNOWN")
 		c.do("GET", "/v2/A/tags/list", "").want(t, 404).wantBody(t, "404 page not found\n")
 		c.do("GET", "/v2/a/manifests/-v1", "").want(t, 404).wantBody(t, "404 page not found\n")
 		c.do("GET", "/v2/_catalog?n=1001", "").wantCodes(t, 400, "PAGINATION_NUMBER_INVALID")
 		c.reg.PutImage("untagged", "x")
 		c.do("GET", "/v2/untagged/tags/list", "").wantCodes(t, 404, "NAME_UNKNOWN")
-		raw := string(c.image("a", "y", nil))
+		raw := string(c.imageManifest("a", "y", nil))
 		c.do("PUT", "/v2/a/manifests/"+digest.SHA512.FromString(raw).String(), raw, "Content-Type", ocispec.MediaTypeImageManifest).wantCodes(t, 400, "DIGEST_INVALID")
-		c.do("POST", "/v2/b/blobs/uploads/?mount="+dgstOf("x"), "").want(t, 202)
+		c.do("POST", "/v2/b/blobs/uploads/?mount="+digestOf("x"), "").want(t, 202)
 
 		for _, dgst := range []digest.Digest{list.Digest, docker.Digest, digest.FromString("x")} {
 			c.do("DELETE", "/v2/a/manifests/"+dgst.String(), "").want(t, 202)
@@ -277,7 +277,7 @@ type schema1 struct {
 
 func TestConvertedManifestsAreSchema1(t *testing.T) {
 	t.Parallel()
-	c := inMemory(t, fakeregistry.WithSchema1Conversion())
+	c := newRoundTripClient(t, fakeregistry.WithSchema1Conversion())
 	c.reg.PutDockerImage("team/app", "layer", "v1")
 	resp := c.do("GET", "/v2/team/app/manifests/v1", "").want(t, 200)
 	got := unmarshal[schema1](t, resp.body)
@@ -292,7 +292,7 @@ func TestConvertedManifestsAreSchema1(t *testing.T) {
 	if diff := cmp.Diff([]string{"architecture", "config", "created", "id", "os"}, slices.Sorted(maps.Keys(compatibility))); diff != "" {
 		t.Errorf("v1Compatibility (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(resp.Header.Get("Docker-Content-Digest"), digest.FromBytes(payload(t, resp.body)).String()); diff != "" {
+	if diff := cmp.Diff(resp.Header.Get("Docker-Content-Digest"), digest.FromBytes(schema1Payload(t, resp.body)).String()); diff != "" {
 		t.Errorf("digest (-header +payload):\n%s", diff)
 	}
 }

@@ -63,10 +63,10 @@ type Profile struct {
 	Options []Option
 	Claims  []Claim
 
-	basic   bool     // it takes Basic credentials alone
-	actions []string // what its token service calls deleting; nil for "delete"
-	auth    []Option // more about how it authenticates
-	tokens  []TokenOption
+	basicOnly     bool     // it takes Basic credentials alone
+	deleteActions []string // what its token service calls deleting; nil for "delete"
+	authOptions   []Option // more about how it authenticates
+	tokenOptions  []TokenOption
 }
 
 // Profiles are all of them, in the order of a table.
@@ -102,35 +102,35 @@ func (p Profile) Evidence(topic Topic) Evidence {
 // push, delete.
 func (p Profile) WithUser(name, password string, actions ...string) Option {
 	allowed := slices.Clone(actions)
-	if i := slices.Index(allowed, "delete"); i >= 0 && p.actions != nil {
-		allowed = slices.Concat(allowed[:i], p.actions, allowed[i+1:])
+	if i := slices.Index(allowed, "delete"); i >= 0 && p.deleteActions != nil {
+		allowed = slices.Concat(allowed[:i], p.deleteActions, allowed[i+1:])
 	}
 	grant := Allow("*", allowed...)
-	opts := slices.Clone(p.auth)
-	if p.basic {
+	opts := slices.Clone(p.authOptions)
+	if p.basicOnly {
 		opts = append(opts, WithBasicGrants(name, password, grant))
 	} else {
-		service := NewTokenService("", "registry", append([]TokenOption{WithUser(name, password, grant), WithCredentialsRequired()}, p.tokens...)...)
+		service := NewTokenService("", "registry", append([]TokenOption{WithUser(name, password, grant), WithCredentialsRequired()}, p.tokenOptions...)...)
 		opts = append(opts, WithTokenAuth(service))
-		if p.actions != nil {
-			opts = append(opts, WithDeleteActions(p.actions...))
+		if p.deleteActions != nil {
+			opts = append(opts, WithDeleteActions(p.deleteActions...))
 		}
-		if has(opts, func(o *options) bool { return o.basicUnoffered }) {
+		if satisfies(opts, func(o *options) bool { return o.basicUnoffered }) {
 			opts = append(opts, WithBasicGrants(name, password, grant))
 		}
 	}
-	return all(opts)
+	return combine(opts)
 }
 
 // has says whether the options come to something.
-func has(opts []Option, is func(*options) bool) bool {
+func satisfies(opts []Option, is func(*options) bool) bool {
 	var o options
-	all(opts)(&o)
+	combine(opts)(&o)
 	return is(&o)
 }
 
 // all is several options in one.
-func all(opts []Option) Option {
+func combine(opts []Option) Option {
 	return func(o *options) {
 		for _, opt := range opts {
 			opt(o)

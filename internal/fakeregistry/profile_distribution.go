@@ -30,8 +30,8 @@ func Distribution3() Profile {
 		Name: "distribution 3", Version: "3.1.1 and 3.1.2",
 		Options: []Option{
 			WithOCIImageHiddenWithoutAccept(), WithChildForMissingListAccept(), WithoutReferrersAPI(),
-			func(o *options) { o.distribution = 3 },
-			withWords(distribution3Words()),
+			func(o *options) { o.distributionMajor = 3 },
+			withRefusals(distribution3Refusals()),
 		},
 		Claims: append(distributionClaims(),
 			Claim{TopicResolve, Measured, "Indexes are served to everybody; OCI images only to who accepts them, and the child of a Docker list to who does not accept the list."},
@@ -47,9 +47,9 @@ func Distribution3() Profile {
 func Distribution30() Profile {
 	p := Distribution3()
 	p.Name, p.Version = "distribution 3.0", "3.0.0"
-	p.Options = append(p.Options, WithLostLast(), withWords(words{malformedDigest: func(a about) *problem {
-		return refuse(http.StatusInternalServerError, codeUnknown, "unknown error",
-			"filesystem: invalid path: "+tagPath(a.name, a.ref))
+	p.Options = append(p.Options, WithLostLast(), withRefusals(refusals{reasonMalformedDigest: func(info requestInfo) *problem {
+		return newProblem(http.StatusInternalServerError, codeUnknown, "unknown error",
+			"filesystem: invalid path: "+tagPath(info.name, info.ref))
 	}}))
 	p.Claims = append(p.Claims,
 		Claim{TopicPeculiar, Measured, "A page that is asked for after a tag that has gone meanwhile lacks one tag."},
@@ -76,26 +76,26 @@ func distributionClaims() []Claim {
 }
 
 // distribution3Words name the storage in their details.
-func distribution3Words() words {
-	return words{
-		noTag: func(a about) *problem {
-			if a.req.Method == http.MethodDelete {
-				return manifestUnknown("filesystem: Path not found: " + tagPath(a.name, a.tag))
+func distribution3Refusals() refusals {
+	return refusals{
+		reasonUnknownTag: func(info requestInfo) *problem {
+			if info.req.Method == http.MethodDelete {
+				return manifestUnknown("filesystem: Path not found: " + tagPath(info.name, info.tag))
 			}
-			return manifestUnknown("unknown tag=" + a.tag)
+			return manifestUnknown("unknown tag=" + info.tag)
 		},
-		noManifest: func(a about) *problem {
-			if a.req.Method == http.MethodDelete {
+		reasonUnknownManifest: func(info requestInfo) *problem {
+			if info.req.Method == http.MethodDelete {
 				return manifestUnknown(nil)
 			}
-			return manifestUnknown("unknown manifest name=" + a.name + " revision=" + a.dgst.String())
+			return manifestUnknown("unknown manifest name=" + info.name + " revision=" + info.dgst.String())
 		},
-		noRepository: func(a about) *problem {
+		reasonUnknownRepository: func(info requestInfo) *problem {
 			switch {
-			case a.endpoint == endpointTags:
-				return nameUnknown(a.name)
-			case a.tag != "":
-				return manifestUnknown("filesystem: Path not found: " + tagPath(a.name, a.tag))
+			case info.endpoint == endpointTags:
+				return nameUnknown(info.name)
+			case info.tag != "":
+				return manifestUnknown("filesystem: Path not found: " + tagPath(info.name, info.tag))
 			}
 			return manifestUnknown(nil)
 		},
@@ -109,5 +109,5 @@ func tagPath(name, tag string) string {
 // WithPullThrough answers every write with 405 UNSUPPORTED, deletions included, as distribution does when it is a
 // pull-through cache.
 func WithPullThrough() Option {
-	return all([]Option{WithDeleteDisabled(), func(o *options) { o.pushDisabled = true }})
+	return combine([]Option{WithDeleteDisabled(), func(o *options) { o.pushDisabled = true }})
 }

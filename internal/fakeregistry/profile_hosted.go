@@ -10,7 +10,7 @@ func DockerHub() Profile {
 		Name: "Docker Hub", Version: "documentation of 2025", Host: "docker.io",
 		Options: []Option{
 			WithoutTagDelete(), WithTagsFirst(), WithChildProtection(), WithPageCap(100), WithPullLimit(100),
-			withWords(hubWords()),
+			withRefusals(dockerHubRefusals()),
 		},
 		Claims: []Claim{
 			{TopicResolve, Documented, "HEAD names the digest and does not count as a pull."},
@@ -30,15 +30,15 @@ func DockerHub() Profile {
 	}
 }
 
-func hubWords() words {
-	return words{
-		tagDelete: always(refuse(http.StatusMethodNotAllowed, codeUnsupported, "Only digest-based deletion is allowed", nil)),
-		stillTagged: always(refuse(http.StatusForbidden, codeDenied,
+func dockerHubRefusals() refusals {
+	return refusals{
+		reasonTagDelete: always(newProblem(http.StatusMethodNotAllowed, codeUnsupported, "Only digest-based deletion is allowed", nil)),
+		reasonTagged: always(newProblem(http.StatusForbidden, codeDenied,
 			"manifest is still tagged or referenced by another image", nil)),
-		referenced: always(refuse(http.StatusForbidden, codeDenied,
+		reasonReferenced: always(newProblem(http.StatusForbidden, codeDenied,
 			"manifest is still tagged or referenced by another image", nil)),
-		throttled: always(jsonText(http.StatusTooManyRequests, `{"message":"toomanyrequests: Too many requests."}`).
-			with("Retry-After", "1", "X-Retry-After", "1767225600", "X-Ratelimit-Limit", "180", "X-Ratelimit-Remaining", "0")),
+		reasonThrottled: always(jsonProblem(http.StatusTooManyRequests, `{"message":"toomanyrequests: Too many requests."}`).
+			withHeader("Retry-After", "1", "X-Retry-After", "1767225600", "X-Ratelimit-Limit", "180", "X-Ratelimit-Remaining", "0")),
 	}
 }
 
@@ -75,8 +75,8 @@ func Google() Profile {
 		Name: "Google (GAR, GCR)", Version: "reports of 2018 to 2026", Host: "europe-docker.pkg.dev",
 		Options: []Option{
 			WithTagsFirst(), WithChildProtection(), WithGoogleTags(), WithHeader("Server", "Docker Registry"),
-			withWords(words{
-				referenced: always(refuse(http.StatusBadRequest, "GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE",
+			withRefusals(refusals{
+				reasonReferenced: always(newProblem(http.StatusBadRequest, "GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE",
 					"Manifest is still referenced by one or more parent images", nil)),
 			}),
 		},
@@ -98,10 +98,10 @@ func ECR() Profile {
 		Name: "Amazon ECR", Version: "documentation and reports to 2025", Host: "123456789012.dkr.ecr.eu-central-1.amazonaws.com",
 		Options: []Option{
 			WithPageCap(100), WithLastTagDeletes(),
-			withWords(words{noManifest: always(refuse(http.StatusNotFound, codeManifestUnknown, "Requested image not found", nil)),
-				noTag: always(refuse(http.StatusNotFound, codeManifestUnknown, "Requested image not found", nil))}),
+			withRefusals(refusals{reasonUnknownManifest: always(newProblem(http.StatusNotFound, codeManifestUnknown, "Requested image not found", nil)),
+				reasonUnknownTag: always(newProblem(http.StatusNotFound, codeManifestUnknown, "Requested image not found", nil))}),
 		},
-		basic: true,
+		basicOnly: true,
 		Claims: []Claim{
 			{TopicDelete, Reported, "Possible since 2023; its own API takes all tags along."},
 			{TopicUntag, Unverified, "Its own API removes the tag, and with the last tag the image; what it answers here is not known."},
@@ -116,7 +116,7 @@ func ECR() Profile {
 func ACR() Profile {
 	return Profile{
 		Name: "Azure (ACR)", Version: "documentation and reports to 2025", Host: "example.azurecr.io",
-		Options: []Option{withWords(words{immutable: always(jsonText(http.StatusMethodNotAllowed,
+		Options: []Option{withRefusals(refusals{reasonImmutable: always(jsonProblem(http.StatusMethodNotAllowed,
 			`{"errors":[{"code":"REGISTRY_DISALLOWED_OPERATION","message":"The operation is disallowed on this registry, repository or image. `+
 				`View troubleshooting steps at https://aka.ms/acr/faq/#why-does-my-pull-or-push-request-fail-with-disallowed-operation","detail":{}}]}`))})},
 		Claims: []Claim{

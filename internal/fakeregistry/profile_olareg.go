@@ -9,7 +9,7 @@ func Olareg() Profile {
 	return Profile{
 		Name: "olareg", Version: "0.2.2",
 		Options: []Option{
-			WithLinkForm(LinkUnquoted), WithAcceptedOnly(), WithoutEtag(), WithoutNewline(), withWords(olaregWords()),
+			WithLinkForm(LinkUnquoted), WithAcceptedOnly(), WithoutEtag(), WithoutNewline(), withRefusals(olaregRefusals()),
 		},
 		Claims: []Claim{
 			{TopicResolve, Measured, "HEAD names the digest; what is not accepted is 404, but of an index asked for by tag it serves the first child that is."},
@@ -32,29 +32,29 @@ func Olareg() Profile {
 	}
 }
 
-func olaregWords() words {
+func olaregRefusals() refusals {
 	// The type is set after the header is out, so that net/http finds out by itself.
 	said := func(status int, code, message, detail string) *problem {
-		return plainText(status, `{"errors":[{"code":"`+code+`","message":"`+message+`","detail":"`+detail+`"}]}`+"\n")
+		return textProblem(status, `{"errors":[{"code":"`+code+`","message":"`+message+`","detail":"`+detail+`"}]}`+"\n")
 	}
 	missing := always(said(http.StatusNotFound, codeManifestUnknown, "manifest unknown to registry", "tag or digest was not found in repository"))
-	return words{
-		noRepository: func(a about) *problem {
-			if a.endpoint == endpointTags {
-				return &problem{status: http.StatusOK, contentType: "application/json", text: `{"name":"` + a.name + `","tags":[]}`}
+	return refusals{
+		reasonUnknownRepository: func(info requestInfo) *problem {
+			if info.endpoint == endpointTags {
+				return &problem{status: http.StatusOK, contentType: "application/json", body: `{"name":"` + info.name + `","tags":[]}`}
 			}
-			return missing(a)
+			return missing(info)
 		},
-		invalidName:     always(&problem{status: http.StatusNotFound}),
-		noManifest:      missing,
-		noTag:           missing,
-		malformedDigest: missing,
-		unaccepted: func(a about) *problem {
-			return said(http.StatusNotFound, codeManifestUnknown, "manifest unknown to registry", "requested media type not found, available media type is "+a.by)
+		reasonInvalidName:     always(&problem{status: http.StatusNotFound}),
+		reasonUnknownManifest: missing,
+		reasonUnknownTag:      missing,
+		reasonMalformedDigest: missing,
+		reasonNotAcceptable: func(info requestInfo) *problem {
+			return said(http.StatusNotFound, codeManifestUnknown, "manifest unknown to registry", "requested media type not found, available media type is "+info.cause)
 		},
-		noBlob:         always(said(http.StatusNotFound, codeBlobUnknown, "blob unknown to registry", "blob was not found")),
-		deleteDisabled: always(said(http.StatusMethodNotAllowed, codeUnsupported, "the operation is unsupported", "method not allowed")),
-		readOnly:       always(said(http.StatusForbidden, codeDenied, "requested access to the resource is denied", "repository is read-only")),
-		throttled:      always((&problem{status: http.StatusTooManyRequests}).with("Retry-After", "1")),
+		reasonUnknownBlob:    always(said(http.StatusNotFound, codeBlobUnknown, "blob unknown to registry", "blob was not found")),
+		reasonDeleteDisabled: always(said(http.StatusMethodNotAllowed, codeUnsupported, "the operation is unsupported", "method not allowed")),
+		reasonReadOnly:       always(said(http.StatusForbidden, codeDenied, "requested access to the resource is denied", "repository is read-only")),
+		reasonThrottled:      always((&problem{status: http.StatusTooManyRequests}).withHeader("Retry-After", "1")),
 	}
 }

@@ -14,12 +14,12 @@ func distributionDeviations() []deviation {
 	dist2, dist3, dist30 := fakeregistry.Distribution2(), fakeregistry.Distribution3(), fakeregistry.Distribution30()
 	const unsupported = "The operation is unsupported."
 	return []deviation{
-		{"takes a tag for a digest", dist2, nil, refusal("DELETE manifests/v1", 400, errorText("DIGEST_INVALID", "provided digest did not match uploaded content"))},
-		{"has deletion disabled", dist2, fakeregistry.WithDeleteDisabled(), refusal("DELETE manifests/<v1>", 405, errorText("UNSUPPORTED", unsupported))},
-		{"is read-only", dist2, fakeregistry.WithReadOnly(), refusal("DELETE manifests/<v1>", 405, "Method not allowed\n", "Allow", "GET, HEAD", "Content-Type", "text/plain; charset=utf-8")},
-		{"is a cache and deletes nothing", dist2, fakeregistry.WithPullThrough(), refusal("DELETE manifests/<v1>", 405, errorText("UNSUPPORTED", unsupported))},
-		{"is a cache and takes nothing", dist2, fakeregistry.WithPullThrough(), refusal("PUT manifests/v3", 405, errorText("UNSUPPORTED", unsupported))},
-		{"has no referrers API", dist2, nil, refusal("GET referrers/<v1>", 404, "404 page not found\n")},
+		{"takes a tag for a digest", dist2, nil, wantRefusal("DELETE manifests/v1", 400, errorDocument("DIGEST_INVALID", "provided digest did not match uploaded content"))},
+		{"has deletion disabled", dist2, fakeregistry.WithDeleteDisabled(), wantRefusal("DELETE manifests/<v1>", 405, errorDocument("UNSUPPORTED", unsupported))},
+		{"is read-only", dist2, fakeregistry.WithReadOnly(), wantRefusal("DELETE manifests/<v1>", 405, "Method not allowed\n", "Allow", "GET, HEAD", "Content-Type", "text/plain; charset=utf-8")},
+		{"is a cache and deletes nothing", dist2, fakeregistry.WithPullThrough(), wantRefusal("DELETE manifests/<v1>", 405, errorDocument("UNSUPPORTED", unsupported))},
+		{"is a cache and takes nothing", dist2, fakeregistry.WithPullThrough(), wantRefusal("PUT manifests/v3", 405, errorDocument("UNSUPPORTED", unsupported))},
+		{"has no referrers API", dist2, nil, wantRefusal("GET referrers/<v1>", 404, "404 page not found\n")},
 		{"leaves tags behind when nobody waits", dist2, fakeregistry.WithSlowUntag(time.Minute), func(t *testing.T, c *client) {
 			synctest.Test(t, func(t *testing.T) {
 				image := c.reg.PutImage("a", "x", "v1")
@@ -38,7 +38,7 @@ func distributionDeviations() []deviation {
 				}
 				other := c.reg.PutImage("a", "y", "v2")
 				start := time.Now()
-				resp, err := c.reg.RoundTrip(mustRequest(t, "DELETE", c.base+"/v2/a/manifests/"+other.Digest.String()))
+				resp, err := c.reg.RoundTrip(newRequest(t, "DELETE", c.base+"/v2/a/manifests/"+other.Digest.String()))
 				if err != nil || resp.StatusCode != 202 || time.Since(start) != time.Minute {
 					t.Errorf("%v %v after %s", resp, err, time.Since(start))
 				}
@@ -55,11 +55,11 @@ func distributionDeviations() []deviation {
 				t.Errorf("tags %v", c.reg.Tags("a"))
 			}
 		}},
-		{"names its storage when a tag is missing", dist3, nil, refusal("DELETE manifests/nope", 404,
+		{"names its storage when a tag is missing", dist3, nil, wantRefusal("DELETE manifests/nope", 404,
 			`{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":"filesystem: Path not found: /docker/registry/v2/repositories/a/_manifests/tags/nope"}]}`+"\n", "Content-Type", "application/json")},
-		{"names the tag when it is read", dist3, nil, refusal("GET manifests/nope", 404, `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":"unknown tag=nope"}]}`+"\n")},
-		{"does not take a layer for a manifest", dist3, nil, refusal("DELETE manifests/<blob>", 404, errorText("MANIFEST_UNKNOWN", "manifest unknown"))},
-		{"refuses a malformed digest", dist3, nil, refusal("DELETE manifests/sha256:abc", 400,
+		{"names the tag when it is read", dist3, nil, wantRefusal("GET manifests/nope", 404, `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":"unknown tag=nope"}]}`+"\n")},
+		{"does not take a layer for a manifest", dist3, nil, wantRefusal("DELETE manifests/<blob>", 404, errorDocument("MANIFEST_UNKNOWN", "manifest unknown"))},
+		{"refuses a malformed digest", dist3, nil, wantRefusal("DELETE manifests/sha256:abc", 400,
 			`{"errors":[{"code":"DIGEST_INVALID","message":"provided digest did not match uploaded content","detail":"invalid checksum digest length"}]}`+"\n")},
 		{"serves an index to everybody and an image not", dist3, nil, func(t *testing.T, c *client) {
 			c.reg.PutIndex("a", []string{"x"}, "multi")
@@ -95,7 +95,7 @@ func distributionDeviations() []deviation {
 			wantTags(t, c, "/v2/a/tags/list?last=a&n=2", []string{"b", "c"}, "")
 			wantTags(t, c, "/v2/a/tags/list?last=z&n=2", []string{}, "")
 		}},
-		{"takes a malformed digest for a tag", dist30, nil, refusal("DELETE manifests/sha256:abc", 500,
+		{"takes a malformed digest for a tag", dist30, nil, wantRefusal("DELETE manifests/sha256:abc", 500,
 			`{"errors":[{"code":"UNKNOWN","message":"unknown error","detail":"filesystem: invalid path: /docker/registry/v2/repositories/a/_manifests/tags/sha256:abc"}]}`+"\n")},
 	}
 }
@@ -103,47 +103,47 @@ func distributionDeviations() []deviation {
 func selfHostedDeviations() []deviation {
 	zot, olareg, harbor, quay := fakeregistry.Zot(), fakeregistry.Olareg(), fakeregistry.Harbor(), fakeregistry.Quay()
 	return []deviation{
-		{"keeps the children of an index", zot, nil, refusal("DELETE manifests/<child>", 405, `{"errors":[{"code":"DENIED","message":"requested access to the resource is denied",`+
+		{"keeps the children of an index", zot, nil, wantRefusal("DELETE manifests/<child>", 405, `{"errors":[{"code":"DENIED","message":"requested access to the resource is denied",`+
 			`"detail":{"description":"The access controller denied access for the operation on a resource.","reference":"<child>"}}]}`+"\n",
 			"Docker-Distribution-Api-Version", "", "Content-Type", "application/json")},
-		{"says 400 of a repository to delete in", zot, nil, refusal("DELETE /v2/nope/manifests/<nobody>", 400, `{"errors":[{"code":"NAME_UNKNOWN","message":"repository name not known to registry",`+
+		{"says 400 of a repository to delete in", zot, nil, wantRefusal("DELETE /v2/nope/manifests/<absent>", 400, `{"errors":[{"code":"NAME_UNKNOWN","message":"repository name not known to registry",`+
 			`"detail":{"description":"This is returned if the name used during an operation is unknown to the registry.","name":"nope"}}]}`+"\n")},
 		{"says 404 of a repository to read from", zot, nil, func(t *testing.T, c *client) {
 			c.do("GET", "/v2/nope/manifests/v1", "").wantCodes(t, 404, "NAME_UNKNOWN")
 			c.do("GET", "/v2/nope/tags/list", "").wantCodes(t, 404, "NAME_UNKNOWN")
 		}},
-		{"knows no page after an unknown tag", zot, nil, refusal("GET tags/list?last=nope", 404, "")},
-		{"throttles without Retry-After", zot, fakeregistry.WithThrottledDeletes(1), refusal("DELETE manifests/v1", 429, "Too Many Requests",
+		{"knows no page after an unknown tag", zot, nil, wantRefusal("GET tags/list?last=nope", 404, "")},
+		{"throttles without Retry-After", zot, fakeregistry.WithThrottledDeletes(1), wantRefusal("DELETE manifests/v1", 429, "Too Many Requests",
 			"Content-Type", "text/plain; charset=utf-8", "Retry-After", "", "Ratelimit-Limit", "2", "Ratelimit-Remaining", "0", "Ratelimit-Reset", "1", "X-Rate-Limit-Duration", "1")},
 		{"says who is asking with a bare object", zot, zot.WithUser("user", "password", "pull"), func(t *testing.T, c *client) {
 			c.do("GET", "/v2/a/manifests/v1", "").want(t, 401, "WWW-Authenticate", `Basic realm="zot"`).wantBody(t, `{"code":"UNAUTHORIZED","message":"authentication required",`+
 				`"detail":{"description":"The access controller was unable to authenticate the client."}}`+"\n")
 		}},
 		{"forbids with a challenge", zot, zot.WithUser("user", "password", "pull"), func(t *testing.T, c *client) {
-			c.do("DELETE", "/v2/a/manifests/v1", "", "Authorization", userPassword).want(t, 403, "WWW-Authenticate", `Basic realm="zot"`).wantCodes(t, 403, "DENIED")
+			c.do("DELETE", "/v2/a/manifests/v1", "", "Authorization", userBasicAuth).want(t, 403, "WWW-Authenticate", `Basic realm="zot"`).wantCodes(t, 403, "DENIED")
 		}},
 
-		{"says why in a detail, and calls it text", olareg, fakeregistry.WithReadOnly(), refusal("DELETE manifests/v1", 403,
+		{"says why in a detail, and calls it text", olareg, fakeregistry.WithReadOnly(), wantRefusal("DELETE manifests/v1", 403,
 			`{"errors":[{"code":"DENIED","message":"requested access to the resource is denied","detail":"repository is read-only"}]}`+"\n", "Content-Type", "text/plain; charset=utf-8")},
-		{"has deletion disabled, and calls that text, too", olareg, fakeregistry.WithDeleteDisabled(), refusal("DELETE manifests/<v1>", 405,
+		{"has deletion disabled, and calls that text, too", olareg, fakeregistry.WithDeleteDisabled(), wantRefusal("DELETE manifests/<v1>", 405,
 			`{"errors":[{"code":"UNSUPPORTED","message":"the operation is unsupported","detail":"method not allowed"}]}`+"\n", "Allow", "", "Etag", "", "Content-Type", "text/plain; charset=utf-8")},
-		{"has no word for an unknown repository but that for a manifest", harbor, nil, refusal("GET /v2/nope/manifests/v1", 404, errorText("NOT_FOUND", "artifact nope:v1 not found"))},
-		{"knows no tags of an unknown repository", harbor, nil, refusal("GET /v2/nope/tags/list", 404, errorText("NOT_FOUND", "repository nope not found"))},
-		{"knows no tags of an unknown repository", olareg, nil, refusal("GET /v2/nope/tags/list", 200, `{"name":"nope","tags":[]}`)},
-		{"lists nobody, with a newline", olareg, nil, refusal("GET referrers/<nobody>", 200, `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}`+"\n")},
-		{"listed nobody as null in 0.1", olareg, fakeregistry.WithNullReferrers(), refusal("GET referrers/<nobody>", 200, `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":null}`+"\n")},
+		{"has no word for an unknown repository but that for a manifest", harbor, nil, wantRefusal("GET /v2/nope/manifests/v1", 404, errorDocument("NOT_FOUND", "artifact nope:v1 not found"))},
+		{"knows no tags of an unknown repository", harbor, nil, wantRefusal("GET /v2/nope/tags/list", 404, errorDocument("NOT_FOUND", "repository nope not found"))},
+		{"knows no tags of an unknown repository", olareg, nil, wantRefusal("GET /v2/nope/tags/list", 200, `{"name":"nope","tags":[]}`)},
+		{"lists nobody, with a newline", olareg, nil, wantRefusal("GET referrers/<absent>", 200, `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}`+"\n")},
+		{"listed nobody as null in 0.1", olareg, fakeregistry.WithNullReferrers(), wantRefusal("GET referrers/<absent>", 200, `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":null}`+"\n")},
 		{"does not quote next", olareg, nil, func(t *testing.T, c *client) {
 			c.reg.PutImage("a", "x", "a", "b")
 			c.do("GET", "/v2/a/tags/list?n=1", "").want(t, 200, "Link", "</v2/a/tags/list?last=a&n=1>; rel=next", "Etag", "").wantBody(t, `{"name":"a","tags":["a"]}`)
 		}},
 
-		{"has no deletion by tag", harbor, nil, refusal("DELETE manifests/v1", 400, errorText("UNSUPPORTED", "unsupported digest v1: invalid checksum digest format"),
+		{"has no deletion by tag", harbor, nil, wantRefusal("DELETE manifests/v1", 400, errorDocument("UNSUPPORTED", "unsupported digest v1: invalid checksum digest format"),
 			"Content-Type", "application/json; charset=utf-8")},
-		{"keeps the children of an index", harbor, nil, refusal("DELETE manifests/<child>", 412, errorText("VIOLATE_FOREIGN_KEY_CONSTRAINT", "the deleting artifact is referenced by others"))},
-		{"keeps what has an immutable tag", harbor, fakeregistry.WithImmutableTags("v1"), refusal("DELETE manifests/<v1>", 412, errorText("PRECONDITION", "the tag v1 configured as immutable, cannot be deleted"))},
-		{"is read-only", harbor, fakeregistry.WithReadOnly(), refusal("DELETE manifests/<v1>", 403, errorText("DENIED", "The system is in read only mode. Any modification is prohibited."))},
-		{"calls missing not found", harbor, nil, refusal("DELETE manifests/<nobody>", 404, errorText("NOT_FOUND", "artifact a@<nobody> not found"))},
-		{"calls a missing tag not found", harbor, nil, refusal("GET manifests/nope", 404, errorText("NOT_FOUND", "artifact a:nope not found"))},
+		{"keeps the children of an index", harbor, nil, wantRefusal("DELETE manifests/<child>", 412, errorDocument("VIOLATE_FOREIGN_KEY_CONSTRAINT", "the deleting artifact is referenced by others"))},
+		{"keeps what has an immutable tag", harbor, fakeregistry.WithImmutableTags("v1"), wantRefusal("DELETE manifests/<v1>", 412, errorDocument("PRECONDITION", "the tag v1 configured as immutable, cannot be deleted"))},
+		{"is read-only", harbor, fakeregistry.WithReadOnly(), wantRefusal("DELETE manifests/<v1>", 403, errorDocument("DENIED", "The system is in read only mode. Any modification is prohibited."))},
+		{"calls missing not found", harbor, nil, wantRefusal("DELETE manifests/<absent>", 404, errorDocument("NOT_FOUND", "artifact a@<absent> not found"))},
+		{"calls a missing tag not found", harbor, nil, wantRefusal("GET manifests/nope", 404, errorDocument("NOT_FOUND", "artifact a:nope not found"))},
 		{"deletes with an index what nobody else needs", harbor, nil, func(t *testing.T, c *client) {
 			index := c.reg.PutIndex("a", []string{"x", "y"}, "multi")
 			tagged := c.reg.PutImage("a", "y", "kept")
@@ -158,9 +158,9 @@ func selfHostedDeviations() []deviation {
 			c.reg.PutImage("a", "x", "v1")
 			c.do("DELETE", "/v2/a/manifests/v1", "").want(t, 401, "WWW-Authenticate",
 				`Bearer realm="https://registry.example.com/token",service="registry",scope="repository:a:delete"`)
-			c.do("GET", "/v2/a/manifests/v1", "", "Authorization", userPassword).want(t, 200)
-			c.do("DELETE", "/v2/a/manifests/v1", "", "Authorization", userPassword).want(t, 401, "WWW-Authenticate", `Basic realm="harbor"`).
-				wantBody(t, errorText("UNAUTHORIZED", "unauthorized to access repository: a, action: delete: unauthorized to access repository: a, action: delete"))
+			c.do("GET", "/v2/a/manifests/v1", "", "Authorization", userBasicAuth).want(t, 200)
+			c.do("DELETE", "/v2/a/manifests/v1", "", "Authorization", userBasicAuth).want(t, 401, "WWW-Authenticate", `Basic realm="harbor"`).
+				wantBody(t, errorDocument("UNAUTHORIZED", "unauthorized to access repository: a, action: delete: unauthorized to access repository: a, action: delete"))
 		}},
 
 		{"does not delete what has no tag", quay, nil, func(t *testing.T, c *client) {
@@ -174,26 +174,26 @@ func selfHostedDeviations() []deviation {
 			c.do("GET", "/v2/a/manifests/v1", "").wantCodes(t, 404, "TAG_EXPIRED")
 			c.do("GET", "/v2/a/manifests/nope", "").wantCodes(t, 404, "MANIFEST_UNKNOWN")
 		}},
-		{"keeps an immutable tag", quay, fakeregistry.WithImmutableTags("v1"), refusal("DELETE manifests/v1", 409,
+		{"keeps an immutable tag", quay, fakeregistry.WithImmutableTags("v1"), wantRefusal("DELETE manifests/v1", 409,
 			`{"errors":[{"code":"TAG_IMMUTABLE","detail":{"message":"tag 'v1' is immutable"},"message":"tag is immutable and cannot be overwritten"}]}`+"\n")},
-		{"is read-only", quay, fakeregistry.WithReadOnly(), refusal("DELETE manifests/v1", 405, `{"errors":[{"code":"DENIED","detail":{},"is_readonly":true,`+
+		{"is read-only", quay, fakeregistry.WithReadOnly(), wantRefusal("DELETE manifests/v1", 405, `{"errors":[{"code":"DENIED","detail":{},"is_readonly":true,`+
 			`"message":"System is currently read-only. Pulls will succeed but all write operations are currently suspended."}]}`+"\n")},
 		{"calls deleting pushing", quay, quay.WithUser("user", "password", "pull", "delete"), func(t *testing.T, c *client) {
 			c.do("DELETE", "/v2/a/manifests/v1", "").want(t, 401, "WWW-Authenticate",
 				`Bearer realm="https://registry.example.com/token",service="registry",scope="repository:a:pull,push"`)
-			c.do("GET", "/token?scope=repository:a:pull,delete", "", "Authorization", userPassword).want(t, 400).
+			c.do("GET", "/token?scope=repository:a:pull,delete", "", "Authorization", userBasicAuth).want(t, 400).
 				wantBody(t, `{"errors":[{"code":"INVALID_REQUEST","detail":{},"message":"Unable to decode repository and actions: repository:a:pull,delete"}]}`+"\n")
 		}},
-		{"has its own order of keys", quay, nil, refusal("DELETE manifests/sha256:12", 400,
+		{"has its own order of keys", quay, nil, wantRefusal("DELETE manifests/sha256:12", 400,
 			`{"errors":[{"code":"DIGEST_INVALID","detail":{},"message":"provided digest did not match uploaded content"}]}`+"\n")},
 		{"does not say what is wrong with a token", quay, quay.WithUser("user", "password", "pull"), func(t *testing.T, c *client) {
-			resp := c.do("GET", "/token?scope=repository:a:pull&service=registry", "", "Authorization", userPassword).want(t, 200)
+			resp := c.do("GET", "/token?scope=repository:a:pull&service=registry", "", "Authorization", userBasicAuth).want(t, 200)
 			token := unmarshal[struct{ Token string }](t, resp.body).Token
 			c.do("DELETE", "/v2/a/manifests/v1", "", "Authorization", "Bearer "+token).want(t, 401, "WWW-Authenticate",
 				`Bearer realm="https://registry.example.com/token",service="registry",scope="repository:a:pull,push"`)
 		}},
 		{"pages by 100 with an absolute link", quay, nil, func(t *testing.T, c *client) {
-			c.reg.PutImage("a", "x", hundredTags()...)
+			c.reg.PutImage("a", "x", tags101()...)
 			resp := c.do("GET", "/v2/a/tags/list?n=1000", "").want(t, 200, "Link", `<https://registry.example.com/v2/a/tags/list?last=t99&n=100>; rel="next"`)
 			if tags := unmarshal[tagList](t, resp.body).Tags; len(tags) != 100 {
 				t.Errorf("%d tags", len(tags))

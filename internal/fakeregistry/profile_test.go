@@ -34,13 +34,13 @@ func TestProfilesImitateRegistries(t *testing.T) {
 }
 
 // refusal wants a status, a body and headers of one request, with "<v1>" in the path standing for v1's digest.
-func refusal(request string, status int, body string, header ...string) func(*testing.T, *client) {
+func wantRefusal(request string, status int, body string, header ...string) func(*testing.T, *client) {
 	return func(t *testing.T, c *client) {
 		index := c.reg.PutIndex("a", []string{"x", "y"}, "multi")
 		image := c.reg.PutImage("a", "z", "v1", "v2")
 		child := c.reg.PutImage("a", "x")
 		fill := strings.NewReplacer("<v1>", image.Digest.String(), "<multi>", index.Digest.String(), "<child>", child.Digest.String(),
-			"<nobody>", nobody, "<blob>", dgstOf("z"))
+			"<absent>", absentDigest, "<blob>", digestOf("z"))
 		method, path, _ := strings.Cut(fill.Replace(request), " ")
 		if !strings.HasPrefix(path, "/") {
 			path = "/v2/a/" + path
@@ -53,7 +53,7 @@ func refusal(request string, status int, body string, header ...string) func(*te
 }
 
 // errorText is an error document as registries write it.
-func errorText(code, message string) string {
+func errorDocument(code, message string) string {
 	return `{"errors":[{"code":"` + code + `","message":"` + message + `"}]}` + "\n"
 }
 
@@ -112,11 +112,11 @@ func TestOdditiesAreThere(t *testing.T) {
 		usual := newClient(t, spec, "https://registry.example.com", spec)
 		if !slices.ContainsFunc([]string{"HEAD /v2/a/manifests/v1", "GET /v2/a/tags/list?last=v2", "GET /v2/a/tags/list", "DELETE /v2/a/manifests/" + image.Digest.String()}, func(request string) bool {
 			method, path, _ := strings.Cut(request, " ")
-			want, err := usual.try(method, path, "", "Accept", "text/plain")
+			want, err := usual.send(method, path, "", "Accept", "text/plain")
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := c.try(method, path, "", "Accept", "text/plain")
+			got, err := c.send(method, path, "", "Accept", "text/plain")
 			return err != nil || got.StatusCode != want.StatusCode || got.body != want.body || cmp.Diff(got.Header, want.Header) != "" ||
 				len(reg.Tags("a")) != len(spec.Tags("a"))
 		}) {

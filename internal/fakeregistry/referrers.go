@@ -34,7 +34,7 @@ func (r *Registry) getReferrers(w http.ResponseWriter, req *http.Request, rt rou
 		if query.Has("artifactType") {
 			next.Set("artifactType", query.Get("artifactType"))
 		}
-		r.setNext(w, req, next)
+		r.setNextLink(w, req, next)
 	}
 	index := ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex, Manifests: list}
 	if len(list) == 0 && (r.opts.nullReferrers || r.opts.withoutNewline) { // olareg ends its empty list with a newline all the same

@@ -38,15 +38,15 @@ type Registry struct {
 
 // repository is one name. It exists from its first blob or manifest on, and remains when it is empty.
 type repository struct {
-	manifests map[digest.Digest]*manifest
-	tags      map[string]digest.Digest
-	tagged    map[digest.Digest]map[string]struct{} // the reverse of tags
-	sorted    []string                              // the keys of tags in order; nil if they changed since
-	blobs     map[digest.Digest][]byte
-	referrers map[digest.Digest][]digest.Digest // by subject, in order of arrival
-	parents   map[digest.Digest]int             // how many indexes list a manifest
-	wasTagged bool                              // there is a tag, or there was
-	expired   map[string]bool                   // tags that were deleted
+	manifests    map[digest.Digest]*manifest
+	tags         map[string]digest.Digest
+	tagsByDigest map[digest.Digest]map[string]struct{} // the reverse of tags
+	sortedTags   []string                              // the keys of tags in order; nil if they changed since
+	blobs        map[digest.Digest][]byte
+	referrers    map[digest.Digest][]digest.Digest // by subject, in order of arrival
+	parentCount  map[digest.Digest]int             // how many indexes list a manifest
+	everTagged   bool                              // there is a tag, or there was
+	expiredTags  map[string]bool                   // tags that were deleted
 }
 
 // New makes an empty registry.
@@ -116,92 +116,92 @@ func (r *Registry) repository(name string) *repository {
 	repo, ok := r.repositories[name]
 	if !ok {
 		repo = &repository{
-			manifests: map[digest.Digest]*manifest{},
-			tags:      map[string]digest.Digest{},
-			tagged:    map[digest.Digest]map[string]struct{}{},
-			blobs:     map[digest.Digest][]byte{},
-			referrers: map[digest.Digest][]digest.Digest{},
-			parents:   map[digest.Digest]int{},
+			manifests:    map[digest.Digest]*manifest{},
+			tags:         map[string]digest.Digest{},
+			tagsByDigest: map[digest.Digest]map[string]struct{}{},
+			blobs:        map[digest.Digest][]byte{},
+			referrers:    map[digest.Digest][]digest.Digest{},
+			parentCount:  map[digest.Digest]int{},
 		}
 		r.repositories[name] = repo
 	}
 	return repo
 }
 
-func (p *repository) hasBlob(dgst digest.Digest) bool {
-	_, ok := p.blobs[dgst]
+func (repo *repository) hasBlob(dgst digest.Digest) bool {
+	_, ok := repo.blobs[dgst]
 	return ok
 }
 
-func (p *repository) setTag(tag string, dgst digest.Digest) {
-	if old, ok := p.tags[tag]; ok {
-		p.untag(tag, old)
+func (repo *repository) setTag(tag string, dgst digest.Digest) {
+	if old, ok := repo.tags[tag]; ok {
+		repo.unindexTag(tag, old)
 	} else {
-		p.sorted = nil
+		repo.sortedTags = nil
 	}
-	p.tags[tag] = dgst
-	p.wasTagged = true
-	if p.tagged[dgst] == nil {
-		p.tagged[dgst] = map[string]struct{}{}
+	repo.tags[tag] = dgst
+	repo.everTagged = true
+	if repo.tagsByDigest[dgst] == nil {
+		repo.tagsByDigest[dgst] = map[string]struct{}{}
 	}
-	p.tagged[dgst][tag] = struct{}{}
+	repo.tagsByDigest[dgst][tag] = struct{}{}
 }
 
 // untag takes tag from the reverse index.
-func (p *repository) untag(tag string, dgst digest.Digest) {
-	delete(p.tagged[dgst], tag)
-	if len(p.tagged[dgst]) == 0 {
-		delete(p.tagged, dgst)
+func (repo *repository) unindexTag(tag string, dgst digest.Digest) {
+	delete(repo.tagsByDigest[dgst], tag)
+	if len(repo.tagsByDigest[dgst]) == 0 {
+		delete(repo.tagsByDigest, dgst)
 	}
 }
 
-func (p *repository) removeTag(tag string) {
-	p.untag(tag, p.tags[tag])
-	delete(p.tags, tag)
-	p.sorted = nil
+func (repo *repository) removeTag(tag string) {
+	repo.unindexTag(tag, repo.tags[tag])
+	delete(repo.tags, tag)
+	repo.sortedTags = nil
 }
 
-func (p *repository) putManifest(m *manifest) {
+func (repo *repository) putManifest(m *manifest) {
 	dgst := m.desc.Digest
-	if old, ok := p.manifests[dgst]; ok {
+	if old, ok := repo.manifests[dgst]; ok {
 		if old.desc.MediaType == m.desc.MediaType {
 			return
 		}
-		p.unlink(old)
+		repo.unlink(old)
 	}
-	p.manifests[dgst] = m
+	repo.manifests[dgst] = m
 	if m.subject != "" {
-		p.referrers[m.subject] = append(p.referrers[m.subject], dgst)
+		repo.referrers[m.subject] = append(repo.referrers[m.subject], dgst)
 	}
 	for _, child := range m.children {
-		p.parents[child.Digest]++
+		repo.parentCount[child.Digest]++
 	}
 }
 
 // removeManifest removes a manifest and every tag on it. Children and referrers stay.
-func (p *repository) removeManifest(m *manifest) {
+func (repo *repository) removeManifest(m *manifest) {
 	dgst := m.desc.Digest
-	delete(p.manifests, dgst)
-	for tag := range p.tagged[dgst] {
-		delete(p.tags, tag)
-		p.sorted = nil
+	delete(repo.manifests, dgst)
+	for tag := range repo.tagsByDigest[dgst] {
+		delete(repo.tags, tag)
+		repo.sortedTags = nil
 	}
-	delete(p.tagged, dgst)
-	p.unlink(m)
+	delete(repo.tagsByDigest, dgst)
+	repo.unlink(m)
 }
 
 // unlink takes a manifest out of the lists of its subject and its children.
-func (p *repository) unlink(m *manifest) {
+func (repo *repository) unlink(m *manifest) {
 	if m.subject != "" {
 		dgst := m.desc.Digest
-		rest := slices.DeleteFunc(slices.Clone(p.referrers[m.subject]), func(d digest.Digest) bool { return d == dgst })
-		if p.referrers[m.subject] = rest; len(rest) == 0 {
-			delete(p.referrers, m.subject)
+		rest := slices.DeleteFunc(slices.Clone(repo.referrers[m.subject]), func(d digest.Digest) bool { return d == dgst })
+		if repo.referrers[m.subject] = rest; len(rest) == 0 {
+			delete(repo.referrers, m.subject)
 		}
 	}
 	for _, child := range m.children {
-		if p.parents[child.Digest]--; p.parents[child.Digest] <= 0 {
-			delete(p.parents, child.Digest)
+		if repo.parentCount[child.Digest]--; repo.parentCount[child.Digest] <= 0 {
+			delete(repo.parentCount, child.Digest)
 		}
 	}
 }

@@ -41,11 +41,11 @@ func (t handlerTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	go x.serve(t.handler)
 	select {
-	case <-x.answered:
+	case <-x.done:
 		return x.response, x.err
 	case <-req.Context().Done():
-		x.sent(nil)
-		x.end(context.Cause(req.Context()))
+		x.traceSent(nil)
+		x.abandon(context.Cause(req.Context()))
 		return nil, context.Cause(req.Context())
 	}
 }
@@ -155,7 +155,7 @@ func (b *requestBody) Read(p []byte) (int, error) {
 		}
 	}
 	if err != nil && err != io.EOF {
-		b.exchange.sent(err)
+		b.exchange.traceSent(err)
 		b.exchange.fail(err)
 		return n, io.ErrUnexpectedEOF
 	}
@@ -179,13 +179,13 @@ func (b *responseBody) Read(p []byte) (int, error) {
 }
 
 func (b *responseBody) Close() error {
-	b.exchange.end(errBodyClosed)
+	b.exchange.abandon(errBodyClosed)
 	return nil
 }
 
 // sent tells the caller's trace, once, that there was a connection and that the request went over it.
-func (x *exchange) sent(err error) {
-	x.once.Do(func() {
+func (x *exchange) traceSent(err error) {
+	x.traceOnce.Do(func() {
 		trace := httptrace.ContextClientTrace(x.client.Context())
 		if trace == nil {
 			return
@@ -206,7 +206,7 @@ func (x *exchange) sent(err error) {
 }
 
 // unconnected tells the trace that there was no connection: nothing was written.
-func unconnected(req *http.Request, err error) {
+func traceDialFailure(req *http.Request, err error) {
 	trace := httptrace.ContextClientTrace(req.Context())
 	if trace == nil {
 		return

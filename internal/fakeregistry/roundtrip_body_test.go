@@ -16,12 +16,12 @@ import (
 )
 
 // closer notes that it was closed.
-type closer struct {
+type closeRecorder struct {
 	io.Reader
 	closed chan struct{}
 }
 
-func (c closer) Close() error {
+func (c closeRecorder) Close() error {
 	select {
 	case <-c.closed:
 	default:
@@ -34,13 +34,13 @@ func TestRequestBodiesAreClosed(t *testing.T) {
 	t.Parallel()
 	reg := fakeregistry.New()
 	for name, target := range map[string]string{
-		"by a handler that reads it":        "https://r/v2/a/blobs/uploads/?digest=" + nobody,
+		"by a handler that reads it":        "https://r/v2/a/blobs/uploads/?digest=" + absentDigest,
 		"by a handler that does not":        "https://r/v2/a/manifests/-",
 		"by a transport that does not send": "ftp://r/",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			body := closer{strings.NewReader("body"), make(chan struct{})}
+			body := closeRecorder{strings.NewReader("body"), make(chan struct{})}
 			req, err := http.NewRequestWithContext(t.Context(), "POST", target, body)
 			if err != nil {
 				t.Fatal(err)
@@ -68,7 +68,7 @@ func TestABrokenRequestBodyBreaksTheRequest(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			reg := fakeregistry.New()
-			req, err := http.NewRequestWithContext(t.Context(), "POST", "https://r/v2/a/blobs/uploads/?digest="+dgstOf("some"), test.body)
+			req, err := http.NewRequestWithContext(t.Context(), "POST", "https://r/v2/a/blobs/uploads/?digest="+digestOf("some"), test.body)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -91,7 +91,7 @@ func TestABrokenRequestBodyBreaksTheRequest(t *testing.T) {
 func TestAHandlerReadsNoMoreThanWasAnnounced(t *testing.T) {
 	t.Parallel()
 	reg := fakeregistry.New()
-	req, err := http.NewRequestWithContext(t.Context(), "POST", "https://r/v2/a/blobs/uploads/?digest="+dgstOf("some"), strings.NewReader("some more"))
+	req, err := http.NewRequestWithContext(t.Context(), "POST", "https://r/v2/a/blobs/uploads/?digest="+digestOf("some"), strings.NewReader("some more"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestHandlersMayWriteOnlyWhatFits(t *testing.T) {
 		}
 	}))
 	for path, want := range map[string]int{"/long": 200, "/none": 204, "/bad": 202} {
-		resp, err := get(t, rt, t.Context(), "http://r"+path)
+		resp, err := roundTripGet(t, rt, t.Context(), "http://r"+path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -151,7 +151,7 @@ func TestAHandlerThatGivesUpIsALostConnection(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			rt := fakeregistry.RoundTripper(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { giveUp() }))
-			if _, err := get(t, rt, t.Context(), "http://r/"); !errors.Is(err, syscall.ECONNRESET) {
+			if _, err := roundTripGet(t, rt, t.Context(), "http://r/"); !errors.Is(err, syscall.ECONNRESET) {
 				t.Errorf("error %v, want a reset", err)
 			}
 		})

@@ -20,7 +20,7 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-func get(t *testing.T, rt http.RoundTripper, ctx context.Context, url string) (*http.Response, error) {
+func roundTripGet(t *testing.T, rt http.RoundTripper, ctx context.Context, url string) (*http.Response, error) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -30,7 +30,7 @@ func get(t *testing.T, rt http.RoundTripper, ctx context.Context, url string) (*
 }
 
 // seen is what a handler sees of a request, or a caller of a response, that must not depend on the transport.
-type seen struct {
+type observed struct {
 	Method, Path, Query, URI, Proto, Host, Body string
 	Length                                      int64
 	Encoding                                    []string
@@ -58,7 +58,7 @@ func TestRoundTripperShowsHandlersWhatAServerShows(t *testing.T) {
 	for name, newRequest := range requests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var got [2]seen
+			var got [2]observed
 			record := func(i int) http.Handler {
 				return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 					body, err := io.ReadAll(r.Body)
@@ -70,7 +70,7 @@ func TestRoundTripperShowsHandlersWhatAServerShows(t *testing.T) {
 					if i == 0 && !strings.Contains(host, "other") {
 						host = "registry"
 					}
-					got[i] = seen{r.Method, r.URL.Path, r.URL.RawQuery, r.RequestURI, r.Proto, host, string(body),
+					got[i] = observed{r.Method, r.URL.Path, r.URL.RawQuery, r.RequestURI, r.Proto, host, string(body),
 						r.ContentLength, r.TransferEncoding, r.Header}
 				})
 			}
@@ -129,7 +129,7 @@ func TestRoundTripperShowsCallersWhatATransportShows(t *testing.T) {
 				t.Parallel()
 				srv := httptest.NewServer(handler)
 				defer srv.Close()
-				var got [2]seen
+				var got [2]observed
 				for i, target := range []struct {
 					base string
 					rt   http.RoundTripper
@@ -154,7 +154,7 @@ func TestRoundTripperShowsCallersWhatATransportShows(t *testing.T) {
 						t.Error("no Date")
 					}
 					resp.Header.Del("Date")
-					got[i] = seen{Method: resp.Status, Proto: resp.Proto, Body: string(body), Length: resp.ContentLength,
+					got[i] = observed{Method: resp.Status, Proto: resp.Proto, Body: string(body), Length: resp.ContentLength,
 						Encoding: resp.TransferEncoding, Header: resp.Header}
 				}
 				if diff := cmp.Diff(got[0], got[1]); diff != "" {
@@ -175,7 +175,7 @@ func TestRoundTripHonoursContext(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 7*time.Second)
 			defer cancel()
 			start := time.Now()
-			_, err := get(t, reg, ctx, "https://r/v2/")
+			_, err := roundTripGet(t, reg, ctx, "https://r/v2/")
 			if !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("error %v, want deadline exceeded", err)
 			}
@@ -191,7 +191,7 @@ func TestRoundTripHonoursContext(t *testing.T) {
 			reg.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Drip(200, nil, "x", time.Second))
 			ctx, cancel := context.WithTimeout(t.Context(), 3500*time.Millisecond)
 			defer cancel()
-			resp, err := get(t, reg, ctx, "https://r/v2/")
+			resp, err := roundTripGet(t, reg, ctx, "https://r/v2/")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -206,7 +206,7 @@ func TestRoundTripHonoursContext(t *testing.T) {
 		reg := fakeregistry.New()
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := get(t, reg, ctx, "https://r/v2/"); !errors.Is(err, context.Canceled) {
+		if _, err := roundTripGet(t, reg, ctx, "https://r/v2/"); !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v, want canceled", err)
 		}
 		if got := reg.Requests(); len(got) != 0 {
@@ -242,7 +242,7 @@ func TestClosingTheBodyEndsTheHandler(t *testing.T) {
 		} {
 			reg := fakeregistry.New()
 			reg.Intercept(0, fakeregistry.On("", "/"), fault)
-			resp, err := get(t, reg, t.Context(), "https://r/v2/")
+			resp, err := roundTripGet(t, reg, t.Context(), "https://r/v2/")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -266,14 +266,14 @@ func TestRoundTripLeavesNoGoroutine(t *testing.T) {
 		reg.PutImage("a", "x", "v1")
 		reg.PutManifest("a", "big", "application/x", make([]byte, 100_000))
 		for _, path := range []string{"/v2/a/manifests/v1", "/v2/a/manifests/nope", "/v2/a/manifests/big"} {
-			resp, err := get(t, reg, ctx, "https://r"+path)
+			resp, err := roundTripGet(t, reg, ctx, "https://r"+path)
 			if err != nil {
 				t.Fatal(err)
 			}
 			resp.Body.Close()
 		}
 		// A short answer needs no Close.
-		if _, err := get(t, reg, ctx, "https://r/v2/a/manifests/v1"); err != nil {
+		if _, err := roundTripGet(t, reg, ctx, "https://r/v2/a/manifests/v1"); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -331,7 +331,7 @@ func TestRoundTripTellsTheTrace(t *testing.T) {
 			if test.fault != nil {
 				reg.Intercept(0, fakeregistry.On("", "/"), test.fault(reg))
 			}
-			resp, err := get(t, reg, ctx, "https://r/v2/")
+			resp, err := roundTripGet(t, reg, ctx, "https://r/v2/")
 			if !errors.Is(err, test.err) {
 				t.Errorf("error %v, want %v", err, test.err)
 			}

@@ -59,7 +59,7 @@ func schema1Document(name, tag string, config map[string]any, layers []digest.Di
 		m.FSLayers = append(m.FSLayers, schema1Layer{layer})
 		m.History = append(m.History, schema1History{string(mustJSON(compatibility))})
 	}
-	return mustIndent(m)
+	return mustJSONIndent(m)
 }
 
 // signSchema1 puts a signature into an indented JSON object. Nobody verifies the signature: it is a constant.

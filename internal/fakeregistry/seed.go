@@ -27,13 +27,13 @@ func (r *Registry) PutBlob(repository string, content []byte) ocispec.Descriptor
 // PutManifest stores any bytes as a manifest, under a tag if that is not empty.
 func (r *Registry) PutManifest(repository, tag, mediaType string, raw []byte) ocispec.Descriptor {
 	if tag == "" {
-		return r.seed(repository, mediaType, raw, nil)
+		return r.storeUnchecked(repository, mediaType, raw, nil)
 	}
-	return r.seed(repository, mediaType, raw, []string{tag})
+	return r.storeUnchecked(repository, mediaType, raw, []string{tag})
 }
 
-func (r *Registry) seed(repository, mediaType string, raw []byte, tags []string) ocispec.Descriptor {
-	m := readManifest(mediaType, raw, digest.Canonical)
+func (r *Registry) storeUnchecked(repository, mediaType string, raw []byte, tags []string) ocispec.Descriptor {
+	m := parseManifest(mediaType, raw, digest.Canonical)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	repo := r.repository(repository)
@@ -47,7 +47,7 @@ func (r *Registry) seed(repository, mediaType string, raw []byte, tags []string)
 // PutImage stores a complete OCI image: config, one layer and the manifest. The same content gives the same digests,
 // in every repository.
 func (r *Registry) PutImage(repository, content string, tags ...string) ocispec.Descriptor {
-	return r.seed(repository, ocispec.MediaTypeImageManifest, mustJSON(ocispec.Manifest{
+	return r.storeUnchecked(repository, ocispec.MediaTypeImageManifest, mustJSON(ocispec.Manifest{
 		Versioned: specs.Versioned{SchemaVersion: 2},
 		MediaType: ocispec.MediaTypeImageManifest,
 		Config:    r.putConfig(repository, ocispec.MediaTypeImageConfig, content),
@@ -57,7 +57,7 @@ func (r *Registry) PutImage(repository, content string, tags ...string) ocispec.
 
 // PutDockerImage stores a complete Docker image, schema2, which distribution 2.x can convert to schema1.
 func (r *Registry) PutDockerImage(repository, content string, tags ...string) ocispec.Descriptor {
-	return r.seed(repository, mediaTypeDockerManifest, mustJSON(ocispec.Manifest{
+	return r.storeUnchecked(repository, mediaTypeDockerManifest, mustJSON(ocispec.Manifest{
 		Versioned: specs.Versioned{SchemaVersion: 2},
 		MediaType: mediaTypeDockerManifest,
 		Config:    r.putConfig(repository, mediaTypeDockerConfig, content),
@@ -90,7 +90,7 @@ func (r *Registry) putIndex(repository, mediaType string, contents, tags []strin
 		child.Platform = platform(i)
 		index.Manifests = append(index.Manifests, child)
 	}
-	return r.seed(repository, mediaType, mustJSON(index), tags)
+	return r.storeUnchecked(repository, mediaType, mustJSON(index), tags)
 }
 
 func platform(i int) *ocispec.Platform {
@@ -114,7 +114,7 @@ func platform(i int) *ocispec.Platform {
 func (r *Registry) PutReferrer(repository string, subject ocispec.Descriptor, artifactType, content string) ocispec.Descriptor {
 	config := r.PutBlob(repository, []byte("{}"))
 	config.MediaType = ocispec.MediaTypeEmptyJSON
-	return r.seed(repository, ocispec.MediaTypeImageManifest, mustJSON(ocispec.Manifest{
+	return r.storeUnchecked(repository, ocispec.MediaTypeImageManifest, mustJSON(ocispec.Manifest{
 		Versioned:    specs.Versioned{SchemaVersion: 2},
 		MediaType:    ocispec.MediaTypeImageManifest,
 		ArtifactType: artifactType,
@@ -133,7 +133,7 @@ func (r *Registry) PutSchema1(repository, content string, tags ...string) ocispe
 		tag = tags[0]
 	}
 	raw := signSchema1(schema1Document(repository, tag, imageConfig(content), []digest.Digest{layer.Digest}))
-	return r.seed(repository, mediaTypeSchema1Signed, raw, tags)
+	return r.storeUnchecked(repository, mediaTypeSchema1Signed, raw, tags)
 }
 
 func (r *Registry) putLayer(repository, mediaType, content string) ocispec.Descriptor {
@@ -171,7 +171,7 @@ func mustJSON(v any) []byte {
 	return raw
 }
 
-func mustIndent(v any) []byte {
+func mustJSONIndent(v any) []byte {
 	raw, err := json.MarshalIndent(v, "", "   ")
 	if err != nil {
 		panic(err)

@@ -32,7 +32,7 @@ func TestSeedsAreWholeImages(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := inMemory(t)
+			c := newRoundTripClient(t)
 			desc := put(c.reg)
 			if len(c.reg.Requests()) > 0 {
 				t.Error("seeding was logged")
@@ -67,7 +67,7 @@ func TestTheSameContentHasTheSameDigest(t *testing.T) {
 
 func TestIndexesListTheirPlatforms(t *testing.T) {
 	t.Parallel()
-	c := inMemory(t)
+	c := newRoundTripClient(t)
 	c.reg.PutIndex("a", strings.Split("abcdefgh", ""), "v1")
 	index := unmarshal[ocispec.Index](t, c.do("GET", "/v2/a/manifests/v1", "").body)
 	var got []string
@@ -83,7 +83,7 @@ func TestIndexesListTheirPlatforms(t *testing.T) {
 }
 
 // payload takes the signatures out of a signed schema1 manifest as a client does.
-func payload(t *testing.T, signed string) []byte {
+func schema1Payload(t *testing.T, signed string) []byte {
 	t.Helper()
 	decode := func(s string) []byte {
 		raw, err := base64.RawURLEncoding.DecodeString(s)
@@ -105,14 +105,14 @@ func payload(t *testing.T, signed string) []byte {
 
 func TestSchema1HasTheDigestOfItsPayload(t *testing.T) {
 	t.Parallel()
-	c := inMemory(t)
+	c := newRoundTripClient(t)
 	desc := c.reg.PutSchema1("team/app", "x", "v1")
 	resp := c.do("GET", "/v2/team/app/manifests/v1", "").
 		want(t, 200, "Content-Type", mediaTypeSchema1Signed, "Docker-Content-Digest", desc.Digest.String())
 	if desc.Digest == digest.FromString(resp.body) {
 		t.Error("the digest is that of the signed bytes")
 	}
-	unsigned := payload(t, resp.body)
+	unsigned := schema1Payload(t, resp.body)
 	if digest.FromBytes(unsigned) != desc.Digest {
 		t.Error("the digest is not that of the payload")
 	}
@@ -126,7 +126,7 @@ func TestSchema1HasTheDigestOfItsPayload(t *testing.T) {
 
 func TestBadSchema1IsRefused(t *testing.T) {
 	t.Parallel()
-	c := inMemory(t)
+	c := newRoundTripClient(t)
 	c.reg.PutSchema1("a", "x", "v1")
 	good := c.do("GET", "/v2/a/manifests/v1", "").body
 	protect := func(header string) string {
@@ -140,7 +140,7 @@ func TestBadSchema1IsRefused(t *testing.T) {
 		"a tail of no base64": protect(`{"formatLength":1,"formatTail":"!"}`),
 		"too long":            protect(`{"formatLength":100000,"formatTail":"fQ"}`),
 		"negative":            protect(`{"formatLength":-1,"formatTail":"fQ"}`),
-		"missing layers":      strings.Replace(good, dgstOf("x"), nobody, 1),
+		"missing layers":      strings.Replace(good, digestOf("x"), absentDigest, 1),
 	} {
 		c.do("PUT", "/v2/a/manifests/v1", raw, "Content-Type", mediaTypeSchema1Signed).want(t, 400)
 		if c.reg.HasManifest("a", digest.FromString(raw)) {
@@ -151,11 +151,11 @@ func TestBadSchema1IsRefused(t *testing.T) {
 
 func TestSeedsOfAnyBytes(t *testing.T) {
 	t.Parallel()
-	c := inMemory(t)
+	c := newRoundTripClient(t)
 	desc := c.reg.PutManifest("a", "", "application/x", []byte("not json"))
 	c.reg.PutManifest("a", "v1", mediaTypeSchema1Signed, []byte("not signed"))
 	c.do("GET", "/v2/a/manifests/"+desc.Digest.String(), "").want(t, 200, "Content-Type", "application/x").wantBody(t, "not json")
-	c.do("GET", "/v2/a/manifests/v1", "").want(t, 200, "Docker-Content-Digest", dgstOf("not signed"))
+	c.do("GET", "/v2/a/manifests/v1", "").want(t, 200, "Docker-Content-Digest", digestOf("not signed"))
 
 	// The same bytes under another type are the same manifest, and its references are those of the new type.
 	subject := c.reg.PutImage("a", "x")
@@ -171,16 +171,16 @@ func TestSeedsOfAnyBytes(t *testing.T) {
 
 func TestStateWithoutHTTP(t *testing.T) {
 	t.Parallel()
-	c := inMemory(t)
+	c := newRoundTripClient(t)
 	image := c.reg.PutImage("a", "x", "v1")
-	c.reg.SetTag("a", "v1", nobody)
+	c.reg.SetTag("a", "v1", absentDigest)
 	c.reg.SetTag("a", "v2", image.Digest)
-	if got, ok := c.reg.Tag("a", "v1"); !ok || got != nobody {
+	if got, ok := c.reg.Tag("a", "v1"); !ok || got != absentDigest {
 		t.Errorf("tag %v, %v", got, ok)
 	}
 	c.do("GET", "/v2/a/manifests/v1", "").wantCodes(t, 404, "MANIFEST_UNKNOWN") // it dangles
 	c.do("DELETE", "/v2/a/manifests/"+image.Digest.String(), "").want(t, 202)
-	if diff := cmp.Diff(map[string]digest.Digest{"v1": nobody}, c.reg.Tags("a")); diff != "" {
+	if diff := cmp.Diff(map[string]digest.Digest{"v1": absentDigest}, c.reg.Tags("a")); diff != "" {
 		t.Errorf("a tag that had moved away went with its old manifest (-want +got):\n%s", diff)
 	}
 	tags := c.reg.Tags("a")
@@ -188,7 +188,7 @@ func TestStateWithoutHTTP(t *testing.T) {
 	if len(c.reg.Tags("a")) != 1 {
 		t.Error("Tags is not a copy")
 	}
-	if _, ok := c.reg.Tag("nope", "v1"); ok || c.reg.Tags("nope") != nil || c.reg.HasManifest("nope", nobody) || c.reg.HasBlob("nope", nobody) {
+	if _, ok := c.reg.Tag("nope", "v1"); ok || c.reg.Tags("nope") != nil || c.reg.HasManifest("nope", absentDigest) || c.reg.HasBlob("nope", absentDigest) {
 		t.Error("a repository that does not exist has something")
 	}
 }

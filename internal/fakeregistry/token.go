@@ -24,25 +24,25 @@ const tokenPath = "/token"
 // answers insufficient_scope to it.
 type TokenService struct {
 	server
-	service       string
-	users         map[string]user
-	anonymous     []Grant
-	expiry        time.Duration
-	withoutExpiry bool // expires_in is left out
-	jwt           bool
-	scopeActions  []string // nil: all
-	rotate        bool
-	withoutOAuth2 int // the status to say so with
-	refuseUnnamed bool
+	service             string
+	users               map[string]tokenUser
+	anonymous           []Grant
+	expiry              time.Duration
+	withoutExpiry       bool // expires_in is left out
+	jwt                 bool
+	scopeActions        []string // nil: all
+	rotateRefresh       bool
+	oauth2Status        int // the status to say so with
+	credentialsRequired bool
 
-	mu      sync.Mutex // guards everything below
-	realm   string
-	tokens  map[string]grantedToken
-	refresh map[string]string // token to user
-	count   int
+	mu            sync.Mutex // guards everything below
+	realm         string
+	tokens        map[string]grantedToken
+	refreshTokens map[string]string // token to user
+	secretCount   int
 }
 
-type user struct {
+type tokenUser struct {
 	password string
 	grants   []Grant
 }
@@ -76,12 +76,12 @@ type TokenOption func(*TokenService)
 // at a path of its own.
 func NewTokenService(realm, service string, opts ...TokenOption) *TokenService {
 	ts := &TokenService{
-		service: service,
-		realm:   realm,
-		users:   map[string]user{},
-		expiry:  5 * time.Minute,
-		tokens:  map[string]grantedToken{},
-		refresh: map[string]string{},
+		service:       service,
+		realm:         realm,
+		users:         map[string]tokenUser{},
+		expiry:        5 * time.Minute,
+		tokens:        map[string]grantedToken{},
+		refreshTokens: map[string]string{},
 	}
 	for _, opt := range opts {
 		opt(ts)
@@ -92,7 +92,7 @@ func NewTokenService(realm, service string, opts ...TokenOption) *TokenService {
 
 // WithUser adds a user and what it may do.
 func WithUser(name, password string, grants ...Grant) TokenOption {
-	return func(ts *TokenService) { ts.users[name] = user{password, grants} }
+	return func(ts *TokenService) { ts.users[name] = tokenUser{password, grants} }
 }
 
 // WithAnonymous says what may be done without credentials, as on Docker Hub: pull public repositories.
@@ -102,7 +102,7 @@ func WithAnonymous(grants ...Grant) TokenOption {
 
 // WithCredentialsRequired answers 401 to requests without credentials, instead of a token without rights.
 func WithCredentialsRequired() TokenOption {
-	return func(ts *TokenService) { ts.refuseUnnamed = true }
+	return func(ts *TokenService) { ts.credentialsRequired = true }
 }
 
 // WithTokenExpiry makes tokens good for d instead of five minutes: Docker Hub's for five minutes, Harbor's for thirty,
@@ -129,12 +129,12 @@ func WithScopeActions(actions ...string) TokenOption {
 
 // WithRefreshRotation gives out a new refresh token whenever one is used, which is then no longer good.
 func WithRefreshRotation() TokenOption {
-	return func(ts *TokenService) { ts.rotate = true }
+	return func(ts *TokenService) { ts.rotateRefresh = true }
 }
 
 // WithoutOAuth2 answers every POST with a status: 404 or 405, for services that know only GET.
 func WithoutOAuth2(status int) TokenOption {
-	return func(ts *TokenService) { ts.withoutOAuth2 = status }
+	return func(ts *TokenService) { ts.oauth2Status = status }
 }
 
 // SetRealm changes the URL that challenges name: for a service whose address is known only once it listens.
@@ -149,7 +149,7 @@ func (ts *TokenService) RevokeAll() {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	clear(ts.tokens)
-	clear(ts.refresh)
+	clear(ts.refreshTokens)
 }
 
 // IssueRefreshToken makes a refresh token for a user: what "docker login" would have stored as identity token.
@@ -160,7 +160,7 @@ func (ts *TokenService) IssueRefreshToken(name string) string {
 }
 
 // servedAt reports whether a request to the registry is one for a token.
-func (ts *TokenService) servedAt(req *http.Request) bool {
+func (ts *TokenService) serves(req *http.Request) bool {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	return ts.realm == "" && req.URL.Path == tokenPath
@@ -179,7 +179,7 @@ func (ts *TokenService) realmFor(req *http.Request) string {
 const insufficientScope = "insufficient_scope"
 
 // check says whether a token covers what a request needs, and if not, what the challenge gives as error.
-func (ts *TokenService) check(token string, needed []access) (refusal string, ok bool) {
+func (ts *TokenService) checkToken(token string, needed []access) (refusal string, ok bool) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	if token == "" {
@@ -204,7 +204,7 @@ func covers(actions []string, action string) bool {
 }
 
 // grant is what of the requested access a user may have; the empty name is nobody.
-func (ts *TokenService) grant(name string, requested []resourceActions) []resourceActions {
+func (ts *TokenService) grantedAccess(name string, requested []resourceActions) []resourceActions {
 	grants := ts.anonymous
 	if name != "" {
 		grants = ts.users[name].grants
@@ -242,22 +242,22 @@ func (ts *TokenService) newToken(name string, granted []resourceActions, now tim
 	if ts.jwt {
 		token = ts.newJWT(name, granted, now)
 	} else {
-		token = ts.secret("token")
+		token = ts.newSecret("token")
 	}
 	ts.tokens[token] = grantedToken{now.Add(ts.expiry), granted}
 	return token
 }
 
 func (ts *TokenService) newRefreshToken(name string) string {
-	token := ts.secret("refresh")
-	ts.refresh[token] = name
+	token := ts.newSecret("refresh")
+	ts.refreshTokens[token] = name
 	return token
 }
 
 // secret makes up a string that no other call makes up, the same in every run.
-func (ts *TokenService) secret(kind string) string {
-	ts.count++
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %s %d", kind, ts.service, ts.realm, ts.count))
+func (ts *TokenService) newSecret(kind string) string {
+	ts.secretCount++
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %s %d", kind, ts.service, ts.realm, ts.secretCount))
 	return kind + "." + base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
@@ -267,7 +267,7 @@ func (ts *TokenService) newJWT(name string, granted []resourceActions, now time.
 	return strings.Join([]string{
 		encode(map[string]string{"typ": "JWT", "alg": "none"}),
 		encode(map[string]any{
-			"iss": "fakeregistry", "sub": name, "aud": ts.service, "jti": ts.secret("jti"),
+			"iss": "fakeregistry", "sub": name, "aud": ts.service, "jti": ts.newSecret("jti"),
 			"iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(ts.expiry).Unix(), "access": granted,
 		}),
 		"unsigned",

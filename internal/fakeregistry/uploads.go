@@ -30,7 +30,7 @@ func (r *Registry) postUpload(w http.ResponseWriter, req *http.Request, rt route
 			return p
 		}
 		if r.mount(rt.name, query.Get("from"), dgst) {
-			return r.blobCreated(w, rt.name, dgst)
+			return r.writeBlobCreated(w, rt.name, dgst)
 		}
 	case query.Has("digest"):
 		dgst, p := parseDigest(query.Get("digest"))
@@ -48,7 +48,7 @@ func (r *Registry) postUpload(w http.ResponseWriter, req *http.Request, rt route
 	u := &upload{id: uploadID(r.uploadCount), name: rt.name}
 	r.uploads[u.id] = u
 	r.mu.Unlock()
-	return uploadStatus(w, http.StatusAccepted, u, 0)
+	return writeUploadStatus(w, http.StatusAccepted, u, 0)
 }
 
 // mount links a blob of another repository. Without a name of that repository it looks everywhere, unless there are
@@ -58,7 +58,7 @@ func (r *Registry) postUpload(w http.ResponseWriter, req *http.Request, rt route
 func (r *Registry) mount(name, from string, dgst digest.Digest) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if from == "" && (r.opts.distribution > 0 || r.opts.tokens != nil || len(r.opts.basic) > 0) {
+	if from == "" && (r.opts.distributionMajor > 0 || r.opts.tokens != nil || len(r.opts.basic) > 0) {
 		return false
 	}
 	for other, repo := range r.repositories {
@@ -78,10 +78,10 @@ func uploadID(n int) string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
 }
 
-func (r *Registry) upload(rt route) (*upload, *problem) {
+func (r *Registry) findUpload(rt route) (*upload, *problem) {
 	u, ok := r.uploads[rt.ref]
 	if !ok || u.name != rt.name {
-		return nil, refuse(http.StatusNotFound, codeBlobUploadUnknown, "blob upload unknown to registry", nil)
+		return nil, newProblem(http.StatusNotFound, codeBlobUploadUnknown, "blob upload unknown to registry", nil)
 	}
 	return u, nil
 }
@@ -89,21 +89,21 @@ func (r *Registry) upload(rt route) (*upload, *problem) {
 // getUpload says how far a session has come.
 func (r *Registry) getUpload(w http.ResponseWriter, _ *http.Request, rt route) *problem {
 	r.mu.Lock()
-	u, p := r.upload(rt)
+	u, p := r.findUpload(rt)
 	if p != nil {
 		r.mu.Unlock()
 		return p
 	}
 	size := len(u.content)
 	r.mu.Unlock()
-	return uploadStatus(w, http.StatusNoContent, u, size)
+	return writeUploadStatus(w, http.StatusNoContent, u, size)
 }
 
 // deleteUpload gives a session up.
 func (r *Registry) deleteUpload(w http.ResponseWriter, _ *http.Request, rt route) *problem {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	u, p := r.upload(rt)
+	u, p := r.findUpload(rt)
 	if p != nil {
 		return p
 	}
@@ -120,7 +120,7 @@ func (r *Registry) patchUpload(w http.ResponseWriter, req *http.Request, rt rout
 	if p != nil {
 		return p
 	}
-	return uploadStatus(w, http.StatusAccepted, u, size)
+	return writeUploadStatus(w, http.StatusAccepted, u, size)
 }
 
 // putUpload closes a session, perhaps with the last chunk.
@@ -148,7 +148,7 @@ func (r *Registry) appendChunk(w http.ResponseWriter, req *http.Request, rt rout
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	u, p := r.upload(rt)
+	u, p := r.findUpload(rt)
 	if p != nil {
 		return nil, 0, p
 	}
@@ -156,10 +156,10 @@ func (r *Registry) appendChunk(w http.ResponseWriter, req *http.Request, rt rout
 		first, last, ok := parseRange(value)
 		switch {
 		case !ok:
-			return nil, 0, refuse(http.StatusBadRequest, codeBlobUploadInvalid, "blob upload invalid", "Content-Range: "+value)
+			return nil, 0, newProblem(http.StatusBadRequest, codeBlobUploadInvalid, "blob upload invalid", "Content-Range: "+value)
 		case first != len(u.content):
-			setUpload(w, u, len(u.content))
-			return nil, 0, refuse(http.StatusRequestedRangeNotSatisfiable, codeBlobUploadInvalid, "blob upload invalid",
+			setUploadHeaders(w, u, len(u.content))
+			return nil, 0, newProblem(http.StatusRequestedRangeNotSatisfiable, codeBlobUploadInvalid, "blob upload invalid",
 				fmt.Sprintf("chunk starts at %d, want %d", first, len(u.content)))
 		case last-first+1 != len(chunk):
 			return nil, 0, sizeInvalid(fmt.Sprintf("range of %d bytes, body of %d", last-first+1, len(chunk)))
@@ -186,7 +186,7 @@ func readContent(req *http.Request) ([]byte, *problem) {
 }
 
 func sizeInvalid(detail string) *problem {
-	return refuse(http.StatusBadRequest, codeSizeInvalid, "provided length did not match content length", detail)
+	return newProblem(http.StatusBadRequest, codeSizeInvalid, "provided length did not match content length", detail)
 }
 
 // storeBlob stores a blob if its digest is the one that was announced.
@@ -197,12 +197,12 @@ func (r *Registry) storeBlob(w http.ResponseWriter, name string, dgst digest.Dig
 	r.mu.Lock()
 	r.repository(name).blobs[dgst] = content
 	r.mu.Unlock()
-	return r.blobCreated(w, name, dgst)
+	return r.writeBlobCreated(w, name, dgst)
 }
 
-func (r *Registry) blobCreated(w http.ResponseWriter, name string, dgst digest.Digest) *problem {
+func (r *Registry) writeBlobCreated(w http.ResponseWriter, name string, dgst digest.Digest) *problem {
 	w.Header().Set("Location", "/v2/"+name+"/blobs/"+dgst.String())
-	r.setDigest(w, dgst)
+	r.setDigestHeader(w, dgst)
 	w.Header().Set("Content-Length", "0")
 	w.WriteHeader(http.StatusCreated)
 	return nil
@@ -210,8 +210,8 @@ func (r *Registry) blobCreated(w http.ResponseWriter, name string, dgst digest.D
 
 // uploadStatus answers with the place and the extent of a session. A session without content reads 0-0, as
 // distribution puts it: the specification has no word for it.
-func uploadStatus(w http.ResponseWriter, status int, u *upload, size int) *problem {
-	setUpload(w, u, size)
+func writeUploadStatus(w http.ResponseWriter, status int, u *upload, size int) *problem {
+	setUploadHeaders(w, u, size)
 	if status != http.StatusNoContent {
 		w.Header().Set("Content-Length", "0")
 	}
@@ -219,7 +219,7 @@ func uploadStatus(w http.ResponseWriter, status int, u *upload, size int) *probl
 	return nil
 }
 
-func setUpload(w http.ResponseWriter, u *upload, size int) {
+func setUploadHeaders(w http.ResponseWriter, u *upload, size int) {
 	w.Header().Set("Location", "/v2/"+u.name+"/blobs/uploads/"+u.id)
 	w.Header().Set("Range", fmt.Sprintf("0-%d", max(0, size-1)))
 	w.Header().Set("Docker-Upload-Uuid", u.id)

@@ -44,17 +44,17 @@ func Oddities() []Oddity {
 			WithTokenAuth(NewTokenService("", "registry", WithUser("user", "password", Allow("*", "pull")))),
 		}},
 	}, linkOddities(), []Oddity{
-		odd("406 with a number for a code", "Artifactory", Reported, "DELETE",
+		faultOddity("406 with a number for a code", "Artifactory", Reported, "DELETE",
 			Answer(http.StatusNotAcceptable, map[string]string{"Content-Type": "application/json"}, `{"errors":[{"status":406,"message":"Not Acceptable"}]}`)),
-		odd("a 404 with an array as detail", "Nexus", Reported, "DELETE",
+		faultOddity("a 404 with an array as detail", "Nexus", Reported, "DELETE",
 			Answer(http.StatusNotFound, map[string]string{"Content-Type": "application/json"},
 				`{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":[{"Name":"team/app"},{"Revision":"sha256:1"}]}]}`)),
-		odd("a page of HTML with 405", "nginx", Documented, "DELETE", Answer(http.StatusMethodNotAllowed, html, nginx405)),
-		odd("a page of HTML with 403", "a firewall", Unverified, "DELETE", Answer(http.StatusForbidden, html, "<html><head><title>403 Forbidden</title></head></html>")),
-		odd("JSON called text", "olareg", Measured, "DELETE", Answer(http.StatusMethodNotAllowed, map[string]string{"Content-Type": "text/plain; charset=utf-8"},
+		faultOddity("a page of HTML with 405", "nginx", Documented, "DELETE", Answer(http.StatusMethodNotAllowed, html, nginx405)),
+		faultOddity("a page of HTML with 403", "a firewall", Unverified, "DELETE", Answer(http.StatusForbidden, html, "<html><head><title>403 Forbidden</title></head></html>")),
+		faultOddity("JSON called text", "olareg", Measured, "DELETE", Answer(http.StatusMethodNotAllowed, map[string]string{"Content-Type": "text/plain; charset=utf-8"},
 			`{"errors":[{"code":"UNSUPPORTED","message":"the operation is unsupported","detail":"method not allowed"}]}`)),
-		odd("429 without a body", "olareg", ReadSource, "DELETE", Answer(http.StatusTooManyRequests, map[string]string{"Retry-After": "1"}, "")),
-		odd("401 whatever is sent", "", Unverified, "DELETE", Answer(http.StatusUnauthorized, map[string]string{"WWW-Authenticate": `Basic realm="again"`}, "")),
+		faultOddity("429 without a body", "olareg", ReadSource, "DELETE", Answer(http.StatusTooManyRequests, map[string]string{"Retry-After": "1"}, "")),
+		faultOddity("401 whatever is sent", "", Unverified, "DELETE", Answer(http.StatusUnauthorized, map[string]string{"WWW-Authenticate": `Basic realm="again"`}, "")),
 		{Name: "the connection breaks after the deletion", Who: "", Evidence: Measured, Faults: func(r *Registry) {
 			r.Intercept(1, On("DELETE", "/"), r.LoseResponse())
 		}},
@@ -73,9 +73,9 @@ func linkOddities() []Oddity {
 }
 
 // answerer answers a request, or leaves it to others.
-type answerer = func(http.ResponseWriter, *http.Request) bool
+type interceptFunc = func(http.ResponseWriter, *http.Request) bool
 
 // odd is an oddity in the answer to a method.
-func odd(name, who string, evidence Evidence, method string, answer answerer) Oddity {
+func faultOddity(name, who string, evidence Evidence, method string, answer interceptFunc) Oddity {
 	return Oddity{Name: name, Who: who, Evidence: evidence, Faults: func(r *Registry) { r.Intercept(0, On(method, "/"), answer) }}
 }
