@@ -8,7 +8,7 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// getBlob serves a blob, or the ranges of it that are asked for.
+// getBlob serves a blob or the requested ranges of it.
 //
 // https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-blobs
 func (r *Registry) getBlob(w http.ResponseWriter, req *http.Request, rt route) *problem {
@@ -29,6 +29,7 @@ func (r *Registry) getBlob(w http.ResponseWriter, req *http.Request, rt route) *
 	return nil
 }
 
+// blob returns the content of a blob in the repository called name.
 func (r *Registry) blob(name string, dgst digest.Digest) ([]byte, *problem) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -42,7 +43,7 @@ func (r *Registry) blob(name string, dgst digest.Digest) ([]byte, *problem) {
 	return repo.blobs[dgst], nil
 }
 
-// deleteBlob removes a blob from a repository, whoever may still refer to it.
+// deleteBlob removes a blob from a repository, even if manifests still refer to it.
 //
 // https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-blobs
 func (r *Registry) deleteBlob(w http.ResponseWriter, req *http.Request, rt route) *problem {

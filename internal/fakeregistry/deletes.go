@@ -12,7 +12,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// deleteManifest removes a tag, or a manifest with all its tags.
+// deleteManifest deletes a tag, or a manifest together with all its tags.
 //
 // https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-tags
 // https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-manifests
@@ -22,7 +22,7 @@ func (r *Registry) deleteManifest(w http.ResponseWriter, req *http.Request, rt r
 	switch {
 	case r.consumeThrottle():
 		return r.refusalFor(reasonThrottled, info, tooManyRequests())
-	case malformed != nil && r.opts.distributionMajor == 3: // looked at before all else
+	case malformed != nil && r.opts.distributionMajor == 3: // distribution 3 checks this first
 		return r.refusalFor(reasonMalformedDigest, info, malformed)
 	case r.opts.deleteDisabled:
 		return r.refusalFor(reasonDeleteDisabled, info, unsupported())
@@ -40,14 +40,15 @@ func (r *Registry) deleteManifest(w http.ResponseWriter, req *http.Request, rt r
 	return r.finishDelete(w, info, done)
 }
 
-// removal is what a DELETE has come to.
+// removal is the outcome of remove: what is left to do and to report.
 type removal struct {
-	pendingTags []string // tags to be taken off yet
-	untagFailed bool     // to take off a tag
-	lastTag     string   // the last tag of this batch, if there are more
+	pendingTags []string // tags still to be removed
+	untagFailed bool     // a tag could not be removed
+	lastTag     string   // last tag of the batch that was removed; empty if no more tags remain
 }
 
-// remove deletes what a request names, except for tags that go by and by.
+// remove deletes the tag or manifest that the request names. With WithSlowUntag it leaves the tags
+// of the manifest to finishDelete.
 func (r *Registry) remove(info requestInfo) (removal, *problem) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -90,7 +91,8 @@ func (r *Registry) remove(info requestInfo) (removal, *problem) {
 	return removal{untagFailed: r.removeTags(repo, info.dgst, tags)}, nil
 }
 
-// protected says what keeps a manifest from being deleted.
+// checkProtection returns a problem if an immutable tag, any tag, or an index that lists it
+// protects the manifest from deletion.
 func (r *Registry) checkProtection(repo *repository, info requestInfo, tags []string) *problem {
 	locked := slices.IndexFunc(tags, func(tag string) bool { return r.opts.immutable[tag] })
 	switch {
@@ -110,6 +112,7 @@ func (r *Registry) checkProtection(repo *repository, info requestInfo, tags []st
 	return nil
 }
 
+// removeTag deletes the tag that the request names. The caller holds the lock.
 func (r *Registry) removeTag(repo *repository, info requestInfo) *problem {
 	if _, ok := repo.tags[info.tag]; !ok {
 		return r.unknownTag(repo, info)
@@ -127,7 +130,8 @@ func (r *Registry) removeTag(repo *repository, info requestInfo) *problem {
 	return nil
 }
 
-// sayNoTag is about a tag that is not there, or no longer.
+// unknownTag returns the response for a tag that does not exist. Its cause is set if the tag
+// existed once, because Quay distinguishes the two.
 func (r *Registry) unknownTag(repo *repository, info requestInfo) *problem {
 	if repo != nil && repo.expiredTags[info.tag] {
 		info.cause = info.tag
@@ -135,7 +139,9 @@ func (r *Registry) unknownTag(repo *repository, info requestInfo) *problem {
 	return r.refusalFor(reasonUnknownTag, info, manifestUnknown(unknownReferenceDetail(info.name, info.tag, "")))
 }
 
-// removeManifest takes out a manifest and what goes with it. Its tags still point at it.
+// removeManifest deletes a manifest and then restores the given tags, which still point to its
+// digest. With WithCascade it also deletes the referrers of the manifest, and its children that
+// have no tag and are in no other index.
 func (r *Registry) removeManifest(repo *repository, m *manifest, tags []string) {
 	if r.opts.cascade {
 		for _, dgst := range slices.Clone(repo.referrers[m.desc.Digest]) {
@@ -155,13 +161,14 @@ func (r *Registry) removeManifest(repo *repository, m *manifest, tags []string) 
 	}
 }
 
+// removeByDigest deletes the manifest with the given digest, if it exists, together with its tags.
 func (r *Registry) removeByDigest(repo *repository, dgst digest.Digest) {
 	if m := repo.manifests[dgst]; m != nil {
 		r.removeManifest(repo, m, nil)
 	}
 }
 
-// settle takes off the tags that are left, and answers.
+// finishDelete removes the remaining tags and writes the response.
 func (r *Registry) finishDelete(w http.ResponseWriter, info requestInfo, done removal) *problem {
 	if done.lastTag != "" {
 		next := url.URL{Scheme: schemeOf(info.req), Host: info.req.Host, Path: info.req.URL.Path, RawQuery: "last=" + url.QueryEscape(done.lastTag)}
@@ -171,7 +178,7 @@ func (r *Registry) finishDelete(w http.ResponseWriter, info requestInfo, done re
 	}
 	if len(done.pendingTags) > 0 {
 		if !pause(info.req.Context(), r.opts.untagTime) {
-			return nil // nobody is left to answer, and the tags stay
+			return nil // the client has gone; the tags stay behind
 		}
 		r.mu.Lock()
 		done.untagFailed = r.removeTags(r.repositories[info.name], info.dgst, done.pendingTags)
@@ -186,7 +193,7 @@ func (r *Registry) finishDelete(w http.ResponseWriter, info requestInfo, done re
 	return writeAccepted(w)
 }
 
-// parentOf is the first index that lists a manifest, in the order of their digests.
+// parentOf returns the index with the lowest digest that lists child.
 func (repo *repository) parentOf(child digest.Digest) digest.Digest {
 	for _, dgst := range slices.Sorted(maps.Keys(repo.manifests)) {
 		if slices.ContainsFunc(repo.manifests[dgst].children, func(d ocispec.Descriptor) bool { return d.Digest == child }) {
@@ -196,7 +203,7 @@ func (repo *repository) parentOf(child digest.Digest) digest.Digest {
 	return ""
 }
 
-// pause waits, unless the context ends before.
+// pause waits for d and reports false if ctx ends first.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -208,11 +215,12 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// takeOff removes tags as far as they still point at the manifest. The caller holds the lock.
+// removeTags removes those tags that still point to dgst. It reports whether the removal of one
+// failed, see WithUntagFailure. The caller holds the lock.
 func (r *Registry) removeTags(repo *repository, dgst digest.Digest, tags []string) (failed bool) {
 	for _, tag := range tags {
 		switch {
-		case repo.tags[tag] != dgst: // somebody was quicker
+		case repo.tags[tag] != dgst: // moved or deleted in the meantime
 		case tag == r.opts.untagFailure:
 			failed = true
 		default:
@@ -223,6 +231,7 @@ func (r *Registry) removeTags(repo *repository, dgst digest.Digest, tags []strin
 	return failed
 }
 
+// markExpired records that tag existed and was deleted.
 func (repo *repository) markExpired(tag string) {
 	if repo.expiredTags == nil {
 		repo.expiredTags = map[string]bool{}
@@ -230,7 +239,7 @@ func (repo *repository) markExpired(tag string) {
 	repo.expiredTags[tag] = true
 }
 
-// spendThrottle counts the requests that are still to be refused.
+// consumeThrottle reports whether WithThrottledDeletes refuses this request, and counts it if so.
 func (r *Registry) consumeThrottle() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -241,10 +250,13 @@ func (r *Registry) consumeThrottle() bool {
 	return true
 }
 
+// tooManyRequests is the response to a throttled request, unless a profile has one of its own.
 func tooManyRequests() *problem {
 	return newProblem(http.StatusTooManyRequests, "TOOMANYREQUESTS", "too many requests", nil).withHeader("Retry-After", "1")
 }
 
+// tagImmutable is Harbor's response to the deletion of an immutable tag. It is also used if the tag
+// would be moved.
 func tagImmutable(tag string) *problem {
 	return newProblem(http.StatusPreconditionFailed, "PRECONDITION", "the tag "+tag+" configured as immutable, cannot be deleted", nil)
 }

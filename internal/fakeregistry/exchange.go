@@ -14,31 +14,32 @@ import (
 	"time"
 )
 
-// bufferSize is how much of a response is held back before its headers go out, as in net/http's server: an answer
-// that fits gets a Content-Length, and its handler is done before the caller sees it.
+// bufferSize is how much of a response is buffered before its header is sent, the same as in
+// net/http's server. A response that fits into the buffer gets a Content-Length, and its handler
+// returns before the caller sees it.
 const bufferSize = 2048
 
 var errBodyClosed = errors.New("fakeregistry: response body closed")
 
-// exchange is one request and its response. The handler's goroutine writes it, as an [http.ResponseWriter]; the
-// caller sees response and err once answered is closed.
+// exchange is one request and its response. The goroutine of the handler writes to it as an
+// [http.ResponseWriter]. The caller may read response and err once done is closed.
 type exchange struct {
 	client    *http.Request // as the caller sent it
 	server    *http.Request // as the handler sees it
 	cancel    context.CancelFunc
-	traceOnce sync.Once // of sent
+	traceOnce sync.Once // guards the connection and request hooks of the client trace
 
-	header     http.Header // the handler's
-	sentHeader http.Header // as it was at WriteHeader
+	header     http.Header // the header the handler works on
+	sentHeader http.Header // a copy of header, made by WriteHeader
 	status     int         // 0 until WriteHeader
-	length     int64       // announced by Content-Length; -1 if it was not
+	length     int64       // from Content-Length; -1 if unknown
 	written    int64
 	buffer     []byte
 	body       *io.PipeReader
 	pipe       *io.PipeWriter
-	streaming  bool // the headers are out
+	streaming  bool // the response header has been sent
 
-	resultOnce sync.Once // guards the next three
+	resultOnce sync.Once // guards the next three fields
 	done       chan struct{}
 	response   *http.Response
 	err        error
@@ -67,12 +68,12 @@ func newExchange(req *http.Request) (*exchange, error) {
 	return x, nil
 }
 
-// serve runs the handler to its end.
+// serve runs the handler and completes the response.
 func (x *exchange) serve(h http.Handler) {
 	stop := context.AfterFunc(x.client.Context(), func() { x.abandon(context.Cause(x.client.Context())) })
 	returned := false
 	defer func() {
-		if !returned { // a panic, or a test that gave up
+		if !returned { // a panic, or runtime.Goexit in a failed test
 			x.fail(connectionReset())
 			if v := recover(); v != nil && v != http.ErrAbortHandler {
 				panic(v)
@@ -87,7 +88,7 @@ func (x *exchange) serve(h http.Handler) {
 	returned = true
 }
 
-// end takes both sides down: the caller is no longer interested.
+// abandon ends both sides of the exchange because the caller no longer wants the response.
 func (x *exchange) abandon(cause error) {
 	x.cancel()
 	x.body.CloseWithError(cause)
@@ -95,18 +96,20 @@ func (x *exchange) abandon(cause error) {
 	select {
 	case <-x.done:
 	default:
-		closeBody(x.client) // a handler may be waiting for it
+		closeBody(x.client) // unblocks a handler that reads the request body
 	}
 }
 
-// fail lets the caller see err: instead of the response or, if that has begun, in the middle of its body.
+// fail returns err to the caller instead of a response. If the response has already been returned,
+// reading its body fails with io.ErrUnexpectedEOF.
 func (x *exchange) fail(err error) {
 	x.traceSent(nil)
 	x.setResult(nil, err)
 	x.pipe.CloseWithError(io.ErrUnexpectedEOF)
 }
 
-// abort is fail for the faults of this package. A dial error means that nothing was sent.
+// abort is fail for the injected faults of this package. For a dial error the client trace reports
+// a failed connection instead of a written request.
 func (x *exchange) abort(err error) {
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
 		x.traceOnce.Do(func() { traceDialFailure(x.client, err) })
@@ -114,6 +117,7 @@ func (x *exchange) abort(err error) {
 	x.fail(err)
 }
 
+// setResult sets the result of the round trip. Only the first call has an effect.
 func (x *exchange) setResult(resp *http.Response, err error) {
 	x.resultOnce.Do(func() {
 		x.response, x.err = resp, err
@@ -130,7 +134,7 @@ func (x *exchange) WriteHeader(status int) {
 		return
 	}
 	x.status = status
-	x.sentHeader = x.header.Clone() // what the handler changes from here on is not sent
+	x.sentHeader = x.header.Clone() // later changes by the handler are not sent
 	if v := x.sentHeader.Get("Content-Length"); v != "" {
 		n, err := strconv.ParseInt(v, 10, 64)
 		if err != nil || n < 0 {
@@ -177,11 +181,11 @@ func (x *exchange) Flush() {
 		x.WriteHeader(http.StatusOK)
 	}
 	if err := x.startStream(); err != nil {
-		return // the next write fails as well
+		return // the next Write reports it
 	}
 }
 
-// stream sends the headers, if they are not out, and what is buffered.
+// startStream sends the response header, unless that is done, and the buffered part of the body.
 func (x *exchange) startStream() error {
 	if !x.streaming {
 		x.streaming = true
@@ -202,7 +206,7 @@ func (x *exchange) finish() {
 		x.WriteHeader(http.StatusOK)
 	}
 	switch {
-	case x.length > x.written: // announced more than was written
+	case x.length > x.written: // the handler wrote less than it announced
 		x.pipe.CloseWithError(io.ErrUnexpectedEOF)
 	default:
 		x.pipe.Close()
@@ -217,7 +221,7 @@ func (x *exchange) finish() {
 	x.respond(&responseBody{io.MultiReader(bytes.NewReader(x.buffer), x.body), x}, x.length)
 }
 
-// answer hands the response to the caller.
+// respond returns the response to the caller.
 func (x *exchange) respond(body io.ReadCloser, length int64) {
 	x.traceSent(nil)
 	if trace := httptrace.ContextClientTrace(x.client.Context()); trace != nil && trace.GotFirstResponseByte != nil {
@@ -256,12 +260,13 @@ func bodyAllowed(status int) bool {
 	return status != http.StatusNoContent && status != http.StatusNotModified
 }
 
-// connectionReset is how a connection looks that the peer dropped while the caller waited for the answer.
+// connectionReset returns the error for a connection that the peer dropped while the caller waited
+// for the response.
 func connectionReset() error {
 	return &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
 }
 
-// connectionRefused is how a dial looks when nobody listens.
+// connectionRefused returns the error for dialing a port on which no server listens.
 func connectionRefused() error {
 	return &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 }

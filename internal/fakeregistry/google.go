@@ -8,7 +8,8 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// googleTagList is the list of tags as Google's registries send it. Numbers are strings.
+// googleTagList is the response of Google's registries to a request for the tags. Numbers are
+// encoded as strings.
 type googleTagList struct {
 	Child    []string                         `json:"child"`
 	Manifest map[digest.Digest]googleManifest `json:"manifest"`

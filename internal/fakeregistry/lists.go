@@ -15,7 +15,7 @@ type tagList struct {
 	Tags []string `json:"tags"`
 }
 
-// getTags lists tags.
+// getTags lists the tags of a repository.
 //
 // https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-tags
 func (r *Registry) getTags(w http.ResponseWriter, req *http.Request, rt route) *problem {
@@ -48,7 +48,8 @@ func (r *Registry) getTags(w http.ResponseWriter, req *http.Request, rt route) *
 	return nil
 }
 
-// sortedTags sorts the tags of a repository if they have changed. The result is shared and never changed.
+// sortedTags returns the tags of a repository in order. It sorts them only if they have changed.
+// The result is shared, so callers must not modify it.
 func (r *Registry) sortedTags(name string) ([]string, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -62,12 +63,12 @@ func (r *Registry) sortedTags(name string) ([]string, bool) {
 	return repo.sortedTags, true
 }
 
-// byName is the specification's lexical order: letters without regard to case.
+// compareFold compares in the lexical order of the specification, which ignores case.
 func compareFold(a, b string) int {
 	return cmp.Or(cmp.Compare(strings.ToLower(a), strings.ToLower(b)), cmp.Compare(a, b))
 }
 
-// writeList answers with a list.
+// writeList writes a list as JSON, without the final newline if WithoutNewline is set.
 func (r *Registry) writeList(w http.ResponseWriter, contentType string, list any) {
 	if !r.opts.withoutNewline {
 		writeJSON(w, http.StatusOK, contentType, list)
@@ -76,7 +77,8 @@ func (r *Registry) writeList(w http.ResponseWriter, contentType string, list any
 	r.writeProblem(w, &problem{status: http.StatusOK, contentType: contentType, body: string(mustJSON(list))})
 }
 
-// tagOrder is that of the specification, or of the bytes.
+// tagOrder returns the order in which tags are listed: the lexical order of the specification, or
+// byte order for distribution.
 func (r *Registry) tagOrder() func(a, b string) int {
 	if r.opts.distributionMajor > 0 {
 		return strings.Compare
@@ -88,7 +90,8 @@ type repositoryList struct {
 	Repositories []string `json:"repositories"`
 }
 
-// getCatalog lists repositories. It is not in the specification; it pages as the tags do.
+// getCatalog lists repositories. The endpoint is not in the specification. It paginates like the
+// list of tags.
 //
 // https://distribution.github.io/distribution/spec/api/#listing-repositories
 func (r *Registry) getCatalog(w http.ResponseWriter, req *http.Request, _ route) *problem {
@@ -109,7 +112,8 @@ func (r *Registry) getCatalog(w http.ResponseWriter, req *http.Request, _ route)
 	return nil
 }
 
-// page cuts out of a sorted list what n and last ask for, and sets a Link if more follows.
+// paginate returns the page of a sorted list that the parameters n and last ask for. It sets Link
+// if more entries follow.
 func (r *Registry) paginate(w http.ResponseWriter, req *http.Request, sorted []string, order func(a, b string) int) ([]string, *problem) {
 	query := req.URL.Query()
 	if last := query.Get("last"); last != "" {
@@ -150,7 +154,7 @@ func (r *Registry) paginate(w http.ResponseWriter, req *http.Request, sorted []s
 	return page, nil
 }
 
-// setNext adds a Link to the same path with other parameters.
+// setNextLink sets a Link to the same path with the given query.
 //
 // https://www.rfc-editor.org/rfc/rfc8288
 func (r *Registry) setNextLink(w http.ResponseWriter, req *http.Request, query url.Values) {
@@ -169,7 +173,9 @@ func (r *Registry) setNextLink(w http.ResponseWriter, req *http.Request, query u
 }
 
 func (r *Registry) invalidNumber(n string) *problem {
-	if number, err := strconv.Atoi(n); r.opts.distributionMajor > 0 { // in place of what is no number it says 0
+	// The detail has n as a string. In distribution it is a number, which is 0 if n is not a
+	// number.
+	if number, err := strconv.Atoi(n); r.opts.distributionMajor > 0 {
 		if err != nil {
 			number = 0
 		}

@@ -13,7 +13,8 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// manifestLimit is the size up to which manifests are accepted; the specification asks for at least 4 MB.
+// maxManifestSize is the size of the largest manifest that is accepted. The specification asks for
+// at least 4 MB.
 const maxManifestSize = 4 << 20
 
 // getManifest serves a manifest by tag or by digest.
@@ -48,6 +49,7 @@ func (r *Registry) getManifest(w http.ResponseWriter, req *http.Request, rt rout
 	return nil
 }
 
+// lookUpManifest finds the manifest that the path names and negotiates its media type.
 func (r *Registry) lookUpManifest(req *http.Request, rt route) (*manifest, *problem) {
 	tag, dgst, p := parseReference(rt.ref)
 	if p != nil {
@@ -80,13 +82,15 @@ func (r *Registry) lookUpManifest(req *http.Request, rt route) (*manifest, *prob
 	return nil, r.refusalFor(reasonUnknownManifest, info, manifestUnknown(unknownReferenceDetail(rt.name, "", dgst)))
 }
 
-// invalidPath is an error of distribution's storage, as JSON.
+// invalidPathDetail is an error of distribution's storage driver, which distribution encodes as
+// JSON.
 type invalidPathDetail struct {
 	Path       string
 	DriverName string
 }
 
-// notAManifest is what distribution says of a blob that it looks up as a manifest: where JSON ends to be JSON.
+// notAManifest is the response of distribution to the digest of a blob in place of that of a
+// manifest. The detail is the offset at which the blob stops being JSON.
 func notAManifest(blob []byte) *problem {
 	err := json.Unmarshal(blob, &struct{}{})
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
@@ -95,7 +99,7 @@ func notAManifest(blob []byte) *problem {
 	return unknownError(map[string]string{})
 }
 
-// unknownReference is the detail distribution gives.
+// unknownReferenceDetail is the detail that distribution gives for an unknown tag or digest.
 func unknownReferenceDetail(name, tag string, dgst digest.Digest) map[string]string {
 	if tag != "" {
 		return map[string]string{"Tag": tag}
@@ -109,8 +113,8 @@ func (r *Registry) setDigestHeader(w http.ResponseWriter, dgst digest.Digest) {
 	}
 }
 
-// putManifest stores a manifest under a tag or a digest. A digest may also come as the parameter digest beside a tag,
-// and tags as parameters tag beside a digest.
+// putManifest stores a manifest under a tag or a digest. A tag may be accompanied by the query
+// parameter digest, and a digest by any number of query parameters tag.
 //
 // https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests
 func (r *Registry) putManifest(w http.ResponseWriter, req *http.Request, rt route) *problem {
@@ -160,7 +164,8 @@ func (r *Registry) putManifest(w http.ResponseWriter, req *http.Request, rt rout
 	return nil
 }
 
-// origin is what distribution puts before the path in Location.
+// locationOrigin returns the scheme and host that distribution puts before the path in Location.
+// The specification does not require them, so without a version of distribution it is empty.
 func (r *Registry) locationOrigin(req *http.Request) string {
 	if r.opts.distributionMajor == 0 {
 		return ""
@@ -168,6 +173,7 @@ func (r *Registry) locationOrigin(req *http.Request) string {
 	return schemeOf(req) + "://" + req.Host
 }
 
+// readManifestBody reads a pushed manifest, up to maxManifestSize.
 func readManifestBody(req *http.Request) ([]byte, *problem) {
 	raw, err := io.ReadAll(io.LimitReader(req.Body, maxManifestSize+1))
 	switch {
@@ -179,7 +185,8 @@ func readManifestBody(req *http.Request) ([]byte, *problem) {
 	return raw, nil
 }
 
-// pushedManifest checks a manifest by itself, against its Content-Type, whose parameters are ignored, and its digest.
+// parsePushedManifest validates and parses a pushed manifest. It checks that the manifest agrees
+// with its Content-Type, whose parameters it ignores, and with dgst unless that is empty.
 func (r *Registry) parsePushedManifest(req *http.Request, raw []byte, dgst digest.Digest) (*manifest, *problem) {
 	mediaType, _, err := mime.ParseMediaType(req.Header.Get("Content-Type"))
 	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
@@ -205,7 +212,8 @@ func (r *Registry) parsePushedManifest(req *http.Request, raw []byte, dgst diges
 	return m, nil
 }
 
-// mediaTypeField is what the manifest says it is, for clients that send no Content-Type.
+// mediaTypeField returns the mediaType field of a manifest, which is used if the client sends no
+// Content-Type.
 func mediaTypeField(raw []byte) string {
 	var doc struct {
 		MediaType string `json:"mediaType"`
@@ -216,12 +224,14 @@ func mediaTypeField(raw []byte) string {
 	return doc.MediaType
 }
 
+// storeManifest stores a manifest and its tags, unless it refers to missing content or a tag is
+// immutable.
 func (r *Registry) storeManifest(name string, m *manifest, tags []string) *problem {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	repo, ok := r.repositories[name]
 	if !ok {
-		repo = &repository{} // a name that comes into being only if the manifest is accepted
+		repo = &repository{} // the repository is created only if the manifest is accepted
 	}
 	if unknown := repo.missingContent(m); len(unknown) > 0 {
 		return &problem{status: http.StatusBadRequest, errors: unknown}

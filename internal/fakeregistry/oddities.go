@@ -5,16 +5,16 @@ import (
 	"slices"
 )
 
-// Oddity is one thing that some registry, or what stands before it, does now and then.
+// Oddity is one unusual behaviour of a registry, or of a proxy in front of it.
 type Oddity struct {
 	Name     string
-	Who      string // which registry has been seen, or is built, to do so; empty for none in particular
+	Who      string // the registry that behaves so; empty for none in particular
 	Evidence Evidence
 	Options  []Option
-	Faults   func(*Registry) // what cannot be said in options
+	Faults   func(*Registry) // adds interceptors for what options cannot express; may be nil
 }
 
-// New makes a registry with this oddity; more options are laid over it.
+// New returns a registry with this oddity, with overlays applied after its options.
 func (o Oddity) New(overlays ...Option) *Registry {
 	r := New(slices.Concat(o.Options, overlays)...)
 	if o.Faults != nil {
@@ -23,10 +23,11 @@ func (o Oddity) New(overlays ...Option) *Registry {
 	return r
 }
 
+// nginx405 is the page that nginx sends with 405.
 const nginx405 = "<html>\r\n<head><title>405 Not Allowed</title></head>\r\n<body>\r\n<center><h1>405 Not Allowed</h1></center>\r\n" +
 	"<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
 
-// Oddities are all of them, each by itself; any number can be combined by their options.
+// Oddities returns all oddities. Several can be combined by combining their options.
 func Oddities() []Oddity {
 	html := map[string]string{"Content-Type": "text/html"}
 	return slices.Concat([]Oddity{
@@ -61,6 +62,7 @@ func Oddities() []Oddity {
 	})
 }
 
+// linkOddities returns the oddities of the Link to the next page.
 func linkOddities() []Oddity {
 	paged := func(opts ...Option) []Option { return append([]Option{WithPageCap(2)}, opts...) }
 	return []Oddity{
@@ -72,10 +74,11 @@ func linkOddities() []Oddity {
 	}
 }
 
-// answerer answers a request, or leaves it to others.
+// interceptFunc is a function for [Registry.Intercept].
 type interceptFunc = func(http.ResponseWriter, *http.Request) bool
 
-// odd is an oddity in the answer to a method.
+// faultOddity returns an oddity that responds to all requests with the given method by calling
+// answer.
 func faultOddity(name, who string, evidence Evidence, method string, answer interceptFunc) Oddity {
 	return Oddity{Name: name, Who: who, Evidence: evidence, Faults: func(r *Registry) { r.Intercept(0, On(method, "/"), answer) }}
 }

@@ -2,8 +2,9 @@ package fakeregistry
 
 import "net/http"
 
-// Distribution2 is distribution 2.8, in its Debian package "docker-registry" and in most registries that people run
-// themselves, with deletion enabled. Overlays: [WithDeleteDisabled], [WithReadOnly], [WithPullThrough], [WithSlowUntag].
+// Distribution2 is distribution 2.8 with deletion enabled. Debian packages it as "docker-registry",
+// and most self-hosted registries run it. Overlays: [WithDeleteDisabled], [WithReadOnly],
+// [WithPullThrough], [WithSlowUntag].
 //
 // https://github.com/distribution/distribution/blob/v2.8.3/registry/handlers/manifests.go
 func Distribution2() Profile {
@@ -21,8 +22,8 @@ func Distribution2() Profile {
 	}
 }
 
-// Distribution3 is distribution 3 from 3.1 on, with deletion enabled. Overlays as for [Distribution2], and
-// [WithUntagFailure].
+// Distribution3 is distribution 3.1 and later with deletion enabled. Overlays: those of
+// [Distribution2] and [WithUntagFailure].
 //
 // https://github.com/distribution/distribution/blob/v3.1.1/registry/handlers/manifests.go
 func Distribution3() Profile {
@@ -43,7 +44,7 @@ func Distribution3() Profile {
 	}
 }
 
-// Distribution30 is distribution 3.0, as far as it differs from later ones.
+// Distribution30 is distribution 3.0, which differs from later versions in a few details.
 func Distribution30() Profile {
 	p := Distribution3()
 	p.Name, p.Version = "distribution 3.0", "3.0.0"
@@ -58,6 +59,7 @@ func Distribution30() Profile {
 	return p
 }
 
+// distributionClaims returns the claims that hold for all versions of distribution.
 func distributionClaims() []Claim {
 	return []Claim{
 		{TopicDelete, Measured, "202, and every tag on it is gone."},
@@ -75,7 +77,8 @@ func distributionClaims() []Claim {
 	}
 }
 
-// distribution3Words name the storage in their details.
+// distribution3Refusals returns the responses of distribution 3. Their details contain errors of
+// the storage driver.
 func distribution3Refusals() refusals {
 	return refusals{
 		reasonUnknownTag: func(info requestInfo) *problem {
@@ -102,12 +105,13 @@ func distribution3Refusals() refusals {
 	}
 }
 
+// tagPath returns the path of a tag in distribution's storage, which appears in its error details.
 func tagPath(name, tag string) string {
 	return "/docker/registry/v2/repositories/" + name + "/_manifests/tags/" + tag
 }
 
-// WithPullThrough answers every write with 405 UNSUPPORTED, deletions included, as distribution does when it is a
-// pull-through cache.
+// WithPullThrough responds with 405 UNSUPPORTED to every write, including deletions, as
+// distribution does when it is configured as a pull-through cache.
 func WithPullThrough() Option {
 	return combine([]Option{WithDeleteDisabled(), func(o *options) { o.pushDisabled = true }})
 }

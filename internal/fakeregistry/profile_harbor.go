@@ -2,7 +2,7 @@ package fakeregistry
 
 import "net/http"
 
-// Harbor is Harbor 2, whose registry API stands before a distribution of its own.
+// Harbor is Harbor 2. Its registry API is a proxy in front of its own instance of distribution.
 //
 // https://github.com/goharbor/harbor/blob/main/src/server/registry/manifest.go
 func Harbor() Profile {
@@ -33,6 +33,7 @@ func Harbor() Profile {
 	}
 }
 
+// harborRefusals returns the responses of Harbor that differ from those of distribution.
 func harborRefusals() refusals {
 	missing := func(info requestInfo) *problem {
 		name := info.name + "@" + info.ref
@@ -43,7 +44,7 @@ func harborRefusals() refusals {
 	}
 	return refusals{
 		reasonUnknownRepository: func(info requestInfo) *problem {
-			if info.endpoint == endpointTags { // what it says of this was not looked at
+			if info.endpoint == endpointTags { // Harbor's real response was not examined
 				return newProblem(http.StatusNotFound, "NOT_FOUND", "repository "+info.name+" not found", nil)
 			}
 			return missing(info)

@@ -2,7 +2,8 @@ package fakeregistry
 
 import "net/http"
 
-// DockerHub is Docker Hub since 2025. The statuses are documented, the bodies are not: they are made up here.
+// DockerHub is Docker Hub since 2025. Its status codes are documented. Its response bodies are not,
+// so the bodies here are invented.
 //
 // https://docs.docker.com/reference/api/registry/latest/operations/DeleteImageManifest/
 func DockerHub() Profile {
@@ -30,6 +31,7 @@ func DockerHub() Profile {
 	}
 }
 
+// dockerHubRefusals returns the responses of Docker Hub that differ from those of distribution.
 func dockerHubRefusals() refusals {
 	return refusals{
 		reasonTagDelete: always(newProblem(http.StatusMethodNotAllowed, codeUnsupported, "Only digest-based deletion is allowed", nil)),
@@ -42,7 +44,7 @@ func dockerHubRefusals() refusals {
 	}
 }
 
-// DockerHub2023 is Docker Hub as people met it in 2023.
+// DockerHub2023 is Docker Hub as users reported it in 2023.
 func DockerHub2023() Profile {
 	return Profile{
 		Name: "Docker Hub (2023)", Version: "reports of 2023", Host: "docker.io",
@@ -55,7 +57,7 @@ func DockerHub2023() Profile {
 	}
 }
 
-// GHCR is GitHub's registry, as reported; what it does now is not known.
+// GHCR is GitHub's container registry as users reported it. Its current behaviour is not known.
 func GHCR() Profile {
 	return Profile{
 		Name: "GitHub (GHCR)", Version: "reports of 2023 to 2026", Host: "ghcr.io",
@@ -92,7 +94,7 @@ func Google() Profile {
 	}
 }
 
-// ECR is Amazon's registry. How its refusals look on this protocol is not known.
+// ECR is Amazon's registry. Most of its error responses in this protocol are not known.
 func ECR() Profile {
 	return Profile{
 		Name: "Amazon ECR", Version: "documentation and reports to 2025", Host: "123456789012.dkr.ecr.eu-central-1.amazonaws.com",

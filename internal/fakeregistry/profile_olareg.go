@@ -2,7 +2,8 @@ package fakeregistry
 
 import "net/http"
 
-// Olareg is olareg, a registry on top of OCI layouts, with deletion enabled, which it is not by default.
+// Olareg is olareg, a registry that stores OCI layouts, with deletion enabled. By default deletion
+// is disabled.
 //
 // https://github.com/olareg/olareg
 func Olareg() Profile {
@@ -32,12 +33,13 @@ func Olareg() Profile {
 	}
 }
 
+// olaregRefusals returns the responses of olareg that differ from those of distribution.
 func olaregRefusals() refusals {
-	// The type is set after the header is out, so that net/http finds out by itself.
-	said := func(status int, code, message, detail string) *problem {
+	// olareg sets Content-Type after it has sent the header, so net/http detects text/plain.
+	errorText := func(status int, code, message, detail string) *problem {
 		return textProblem(status, `{"errors":[{"code":"`+code+`","message":"`+message+`","detail":"`+detail+`"}]}`+"\n")
 	}
-	missing := always(said(http.StatusNotFound, codeManifestUnknown, "manifest unknown to registry", "tag or digest was not found in repository"))
+	missing := always(errorText(http.StatusNotFound, codeManifestUnknown, "manifest unknown to registry", "tag or digest was not found in repository"))
 	return refusals{
 		reasonUnknownRepository: func(info requestInfo) *problem {
 			if info.endpoint == endpointTags {
@@ -50,11 +52,11 @@ func olaregRefusals() refusals {
 		reasonUnknownTag:      missing,
 		reasonMalformedDigest: missing,
 		reasonNotAcceptable: func(info requestInfo) *problem {
-			return said(http.StatusNotFound, codeManifestUnknown, "manifest unknown to registry", "requested media type not found, available media type is "+info.cause)
+			return errorText(http.StatusNotFound, codeManifestUnknown, "manifest unknown to registry", "requested media type not found, available media type is "+info.cause)
 		},
-		reasonUnknownBlob:    always(said(http.StatusNotFound, codeBlobUnknown, "blob unknown to registry", "blob was not found")),
-		reasonDeleteDisabled: always(said(http.StatusMethodNotAllowed, codeUnsupported, "the operation is unsupported", "method not allowed")),
-		reasonReadOnly:       always(said(http.StatusForbidden, codeDenied, "requested access to the resource is denied", "repository is read-only")),
+		reasonUnknownBlob:    always(errorText(http.StatusNotFound, codeBlobUnknown, "blob unknown to registry", "blob was not found")),
+		reasonDeleteDisabled: always(errorText(http.StatusMethodNotAllowed, codeUnsupported, "the operation is unsupported", "method not allowed")),
+		reasonReadOnly:       always(errorText(http.StatusForbidden, codeDenied, "requested access to the resource is denied", "repository is read-only")),
 		reasonThrottled:      always((&problem{status: http.StatusTooManyRequests}).withHeader("Retry-After", "1")),
 	}
 }

@@ -1,10 +1,8 @@
 package fakeregistry
 
-import (
-	"net/http"
-)
+import "net/http"
 
-// GitLab is GitLab's container registry with its metadata database, a relative of distribution.
+// GitLab is GitLab's container registry, a relative of distribution, with its metadata database.
 func GitLab() Profile {
 	return Profile{
 		Name: "GitLab", Version: "source of 2021, documentation of 2023",
@@ -24,7 +22,7 @@ func GitLab() Profile {
 	}
 }
 
-// Gitea is Gitea. Forgejo, which began as a copy of it, was not looked at.
+// Gitea is Gitea. Forgejo, which began as a fork of Gitea, was not examined.
 func Gitea() Profile {
 	return Profile{
 		Name: "Gitea", Version: "source of 2023",
@@ -43,7 +41,8 @@ func Gitea() Profile {
 	}
 }
 
-// Nexus is Sonatype Nexus 3, whose registry could not be read: all of it was reported.
+// Nexus is Sonatype Nexus 3. The source of its registry is not available, so everything here comes
+// from reports.
 func Nexus() Profile {
 	missing := func(info requestInfo) *problem {
 		return newProblem(http.StatusNotFound, codeManifestUnknown, "manifest unknown", []map[string]string{{"Name": info.name}, {"Revision": info.ref}})
@@ -62,7 +61,7 @@ func Nexus() Profile {
 	}
 }
 
-// Artifactory is JFrog Artifactory, as far as it was reported.
+// Artifactory is JFrog Artifactory, as far as users reported its behaviour.
 func Artifactory() Profile {
 	return Profile{
 		Name: "Artifactory", Version: "reports of 2018 to 2025",
@@ -125,6 +124,7 @@ func Keppel() Profile {
 	}
 }
 
+// keppelRefusals returns the responses of Keppel that differ from those of distribution.
 func keppelRefusals() refusals {
 	return refusals{
 		reasonReferenced: func(info requestInfo) *problem {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Quay is Quay, which is also quay.io. The order of keys in its answers was not verified, nor were its
-// words for a malformed digest and for who is not known.
+// Quay is Quay, the software that also runs quay.io. The order of keys in its responses was not
+// verified, nor were its responses to a malformed digest and to unauthenticated requests.
 //
 // https://github.com/quay/quay/blob/master/endpoints/v2/manifest.py
 func Quay() Profile {
@@ -39,6 +39,7 @@ func Quay() Profile {
 	}
 }
 
+// quayRefusals returns the responses of Quay that differ from those of distribution.
 func quayRefusals() refusals {
 	missing := always(jsonProblem(http.StatusNotFound, `{"errors":[{"code":"MANIFEST_UNKNOWN","detail":{},"message":"manifest unknown"}]}`))
 	return refusals{

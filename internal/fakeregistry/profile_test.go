@@ -33,7 +33,8 @@ func TestProfilesImitateRegistries(t *testing.T) {
 	}
 }
 
-// refusal wants a status, a body and headers of one request, with "<v1>" in the path standing for v1's digest.
+// refusal wants a status, a body and headers of one request, with "<v1>" in the path standing for
+// v1's digest.
 func wantRefusal(request string, status int, body string, header ...string) func(*testing.T, *client) {
 	return func(t *testing.T, c *client) {
 		index := c.reg.PutIndex("a", []string{"x", "y"}, "multi")

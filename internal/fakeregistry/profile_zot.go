@@ -2,7 +2,7 @@ package fakeregistry
 
 import "net/http"
 
-// Zot is zot.
+// Zot is zot, in its minimal build.
 //
 // https://github.com/project-zot/zot/blob/main/pkg/api/routes.go
 func Zot() Profile {
@@ -33,6 +33,7 @@ func Zot() Profile {
 	}
 }
 
+// zotRefusals returns the responses of zot that differ from those of distribution.
 func zotRefusals() refusals {
 	const (
 		nameDescription     = "This is returned if the name used during an operation is unknown to the registry."

@@ -1,82 +1,86 @@
 package fakeregistry
 
 import (
+	"maps"
 	"net/http"
 
 	"github.com/opencontainers/go-digest"
 )
 
-// reason is why a request is refused, however a registry puts it.
+// reason is why a request is refused, independent of how a particular registry responds.
 type reason int
 
 const (
-	reasonUnknownRepository reason = iota + 1 // nobody has heard of the repository
-	reasonInvalidName                         // it cannot be there
-	reasonUnknownManifest                     // it has no such manifest
-	reasonUnknownTag                          // it has no such tag
-	reasonNotAcceptable                       // it has one of a type that the client does not accept
-	reasonUnknownBlob                         // it has no such blob
-	reasonTagDelete                           // tags are not deleted
-	reasonDigestDelete                        // manifests are not deleted by digest
-	reasonDeleteDisabled                      // nothing is deleted
-	reasonMalformedDigest                     // what has a colon is no digest
+	reasonUnknownRepository reason = iota + 1 // the repository does not exist
+	reasonInvalidName                         // the repository name is not valid
+	reasonUnknownManifest                     // the manifest does not exist
+	reasonUnknownTag                          // the tag does not exist
+	reasonNotAcceptable                       // the client does not accept the manifest's media type
+	reasonUnknownBlob                         // the blob does not exist
+	reasonTagDelete                           // the registry does not delete by tag
+	reasonDigestDelete                        // the registry does not delete by digest
+	reasonDeleteDisabled                      // deletion is disabled
+	reasonMalformedDigest                     // the reference contains a colon but is not a digest
 	reasonReferenced                          // an index lists the manifest
-	reasonTagged                              // a tag points at the manifest
-	reasonImmutable                           // a tag that must not change is concerned
-	reasonReadOnly                            // nothing is written for the time being
-	reasonUnauthenticated                     // nobody has said who is asking
-	reasonForbidden                           // who is asking may not
+	reasonTagged                              // a tag points to the manifest
+	reasonImmutable                           // the tag, or a tag that points to the manifest, is immutable
+	reasonReadOnly                            // the registry is in read-only mode
+	reasonUnauthenticated                     // the request has no valid credentials
+	reasonForbidden                           // the user does not have the required access
 	reasonThrottled                           // too many requests
 )
 
-// about is what a refusal speaks of.
+// requestInfo describes the refused request for the function that makes the response.
 type requestInfo struct {
 	req *http.Request
 	route
-	tag   string
-	dgst  digest.Digest
-	cause string // what is in the way: a tag, or the digest of an index
+	tag  string
+	dgst digest.Digest
+
+	// cause depends on the reason: it is the tag or the index that protects a manifest, the media
+	// type that the client does not accept, or the name of a tag that existed once.
+	cause string
 }
 
-// words are how a registry puts its refusals. What is not among them is put as distribution puts it.
+// refusals are the responses of a particular registry. For a reason without an entry the registry
+// responds as distribution does.
 type refusals map[reason]func(requestInfo) *problem
 
-// say puts a refusal into the words of the registry, or else into the usual ones.
-func (r *Registry) refusalFor(why reason, info requestInfo, usual *problem) *problem {
-	if word, ok := r.opts.refusals[why]; ok {
-		return word(info)
+// refusalFor returns the registry's own response for a reason, or fallback if it has none.
+func (r *Registry) refusalFor(why reason, info requestInfo, fallback *problem) *problem {
+	if respond, ok := r.opts.refusals[why]; ok {
+		return respond(info)
 	}
-	return usual
+	return fallback
 }
 
-// withWords adds to what a registry says.
+// withRefusals adds responses to those of the registry and replaces those for the same reasons.
 func withRefusals(more refusals) Option {
 	return func(o *options) {
 		if o.refusals == nil {
 			o.refusals = refusals{}
 		}
-		for why, word := range more {
-			o.refusals[why] = word
-		}
+		maps.Copy(o.refusals, more)
 	}
 }
 
-// jsonText is a refusal with the body as it is, as JSON, ended by a newline.
+// jsonProblem returns a problem whose body is the given JSON, followed by a newline. It is for
+// registries whose JSON differs from that of an error document, if only in the order of keys.
 func jsonProblem(status int, body string) *problem {
 	return &problem{status: status, contentType: "application/json", body: body + "\n"}
 }
 
-// plainText is a refusal in words.
+// textProblem returns a problem with a body in plain text.
 func textProblem(status int, body string) *problem {
 	return &problem{status: status, contentType: "text/plain; charset=utf-8", body: body}
 }
 
-// always is the same refusal, whatever it is about.
+// always returns a function that returns p for every request.
 func always(p *problem) func(requestInfo) *problem {
 	return func(requestInfo) *problem { return p }
 }
 
-// with adds headers to a refusal.
+// withHeader returns a copy of p with header fields added, given as alternating names and values.
 func (p *problem) withHeader(header ...string) *problem {
 	q := *p
 	q.header = append(q.header, header...)

@@ -29,7 +29,8 @@ func roundTripGet(t *testing.T, rt http.RoundTripper, ctx context.Context, url s
 	return rt.RoundTrip(req)
 }
 
-// seen is what a handler sees of a request, or a caller of a response, that must not depend on the transport.
+// seen is what a handler sees of a request, or a caller of a response, that must not depend on the
+// transport.
 type observed struct {
 	Method, Path, Query, URI, Proto, Host, Body string
 	Length                                      int64

@@ -157,7 +157,8 @@ func TestSeedsOfAnyBytes(t *testing.T) {
 	c.do("GET", "/v2/a/manifests/"+desc.Digest.String(), "").want(t, 200, "Content-Type", "application/x").wantBody(t, "not json")
 	c.do("GET", "/v2/a/manifests/v1", "").want(t, 200, "Docker-Content-Digest", digestOf("not signed"))
 
-	// The same bytes under another type are the same manifest, and its references are those of the new type.
+	// The same bytes under another type are the same manifest, and its references are those of the
+	// new type.
 	subject := c.reg.PutImage("a", "x")
 	raw := marshal(t, ocispec.Index{MediaType: ocispec.MediaTypeImageIndex, Subject: &subject, Manifests: []ocispec.Descriptor{subject}})
 	for _, mediaType := range []string{"application/y", ocispec.MediaTypeImageIndex, ocispec.MediaTypeImageIndex} {

@@ -28,10 +28,11 @@ func (ts *TokenService) serve(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// get answers a request by query and Basic credentials, or none.
+// handleGet issues a token for a GET request, which has its scopes in the query and may have Basic
+// credentials.
 func (ts *TokenService) handleGet(w http.ResponseWriter, req *http.Request) {
-	name, password, given := req.BasicAuth()
-	if given && !ts.validPassword(name, password) || !given && ts.credentialsRequired {
+	name, password, hasCredentials := req.BasicAuth()
+	if hasCredentials && !ts.validPassword(name, password) || !hasCredentials && ts.credentialsRequired {
 		w.Header().Set("WWW-Authenticate", `Basic realm="token service"`)
 		writeJSON(w, http.StatusUnauthorized, "application/json",
 			errorDocument{[]errorDetail{{Code: codeUnauthorized, Message: "incorrect username or password"}}})
@@ -47,14 +48,14 @@ func (ts *TokenService) handleGet(w http.ResponseWriter, req *http.Request) {
 	granted := ts.grantedAccess(name, requested)
 	token := ts.newToken(name, granted, now)
 	resp := tokenResponse{Token: token, AccessToken: token}
-	if given && query.Get("offline_token") == "true" {
+	if hasCredentials && query.Get("offline_token") == "true" {
 		resp.RefreshToken = ts.newRefreshToken(name)
 	}
 	ts.mu.Unlock()
 	ts.writeToken(w, resp, now)
 }
 
-// post answers a request of OAuth2: by password or by refresh token.
+// handlePost issues a token for an OAuth2 request, which has a password or a refresh token.
 func (ts *TokenService) handlePost(w http.ResponseWriter, req *http.Request) {
 	if ts.oauth2Status != 0 {
 		http.Error(w, http.StatusText(ts.oauth2Status), ts.oauth2Status)
@@ -76,10 +77,10 @@ func (ts *TokenService) handlePost(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	ts.mu.Lock()
-	name, refresh, problem := ts.authenticate(form.Get("grant_type"), form.Get)
-	if problem != "" {
+	name, refresh, errorCode := ts.authenticate(form.Get("grant_type"), form.Get)
+	if errorCode != "" {
 		ts.mu.Unlock()
-		oauthError(w, problem, "")
+		oauthError(w, errorCode, "")
 		return
 	}
 	now := time.Now()
@@ -93,8 +94,9 @@ func (ts *TokenService) handlePost(w http.ResponseWriter, req *http.Request) {
 	ts.writeToken(w, resp, now)
 }
 
-// authenticate names the user of an OAuth2 request and the refresh token to answer with. The caller holds the lock.
-func (ts *TokenService) authenticate(grantType string, field func(string) string) (name, refresh, problem string) {
+// authenticate returns the user of an OAuth2 request and the refresh token for the response, or the
+// code of an OAuth2 error. The caller holds the lock.
+func (ts *TokenService) authenticate(grantType string, field func(string) string) (name, refresh, errorCode string) {
 	switch grantType {
 	case "password":
 		name = field("username")
@@ -120,13 +122,14 @@ func (ts *TokenService) authenticate(grantType string, field func(string) string
 	return "", "", "unsupported_grant_type"
 }
 
+// validPassword reports whether the user exists and has the password.
 func (ts *TokenService) validPassword(name, password string) bool {
 	u, ok := ts.users[name]
 	return ok && u.password == password
 }
 
-// requested reads scopes: several parameters, or one with blanks between them. It answers 400 itself if one is not in
-// the grammar.
+// parseScopes parses the scopes of a request, which may come in several parameters or in one,
+// separated by spaces. If a scope is malformed, it writes a 400 response and returns false.
 //
 // https://distribution.github.io/distribution/spec/auth/scope/
 func (ts *TokenService) parseScopes(w http.ResponseWriter, params []string) ([]resourceActions, bool) {
@@ -146,7 +149,8 @@ func (ts *TokenService) parseScopes(w http.ResponseWriter, params []string) ([]r
 	return requested, true
 }
 
-// refuseScope puts it as Quay does, whose keys are sorted.
+// writeInvalidScope writes Quay's response to a malformed scope, in which the keys are sorted. It
+// always returns false.
 func (ts *TokenService) writeInvalidScope(w http.ResponseWriter, scope string) bool {
 	writeJSON(w, http.StatusBadRequest, "application/json", map[string]any{"errors": []map[string]any{{
 		"code": "INVALID_REQUEST", "detail": struct{}{}, "message": "Unable to decode repository and actions: " + scope,
@@ -154,6 +158,7 @@ func (ts *TokenService) writeInvalidScope(w http.ResponseWriter, scope string) b
 	return false
 }
 
+// writeToken writes the response with an issued token.
 func (ts *TokenService) writeToken(w http.ResponseWriter, resp tokenResponse, now time.Time) {
 	if !ts.withoutExpiry {
 		resp.ExpiresIn = int(ts.expiry.Seconds())
@@ -162,7 +167,9 @@ func (ts *TokenService) writeToken(w http.ResponseWriter, resp tokenResponse, no
 	writeJSON(w, http.StatusOK, "application/json", resp)
 }
 
-// oauthError answers as https://www.rfc-editor.org/rfc/rfc6749#section-5.2 says.
+// oauthError writes an OAuth2 error response.
+//
+// https://www.rfc-editor.org/rfc/rfc6749#section-5.2
 func oauthError(w http.ResponseWriter, code, description string) {
 	doc := map[string]string{"error": code}
 	if description != "" {
@@ -171,6 +178,7 @@ func oauthError(w http.ResponseWriter, code, description string) {
 	writeJSON(w, http.StatusBadRequest, "application/json", doc)
 }
 
+// grantedScope formats the granted access as token scopes.
 func grantedScope(granted []resourceActions) string {
 	var scopes []string
 	for _, r := range granted {
