@@ -11,8 +11,8 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// TestManyAtOnce is for the race detector: everything, by many, on the same repository.
-func TestManyAtOnce(t *testing.T) {
+// TestConcurrentRequests uses one repository from many goroutines, for the race detector.
+func TestConcurrentRequests(t *testing.T) {
 	t.Parallel()
 	overBothTransports(t, nil, func(t *testing.T, c *client) {
 		subject := c.reg.PutImage("a", "subject", "subject")
@@ -41,7 +41,7 @@ func TestManyAtOnce(t *testing.T) {
 	})
 }
 
-// discard takes a response and nothing else.
+// discardWriter is a response writer that discards the body.
 type discardWriter struct{ header http.Header }
 
 func (d discardWriter) Header() http.Header         { return d.header }

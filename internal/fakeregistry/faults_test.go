@@ -17,17 +17,17 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-func TestLostResponsesHaveTheirEffect(t *testing.T) {
+func TestLostResponsesTakeEffect(t *testing.T) {
 	t.Parallel()
 	overBothTransports(t, nil, func(t *testing.T, c *client) {
 		image := c.reg.PutImage("a", "x", "v1")
 		path := "/v2/a/manifests/" + image.Digest.String()
 		c.reg.Intercept(1, fakeregistry.On("DELETE", "/v2/"), c.reg.LoseResponse())
 		if _, err := c.send("DELETE", path, ""); err == nil {
-			t.Error("an answer arrived")
+			t.Error("a response arrived")
 		}
 		if c.reg.HasManifest("a", image.Digest) {
-			t.Error("the manifest is still there")
+			t.Error("the manifest was not deleted")
 		}
 		if diff := cmp.Diff([]string{"DELETE " + path + " 202 lost"}, logLines(c.reg.Requests())); diff != "" {
 			t.Errorf("log (-want +got):\n%s", diff)
@@ -43,10 +43,10 @@ func TestLostRequestsHaveNoEffect(t *testing.T) {
 		path := "/v2/a/manifests/" + image.Digest.String()
 		c.reg.Intercept(1, fakeregistry.On("DELETE", "/v2/"), c.reg.LoseRequest())
 		if _, err := c.send("DELETE", path, ""); err == nil {
-			t.Error("an answer arrived")
+			t.Error("a response arrived")
 		}
 		if !c.reg.HasManifest("a", image.Digest) {
-			t.Error("the manifest is gone")
+			t.Error("the manifest was deleted")
 		}
 		if diff := cmp.Diff([]string{"DELETE " + path + " 0 lost"}, logLines(c.reg.Requests())); diff != "" {
 			t.Errorf("log (-want +got):\n%s", diff)
@@ -65,9 +65,9 @@ func TestDroppedConnectionsAreNetworkErrors(t *testing.T) {
 		errno error
 		log   int
 	}{
-		{"a lost response is a reset", c.reg.LoseResponse(), "read", syscall.ECONNRESET, 1},
-		{"a lost request is a reset", c.reg.LoseRequest(), "read", syscall.ECONNRESET, 1},
-		{"a refusal is a failed dial that never arrived", fakeregistry.Refuse(), "dial", syscall.ECONNREFUSED, 0},
+		{"a lost response resets the connection", c.reg.LoseResponse(), "read", syscall.ECONNRESET, 1},
+		{"a lost request resets the connection", c.reg.LoseRequest(), "read", syscall.ECONNRESET, 1},
+		{"a refused connection is a failed dial, and the request is not logged", fakeregistry.Refuse(), "dial", syscall.ECONNREFUSED, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c.reg.ResetLog()
@@ -89,7 +89,7 @@ func TestRefuseOverASocketDropsTheConnection(t *testing.T) {
 	overBothTransports(t, nil, func(t *testing.T, c *client) {
 		c.reg.Intercept(1, fakeregistry.On("", "/"), fakeregistry.Refuse())
 		if _, err := c.send("DELETE", "/v2/a/manifests/v1", ""); err == nil {
-			t.Error("an answer arrived")
+			t.Error("a response arrived")
 		}
 		if got := c.reg.Requests(); len(got) != 0 {
 			t.Errorf("log %v, want none", logLines(got))
@@ -97,7 +97,7 @@ func TestRefuseOverASocketDropsTheConnection(t *testing.T) {
 	})
 }
 
-func TestDripSendsAChunkEverySoOften(t *testing.T) {
+func TestDripSendsAChunkAtEachInterval(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		reg := fakeregistry.New()
@@ -109,7 +109,7 @@ func TestDripSendsAChunkEverySoOften(t *testing.T) {
 		}
 		defer resp.Body.Close()
 		if resp.StatusCode != 503 || resp.Header.Get("Retry-After") != "1" || resp.ContentLength != -1 {
-			t.Errorf("answer %v", resp)
+			t.Errorf("response %v", resp)
 		}
 		body := make([]byte, 7)
 		if _, err := io.ReadFull(resp.Body, body); err != nil || string(body) != "abababa" {
@@ -145,7 +145,7 @@ func TestFloodNeverEnds(t *testing.T) {
 	})
 }
 
-func TestHangEndsWithTheRequest(t *testing.T) {
+func TestHangEndsWithTheRequestContext(t *testing.T) {
 	t.Parallel()
 	overBothTransports(t, nil, func(t *testing.T, c *client) {
 		arrived := make(chan struct{})
@@ -164,16 +164,16 @@ func TestHangEndsWithTheRequest(t *testing.T) {
 	})
 }
 
-func TestABodyCutShortIsAnUnexpectedEnd(t *testing.T) {
+func TestTruncatedBodyIsUnexpectedEOF(t *testing.T) {
 	t.Parallel()
 	overBothTransports(t, nil, func(t *testing.T, c *client) {
 		for name, handler := range map[string]func(http.ResponseWriter, *http.Request) bool{
-			"less than was announced": func(w http.ResponseWriter, _ *http.Request) bool {
+			"shorter than announced": func(w http.ResponseWriter, _ *http.Request) bool {
 				w.Header().Set("Content-Length", "100")
 				_, err := io.WriteString(w, "some")
 				return err == nil
 			},
-			"dropped in the middle": func(w http.ResponseWriter, _ *http.Request) bool {
+			"connection dropped in the middle": func(w http.ResponseWriter, _ *http.Request) bool {
 				w.Header().Set("Content-Length", "100")
 				if _, err := io.WriteString(w, "some"); err != nil {
 					t.Error(err)
@@ -185,7 +185,7 @@ func TestABodyCutShortIsAnUnexpectedEnd(t *testing.T) {
 			c.reg.Intercept(1, fakeregistry.On("", "/"), handler)
 			resp, err := c.send("GET", "/v2/", "")
 			if resp.body != "some" || !errors.Is(err, io.ErrUnexpectedEOF) {
-				t.Errorf("%s: body %q, error %v; want some and an unexpected end", name, resp.body, err)
+				t.Errorf("%s: body %q, error %v; want some and an unexpected EOF", name, resp.body, err)
 			}
 		}
 	})

@@ -7,7 +7,7 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-func TestOAuth2ByPassword(t *testing.T) {
+func TestOAuth2PasswordGrant(t *testing.T) {
 	t.Parallel()
 	c, ts := newSecuredRegistry(t)
 	form := func() url.Values {
@@ -31,12 +31,12 @@ func TestOAuth2ByPassword(t *testing.T) {
 	}
 }
 
-func TestOAuth2ByRefreshToken(t *testing.T) {
+func TestOAuth2RefreshTokenGrant(t *testing.T) {
 	t.Parallel()
 	refresh := func(token string) url.Values {
 		return url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}, "scope": {"repository:team/app:pull"}}
 	}
-	t.Run("as often as one likes", func(t *testing.T) {
+	t.Run("a refresh token can be used repeatedly", func(t *testing.T) {
 		t.Parallel()
 		c, ts := newSecuredRegistry(t)
 		token := ts.IssueRefreshToken("user")
@@ -48,7 +48,7 @@ func TestOAuth2ByRefreshToken(t *testing.T) {
 			c.do("GET", "/v2/team/app/tags/list", "", "Authorization", "Bearer "+got.AccessToken).want(t, 200)
 		}
 	})
-	t.Run("each once if they rotate", func(t *testing.T) {
+	t.Run("a rotated refresh token can be used once", func(t *testing.T) {
 		t.Parallel()
 		_, ts := newSecuredRegistry(t, fakeregistry.WithRefreshRotation())
 		first := ts.IssueRefreshToken("user")
@@ -57,13 +57,13 @@ func TestOAuth2ByRefreshToken(t *testing.T) {
 			t.Errorf("tokens %q and %q", first, second)
 		}
 		if got := postToken(t, ts, refresh(first)); got.Status != 400 || got.Error != "invalid_grant" {
-			t.Errorf("the first again: %+v", got)
+			t.Errorf("the first token again: %+v", got)
 		}
 		if got := postToken(t, ts, refresh(second)); got.Status != 200 {
-			t.Errorf("the second: %+v", got)
+			t.Errorf("the second token: %+v", got)
 		}
 	})
-	t.Run("got with an offline token", func(t *testing.T) {
+	t.Run("offline_token returns a refresh token", func(t *testing.T) {
 		t.Parallel()
 		_, ts := newSecuredRegistry(t)
 		_, body := send(t, ts, "GET", realm+"?offline_token=true", "", "Authorization", basicAuth("user", "pass"))
@@ -71,7 +71,7 @@ func TestOAuth2ByRefreshToken(t *testing.T) {
 			t.Errorf("token %+v", got)
 		}
 	})
-	t.Run("not with one nobody issued", func(t *testing.T) {
+	t.Run("an unknown refresh token is rejected", func(t *testing.T) {
 		t.Parallel()
 		_, ts := newSecuredRegistry(t)
 		if got := postToken(t, ts, refresh("nonsense")); got.Status != 400 || got.Error != "invalid_grant" {
@@ -80,25 +80,25 @@ func TestOAuth2ByRefreshToken(t *testing.T) {
 	})
 }
 
-func TestOAuth2RefusesWhatItDoesNotUnderstand(t *testing.T) {
+func TestOAuth2RejectsInvalidRequests(t *testing.T) {
 	t.Parallel()
 	_, ts := newSecuredRegistry(t)
 	if got := postToken(t, ts, url.Values{"grant_type": {"client_credentials"}}); got.Status != 400 || got.Error != "unsupported_grant_type" {
-		t.Errorf("another grant: %+v", got)
+		t.Errorf("unsupported grant: %+v", got)
 	}
 	if got := postToken(t, ts, url.Values{}); got.Status != 400 || got.Error != "invalid_request" {
-		t.Errorf("no grant: %+v", got)
+		t.Errorf("missing grant: %+v", got)
 	}
 	if got := postToken(t, ts, url.Values{"grant_type": {"password"}, "scope": {"nonsense"}}); got.Status != 400 {
-		t.Errorf("no scope: %+v", got)
+		t.Errorf("malformed scope: %+v", got)
 	}
 	resp, body := send(t, ts, "POST", realm, "%zz", "Content-Type", "application/x-www-form-urlencoded")
 	if got := unmarshal[tokenResponse](t, body); resp.StatusCode != 400 || got.Error != "invalid_request" {
-		t.Errorf("no form: %s %s", resp.Status, body)
+		t.Errorf("malformed form: %s %s", resp.Status, body)
 	}
 }
 
-func TestOAuth2MayBeMissing(t *testing.T) {
+func TestWithoutOAuth2SupportsOnlyGet(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{404, 405} {
 		_, ts := newSecuredRegistry(t, fakeregistry.WithoutOAuth2(status))

@@ -23,7 +23,7 @@ const (
 	service = "registry.example.com"
 )
 
-// tokens is what a token service answers.
+// tokenResponse is the response of a token service, for any kind of request.
 type tokenResponse struct {
 	Status       int    `json:"-"`
 	Token        string `json:"token"`
@@ -35,6 +35,8 @@ type tokenResponse struct {
 	Error        string `json:"error"`
 }
 
+// send sends a request through rt and returns the response with its body. header alternates names
+// and values.
 func send(t *testing.T, rt http.RoundTripper, method, target string, body string, header ...string) (*http.Response, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
@@ -60,7 +62,7 @@ func basicAuth(user, password string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
 }
 
-// ask asks for a token by GET; credentials are a value of Authorization, or empty.
+// getToken requests a token by GET. credentials is the value of Authorization, or empty.
 func getToken(t *testing.T, ts *fakeregistry.TokenService, credentials string, scopes ...string) tokenResponse {
 	t.Helper()
 	var header []string
@@ -74,7 +76,7 @@ func getToken(t *testing.T, ts *fakeregistry.TokenService, credentials string, s
 	return got
 }
 
-// post asks by OAuth2.
+// postToken requests a token by OAuth2.
 func postToken(t *testing.T, ts *fakeregistry.TokenService, form url.Values) tokenResponse {
 	t.Helper()
 	form.Set("service", service)
@@ -88,7 +90,8 @@ func postToken(t *testing.T, ts *fakeregistry.TokenService, form url.Values) tok
 	return got
 }
 
-// secured makes a registry with an image and the token service that guards it.
+// newSecuredRegistry returns a client of a registry with two images, and the token service whose
+// tokens the registry requires.
 func newSecuredRegistry(t *testing.T, opts ...fakeregistry.TokenOption) (*client, *fakeregistry.TokenService) {
 	t.Helper()
 	ts := fakeregistry.NewTokenService(realm, service, append([]fakeregistry.TokenOption{
@@ -102,7 +105,7 @@ func newSecuredRegistry(t *testing.T, opts ...fakeregistry.TokenOption) (*client
 	return c, ts
 }
 
-func TestChallengesNameWhatIsNeeded(t *testing.T) {
+func TestChallengesNameTheRequiredScope(t *testing.T) {
 	t.Parallel()
 	c, ts := newSecuredRegistry(t)
 	const base = `Bearer realm="https://auth.example.com/token",service="registry.example.com"`
@@ -138,29 +141,29 @@ func TestChallengesNameWhatIsNeeded(t *testing.T) {
 	}
 }
 
-func TestTokensGrantWhatTheUserMayDo(t *testing.T) {
+func TestTokensGrantRequestedAndAllowedAccess(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name, credentials string
 		scopes            []string
 		allows, refuses   []string
 	}{
-		{"a user what was asked for and granted", basicAuth("user", "pass"), []string{"repository:team/app:pull,delete"},
+		{"requested and allowed access is granted", basicAuth("user", "pass"), []string{"repository:team/app:pull,delete"},
 			[]string{"GET /v2/", "GET /v2/team/app/tags/list", "DELETE /v2/team/app/manifests/" + absentDigest}, []string{"PUT /v2/team/app/manifests/v1", "GET /v2/public/app/tags/list"}},
-		{"no more than was asked for", basicAuth("admin", "pass"), []string{"repository:team/app:pull"},
+		{"access that was not requested is not granted", basicAuth("admin", "pass"), []string{"repository:team/app:pull"},
 			[]string{"GET /v2/team/app/tags/list"}, []string{"DELETE /v2/team/app/manifests/" + absentDigest, "GET /v2/public/app/tags/list"}},
-		{"no more than is granted", basicAuth("user", "pass"), []string{"repository:team/app:pull,push,delete", "repository:other:pull"},
+		{"access that is not allowed is not granted", basicAuth("user", "pass"), []string{"repository:team/app:pull,push,delete", "repository:other:pull"},
 			[]string{"DELETE /v2/team/app/manifests/" + absentDigest}, []string{"POST /v2/team/app/blobs/uploads/", "GET /v2/other/tags/list"}},
-		{"several scopes in one parameter", basicAuth("admin", "pass"), []string{"repository:team/app:pull repository:public/app:pull"},
+		{"several scopes in one parameter are granted", basicAuth("admin", "pass"), []string{"repository:team/app:pull repository:public/app:pull"},
 			[]string{"GET /v2/team/app/tags/list", "GET /v2/public/app/tags/list"}, nil},
-		{"everything granted for a star", basicAuth("user", "pass"), []string{"repository:team/app:*"},
+		{"a requested star grants all allowed actions", basicAuth("user", "pass"), []string{"repository:team/app:*"},
 			[]string{"GET /v2/team/app/tags/list", "DELETE /v2/team/app/manifests/" + absentDigest}, []string{"POST /v2/team/app/blobs/uploads/"}},
-		{"everything to a star granted", basicAuth("admin", "pass"), []string{"repository:team/app:*"},
+		{"a requested and allowed star grants all actions", basicAuth("admin", "pass"), []string{"repository:team/app:*"},
 			[]string{"DELETE /v2/team/app/manifests/" + absentDigest, "POST /v2/team/app/blobs/uploads/"}, nil},
-		{"the catalog", basicAuth("user", "pass"), []string{"registry:catalog:*"}, []string{"GET /v2/_catalog"}, nil},
-		{"the catalog, which is no repository", basicAuth("admin", "pass"), []string{"repository:catalog:*"},
+		{"access to the catalog is granted", basicAuth("user", "pass"), []string{"registry:catalog:*"}, []string{"GET /v2/_catalog"}, nil},
+		{"a repository called catalog is not the catalog", basicAuth("admin", "pass"), []string{"repository:catalog:*"},
 			[]string{"GET /v2/catalog/tags/list"}, []string{"GET /v2/_catalog"}},
-		{"nobody the public part", "", []string{"repository:public/app:pull,push", "repository:team/app:pull"},
+		{"an anonymous client is granted public access", "", []string{"repository:public/app:pull,push", "repository:team/app:pull"},
 			[]string{"GET /v2/", "GET /v2/public/app/tags/list"}, []string{"GET /v2/team/app/tags/list", "POST /v2/public/app/blobs/uploads/"}},
 	} {
 		for _, shape := range []string{"opaque", "jwt"} {
@@ -255,7 +258,7 @@ func TestTokensExpire(t *testing.T) {
 	})
 }
 
-func TestExpiryMayBeLeftOut(t *testing.T) {
+func TestWithoutExpiresIn(t *testing.T) {
 	t.Parallel()
 	_, ts := newSecuredRegistry(t, fakeregistry.WithoutExpiresIn())
 	if got := getToken(t, ts, "", "repository:public/app:pull"); got.ExpiresIn != 0 || got.IssuedAt != "" || got.Token == "" {
@@ -277,7 +280,7 @@ func TestRevokedTokensAreInvalid(t *testing.T) {
 	c.do("GET", "/v2/team/app/tags/list", "", "Authorization", "Bearer "+again.Token).want(t, 200)
 }
 
-func TestScopesOutsideTheGrammarAreRefused(t *testing.T) {
+func TestMalformedScopesAreRejected(t *testing.T) {
 	t.Parallel()
 	_, ts := newSecuredRegistry(t, fakeregistry.WithScopeActions("push", "pull", "*"))
 	for scope, want := range map[string]int{
@@ -295,7 +298,7 @@ func TestScopesOutsideTheGrammarAreRefused(t *testing.T) {
 	}
 }
 
-func TestDeleteActionsAreAsked(t *testing.T) {
+func TestDeleteActionsAreRequired(t *testing.T) {
 	t.Parallel()
 	ts := fakeregistry.NewTokenService(realm, service, fakeregistry.WithUser("user", "pass", fakeregistry.Allow("*", "pull", "push")))
 	c := newRoundTripClient(t, fakeregistry.WithTokenAuth(ts), fakeregistry.WithDeleteActions("pull", "push"))
@@ -308,7 +311,7 @@ func TestDeleteActionsAreAsked(t *testing.T) {
 	c.do("DELETE", "/v2/a/manifests/"+image.Digest.String(), "", "Authorization", "Bearer "+token).want(t, 202)
 }
 
-func TestBasicAndTokenTogetherOfferBoth(t *testing.T) {
+func TestBasicAndTokenAuthSendBothChallenges(t *testing.T) {
 	t.Parallel()
 	ts := fakeregistry.NewTokenService(realm, service, fakeregistry.WithUser("user", "pass", fakeregistry.Allow("*", "*")))
 	c := newRoundTripClient(t, fakeregistry.WithTokenAuth(ts), fakeregistry.WithBasicAuth("user", "pass"))
@@ -321,7 +324,7 @@ func TestBasicAndTokenTogetherOfferBoth(t *testing.T) {
 	c.do("GET", "/v2/", "", "Authorization", "Bearer "+getToken(t, ts, basicAuth("user", "pass")).Token).want(t, 200)
 }
 
-func TestAServiceWithoutRealmIsServedByTheRegistry(t *testing.T) {
+func TestRegistryServesTokensWithoutRealm(t *testing.T) {
 	t.Parallel()
 	ts := fakeregistry.NewTokenService("", service, fakeregistry.WithUser("user", "pass", fakeregistry.Allow("*", "*")))
 	overBothTransports(t, []fakeregistry.Option{fakeregistry.WithTokenAuth(ts)}, func(t *testing.T, c *client) {
@@ -331,7 +334,7 @@ func TestAServiceWithoutRealmIsServedByTheRegistry(t *testing.T) {
 	})
 }
 
-func TestTheRealmMayBeSetLater(t *testing.T) {
+func TestSetRealm(t *testing.T) {
 	t.Parallel()
 	c, ts := newSecuredRegistry(t)
 	srv := httptest.NewServer(ts)
@@ -343,7 +346,7 @@ func TestTheRealmMayBeSetLater(t *testing.T) {
 	resp.Body.Close()
 }
 
-func TestTokenServicesAreLoggedAndIntercepted(t *testing.T) {
+func TestTokenServicesHaveLogAndInterceptors(t *testing.T) {
 	t.Parallel()
 	_, ts := newSecuredRegistry(t)
 	ts.Intercept(1, fakeregistry.On("GET", "/token"), fakeregistry.Errors(503, "UNAVAILABLE", ""))
@@ -357,7 +360,7 @@ func TestTokenServicesAreLoggedAndIntercepted(t *testing.T) {
 	}
 }
 
-func TestSecretsAreTheSameInEveryRun(t *testing.T) {
+func TestTokensAreDeterministic(t *testing.T) {
 	t.Parallel()
 	_, first := newSecuredRegistry(t)
 	_, second := newSecuredRegistry(t)
