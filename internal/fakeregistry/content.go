@@ -93,7 +93,7 @@ func parseManifest(mediaType string, raw []byte, algorithm digest.Algorithm) *ma
 }
 
 // detailWithoutConfig is the detail that checkManifest gives for an image without a config. Callers
-// compare it because distribution answers this case differently.
+// compare it because distribution has a different response for this case.
 const detailWithoutConfig = "an image without config"
 
 // checkManifest validates a pushed manifest and returns nil if it is valid.

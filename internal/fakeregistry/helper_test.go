@@ -32,7 +32,7 @@ type client struct {
 	http *http.Client
 }
 
-// response is a response whose body has been read.
+// response is an HTTP response together with its body, which has been read.
 type response struct {
 	*http.Response
 	body string

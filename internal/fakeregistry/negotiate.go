@@ -24,8 +24,8 @@ func accepts(req *http.Request, mediaType string) bool {
 }
 
 // negotiate returns the manifest to serve for m. Without options that is m, regardless of Accept.
-// tag is empty for a request by digest, which is never answered with a different manifest. The
-// caller holds the lock.
+// tag is empty for a request by digest, which never gets a different manifest. The caller holds the
+// lock.
 func (r *Registry) negotiate(req *http.Request, repo *repository, name, tag string, m *manifest) (*manifest, *problem) {
 	mediaType := m.desc.MediaType
 	if r.opts.acceptedOnly && len(req.Header.Values("Accept")) > 0 && !accepts(req, mediaType) && !accepts(req, "*/*") {

@@ -77,8 +77,7 @@ func linkOddities() []Oddity {
 // interceptFunc is a function for [Registry.Intercept].
 type interceptFunc = func(http.ResponseWriter, *http.Request) bool
 
-// faultOddity returns an oddity that responds to all requests with the given method by calling
-// answer.
+// faultOddity returns an oddity that calls answer for all requests with the given method.
 func faultOddity(name, who string, evidence Evidence, method string, answer interceptFunc) Oddity {
 	return Oddity{Name: name, Who: who, Evidence: evidence, Faults: func(r *Registry) { r.Intercept(0, On(method, "/"), answer) }}
 }

@@ -92,8 +92,8 @@ func WithUntagFailure(tag string) Option {
 	return func(o *options) { o.untagFailure = tag }
 }
 
-// WithThrottledDeletes responds to the first n DELETE requests with 429 TOOMANYREQUESTS and
-// Retry-After, unless a profile has a response of its own.
+// WithThrottledDeletes responds to the first n DELETE requests for tags and manifests with 429
+// TOOMANYREQUESTS and Retry-After, unless a profile has a response of its own.
 func WithThrottledDeletes(n int) Option {
 	return func(o *options) { o.throttled = n }
 }

@@ -17,9 +17,9 @@ import (
 // the caller sees the response as from net/http's transport:
 //
 //   - The context of the request is honoured before and after the response header.
-//   - The response body is streamed. It may be endless, and closing it ends the context of the handler.
+//   - The response body is streamed. It may be endless, and closing it ends the handler's context.
 //   - A handler that panics with [http.ErrAbortHandler] looks like a connection that was reset.
-//   - The hooks of [httptrace.ClientTrace] for the connection and for writing the request are called.
+//   - The [httptrace.ClientTrace] hooks for the connection and for writing the request are called.
 //
 // No goroutine outlives the handler. The context of the handler ends when the caller's context
 // ends, when the handler returns, or when the response body is closed.
