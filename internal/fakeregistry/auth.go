@@ -9,14 +9,16 @@ import (
 	"strings"
 )
 
-// basicUser may do everything, or what its grants say.
+// basicUser is a user who authenticates with Basic credentials. Unless limited is set, grants is
+// ignored and the user may do everything.
 type basicUser struct {
 	name, password string
 	limited        bool
 	grants         []Grant
 }
 
-// access is one thing a request does to one resource.
+// access is one action that a request performs on one resource. distribution sends a list of them
+// as the detail of a 401, with these field names and a Class that is always empty here.
 type access struct {
 	Type   string
 	Class  string
@@ -24,41 +26,42 @@ type access struct {
 	Action string
 }
 
-// authorize wants what the options say it does: Basic, Bearer or either.
+// authorize checks the credentials of req against the configured schemes: Basic, Bearer, or either
+// of the two.
 func (r *Registry) authorize(w http.ResponseWriter, req *http.Request, rt route) *problem {
 	if r.opts.tokens == nil && len(r.opts.basic) == 0 {
 		return nil
 	}
-	a := about{req: req, route: rt}
-	needed := r.needs(req, rt)
-	refusal := ""
-	if user, ok := r.user(req); ok {
-		if user.may(needed) {
+	info := requestInfo{req: req, route: rt}
+	needed := r.requiredAccess(req, rt)
+	challengeError := ""
+	if user, ok := r.authenticateBasic(req); ok {
+		if user.allows(needed) {
 			return nil
 		}
-		return r.say(forbidden, a, refuse(http.StatusForbidden, codeDenied, "requested access to the resource is denied", nil))
+		return r.refusalFor(reasonForbidden, info, newProblem(http.StatusForbidden, codeDenied, "requested access to the resource is denied", nil))
 	}
 	if ts := r.opts.tokens; ts != nil {
 		var ok bool
-		if refusal, ok = ts.check(bearer(req), needed); ok {
+		if challengeError, ok = ts.checkToken(bearerToken(req), needed); ok {
 			return nil
 		}
-		if _, puts := r.opts.words[forbidden]; puts && refusal == insufficientScope {
-			return r.say(forbidden, a, nil)
+		if _, custom := r.opts.refusals[reasonForbidden]; custom && challengeError == insufficientScope {
+			return r.refusalFor(reasonForbidden, info, nil)
 		}
 		if r.opts.quietChallenge {
-			refusal = ""
+			challengeError = ""
 		}
-		w.Header().Add("WWW-Authenticate", challenge(ts.realmFor(req), ts.service, needed, refusal))
+		w.Header().Add("WWW-Authenticate", challenge(ts.realmFor(req), ts.service, needed, challengeError))
 	}
 	if len(r.opts.basic) > 0 && !r.opts.basicUnoffered {
 		w.Header().Add("WWW-Authenticate", fmt.Sprintf("Basic realm=%q", cmp.Or(r.opts.basicRealm, "registry")))
 	}
-	return r.say(unauthenticated, a, refuse(http.StatusUnauthorized, codeUnauthorized, "authentication required", needed))
+	return r.refusalFor(reasonUnauthenticated, info, newProblem(http.StatusUnauthorized, codeUnauthorized, "authentication required", needed))
 }
 
-// user is who asks by Basic authentication.
-func (r *Registry) user(req *http.Request) (basicUser, bool) {
+// authenticateBasic returns the user whose Basic credentials req carries.
+func (r *Registry) authenticateBasic(req *http.Request) (basicUser, bool) {
 	name, password, _ := req.BasicAuth()
 	i := slices.IndexFunc(r.opts.basic, func(known basicUser) bool {
 		return known.name == name && subtle.ConstantTimeCompare([]byte(known.password), []byte(password)) == 1
@@ -69,14 +72,16 @@ func (r *Registry) user(req *http.Request) (basicUser, bool) {
 	return r.opts.basic[i], true
 }
 
-func (u basicUser) may(needed []access) bool {
+// allows reports whether the user may perform every needed action.
+func (u basicUser) allows(needed []access) bool {
 	return !u.limited || !slices.ContainsFunc(needed, func(need access) bool {
 		return !slices.ContainsFunc(u.grants, func(g Grant) bool { return glob(g.Pattern, need.Name) && covers(g.Actions, need.Action) })
 	})
 }
 
-// needs is what distribution asks for, by method: DELETE is "delete" alone.
-func (r *Registry) needs(req *http.Request, rt route) []access {
+// requiredAccess returns the access that distribution requires for req. A DELETE requires "delete"
+// alone, without "pull".
+func (r *Registry) requiredAccess(req *http.Request, rt route) []access {
 	switch rt.endpoint {
 	case endpointBase:
 		return nil
@@ -105,7 +110,8 @@ func (r *Registry) needs(req *http.Request, rt route) []access {
 	return needed
 }
 
-func bearer(req *http.Request) string {
+// bearerToken returns the Bearer token that req carries, or "".
+func bearerToken(req *http.Request) string {
 	scheme, token, _ := strings.Cut(req.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		return ""
@@ -113,23 +119,25 @@ func bearer(req *http.Request) string {
 	return strings.TrimSpace(token)
 }
 
-// challenge is the value of WWW-Authenticate.
+// challenge returns a Bearer challenge for the WWW-Authenticate header field. errorCode is left out
+// if it is empty.
 //
 // https://distribution.github.io/distribution/spec/auth/token/#how-to-authenticate
-func challenge(realm, service string, needed []access, refusal string) string {
+func challenge(realm, service string, needed []access, errorCode string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Bearer realm=%q,service=%q", realm, service)
 	if len(needed) > 0 {
-		fmt.Fprintf(&b, ",scope=%q", scopes(needed))
+		fmt.Fprintf(&b, ",scope=%q", scopeString(needed))
 	}
-	if refusal != "" {
-		fmt.Fprintf(&b, ",error=%q", refusal)
+	if errorCode != "" {
+		fmt.Fprintf(&b, ",error=%q", errorCode)
 	}
 	return b.String()
 }
 
-// scopes joins the actions on each resource, resources in the order they are first named.
-func scopes(needed []access) string {
+// scopeString formats needed as token scopes. The actions on a resource are joined into one scope,
+// and resources keep the order in which they first appear.
+func scopeString(needed []access) string {
 	var resources []string
 	actions := map[string][]string{}
 	for _, a := range needed {

@@ -8,7 +8,7 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// getBlob serves a blob, or the ranges of it that are asked for.
+// getBlob serves a blob or the requested ranges of it.
 //
 // https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-blobs
 func (r *Registry) getBlob(w http.ResponseWriter, req *http.Request, rt route) *problem {
@@ -18,22 +18,23 @@ func (r *Registry) getBlob(w http.ResponseWriter, req *http.Request, rt route) *
 	}
 	content, p := r.blob(rt.name, dgst)
 	if p != nil {
-		return r.say(noBlob, about{req: req, route: rt}, p)
+		return r.refusalFor(reasonUnknownBlob, requestInfo{req: req, route: rt}, p)
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")
 	if !r.opts.withoutEtag {
 		w.Header().Set("Etag", `"`+dgst.String()+`"`)
 	}
-	r.setDigest(w, dgst)
+	r.setDigestHeader(w, dgst)
 	http.ServeContent(w, req, "", time.Time{}, bytes.NewReader(content))
 	return nil
 }
 
+// blob returns the content of a blob in the repository called name.
 func (r *Registry) blob(name string, dgst digest.Digest) ([]byte, *problem) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	repo, ok := r.repositories[name]
-	if !ok && r.opts.distribution == 0 {
+	if !ok && r.opts.distributionMajor == 0 {
 		return nil, nameUnknown(name)
 	}
 	if !ok || !repo.hasBlob(dgst) {
@@ -42,13 +43,13 @@ func (r *Registry) blob(name string, dgst digest.Digest) ([]byte, *problem) {
 	return repo.blobs[dgst], nil
 }
 
-// deleteBlob removes a blob from a repository, whoever may still refer to it.
+// deleteBlob removes a blob from a repository, even if manifests still refer to it.
 //
 // https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-blobs
 func (r *Registry) deleteBlob(w http.ResponseWriter, req *http.Request, rt route) *problem {
-	a := about{req: req, route: rt}
+	info := requestInfo{req: req, route: rt}
 	if r.opts.deleteDisabled {
-		return r.say(deleteDisabled, a, unsupported())
+		return r.refusalFor(reasonDeleteDisabled, info, unsupported())
 	}
 	dgst, p := parseDigest(rt.ref)
 	if p != nil {
@@ -58,13 +59,13 @@ func (r *Registry) deleteBlob(w http.ResponseWriter, req *http.Request, rt route
 	defer r.mu.Unlock()
 	repo, ok := r.repositories[rt.name]
 	switch {
-	case !ok && r.opts.distribution == 0:
+	case !ok && r.opts.distributionMajor == 0:
 		return nameUnknown(rt.name)
-	case r.opts.distribution > 0 && (!ok || !repo.hasBlob(dgst)):
-		return refuse(http.StatusNotFound, codeBlobUnknown, "blob unknown to registry", nil)
+	case r.opts.distributionMajor > 0 && (!ok || !repo.hasBlob(dgst)):
+		return newProblem(http.StatusNotFound, codeBlobUnknown, "blob unknown to registry", nil)
 	case !repo.hasBlob(dgst):
-		return r.say(noBlob, a, blobUnknown(dgst.String()))
+		return r.refusalFor(reasonUnknownBlob, info, blobUnknown(dgst.String()))
 	}
 	delete(repo.blobs, dgst)
-	return accepted(w)
+	return writeAccepted(w)
 }

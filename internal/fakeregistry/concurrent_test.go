@@ -11,17 +11,17 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// TestManyAtOnce is for the race detector: everything, by many, on the same repository.
-func TestManyAtOnce(t *testing.T) {
+// TestConcurrentRequests uses one repository from many goroutines, for the race detector.
+func TestConcurrentRequests(t *testing.T) {
 	t.Parallel()
-	overBoth(t, nil, func(t *testing.T, c *client) {
+	overBothTransports(t, nil, func(t *testing.T, c *client) {
 		subject := c.reg.PutImage("a", "subject", "subject")
 		var group sync.WaitGroup
 		for worker := range 8 {
 			group.Go(func() {
 				for i := range 10 {
 					content, tag := fmt.Sprint(worker, i), fmt.Sprintf("t%d-%d", worker, i)
-					image := c.pushManifest("a", tag, ocispec.MediaTypeImageManifest, c.image("a", content, nil))
+					image := c.pushManifest("a", tag, ocispec.MediaTypeImageManifest, c.imageManifest("a", content, nil))
 					referrer := c.reg.PutReferrer("a", subject, "t", content)
 					for _, path := range []string{"tags/list?n=3", "referrers/" + subject.Digest.String(), "manifests/" + tag} {
 						c.do("GET", "/v2/a/"+path, "").want(t, 200)
@@ -41,12 +41,12 @@ func TestManyAtOnce(t *testing.T) {
 	})
 }
 
-// discard takes a response and nothing else.
-type discard struct{ header http.Header }
+// discardWriter is a response writer that discards the body.
+type discardWriter struct{ header http.Header }
 
-func (d discard) Header() http.Header         { return d.header }
-func (d discard) Write(p []byte) (int, error) { return len(p), nil }
-func (d discard) WriteHeader(int)             {}
+func (d discardWriter) Header() http.Header         { return d.header }
+func (d discardWriter) Write(p []byte) (int, error) { return len(p), nil }
+func (d discardWriter) WriteHeader(int)             {}
 
 func BenchmarkHead(b *testing.B) {
 	for _, tags := range []int{1, 100_000} {
@@ -61,7 +61,7 @@ func BenchmarkHead(b *testing.B) {
 		b.Run(fmt.Sprintf("handler with %d tags", tags), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				reg.ServeHTTP(discard{http.Header{}}, req)
+				reg.ServeHTTP(discardWriter{http.Header{}}, req)
 			}
 		})
 		b.Run(fmt.Sprintf("roundtrip with %d tags", tags), func(b *testing.B) {

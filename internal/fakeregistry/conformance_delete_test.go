@@ -12,8 +12,8 @@ import (
 
 func TestConformanceDeleting(t *testing.T) {
 	const tags, manifests, blobs = "deleting-tags", "deleting-manifests", "deleting-blobs"
-	conform(t, []rule{
-		{tags, "a deleted tag is 202 and then 404, and nothing else is gone", func(t *testing.T, c *client) {
+	checkRules(t, []rule{
+		{tags, "deleting a tag returns 202, then the tag is 404, and nothing else is deleted", func(t *testing.T, c *client) {
 			image := c.reg.PutImage("a", "x", "v1", "v2")
 			c.do("DELETE", "/v2/a/manifests/v1", "").want(t, 202, "Content-Length", "0").wantBody(t, "")
 			c.do("GET", "/v2/a/manifests/v1", "").wantCodes(t, 404, "MANIFEST_UNKNOWN")
@@ -24,11 +24,11 @@ func TestConformanceDeleting(t *testing.T) {
 			c.do("DELETE", "/v2/a/manifests/v2", "").want(t, 202)
 			c.do("HEAD", "/v2/a/manifests/"+image.Digest.String(), "").want(t, 200)
 		}},
-		{tags, "a tag that does not exist is 404", func(t *testing.T, c *client) {
+		{tags, "deleting a tag that does not exist returns 404", func(t *testing.T, c *client) {
 			c.reg.PutImage("a", "x", "v1")
 			c.do("DELETE", "/v2/a/manifests/nope", "").wantCodes(t, 404, "MANIFEST_UNKNOWN")
 		}},
-		{manifests, "a deleted manifest is 202 and then 404, and so is every tag on it", func(t *testing.T, c *client) {
+		{manifests, "deleting a manifest returns 202, then the manifest and all its tags are 404", func(t *testing.T, c *client) {
 			image := c.reg.PutImage("a", "x", "v1", "v2")
 			other := c.reg.PutImage("a", "y", "v3")
 			c.do("DELETE", "/v2/a/manifests/"+image.Digest.String(), "").want(t, 202, "Content-Length", "0").wantBody(t, "")
@@ -39,8 +39,8 @@ func TestConformanceDeleting(t *testing.T) {
 			c.do("GET", "/v2/a/manifests/v3", "").want(t, 200, "Docker-Content-Digest", other.Digest.String())
 			c.do("DELETE", "/v2/a/manifests/"+image.Digest.String(), "").wantCodes(t, 404, "MANIFEST_UNKNOWN")
 		}},
-		{manifests, "a repository that does not exist is 404", func(t *testing.T, c *client) {
-			c.do("DELETE", "/v2/nope/manifests/"+nobody, "").wantCodes(t, 404, "NAME_UNKNOWN")
+		{manifests, "deleting from a repository that does not exist returns 404", func(t *testing.T, c *client) {
+			c.do("DELETE", "/v2/nope/manifests/"+absentDigest, "").wantCodes(t, 404, "NAME_UNKNOWN")
 			c.do("DELETE", "/v2/nope/manifests/v1", "").wantCodes(t, 404, "NAME_UNKNOWN")
 		}},
 		{manifests, "the same manifest in another repository stays", func(t *testing.T, c *client) {
@@ -54,7 +54,7 @@ func TestConformanceDeleting(t *testing.T) {
 			c.do("DELETE", "/v2/a/manifests/"+image.Digest.String(), "").want(t, 202)
 			c.do("GET", "/v2/a/blobs/"+digest.FromString("x").String(), "").want(t, 200)
 		}},
-		{manifests, "the children of an index stay, and a child may go before its index", func(t *testing.T, c *client) {
+		{manifests, "the children of an index stay, and a child can be deleted before its index", func(t *testing.T, c *client) {
 			index := c.reg.PutIndex("a", []string{"x", "y"}, "v1")
 			first, second := c.reg.PutImage("a", "x"), c.reg.PutImage("a", "y")
 			c.do("DELETE", "/v2/a/manifests/"+first.Digest.String(), "").want(t, 202)
@@ -62,26 +62,26 @@ func TestConformanceDeleting(t *testing.T) {
 			c.do("DELETE", "/v2/a/manifests/"+index.Digest.String(), "").want(t, 202)
 			c.do("GET", "/v2/a/manifests/"+second.Digest.String(), "").want(t, 200)
 		}},
-		{manifests, "the digest of a blob is not that of a manifest", func(t *testing.T, c *client) {
+		{manifests, "deleting a manifest by the digest of a blob returns 404", func(t *testing.T, c *client) {
 			c.reg.PutImage("a", "x", "v1")
 			c.do("DELETE", "/v2/a/manifests/"+digest.FromString("x").String(), "").wantCodes(t, 404, "MANIFEST_UNKNOWN")
 			c.do("GET", "/v2/a/blobs/"+digest.FromString("x").String(), "").want(t, 200)
 		}},
-		{manifests, "what was deleted can be pushed again", func(t *testing.T, c *client) {
-			raw := c.image("a", "x", nil)
+		{manifests, "a deleted manifest can be pushed again", func(t *testing.T, c *client) {
+			raw := c.imageManifest("a", "x", nil)
 			image := c.pushManifest("a", "v1", ocispec.MediaTypeImageManifest, raw)
 			c.do("DELETE", "/v2/a/manifests/"+image.Digest.String(), "").want(t, 202)
 			c.pushManifest("a", "v1", ocispec.MediaTypeImageManifest, raw)
 			c.do("GET", "/v2/a/manifests/v1", "").want(t, 200)
 		}},
-		{manifests, "a sha512 manifest is deleted by its digest", func(t *testing.T, c *client) {
-			raw := string(c.image("a", "x", nil))
+		{manifests, "a manifest with a sha512 digest can be deleted by that digest", func(t *testing.T, c *client) {
+			raw := string(c.imageManifest("a", "x", nil))
 			dgst := digest.SHA512.FromString(raw).String()
 			c.do("PUT", "/v2/a/manifests/v1?digest="+dgst, raw, "Content-Type", ocispec.MediaTypeImageManifest).want(t, 201)
 			c.do("DELETE", "/v2/a/manifests/"+dgst, "").want(t, 202)
 			c.do("GET", "/v2/a/manifests/v1", "").want(t, 404)
 		}},
-		{blobs, "a deleted blob is 202 and then 404", func(t *testing.T, c *client) {
+		{blobs, "deleting a blob returns 202, then the blob is 404", func(t *testing.T, c *client) {
 			for _, dgst := range []digest.Digest{digest.FromString("x"), digest.SHA512.FromString("x")} {
 				c.do("POST", "/v2/a/blobs/uploads/?digest="+dgst.String(), "x").want(t, 201)
 				c.do("DELETE", "/v2/a/blobs/"+dgst.String(), "").want(t, 202, "Content-Length", "0").wantBody(t, "")
@@ -96,17 +96,17 @@ func TestConformanceDeleting(t *testing.T) {
 			c.do("DELETE", "/v2/a/blobs/"+blob.Digest.String(), "").want(t, 202)
 			c.do("GET", "/v2/b/blobs/"+blob.Digest.String(), "").want(t, 200)
 		}},
-		{blobs, "an invalid digest is 400", func(t *testing.T, c *client) {
+		{blobs, "an invalid digest returns 400", func(t *testing.T, c *client) {
 			c.do("DELETE", "/v2/a/blobs/nope", "").wantCodes(t, 400, "DIGEST_INVALID")
 		}},
 	})
 }
 
 func TestConformanceDeletionDisabled(t *testing.T) {
-	conform(t, []rule{
-		{"content-management", "disabled deletion is 405 or 400 for tags, manifests and blobs", func(t *testing.T, c *client) {
+	checkRules(t, []rule{
+		{"content-management", "disabled deletion returns 405 or 400 for tags, manifests and blobs", func(t *testing.T, c *client) {
 			image := c.reg.PutImage("a", "x", "v1")
-			for _, path := range []string{"manifests/v1", "manifests/" + image.Digest.String(), "blobs/" + dgstOf("x")} {
+			for _, path := range []string{"manifests/v1", "manifests/" + image.Digest.String(), "blobs/" + digestOf("x")} {
 				c.do("DELETE", "/v2/a/"+path, "").wantCodes(t, 405, "UNSUPPORTED")
 				c.do("GET", "/v2/a/"+path, "").want(t, 200)
 			}

@@ -7,16 +7,17 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// tags asks for a page of tags and the Link to the next.
-func (c *client) tags(path string) ([]string, string) {
+// listTags requests a page of tags and returns it with the Link to the next page.
+func (c *client) listTags(path string) ([]string, string) {
 	c.t.Helper()
 	resp := c.do("GET", path, "").want(c.t, 200, "Content-Type", "application/json")
 	return unmarshal[tagList](c.t, resp.body).Tags, resp.Header.Get("Link")
 }
 
+// wantTags checks a page of tags and its Link.
 func wantTags(t *testing.T, c *client, path string, want []string, link string) {
 	t.Helper()
-	got, next := c.tags(path)
+	got, next := c.listTags(path)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", path, diff)
 	}
@@ -28,8 +29,8 @@ func wantTags(t *testing.T, c *client, path string, want []string, link string) 
 func TestConformanceListingTags(t *testing.T) {
 	const anchor, list = "listing-tags", "/v2/team/app/tags/list"
 	seed := func(c *client) { c.reg.PutImage("team/app", "x", "d", "b", "a", "c", "e") }
-	conform(t, []rule{
-		{anchor, "an existing repository is 200 with name and tags", func(t *testing.T, c *client) {
+	checkRules(t, []rule{
+		{anchor, "an existing repository returns 200 with name and tags", func(t *testing.T, c *client) {
 			c.reg.PutImage("team/app", "x", "v1")
 			c.do("GET", list, "").want(t, 200).wantBody(t, `{"name":"team/app","tags":["v1"]}`+"\n")
 		}},
@@ -37,44 +38,44 @@ func TestConformanceListingTags(t *testing.T) {
 			c.reg.PutImage("team/app", "x")
 			c.do("GET", list, "").want(t, 200).wantBody(t, `{"name":"team/app","tags":[]}`+"\n")
 		}},
-		{anchor, "tags are in lexical order, letters without regard to case", func(t *testing.T, c *client) {
+		{anchor, "tags are in lexical order that ignores case", func(t *testing.T, c *client) {
 			c.reg.PutImage("team/app", "x", "b", "B2", "a10", "A1", "C", "10", "9", "_x", "B")
 			wantTags(t, c, list, []string{"10", "9", "_x", "A1", "a10", "B", "b", "B2", "C"}, "")
 		}},
-		{anchor, "n limits the number", func(t *testing.T, c *client) {
+		{anchor, "n limits the number of tags", func(t *testing.T, c *client) {
 			seed(c)
 			wantTags(t, c, list+"?n=2", []string{"a", "b"}, `</v2/team/app/tags/list?last=b&n=2>; rel="next"`)
 			wantTags(t, c, list+"?n=5", []string{"a", "b", "c", "d", "e"}, "")
 			wantTags(t, c, list+"?n=99999", []string{"a", "b", "c", "d", "e"}, "")
 		}},
-		{anchor, "n of zero is an empty list without a link", func(t *testing.T, c *client) {
+		{anchor, "n=0 returns an empty list without a link", func(t *testing.T, c *client) {
 			seed(c)
 			wantTags(t, c, list+"?n=0", []string{}, "")
 			wantTags(t, c, list+"?n=0&last=b", []string{}, "")
 		}},
-		{anchor, "an n that is no number is 400", func(t *testing.T, c *client) {
+		{anchor, "an n that is not a number returns 400", func(t *testing.T, c *client) {
 			seed(c)
 			for _, n := range []string{"-1", "x", "", "1.5", "99999999999999999999"} {
 				c.do("GET", list+"?n="+n, "").wantCodes(t, 400, "PAGINATION_NUMBER_INVALID")
 			}
 		}},
-		{anchor, "last is where the list begins, without it", func(t *testing.T, c *client) {
+		{anchor, "the list starts after last", func(t *testing.T, c *client) {
 			seed(c)
 			wantTags(t, c, list+"?n=2&last=b", []string{"c", "d"}, `</v2/team/app/tags/list?last=d&n=2>; rel="next"`)
 			wantTags(t, c, list+"?n=2&last=d", []string{"e"}, "")
 			wantTags(t, c, list+"?n=2&last=e", []string{}, "")
 		}},
-		{anchor, "n is optional with last", func(t *testing.T, c *client) {
+		{anchor, "last works without n", func(t *testing.T, c *client) {
 			seed(c)
 			wantTags(t, c, list+"?last=c", []string{"d", "e"}, "")
 		}},
-		{anchor, "last need not exist any more", func(t *testing.T, c *client) {
+		{anchor, "last may name a deleted tag", func(t *testing.T, c *client) {
 			seed(c)
 			c.do("DELETE", "/v2/team/app/manifests/b", "").want(t, 202)
 			wantTags(t, c, list+"?n=2&last=b", []string{"c", "d"}, `</v2/team/app/tags/list?last=d&n=2>; rel="next"`)
 			wantTags(t, c, list+"?last=zz", []string{}, "")
 		}},
-		{anchor, "a list is of the moment it is asked for", func(t *testing.T, c *client) {
+		{anchor, "a list reflects all changes before the request", func(t *testing.T, c *client) {
 			image := c.reg.PutImage("team/app", "x", "a")
 			c.reg.PutImage("team/app", "y", "b", "d")
 			wantTags(t, c, list, []string{"a", "b", "d"}, "")
@@ -85,12 +86,12 @@ func TestConformanceListingTags(t *testing.T) {
 			c.do("DELETE", "/v2/team/app/manifests/"+image.Digest.String(), "").want(t, 202)
 			wantTags(t, c, list, []string{"d"}, "")
 		}},
-		{anchor, "following the links gives every tag once", func(t *testing.T, c *client) {
+		{anchor, "following the links returns every tag once", func(t *testing.T, c *client) {
 			c.reg.PutImage("team/app", "x", "B", "b", "a", "A", "c", "C", "_", "0")
 			for _, n := range []string{"1", "2", "3", "8"} {
 				var all []string
 				for path := list + "?n=" + n; path != ""; {
-					tags, link := c.tags(path)
+					tags, link := c.listTags(path)
 					all = append(all, tags...)
 					path = ""
 					if link != "" {
@@ -105,9 +106,9 @@ func TestConformanceListingTags(t *testing.T) {
 	})
 }
 
-func TestCatalog(t *testing.T) {
+func TestCatalogListsRepositoriesInPages(t *testing.T) {
 	t.Parallel()
-	overBoth(t, nil, func(t *testing.T, c *client) {
+	overBothTransports(t, nil, func(t *testing.T, c *client) {
 		c.do("GET", "/v2/_catalog", "").want(t, 200).wantBody(t, `{"repositories":[]}`+"\n")
 		for _, name := range []string{"b", "a/c", "a"} {
 			c.reg.PutImage(name, "x", "v1")
@@ -130,25 +131,25 @@ func TestConformanceListingReferrers(t *testing.T) {
 		}
 		return index.Manifests
 	}
-	conform(t, []rule{
-		{anchor, "no referrers are an empty list and never 404", func(t *testing.T, c *client) {
+	checkRules(t, []rule{
+		{anchor, "no referrers are an empty list, never 404", func(t *testing.T, c *client) {
 			c.reg.PutImage("a", "x", "v1")
-			for _, path := range []string{"/v2/a/referrers/" + nobody, "/v2/nope/referrers/" + nobody} {
+			for _, path := range []string{"/v2/a/referrers/" + absentDigest, "/v2/nope/referrers/" + absentDigest} {
 				if got := list(t, c, path); len(got) != 0 {
 					t.Errorf("%s: %v, want none", path, got)
 				}
 			}
 		}},
-		{anchor, "an invalid digest is 400", func(t *testing.T, c *client) {
+		{anchor, "an invalid digest returns 400", func(t *testing.T, c *client) {
 			for _, dgst := range append(invalidDigests(), "v1") {
 				c.do("GET", "/v2/a/referrers/"+dgst, "").wantCodes(t, 400, "DIGEST_INVALID")
 			}
 		}},
-		{anchor, "each descriptor has artifact type and annotations", func(t *testing.T, c *client) {
-			subject := c.pushManifest("a", "v1", ocispec.MediaTypeImageManifest, c.image("a", "x", nil))
+		{anchor, "each descriptor has the artifact type and the annotations", func(t *testing.T, c *client) {
+			subject := c.pushManifest("a", "v1", ocispec.MediaTypeImageManifest, c.imageManifest("a", "x", nil))
 			note := map[string]string{"k": "v"}
-			typed := c.image("a", "1", func(m *ocispec.Manifest) { m.Subject, m.ArtifactType, m.Annotations = &subject, "a/sbom", note })
-			byConfig := c.image("a", "2", func(m *ocispec.Manifest) { m.Subject, m.Config.MediaType = &subject, "a/config" })
+			typed := c.imageManifest("a", "1", func(m *ocispec.Manifest) { m.Subject, m.ArtifactType, m.Annotations = &subject, "a/sbom", note })
+			byConfig := c.imageManifest("a", "2", func(m *ocispec.Manifest) { m.Subject, m.Config.MediaType = &subject, "a/config" })
 			index := ocispec.Index{MediaType: ocispec.MediaTypeImageIndex, Subject: &subject, Manifests: []ocispec.Descriptor{}, Annotations: note}
 			index.SchemaVersion = 2
 			plain := marshal(t, index)
@@ -170,7 +171,7 @@ func TestConformanceListingReferrers(t *testing.T) {
 				t.Errorf("referrers (-want +got):\n%s", diff)
 			}
 		}},
-		{anchor, "a filter that was applied is named", func(t *testing.T, c *client) {
+		{anchor, "the response names the filter that was applied", func(t *testing.T, c *client) {
 			subject := c.reg.PutImage("a", "x", "v1")
 			sbom := c.reg.PutReferrer("a", subject, "application/sbom", "1")
 			c.reg.PutReferrer("a", subject, "application/sig", "2")
@@ -185,17 +186,17 @@ func TestConformanceListingReferrers(t *testing.T) {
 				t.Errorf("filtered by another type: %v, want none", got)
 			}
 		}},
-		{anchor, "referrers of a missing subject are listed, in its repository alone", func(t *testing.T, c *client) {
-			referrer := c.reg.PutReferrer("a", ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: nobody, Size: 1}, "t", "1")
+		{anchor, "referrers of a missing subject are listed, only in their own repository", func(t *testing.T, c *client) {
+			referrer := c.reg.PutReferrer("a", ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: absentDigest, Size: 1}, "t", "1")
 			c.reg.PutImage("b", "x")
-			if got := list(t, c, "/v2/a/referrers/"+nobody); len(got) != 1 || got[0].Digest != referrer.Digest {
+			if got := list(t, c, "/v2/a/referrers/"+absentDigest); len(got) != 1 || got[0].Digest != referrer.Digest {
 				t.Errorf("got %v, want %v", got, referrer)
 			}
-			if got := list(t, c, "/v2/b/referrers/"+nobody); len(got) != 0 {
+			if got := list(t, c, "/v2/b/referrers/"+absentDigest); len(got) != 0 {
 				t.Errorf("in another repository: %v", got)
 			}
 		}},
-		{"enabling-the-referrers-api", "a deleted referrer is not listed and a deleted subject keeps its referrers", func(t *testing.T, c *client) {
+		{"enabling-the-referrers-api", "a deleted referrer is not listed, and a deleted subject keeps its referrers", func(t *testing.T, c *client) {
 			subject := c.reg.PutImage("a", "x", "v1")
 			gone := c.reg.PutReferrer("a", subject, "t", "1")
 			stays := c.reg.PutReferrer("a", subject, "t", "2")

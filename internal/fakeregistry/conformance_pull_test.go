@@ -8,8 +8,8 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// nobody is a digest that nothing has.
-const nobody = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+// absentDigest is a digest that no content has.
+const absentDigest = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
 
 func invalidNames() []string {
 	return []string{
@@ -39,15 +39,15 @@ func invalidTags() []string {
 
 func TestConformancePullingManifests(t *testing.T) {
 	const anchor = "pulling-manifests"
-	conform(t, []rule{
+	checkRules(t, []rule{
 		{anchor, "a reference is a digest or a tag", func(t *testing.T, c *client) {
-			raw := c.image("a", "x", nil)
+			raw := c.imageManifest("a", "x", nil)
 			desc := c.pushManifest("a", "v1", ocispec.MediaTypeImageManifest, raw)
 			for _, ref := range []string{"v1", desc.Digest.String()} {
 				c.do("GET", "/v2/a/manifests/"+ref, "").want(t, 200).wantBody(t, string(raw))
 			}
 		}},
-		{anchor, "a reference is not in any other format", func(t *testing.T, c *client) {
+		{anchor, "a reference in any other format is rejected", func(t *testing.T, c *client) {
 			c.reg.PutImage("a", "x", "v1")
 			for _, method := range []string{"GET", "PUT", "DELETE"} {
 				for _, tag := range invalidTags() {
@@ -58,49 +58,49 @@ func TestConformancePullingManifests(t *testing.T) {
 				}
 			}
 		}},
-		{anchor, "names match the grammar", func(t *testing.T, c *client) {
+		{anchor, "every name that matches the grammar is accepted", func(t *testing.T, c *client) {
 			for _, name := range validNames() {
 				image := c.reg.PutImage(name, "x", "v1")
 				c.do("GET", "/v2/"+name+"/manifests/v1", "").want(t, 200, "Docker-Content-Digest", image.Digest.String())
 			}
 		}},
-		{anchor, "tags have at most 128 characters and match the grammar", func(t *testing.T, c *client) {
+		{anchor, "every tag of at most 128 characters that matches the grammar is accepted", func(t *testing.T, c *client) {
 			for _, tag := range []string{"v1", "_", "A", "0", "a.b-c_d", "latest", "sha256-" + strings.Repeat("a", 64), strings.Repeat("Z", 128)} {
-				raw := c.image("a", "x", nil)
+				raw := c.imageManifest("a", "x", nil)
 				c.pushManifest("a", tag, ocispec.MediaTypeImageManifest, raw)
 				c.do("GET", "/v2/a/manifests/"+tag, "").want(t, 200).wantBody(t, string(raw))
 			}
 		}},
-		{anchor, "the content type is that which was pushed, without parameters", func(t *testing.T, c *client) {
-			raw := c.image("a", "x", nil)
+		{anchor, "the content type is the pushed one without its parameters", func(t *testing.T, c *client) {
+			raw := c.imageManifest("a", "x", nil)
 			c.pushManifest("a", "v1", ocispec.MediaTypeImageManifest+"; charset=utf-8", raw)
 			c.do("GET", "/v2/a/manifests/v1", "").want(t, 200, "Content-Type", ocispec.MediaTypeImageManifest)
 		}},
-		{anchor, "an existing manifest is 200 with its bytes and its digest", func(t *testing.T, c *client) {
-			raw := append(c.image("a", "x", nil), " \n"...)
+		{anchor, "an existing manifest returns 200 with its bytes and its digest", func(t *testing.T, c *client) {
+			raw := append(c.imageManifest("a", "x", nil), " \n"...)
 			desc := c.pushManifest("a", "v1", ocispec.MediaTypeImageManifest, raw)
 			c.do("GET", "/v2/a/manifests/v1", "").want(t, 200, "Docker-Content-Digest", desc.Digest.String()).wantBody(t, string(raw))
 		}},
-		{anchor, "a manifest that is not in the repository is 404", func(t *testing.T, c *client) {
+		{anchor, "a manifest that is not in the repository returns 404", func(t *testing.T, c *client) {
 			image := c.reg.PutImage("a", "x", "v1")
 			c.reg.PutBlob("b", nil)
-			for _, path := range []string{"/v2/a/manifests/v2", "/v2/a/manifests/" + nobody, "/v2/b/manifests/v1", "/v2/b/manifests/" + image.Digest.String()} {
+			for _, path := range []string{"/v2/a/manifests/v2", "/v2/a/manifests/" + absentDigest, "/v2/b/manifests/v1", "/v2/b/manifests/" + image.Digest.String()} {
 				c.do("GET", path, "").wantCodes(t, 404, "MANIFEST_UNKNOWN")
 				c.do("HEAD", path, "").want(t, 404)
 			}
 		}},
-		{anchor, "a blob is no manifest", func(t *testing.T, c *client) {
+		{anchor, "a blob cannot be pulled as a manifest", func(t *testing.T, c *client) {
 			blob := c.reg.PutBlob("a", []byte("{}"))
 			c.do("GET", "/v2/a/manifests/"+blob.Digest.String(), "").wantCodes(t, 404, "MANIFEST_UNKNOWN")
 		}},
-		{anchor, "a client that has it gets 304", func(t *testing.T, c *client) {
+		{anchor, "a matching If-None-Match returns 304", func(t *testing.T, c *client) {
 			image := c.reg.PutImage("a", "x", "v1")
 			etag := `"` + image.Digest.String() + `"`
 			c.do("GET", "/v2/a/manifests/v1", "").want(t, 200, "Etag", etag)
 			c.do("GET", "/v2/a/manifests/v1", "", "If-None-Match", etag).want(t, 304).wantBody(t, "")
 			c.do("GET", "/v2/a/manifests/v1", "", "If-None-Match", `"other"`).want(t, 200)
 		}},
-		{"pushing-manifests", "a nonexistent repository is 404", func(t *testing.T, c *client) {
+		{"pushing-manifests", "a repository that does not exist returns 404", func(t *testing.T, c *client) {
 			c.do("GET", "/v2/nope/manifests/v1", "").wantCodes(t, 404, "NAME_UNKNOWN")
 		}},
 	})
@@ -108,27 +108,27 @@ func TestConformancePullingManifests(t *testing.T) {
 
 func TestConformancePullingBlobs(t *testing.T) {
 	const anchor = "pulling-blobs"
-	conform(t, []rule{
-		{anchor, "an existing blob is 200 with its bytes and its digest", func(t *testing.T, c *client) {
+	checkRules(t, []rule{
+		{anchor, "an existing blob returns 200 with its bytes and its digest", func(t *testing.T, c *client) {
 			for _, content := range []string{"", "{}", "hello", strings.Repeat("long", 100_000)} {
 				blob := c.pushBlob("a", []byte(content))
 				c.do("GET", "/v2/a/blobs/"+blob.Digest.String(), "").
 					want(t, 200, "Docker-Content-Digest", blob.Digest.String()).wantBody(t, content)
 			}
 		}},
-		{anchor, "a blob that is not in the repository is 404", func(t *testing.T, c *client) {
+		{anchor, "a blob that is not in the repository returns 404", func(t *testing.T, c *client) {
 			blob := c.reg.PutBlob("a", []byte("x"))
 			c.reg.PutBlob("b", []byte("y"))
-			for _, path := range []string{"/v2/a/blobs/" + nobody, "/v2/b/blobs/" + blob.Digest.String()} {
+			for _, path := range []string{"/v2/a/blobs/" + absentDigest, "/v2/b/blobs/" + blob.Digest.String()} {
 				c.do("GET", path, "").wantCodes(t, 404, "BLOB_UNKNOWN")
 				c.do("HEAD", path, "").want(t, 404)
 			}
 		}},
-		{anchor, "a manifest is no blob", func(t *testing.T, c *client) {
+		{anchor, "a manifest cannot be pulled as a blob", func(t *testing.T, c *client) {
 			image := c.reg.PutImage("a", "x", "v1")
 			c.do("GET", "/v2/a/blobs/"+image.Digest.String(), "").wantCodes(t, 404, "BLOB_UNKNOWN")
 		}},
-		{anchor, "an invalid digest is 400", func(t *testing.T, c *client) {
+		{anchor, "an invalid digest returns 400", func(t *testing.T, c *client) {
 			c.reg.PutBlob("a", []byte("x"))
 			for _, dgst := range append(invalidDigests(), "v1") {
 				c.do("GET", "/v2/a/blobs/"+dgst, "").wantCodes(t, 400, "DIGEST_INVALID")
@@ -136,17 +136,17 @@ func TestConformancePullingBlobs(t *testing.T) {
 		}},
 		{anchor, "ranges are served", func(t *testing.T, c *client) {
 			blob := c.reg.PutBlob("a", []byte("0123456789"))
-			for asked, want := range map[string][2]string{
+			for byteRange, want := range map[string][2]string{
 				"bytes=2-4":  {"234", "bytes 2-4/10"},
 				"bytes=7-":   {"789", "bytes 7-9/10"},
 				"bytes=-2":   {"89", "bytes 8-9/10"},
 				"bytes=8-99": {"89", "bytes 8-9/10"},
 			} {
-				c.do("GET", "/v2/a/blobs/"+blob.Digest.String(), "", "Range", asked).
+				c.do("GET", "/v2/a/blobs/"+blob.Digest.String(), "", "Range", byteRange).
 					want(t, 206, "Content-Range", want[1]).wantBody(t, want[0])
 			}
-			for _, asked := range []string{"bytes=5-0", "bytes=10-20"} {
-				c.do("GET", "/v2/a/blobs/"+blob.Digest.String(), "", "Range", asked).want(t, 416)
+			for _, byteRange := range []string{"bytes=5-0", "bytes=10-20"} {
+				c.do("GET", "/v2/a/blobs/"+blob.Digest.String(), "", "Range", byteRange).want(t, 416)
 			}
 		}},
 	})
@@ -154,8 +154,8 @@ func TestConformancePullingBlobs(t *testing.T) {
 
 func TestConformanceCheckingIfContentExists(t *testing.T) {
 	const anchor = "checking-if-content-exists-in-the-registry"
-	conform(t, []rule{
-		{anchor, "HEAD of existing content is 200 with digest and size and no body", func(t *testing.T, c *client) {
+	checkRules(t, []rule{
+		{anchor, "HEAD of existing content returns 200 with digest and size and no body", func(t *testing.T, c *client) {
 			for _, content := range []string{"small", strings.Repeat("large", 2000)} {
 				image := c.reg.PutManifest("a", "v1", ocispec.MediaTypeImageManifest, []byte(content))
 				blob := c.reg.PutBlob("a", []byte(content))
@@ -168,9 +168,9 @@ func TestConformanceCheckingIfContentExists(t *testing.T) {
 				c.do("HEAD", "/v2/a/manifests/v1", "").want(t, 200, "Content-Type", ocispec.MediaTypeImageManifest)
 			}
 		}},
-		{anchor, "HEAD of content that is not there is 404 without a body", func(t *testing.T, c *client) {
+		{anchor, "HEAD of missing content returns 404 without a body", func(t *testing.T, c *client) {
 			c.reg.PutBlob("a", nil)
-			for _, path := range []string{"manifests/v1", "manifests/" + nobody, "blobs/" + nobody} {
+			for _, path := range []string{"manifests/v1", "manifests/" + absentDigest, "blobs/" + absentDigest} {
 				got := c.do("HEAD", "/v2/a/"+path, "").want(t, 404, "Content-Type", "application/json").wantBody(t, "")
 				full := c.do("GET", "/v2/a/"+path, "")
 				if got.ContentLength != int64(len(full.body)) {
@@ -178,7 +178,7 @@ func TestConformanceCheckingIfContentExists(t *testing.T) {
 				}
 			}
 		}},
-		{anchor, "sha512 is as good as sha256", func(t *testing.T, c *client) {
+		{anchor, "sha512 digests are supported like sha256", func(t *testing.T, c *client) {
 			dgst := digest.SHA512.FromString("x")
 			session := c.do("POST", "/v2/a/blobs/uploads/", "").want(t, 202)
 			c.do("PUT", session.Header.Get("Location")+"?digest="+dgst.String(), "x").want(t, 201, "Docker-Content-Digest", dgst.String())

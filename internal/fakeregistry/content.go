@@ -10,7 +10,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// The media types of manifests besides those of the OCI image specification.
+// Docker's media types. Those of OCI are in the image-spec package.
 const (
 	mediaTypeDockerManifest = "application/vnd.docker.distribution.manifest.v2+json"
 	mediaTypeDockerList     = "application/vnd.docker.distribution.manifest.list.v2+json"
@@ -20,16 +20,17 @@ const (
 	mediaTypeDockerLayer    = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 )
 
-// manifest is a stored manifest, and what the registry has read in it. It is never changed.
+// manifest is a stored manifest together with the fields that the registry has parsed from it. It
+// is immutable.
 type manifest struct {
 	desc     ocispec.Descriptor // as the referrers API lists it
 	raw      []byte
 	subject  digest.Digest
-	children []ocispec.Descriptor // the manifests it lists
+	children []ocispec.Descriptor // the manifests an index lists
 	blobs    []ocispec.Descriptor // config and layers
 }
 
-// document is any kind of manifest, as far as the registry looks into it.
+// document holds the fields of all kinds of manifests that the registry looks at.
 type document struct {
 	SchemaVersion int                  `json:"schemaVersion"`
 	MediaType     string               `json:"mediaType"`
@@ -57,9 +58,9 @@ func isManifestType(mediaType string) bool {
 		mediaType == ocispec.MediaTypeImageManifest || mediaType == mediaTypeDockerManifest
 }
 
-// readManifest takes in a manifest as it is, whatever it holds: what cannot be read is not there. The digest is of the
-// given algorithm.
-func readManifest(mediaType string, raw []byte, algorithm digest.Algorithm) *manifest {
+// parseManifest parses raw without validating it: the fields of a manifest that is not valid JSON
+// stay empty. The digest is computed with the given algorithm.
+func parseManifest(mediaType string, raw []byte, algorithm digest.Algorithm) *manifest {
 	m := &manifest{
 		raw: raw,
 		desc: ocispec.Descriptor{
@@ -91,10 +92,11 @@ func readManifest(mediaType string, raw []byte, algorithm digest.Algorithm) *man
 	return m
 }
 
-// withoutConfig is what is wrong with an image that has no config; distribution has other words for it.
-const withoutConfig = "an image without config"
+// detailWithoutConfig is the detail that checkManifest gives for an image without a config. Callers
+// compare it because distribution has a different response for this case.
+const detailWithoutConfig = "an image without config"
 
-// checkManifest says what is wrong with a manifest that is pushed; nil if nothing is.
+// checkManifest validates a pushed manifest and returns nil if it is valid.
 func checkManifest(mediaType string, raw []byte) *problem {
 	if !isManifestType(mediaType) {
 		return manifestInvalid("media type " + mediaType + " is not that of a manifest")
@@ -118,7 +120,7 @@ func checkManifest(mediaType string, raw []byte) *problem {
 	case !isIndex(mediaType) && doc.Manifests != nil:
 		return manifestInvalid("an image with manifests")
 	case !isIndex(mediaType) && doc.Config == nil:
-		return manifestInvalid(withoutConfig)
+		return manifestInvalid(detailWithoutConfig)
 	}
 	return checkDescriptors(doc)
 }
@@ -154,14 +156,14 @@ func checkDescriptors(doc document) *problem {
 	return nil
 }
 
-// missing is what a manifest refers to and the repository does not have. A subject may be missing, and so may layers
-// that are not for distribution.
+// missingContent returns one error for each blob or manifest that m refers to and the repository
+// lacks. A missing subject and missing non-distributable layers are allowed.
 //
 // https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#push
-func (p *repository) missing(m *manifest) []errorDetail {
+func (repo *repository) missingContent(m *manifest) []errorDetail {
 	var unknown []errorDetail
 	for _, desc := range slices.Concat(m.blobs, m.children) {
-		if p.hasBlob(desc.Digest) || p.manifests[desc.Digest] != nil || isForeign(desc) {
+		if repo.hasBlob(desc.Digest) || repo.manifests[desc.Digest] != nil || isForeign(desc) {
 			continue
 		}
 		unknown = append(unknown, errorDetail{
@@ -173,6 +175,7 @@ func (p *repository) missing(m *manifest) []errorDetail {
 	return unknown
 }
 
+// isForeign reports whether desc is a non-distributable layer, which clients do not push.
 func isForeign(desc ocispec.Descriptor) bool {
 	return len(desc.URLs) > 0 || strings.Contains(desc.MediaType, ".nondistributable.") ||
 		strings.Contains(desc.MediaType, ".foreign.")

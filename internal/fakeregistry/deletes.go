@@ -12,134 +12,140 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// deleteManifest removes a tag, or a manifest with all its tags.
+// deleteManifest deletes a tag, or a manifest together with all its tags.
 //
 // https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-tags
 // https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-manifests
 func (r *Registry) deleteManifest(w http.ResponseWriter, req *http.Request, rt route) *problem {
 	tag, dgst, malformed := parseReference(rt.ref)
-	a := about{req: req, route: rt, tag: tag, dgst: dgst}
+	info := requestInfo{req: req, route: rt, tag: tag, dgst: dgst}
 	switch {
-	case r.spendThrottle():
-		return r.say(throttled, a, tooManyRequests())
-	case malformed != nil && r.opts.distribution == 3: // looked at before all else
-		return r.say(malformedDigest, a, malformed)
+	case r.consumeThrottle():
+		return r.refusalFor(reasonThrottled, info, tooManyRequests())
+	case malformed != nil && r.opts.distributionMajor == 3: // distribution 3 checks this first
+		return r.refusalFor(reasonMalformedDigest, info, malformed)
 	case r.opts.deleteDisabled:
-		return r.say(deleteDisabled, a, unsupported())
+		return r.refusalFor(reasonDeleteDisabled, info, unsupported())
 	case r.opts.withoutTagDelete && dgst == "":
-		return r.say(tagDelete, a, digestInvalid(nil))
+		return r.refusalFor(reasonTagDelete, info, digestInvalid(nil))
 	case malformed != nil:
-		return r.say(malformedDigest, a, malformed)
+		return r.refusalFor(reasonMalformedDigest, info, malformed)
 	case r.opts.withoutDigestDelete && dgst != "":
-		return r.say(digestDelete, a, unsupported())
+		return r.refusalFor(reasonDigestDelete, info, unsupported())
 	}
-	done, p := r.remove(a)
+	done, p := r.remove(info)
 	if p != nil {
 		return p
 	}
-	return r.settle(w, a, done)
+	return r.finishDelete(w, info, done)
 }
 
-// removal is what a DELETE has come to.
+// removal is the outcome of remove: what is left to do and to report.
 type removal struct {
-	left   []string // tags to be taken off yet
-	failed bool     // to take off a tag
-	last   string   // the last tag of this batch, if there are more
+	pendingTags []string // tags still to be removed
+	untagFailed bool     // a tag could not be removed
+	lastTag     string   // last tag of the batch that was removed; empty if no more tags remain
 }
 
-// remove deletes what a request names, except for tags that go by and by.
-func (r *Registry) remove(a about) (removal, *problem) {
+// remove deletes the tag or manifest that the request names. With WithSlowUntag it leaves the tags
+// of the manifest to finishDelete.
+func (r *Registry) remove(info requestInfo) (removal, *problem) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	repo, ok := r.repositories[a.name]
+	repo, ok := r.repositories[info.name]
 	switch {
-	case !ok && r.opts.distribution > 0:
-		return removal{}, r.say(noRepository, a, manifestUnknown(nil))
+	case !ok && r.opts.distributionMajor > 0:
+		return removal{}, r.refusalFor(reasonUnknownRepository, info, manifestUnknown(nil))
 	case !ok:
-		return removal{}, r.say(noRepository, a, nameUnknown(a.name))
-	case a.tag != "":
-		return removal{}, r.removeTag(repo, a)
+		return removal{}, r.refusalFor(reasonUnknownRepository, info, nameUnknown(info.name))
+	case info.tag != "":
+		return removal{}, r.removeTag(repo, info)
 	}
-	m := repo.manifests[a.dgst]
-	tags := slices.Sorted(maps.Keys(repo.tagged[a.dgst]))
+	m := repo.manifests[info.dgst]
+	tags := slices.Sorted(maps.Keys(repo.tagsByDigest[info.dgst]))
 	switch {
-	case m == nil && r.opts.blobDigestDelete && repo.hasBlob(a.dgst):
-		delete(repo.blobs, a.dgst)
+	case m == nil && r.opts.blobDigestDelete && repo.hasBlob(info.dgst):
+		delete(repo.blobs, info.dgst)
 		return removal{}, nil
-	case m == nil && r.opts.distribution > 0:
-		return removal{}, r.say(noManifest, a, manifestUnknown(nil))
+	case m == nil && r.opts.distributionMajor > 0:
+		return removal{}, r.refusalFor(reasonUnknownManifest, info, manifestUnknown(nil))
 	case m == nil, r.opts.untaggedHidden && len(tags) == 0:
-		return removal{}, r.say(noManifest, a, manifestUnknown(unknownReference(a.name, "", a.dgst)))
+		return removal{}, r.refusalFor(reasonUnknownManifest, info, manifestUnknown(unknownReferenceDetail(info.name, "", info.dgst)))
 	}
-	if p := r.protected(repo, a, tags); p != nil {
+	if p := r.checkProtection(repo, info, tags); p != nil {
 		return removal{}, p
 	}
 	if batch := r.opts.untagBatch; batch > 0 && len(tags) > batch {
 		for _, tag := range tags[:batch] {
 			repo.removeTag(tag)
 		}
-		return removal{last: tags[batch-1]}, nil
+		return removal{lastTag: tags[batch-1]}, nil
 	}
 	r.removeManifest(repo, m, tags)
 	switch {
 	case r.opts.tagsLeft:
 		return removal{}, nil
 	case r.opts.untagTime > 0:
-		return removal{left: tags}, nil
+		return removal{pendingTags: tags}, nil
 	}
-	return removal{failed: r.takeOff(repo, a.dgst, tags)}, nil
+	return removal{untagFailed: r.removeTags(repo, info.dgst, tags)}, nil
 }
 
-// protected says what keeps a manifest from being deleted.
-func (r *Registry) protected(repo *repository, a about, tags []string) *problem {
+// checkProtection returns a problem if an immutable tag, any tag, or an index that lists it
+// protects the manifest from deletion.
+func (r *Registry) checkProtection(repo *repository, info requestInfo, tags []string) *problem {
 	locked := slices.IndexFunc(tags, func(tag string) bool { return r.opts.immutable[tag] })
 	switch {
 	case locked >= 0:
-		a.by = tags[locked]
-		return r.say(immutable, a, tagImmutable(a.by))
+		info.cause = tags[locked]
+		return r.refusalFor(reasonImmutable, info, tagImmutable(info.cause))
 	case r.opts.tagsFirst && len(tags) > 0:
-		a.by = tags[0]
-		return r.say(stillTagged, a, refuse(http.StatusBadRequest, "GOOGLE_MANIFEST_DANGLING_TAG", "Manifest is still referenced by tag: "+a.by, nil))
-	case r.opts.childProtection && repo.parents[a.dgst] > 0:
-		a.by = repo.parentOf(a.dgst).String()
-		return r.say(referenced, a, refuse(http.StatusMethodNotAllowed, codeDenied, "requested access to the resource is denied", map[string]string{
+		info.cause = tags[0]
+		return r.refusalFor(reasonTagged, info, newProblem(http.StatusBadRequest, "GOOGLE_MANIFEST_DANGLING_TAG", "Manifest is still referenced by tag: "+info.cause, nil))
+	case r.opts.childProtection && repo.parentCount[info.dgst] > 0:
+		info.cause = repo.parentOf(info.dgst).String()
+		return r.refusalFor(reasonReferenced, info, newProblem(http.StatusMethodNotAllowed, codeDenied, "requested access to the resource is denied", map[string]string{
 			"description": "The access controller denied access for the operation on a resource.",
-			"reference":   a.dgst.String(),
+			"reference":   info.dgst.String(),
 		}))
 	}
 	return nil
 }
 
-func (r *Registry) removeTag(repo *repository, a about) *problem {
-	if _, ok := repo.tags[a.tag]; !ok {
-		return r.sayNoTag(repo, a)
+// removeTag deletes the tag that the request names. The caller holds the lock.
+func (r *Registry) removeTag(repo *repository, info requestInfo) *problem {
+	if _, ok := repo.tags[info.tag]; !ok {
+		return r.unknownTag(repo, info)
 	}
-	if r.opts.immutable[a.tag] {
-		a.by = a.tag
-		return r.say(immutable, a, tagImmutable(a.tag))
+	if r.opts.immutable[info.tag] {
+		info.cause = info.tag
+		return r.refusalFor(reasonImmutable, info, tagImmutable(info.tag))
 	}
-	m := repo.manifests[repo.tags[a.tag]]
-	repo.removeTag(a.tag)
-	repo.expire(a.tag)
-	if m != nil && r.opts.lastTagDeletes && len(repo.tagged[m.desc.Digest]) == 0 {
+	m := repo.manifests[repo.tags[info.tag]]
+	repo.removeTag(info.tag)
+	repo.markExpired(info.tag)
+	if m != nil && r.opts.lastTagDeletes && len(repo.tagsByDigest[m.desc.Digest]) == 0 {
 		repo.removeManifest(m)
 	}
 	return nil
 }
 
-// sayNoTag is about a tag that is not there, or no longer.
-func (r *Registry) sayNoTag(repo *repository, a about) *problem {
-	if repo != nil && repo.expired[a.tag] {
-		a.by = a.tag
+// unknownTag returns the response for a tag that does not exist. Its cause is set if the tag
+// existed once, because Quay distinguishes the two.
+func (r *Registry) unknownTag(repo *repository, info requestInfo) *problem {
+	if repo != nil && repo.expiredTags[info.tag] {
+		info.cause = info.tag
 	}
-	return r.say(noTag, a, manifestUnknown(unknownReference(a.name, a.tag, "")))
+	return r.refusalFor(reasonUnknownTag, info, manifestUnknown(unknownReferenceDetail(info.name, info.tag, "")))
 }
 
-// removeManifest takes out a manifest and what goes with it. Its tags still point at it.
+// removeManifest deletes a manifest and then restores the given tags, which still point to its
+// digest. With WithCascade it also deletes the referrers of the manifest, and its children that
+// have no tag and are in no other index.
 func (r *Registry) removeManifest(repo *repository, m *manifest, tags []string) {
 	if r.opts.cascade {
 		for _, dgst := range slices.Clone(repo.referrers[m.desc.Digest]) {
-			r.removeWhole(repo, dgst)
+			r.removeByDigest(repo, dgst)
 		}
 	}
 	repo.removeManifest(m)
@@ -148,55 +154,56 @@ func (r *Registry) removeManifest(repo *repository, m *manifest, tags []string) 
 	}
 	if r.opts.cascade {
 		for _, child := range m.children {
-			if repo.parents[child.Digest] == 0 && len(repo.tagged[child.Digest]) == 0 {
-				r.removeWhole(repo, child.Digest)
+			if repo.parentCount[child.Digest] == 0 && len(repo.tagsByDigest[child.Digest]) == 0 {
+				r.removeByDigest(repo, child.Digest)
 			}
 		}
 	}
 }
 
-func (r *Registry) removeWhole(repo *repository, dgst digest.Digest) {
+// removeByDigest deletes the manifest with the given digest, if it exists, together with its tags.
+func (r *Registry) removeByDigest(repo *repository, dgst digest.Digest) {
 	if m := repo.manifests[dgst]; m != nil {
 		r.removeManifest(repo, m, nil)
 	}
 }
 
-// settle takes off the tags that are left, and answers.
-func (r *Registry) settle(w http.ResponseWriter, a about, done removal) *problem {
-	if done.last != "" {
-		next := url.URL{Scheme: schemeOf(a.req), Host: a.req.Host, Path: a.req.URL.Path, RawQuery: "last=" + url.QueryEscape(done.last)}
-		return refuse(http.StatusBadRequest, "MANIFEST_TAGS", "a lot of manifest tags, use the Link header to keep iterating",
+// finishDelete removes the remaining tags and writes the response.
+func (r *Registry) finishDelete(w http.ResponseWriter, info requestInfo, done removal) *problem {
+	if done.lastTag != "" {
+		next := url.URL{Scheme: schemeOf(info.req), Host: info.req.Host, Path: info.req.URL.Path, RawQuery: "last=" + url.QueryEscape(done.lastTag)}
+		return newProblem(http.StatusBadRequest, "MANIFEST_TAGS", "a lot of manifest tags, use the Link header to keep iterating",
 			"This error may be returned when deleting a manifest by hash and there is too many tags").
-			with("Link", "<"+next.String()+`>; rel="next"`)
+			withHeader("Link", "<"+next.String()+`>; rel="next"`)
 	}
-	if len(done.left) > 0 {
-		if !pause(a.req.Context(), r.opts.untagTime) {
-			return nil // nobody is left to answer, and the tags stay
+	if len(done.pendingTags) > 0 {
+		if !pause(info.req.Context(), r.opts.untagTime) {
+			return nil // the client has gone; the tags stay behind
 		}
 		r.mu.Lock()
-		done.failed = r.takeOff(r.repositories[a.name], a.dgst, done.left)
+		done.untagFailed = r.removeTags(r.repositories[info.name], info.dgst, done.pendingTags)
 		r.mu.Unlock()
 	}
 	switch {
 	case r.opts.backgroundDelete:
-		return refuse(http.StatusInternalServerError, codeUnknown, "unknown error", nil)
-	case done.failed:
-		return refuse(http.StatusAccepted, codeUnknown, "unknown error", map[string]string{})
+		return newProblem(http.StatusInternalServerError, codeUnknown, "unknown error", nil)
+	case done.untagFailed:
+		return newProblem(http.StatusAccepted, codeUnknown, "unknown error", map[string]string{})
 	}
-	return accepted(w)
+	return writeAccepted(w)
 }
 
-// parentOf is the first index that lists a manifest, in the order of their digests.
-func (p *repository) parentOf(child digest.Digest) digest.Digest {
-	for _, dgst := range slices.Sorted(maps.Keys(p.manifests)) {
-		if slices.ContainsFunc(p.manifests[dgst].children, func(d ocispec.Descriptor) bool { return d.Digest == child }) {
+// parentOf returns the index with the lowest digest that lists child.
+func (repo *repository) parentOf(child digest.Digest) digest.Digest {
+	for _, dgst := range slices.Sorted(maps.Keys(repo.manifests)) {
+		if slices.ContainsFunc(repo.manifests[dgst].children, func(d ocispec.Descriptor) bool { return d.Digest == child }) {
 			return dgst
 		}
 	}
 	return ""
 }
 
-// pause waits, unless the context ends before.
+// pause waits for d and reports false if ctx ends first.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -208,30 +215,32 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// takeOff removes tags as far as they still point at the manifest. The caller holds the lock.
-func (r *Registry) takeOff(repo *repository, dgst digest.Digest, tags []string) (failed bool) {
+// removeTags removes those tags that still point to dgst. It reports whether the removal of one
+// failed, see WithUntagFailure. The caller holds the lock.
+func (r *Registry) removeTags(repo *repository, dgst digest.Digest, tags []string) (failed bool) {
 	for _, tag := range tags {
 		switch {
-		case repo.tags[tag] != dgst: // somebody was quicker
+		case repo.tags[tag] != dgst: // moved or deleted in the meantime
 		case tag == r.opts.untagFailure:
 			failed = true
 		default:
 			repo.removeTag(tag)
-			repo.expire(tag)
+			repo.markExpired(tag)
 		}
 	}
 	return failed
 }
 
-func (p *repository) expire(tag string) {
-	if p.expired == nil {
-		p.expired = map[string]bool{}
+// markExpired records that tag existed and was deleted.
+func (repo *repository) markExpired(tag string) {
+	if repo.expiredTags == nil {
+		repo.expiredTags = map[string]bool{}
 	}
-	p.expired[tag] = true
+	repo.expiredTags[tag] = true
 }
 
-// spendThrottle counts the requests that are still to be refused.
-func (r *Registry) spendThrottle() bool {
+// consumeThrottle reports whether WithThrottledDeletes refuses this request, and counts it if so.
+func (r *Registry) consumeThrottle() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.opts.throttled == 0 {
@@ -241,15 +250,18 @@ func (r *Registry) spendThrottle() bool {
 	return true
 }
 
+// tooManyRequests is the response to a throttled request, unless a profile has one of its own.
 func tooManyRequests() *problem {
-	return refuse(http.StatusTooManyRequests, "TOOMANYREQUESTS", "too many requests", nil).with("Retry-After", "1")
+	return newProblem(http.StatusTooManyRequests, "TOOMANYREQUESTS", "too many requests", nil).withHeader("Retry-After", "1")
 }
 
+// tagImmutable is Harbor's response to the deletion of an immutable tag. It is also used if the tag
+// would be moved.
 func tagImmutable(tag string) *problem {
-	return refuse(http.StatusPreconditionFailed, "PRECONDITION", "the tag "+tag+" configured as immutable, cannot be deleted", nil)
+	return newProblem(http.StatusPreconditionFailed, "PRECONDITION", "the tag "+tag+" configured as immutable, cannot be deleted", nil)
 }
 
-func accepted(w http.ResponseWriter) *problem {
+func writeAccepted(w http.ResponseWriter) *problem {
 	w.Header().Set("Content-Length", "0")
 	w.WriteHeader(http.StatusAccepted)
 	return nil

@@ -7,8 +7,10 @@ import (
 	"strconv"
 )
 
-// The codes of https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes that the registry
-// uses, and UNKNOWN and PAGINATION_NUMBER_INVALID of distribution, which that list lacks.
+// The error codes that the registry uses. All but UNKNOWN and PAGINATION_NUMBER_INVALID, which come
+// from distribution, are listed in the specification.
+//
+// https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes
 const (
 	codeBlobUnknown         = "BLOB_UNKNOWN"
 	codeBlobUploadInvalid   = "BLOB_UPLOAD_INVALID"
@@ -27,6 +29,7 @@ const (
 	codeUnsupported         = "UNSUPPORTED"
 )
 
+// errorDocument is the JSON body of an error response.
 type errorDocument struct {
 	Errors []errorDetail `json:"errors"`
 }
@@ -37,54 +40,57 @@ type errorDetail struct {
 	Detail  any    `json:"detail,omitempty"`
 }
 
-// problem is why a request is refused: an error document, or without errors a text.
+// problem is the response to a request that is not served: an error document or, if errors is nil,
+// any body.
 type problem struct {
 	status      int
 	errors      []errorDetail
-	contentType string // of the text
-	text        string
-	header      []string // names and values in turn
+	contentType string // of body
+	body        string
+	header      []string // alternating names and values
 }
 
-func refuse(status int, code, message string, detail any) *problem {
+// newProblem returns a problem with an error document of one error.
+func newProblem(status int, code, message string, detail any) *problem {
 	return &problem{status: status, errors: []errorDetail{{code, message, detail}}}
 }
 
 func digestInvalid(detail any) *problem {
-	return refuse(http.StatusBadRequest, codeDigestInvalid, "provided digest did not match uploaded content", detail)
+	return newProblem(http.StatusBadRequest, codeDigestInvalid, "provided digest did not match uploaded content", detail)
 }
 
 func manifestInvalid(reason string) *problem {
-	return refuse(http.StatusBadRequest, codeManifestInvalid, "manifest invalid", reason)
+	return newProblem(http.StatusBadRequest, codeManifestInvalid, "manifest invalid", reason)
 }
 
 func manifestUnknown(detail any) *problem {
-	return refuse(http.StatusNotFound, codeManifestUnknown, "manifest unknown", detail)
+	return newProblem(http.StatusNotFound, codeManifestUnknown, "manifest unknown", detail)
 }
 
 func nameUnknown(name string) *problem {
-	return refuse(http.StatusNotFound, codeNameUnknown, "repository name not known to registry", map[string]string{"name": name})
+	return newProblem(http.StatusNotFound, codeNameUnknown, "repository name not known to registry", map[string]string{"name": name})
 }
 
 func blobUnknown(dgst string) *problem {
-	return refuse(http.StatusNotFound, codeBlobUnknown, "blob unknown to registry", dgst)
+	return newProblem(http.StatusNotFound, codeBlobUnknown, "blob unknown to registry", dgst)
 }
 
-// unknown is what distribution says when it did not expect what it met: the detail is the error as JSON.
-func unknown(detail any) *problem {
-	return refuse(http.StatusInternalServerError, codeUnknown, "unknown error", detail)
+// unknownError is how distribution reports an error that it has no code for. The detail is the
+// error encoded as JSON.
+func unknownError(detail any) *problem {
+	return newProblem(http.StatusInternalServerError, codeUnknown, "unknown error", detail)
 }
 
-// methodNotAllowed is how distribution refuses a method.
+// methodNotAllowed is the response of distribution to a method that an endpoint does not have.
 func methodNotAllowed(allow string) *problem {
-	return plainText(http.StatusMethodNotAllowed, "Method not allowed\n").with("Allow", allow, "X-Content-Type-Options", "nosniff")
+	return textProblem(http.StatusMethodNotAllowed, "Method not allowed\n").withHeader("Allow", allow, "X-Content-Type-Options", "nosniff")
 }
 
 func unsupported() *problem {
-	return refuse(http.StatusMethodNotAllowed, codeUnsupported, "The operation is unsupported.", nil)
+	return newProblem(http.StatusMethodNotAllowed, codeUnsupported, "The operation is unsupported.", nil)
 }
 
-// writeProblem answers with the error document, ended by a newline as distribution does.
+// writeProblem writes p as the response. An error document ends with a newline, as in distribution.
 func (r *Registry) writeProblem(w http.ResponseWriter, p *problem) {
 	for pair := range slices.Chunk(p.header, 2) {
 		w.Header().Add(pair[0], pair[1])
@@ -96,22 +102,23 @@ func (r *Registry) writeProblem(w http.ResponseWriter, p *problem) {
 	if p.contentType != "" {
 		w.Header().Set("Content-Type", p.contentType)
 	}
-	if p.text != "" {
-		w.Header().Set("Content-Length", strconv.Itoa(len(p.text)))
+	if p.body != "" {
+		w.Header().Set("Content-Length", strconv.Itoa(len(p.body)))
 	}
 	w.WriteHeader(p.status)
-	writeBytes(w, []byte(p.text))
+	writeBytes(w, []byte(p.body))
 }
 
-// jsonType is the media type of answers that are no manifests.
+// jsonType returns the media type of JSON responses other than manifests.
 func (r *Registry) jsonType() string {
-	if r.opts.distribution == 2 || r.opts.charset {
+	if r.opts.distributionMajor == 2 || r.opts.charset {
 		return "application/json; charset=utf-8"
 	}
 	return "application/json"
 }
 
-// writeJSON answers with v. Values are made here of maps, strings and numbers: they always encode.
+// writeJSON writes v as the response, followed by a newline. Encoding cannot fail in practice: the
+// values are made in this package, of maps, strings and numbers.
 func writeJSON(w http.ResponseWriter, status int, contentType string, v any) {
 	body, err := json.Marshal(v)
 	if err != nil {
@@ -125,7 +132,7 @@ func writeJSON(w http.ResponseWriter, status int, contentType string, v any) {
 	writeBytes(w, body)
 }
 
-// writeBytes sends a body and reports whether the caller was still there to take it.
+// writeBytes writes a body and reports whether the client was still connected.
 func writeBytes(w http.ResponseWriter, body []byte) bool {
 	_, err := w.Write(body)
 	return err == nil

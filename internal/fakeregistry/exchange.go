@@ -14,34 +14,35 @@ import (
 	"time"
 )
 
-// bufferSize is how much of a response is held back before its headers go out, as in net/http's server: an answer
-// that fits gets a Content-Length, and its handler is done before the caller sees it.
+// bufferSize is how much of a response is buffered before its header is sent, the same as in
+// net/http's server. A response that fits into the buffer gets a Content-Length, and its handler
+// returns before the caller sees it.
 const bufferSize = 2048
 
 var errBodyClosed = errors.New("fakeregistry: response body closed")
 
-// exchange is one request and its response. The handler's goroutine writes it, as an [http.ResponseWriter]; the
-// caller sees response and err once answered is closed.
+// exchange is one request and its response. The goroutine of the handler writes to it as an
+// [http.ResponseWriter]. The caller may read response and err once done is closed.
 type exchange struct {
-	client *http.Request // as the caller sent it
-	server *http.Request // as the handler sees it
-	cancel context.CancelFunc
-	once   sync.Once // of sent
+	client    *http.Request // as the caller sent it
+	server    *http.Request // as the handler sees it
+	cancel    context.CancelFunc
+	traceOnce sync.Once // guards the connection and request hooks of the client trace
 
-	header   http.Header // the handler's
-	out      http.Header // as it was at WriteHeader
-	status   int         // 0 until WriteHeader
-	length   int64       // announced by Content-Length; -1 if it was not
-	written  int64
-	buffer   []byte
-	body     *io.PipeReader
-	pipe     *io.PipeWriter
-	streamed bool // the headers are out
+	header     http.Header // the header the handler works on
+	sentHeader http.Header // a copy of header, made by WriteHeader
+	status     int         // 0 until WriteHeader
+	length     int64       // from Content-Length; -1 if unknown
+	written    int64
+	buffer     []byte
+	body       *io.PipeReader
+	pipe       *io.PipeWriter
+	streaming  bool // the response header has been sent
 
-	resolve  sync.Once // guards the next three
-	answered chan struct{}
-	response *http.Response
-	err      error
+	resultOnce sync.Once // guards the next three fields
+	done       chan struct{}
+	response   *http.Response
+	err        error
 }
 
 func newExchange(req *http.Request) (*exchange, error) {
@@ -52,12 +53,12 @@ func newExchange(req *http.Request) (*exchange, error) {
 		return nil, err
 	}
 	x := &exchange{
-		client:   req,
-		server:   server,
-		cancel:   cancel,
-		header:   http.Header{},
-		length:   -1,
-		answered: make(chan struct{}),
+		client: req,
+		server: server,
+		cancel: cancel,
+		header: http.Header{},
+		length: -1,
+		done:   make(chan struct{}),
 	}
 	x.body, x.pipe = io.Pipe()
 	server.Body = http.NoBody
@@ -67,12 +68,12 @@ func newExchange(req *http.Request) (*exchange, error) {
 	return x, nil
 }
 
-// serve runs the handler to its end.
+// serve runs the handler and completes the response.
 func (x *exchange) serve(h http.Handler) {
-	stop := context.AfterFunc(x.client.Context(), func() { x.end(context.Cause(x.client.Context())) })
+	stop := context.AfterFunc(x.client.Context(), func() { x.abandon(context.Cause(x.client.Context())) })
 	returned := false
 	defer func() {
-		if !returned { // a panic, or a test that gave up
+		if !returned { // a panic, or runtime.Goexit in a failed test
 			x.fail(connectionReset())
 			if v := recover(); v != nil && v != http.ErrAbortHandler {
 				panic(v)
@@ -87,37 +88,40 @@ func (x *exchange) serve(h http.Handler) {
 	returned = true
 }
 
-// end takes both sides down: the caller is no longer interested.
-func (x *exchange) end(cause error) {
+// abandon ends both sides of the exchange because the caller no longer wants the response.
+func (x *exchange) abandon(cause error) {
 	x.cancel()
 	x.body.CloseWithError(cause)
 	x.pipe.CloseWithError(cause)
 	select {
-	case <-x.answered:
+	case <-x.done:
 	default:
-		closeBody(x.client) // a handler may be waiting for it
+		closeBody(x.client) // unblocks a handler that reads the request body
 	}
 }
 
-// fail lets the caller see err: instead of the response or, if that has begun, in the middle of its body.
+// fail returns err to the caller instead of a response. If the response has already been returned,
+// reading its body fails with io.ErrUnexpectedEOF.
 func (x *exchange) fail(err error) {
-	x.sent(nil)
-	x.settle(nil, err)
+	x.traceSent(nil)
+	x.setResult(nil, err)
 	x.pipe.CloseWithError(io.ErrUnexpectedEOF)
 }
 
-// abort is fail for the faults of this package. A dial error means that nothing was sent.
+// abort is fail for the injected faults of this package. For a dial error the client trace reports
+// a failed connection instead of a written request.
 func (x *exchange) abort(err error) {
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
-		x.once.Do(func() { unconnected(x.client, err) })
+		x.traceOnce.Do(func() { traceDialFailure(x.client, err) })
 	}
 	x.fail(err)
 }
 
-func (x *exchange) settle(resp *http.Response, err error) {
-	x.resolve.Do(func() {
+// setResult sets the result of the round trip. Only the first call has an effect.
+func (x *exchange) setResult(resp *http.Response, err error) {
+	x.resultOnce.Do(func() {
 		x.response, x.err = resp, err
-		close(x.answered)
+		close(x.done)
 	})
 }
 
@@ -130,11 +134,11 @@ func (x *exchange) WriteHeader(status int) {
 		return
 	}
 	x.status = status
-	x.out = x.header.Clone() // what the handler changes from here on is not sent
-	if v := x.out.Get("Content-Length"); v != "" {
+	x.sentHeader = x.header.Clone() // later changes by the handler are not sent
+	if v := x.sentHeader.Get("Content-Length"); v != "" {
 		n, err := strconv.ParseInt(v, 10, 64)
 		if err != nil || n < 0 {
-			x.out.Del("Content-Length")
+			x.sentHeader.Del("Content-Length")
 			return
 		}
 		x.length = n
@@ -152,20 +156,20 @@ func (x *exchange) Write(p []byte) (int, error) {
 	if x.length >= 0 && x.written+int64(len(p)) > x.length {
 		return 0, http.ErrContentLength
 	}
-	if !x.streamed && x.written == 0 && len(p) > 0 {
-		if _, ok := x.out["Content-Type"]; !ok {
-			x.out.Set("Content-Type", http.DetectContentType(p))
+	if !x.streaming && x.written == 0 && len(p) > 0 {
+		if _, ok := x.sentHeader["Content-Type"]; !ok {
+			x.sentHeader.Set("Content-Type", http.DetectContentType(p))
 		}
 	}
 	x.written += int64(len(p))
-	if !x.streamed && len(x.buffer)+len(p) <= bufferSize {
+	if !x.streaming && len(x.buffer)+len(p) <= bufferSize {
 		x.buffer = append(x.buffer, p...)
 		return len(p), nil
 	}
-	if err := x.stream(); err != nil {
+	if err := x.startStream(); err != nil {
 		return 0, err
 	}
-	if x.head() {
+	if x.isHEAD() {
 		return len(p), nil
 	}
 	return x.pipe.Write(p)
@@ -176,20 +180,20 @@ func (x *exchange) Flush() {
 	if x.status == 0 {
 		x.WriteHeader(http.StatusOK)
 	}
-	if err := x.stream(); err != nil {
-		return // the next write fails as well
+	if err := x.startStream(); err != nil {
+		return // the next Write reports it
 	}
 }
 
-// stream sends the headers, if they are not out, and what is buffered.
-func (x *exchange) stream() error {
-	if !x.streamed {
-		x.streamed = true
-		x.answer(&responseBody{x.body, x}, x.length)
+// startStream sends the response header, unless that is done, and the buffered part of the body.
+func (x *exchange) startStream() error {
+	if !x.streaming {
+		x.streaming = true
+		x.respond(&responseBody{x.body, x}, x.length)
 	}
 	pending := x.buffer
 	x.buffer = nil
-	if len(pending) == 0 || x.head() {
+	if len(pending) == 0 || x.isHEAD() {
 		return nil
 	}
 	_, err := x.pipe.Write(pending)
@@ -202,32 +206,32 @@ func (x *exchange) finish() {
 		x.WriteHeader(http.StatusOK)
 	}
 	switch {
-	case x.length > x.written: // announced more than was written
+	case x.length > x.written: // the handler wrote less than it announced
 		x.pipe.CloseWithError(io.ErrUnexpectedEOF)
 	default:
 		x.pipe.Close()
 	}
-	if x.streamed {
+	if x.streaming {
 		return
 	}
-	if x.length < 0 && bodyAllowed(x.status) && (!x.head() || x.written > 0) {
+	if x.length < 0 && bodyAllowed(x.status) && (!x.isHEAD() || x.written > 0) {
 		x.length = x.written
-		x.out.Set("Content-Length", strconv.FormatInt(x.written, 10))
+		x.sentHeader.Set("Content-Length", strconv.FormatInt(x.written, 10))
 	}
-	x.answer(&responseBody{io.MultiReader(bytes.NewReader(x.buffer), x.body), x}, x.length)
+	x.respond(&responseBody{io.MultiReader(bytes.NewReader(x.buffer), x.body), x}, x.length)
 }
 
-// answer hands the response to the caller.
-func (x *exchange) answer(body io.ReadCloser, length int64) {
-	x.sent(nil)
+// respond returns the response to the caller.
+func (x *exchange) respond(body io.ReadCloser, length int64) {
+	x.traceSent(nil)
 	if trace := httptrace.ContextClientTrace(x.client.Context()); trace != nil && trace.GotFirstResponseByte != nil {
 		trace.GotFirstResponseByte()
 	}
-	if _, ok := x.out["Date"]; !ok {
-		x.out.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	if _, ok := x.sentHeader["Date"]; !ok {
+		x.sentHeader.Set("Date", time.Now().UTC().Format(http.TimeFormat))
 	}
 	switch {
-	case x.head():
+	case x.isHEAD():
 		body = http.NoBody
 	case !bodyAllowed(x.status):
 		body, length = http.NoBody, 0
@@ -238,7 +242,7 @@ func (x *exchange) answer(body io.ReadCloser, length int64) {
 		Proto:         "HTTP/1.1",
 		ProtoMajor:    1,
 		ProtoMinor:    1,
-		Header:        x.out,
+		Header:        x.sentHeader,
 		Body:          body,
 		ContentLength: length,
 		Request:       x.client,
@@ -247,21 +251,22 @@ func (x *exchange) answer(body io.ReadCloser, length int64) {
 	if length < 0 && body != http.NoBody {
 		resp.TransferEncoding = []string{"chunked"}
 	}
-	x.settle(resp, nil)
+	x.setResult(resp, nil)
 }
 
-func (x *exchange) head() bool { return x.server.Method == http.MethodHead }
+func (x *exchange) isHEAD() bool { return x.server.Method == http.MethodHead }
 
 func bodyAllowed(status int) bool {
 	return status != http.StatusNoContent && status != http.StatusNotModified
 }
 
-// connectionReset is how a connection looks that the peer dropped while the caller waited for the answer.
+// connectionReset returns the error for a connection that the peer dropped while the caller waited
+// for the response.
 func connectionReset() error {
 	return &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
 }
 
-// connectionRefused is how a dial looks when nobody listens.
+// connectionRefused returns the error for dialing a port on which no server listens.
 func connectionRefused() error {
 	return &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// googleTagList is the list of tags as Google's registries send it. Numbers are strings.
+// googleTagList is the response of Google's registries to a request for the tags. Numbers are
+// encoded as strings.
 type googleTagList struct {
 	Child    []string                         `json:"child"`
 	Manifest map[digest.Digest]googleManifest `json:"manifest"`
@@ -37,7 +38,7 @@ func (r *Registry) googleTags(name string, tags []string) googleTagList {
 		list.Manifest[dgst] = googleManifest{
 			Size:      strconv.FormatInt(m.desc.Size, 10),
 			MediaType: m.desc.MediaType,
-			Tags:      append([]string{}, slices.Sorted(maps.Keys(repo.tagged[dgst]))...),
+			Tags:      append([]string{}, slices.Sorted(maps.Keys(repo.tagsByDigest[dgst]))...),
 			Created:   "1676090802558",
 			Uploaded:  "1676582665070",
 		}

@@ -23,7 +23,8 @@ const (
 	mediaTypeSchema1Signed  = "application/vnd.docker.distribution.manifest.v1+prettyjws"
 )
 
-// client asks a registry, over a socket or through RoundTrip, and follows no redirects.
+// client sends requests to a registry, over a socket or through RoundTrip. It does not follow
+// redirects.
 type client struct {
 	t    *testing.T
 	reg  *fakeregistry.Registry
@@ -31,14 +32,15 @@ type client struct {
 	http *http.Client
 }
 
-// answer is a response whose body has been read.
-type answer struct {
+// response is an HTTP response together with its body, which has been read.
+type response struct {
 	*http.Response
 	body string
 }
 
-// overBoth runs a test twice, each time with a new registry: over loopback and through RoundTrip.
-func overBoth(t *testing.T, opts []fakeregistry.Option, test func(t *testing.T, c *client)) {
+// overBothTransports runs a test twice, over loopback and through RoundTrip, each time with a new
+// registry.
+func overBothTransports(t *testing.T, opts []fakeregistry.Option, test func(t *testing.T, c *client)) {
 	t.Helper()
 	t.Run("socket", func(t *testing.T) {
 		t.Parallel()
@@ -54,8 +56,8 @@ func overBoth(t *testing.T, opts []fakeregistry.Option, test func(t *testing.T, 
 	})
 }
 
-// inMemory makes a client that uses RoundTrip.
-func inMemory(t *testing.T, opts ...fakeregistry.Option) *client {
+// newRoundTripClient returns a client of a new registry that uses RoundTrip.
+func newRoundTripClient(t *testing.T, opts ...fakeregistry.Option) *client {
 	t.Helper()
 	reg := fakeregistry.New(opts...)
 	return newClient(t, reg, "https://registry.example.com", reg)
@@ -68,17 +70,18 @@ func newClient(t *testing.T, reg *fakeregistry.Registry, base string, transport 
 	}}
 }
 
-// do sends a request; header is a list of names and values in turn.
-func (c *client) do(method, path, body string, header ...string) answer {
+// do sends a request and fails the test on an error. header alternates names and values.
+func (c *client) do(method, path, body string, header ...string) response {
 	c.t.Helper()
-	resp, err := c.try(method, path, body, header...)
+	resp, err := c.send(method, path, body, header...)
 	if err != nil {
 		c.t.Fatalf("%s %s: %v", method, path, err)
 	}
 	return resp
 }
 
-func (c *client) try(method, path, body string, header ...string) (answer, error) {
+// send sends a request. header alternates names and values.
+func (c *client) send(method, path, body string, header ...string) (response, error) {
 	c.t.Helper()
 	req, err := http.NewRequestWithContext(c.t.Context(), method, c.base+path, strings.NewReader(body))
 	if err != nil {
@@ -89,56 +92,56 @@ func (c *client) try(method, path, body string, header ...string) (answer, error
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	defer resp.Body.Close()
 	content, err := io.ReadAll(resp.Body)
-	return answer{resp, string(content)}, err
+	return response{resp, string(content)}, err
 }
 
-// want checks a status and, in turn, names and values of headers.
-func (a answer) want(t *testing.T, status int, header ...string) answer {
+// want checks the status code and the header. header alternates names and values.
+func (r response) want(t *testing.T, status int, header ...string) response {
 	t.Helper()
-	if a.StatusCode != status {
-		t.Fatalf("%s %s: status %d, want %d; body: %s", a.Request.Method, a.Request.URL.Path, a.StatusCode, status, a.body)
+	if r.StatusCode != status {
+		t.Fatalf("%s %s: status %d, want %d; body: %s", r.Request.Method, r.Request.URL.Path, r.StatusCode, status, r.body)
 	}
 	for pair := range slices.Chunk(header, 2) {
-		if diff := cmp.Diff(pair[1], a.Header.Get(pair[0])); diff != "" {
-			t.Errorf("%s %s: header %s (-want +got):\n%s", a.Request.Method, a.Request.URL.Path, pair[0], diff)
+		if diff := cmp.Diff(pair[1], r.Header.Get(pair[0])); diff != "" {
+			t.Errorf("%s %s: header %s (-want +got):\n%s", r.Request.Method, r.Request.URL.Path, pair[0], diff)
 		}
 	}
-	return a
+	return r
 }
 
-// wantCodes checks an error document.
-func (a answer) wantCodes(t *testing.T, status int, codes ...string) answer {
+// wantCodes checks the status code and the codes of the error document.
+func (r response) wantCodes(t *testing.T, status int, codes ...string) response {
 	t.Helper()
-	a.want(t, status)
+	r.want(t, status)
 	var doc struct {
 		Errors []struct{ Code, Message string }
 	}
-	if err := json.Unmarshal([]byte(a.body), &doc); err != nil {
-		t.Fatalf("body %q: %v", a.body, err)
+	if err := json.Unmarshal([]byte(r.body), &doc); err != nil {
+		t.Fatalf("body %q: %v", r.body, err)
 	}
 	var got []string
 	for _, e := range doc.Errors {
 		got = append(got, e.Code)
 	}
 	if diff := cmp.Diff(codes, got); diff != "" {
-		t.Errorf("%s %s: codes (-want +got):\n%s", a.Request.Method, a.Request.URL.Path, diff)
+		t.Errorf("%s %s: codes (-want +got):\n%s", r.Request.Method, r.Request.URL.Path, diff)
 	}
-	if got := a.Header.Get("Content-Type"); !strings.HasPrefix(got, "application/json") {
+	if got := r.Header.Get("Content-Type"); !strings.HasPrefix(got, "application/json") {
 		t.Errorf("Content-Type %q, want application/json", got)
 	}
-	return a
+	return r
 }
 
-func (a answer) wantBody(t *testing.T, want string) answer {
+func (r response) wantBody(t *testing.T, want string) response {
 	t.Helper()
-	if diff := cmp.Diff(want, a.body); diff != "" {
-		t.Errorf("%s %s: body (-want +got):\n%s", a.Request.Method, a.Request.URL.Path, diff)
+	if diff := cmp.Diff(want, r.body); diff != "" {
+		t.Errorf("%s %s: body (-want +got):\n%s", r.Request.Method, r.Request.URL.Path, diff)
 	}
-	return a
+	return r
 }
 
 // pushBlob uploads a blob by POST and PUT.
@@ -150,8 +153,8 @@ func (c *client) pushBlob(repo string, content []byte) ocispec.Descriptor {
 	return ocispec.Descriptor{MediaType: "application/octet-stream", Digest: dgst, Size: int64(len(content))}
 }
 
-// image makes the manifest of an image whose blobs it uploads; change may alter it.
-func (c *client) image(repo, content string, change func(*ocispec.Manifest)) []byte {
+// imageManifest uploads the blobs of an image and returns its manifest, which change may modify.
+func (c *client) imageManifest(repo, content string, change func(*ocispec.Manifest)) []byte {
 	c.t.Helper()
 	m := ocispec.Manifest{
 		MediaType: ocispec.MediaTypeImageManifest,

@@ -7,12 +7,15 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
-	// The algorithms of the image specification; go-digest wants them linked.
+	// go-digest supports the algorithms of the image specification only if they are linked.
 	_ "crypto/sha256"
 	_ "crypto/sha512"
 )
 
-// endpoint is a row, or a few, of https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#endpoints.
+// endpoint identifies a path that the registry serves. The comments name the rows of the
+// specification's table.
+//
+// https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#endpoints
 type endpoint int
 
 const (
@@ -23,17 +26,18 @@ const (
 	endpointUpload                    // end-5, end-6, end-13
 	endpointTags                      // end-8
 	endpointReferrers                 // end-12
-	endpointCatalog                   // not in the specification; distribution's
+	endpointCatalog                   // not in the specification, but in distribution
 )
 
-// route is what a path says.
+// route is a parsed path.
 type route struct {
 	endpoint endpoint
 	name     string // of the repository
 	ref      string // tag, digest or upload id
 }
 
-// parseRoute reads a path from its end: names may hold any of the words that paths are made of.
+// parseRoute parses a path from its end, because a repository name may contain words such as
+// "manifests" or "blobs".
 func parseRoute(path string) (route, bool) {
 	if path == "/v2/" {
 		return route{endpoint: endpointBase}, true
@@ -48,7 +52,7 @@ func parseRoute(path string) (route, bool) {
 	parts := strings.Split(rest, "/")
 	n := len(parts)
 	if n >= 3 && parts[n-2] == "blobs" && parts[n-1] == "uploads" {
-		parts = append(parts, "") // the slash at the end is often forgotten
+		parts = append(parts, "") // clients often omit the trailing slash
 		n++
 	}
 	if n < 3 {
@@ -72,18 +76,20 @@ func parseRoute(path string) (route, bool) {
 	return route{}, false
 }
 
-// wellNamed reports whether the name of the repository, if the endpoint has one, is in the grammar.
-func (rt route) wellNamed() bool {
+// hasValidName reports whether the repository name, if the endpoint has one, matches the grammar.
+func (rt route) hasValidName() bool {
 	return rt.endpoint == endpointBase || rt.endpoint == endpointCatalog || validName(rt.name)
 }
 
-// wellFormed is what a path must be to have a route in distribution, where a name may begin with a host.
-func (rt route) wellFormed() bool {
+// matchesDistribution reports whether distribution has a route for the path. Its names may begin
+// with a host.
+func (rt route) matchesDistribution() bool {
 	host, rest, _ := strings.Cut(rt.name, "/")
-	return (rt.wellNamed() || validName(strings.ToLower(host)) && validName(rest)) && (rt.endpoint != endpointManifest || validTag(rt.ref) || strings.Contains(rt.ref, ":"))
+	return (rt.hasValidName() || validName(strings.ToLower(host)) && validName(rest)) && (rt.endpoint != endpointManifest || validTag(rt.ref) || strings.Contains(rt.ref, ":"))
 }
 
-// handlerFunc answers one method of one endpoint, or says why not.
+// handlerFunc serves one method of one endpoint. It either writes a response and returns nil, or
+// returns the problem to respond with.
 type handlerFunc func(http.ResponseWriter, *http.Request, route) *problem
 
 func (r *Registry) routeTable() map[endpoint]map[string]handlerFunc {
@@ -99,9 +105,9 @@ func (r *Registry) routeTable() map[endpoint]map[string]handlerFunc {
 	}
 }
 
-// serve is the registry behind the log and the interceptors.
+// serve handles a request after it was logged and no interceptor has responded to it.
 func (r *Registry) serve(w http.ResponseWriter, req *http.Request) {
-	if r.opts.tokens != nil && r.opts.tokens.servedAt(req) {
+	if r.opts.tokens != nil && r.opts.tokens.serves(req) {
 		r.opts.tokens.ServeHTTP(w, req)
 		return
 	}
@@ -116,22 +122,23 @@ func (r *Registry) serve(w http.ResponseWriter, req *http.Request) {
 		w.Header().Set(pair[0], pair[1])
 	}
 	rt, ok := parseRoute(req.URL.Path)
-	if !ok || rt.endpoint == endpointReferrers && r.opts.withoutReferrers || r.opts.distribution > 0 && !rt.wellFormed() {
+	if !ok || rt.endpoint == endpointReferrers && r.opts.withoutReferrers || r.opts.distributionMajor > 0 && !rt.matchesDistribution() {
 		http.NotFound(w, req)
 		return
 	}
-	if p := r.answer(w, req, rt); p != nil {
+	if p := r.dispatch(w, req, rt); p != nil {
 		r.writeProblem(w, p)
 	}
 }
 
-func (r *Registry) answer(w http.ResponseWriter, req *http.Request, rt route) *problem {
+// dispatch checks credentials and method and calls the handler.
+func (r *Registry) dispatch(w http.ResponseWriter, req *http.Request, rt route) *problem {
 	if p := r.authorize(w, req, rt); p != nil {
 		return p
 	}
 	read := req.Method == http.MethodGet || req.Method == http.MethodHead
 	if r.opts.readOnly && !read {
-		return r.say(readOnly, about{req: req, route: rt}, methodNotAllowed("GET, HEAD"))
+		return r.refusalFor(reasonReadOnly, requestInfo{req: req, route: rt}, methodNotAllowed("GET, HEAD"))
 	}
 	if r.opts.pushDisabled && !read {
 		return unsupported()
@@ -139,30 +146,31 @@ func (r *Registry) answer(w http.ResponseWriter, req *http.Request, rt route) *p
 	methods := r.routes[rt.endpoint]
 	method := req.Method
 	if method == http.MethodHead {
-		method = http.MethodGet // the body is not sent
+		method = http.MethodGet // the server omits the body
 	}
 	handler, ok := methods[method]
 	switch {
-	case r.opts.distribution > 0 && (!ok || req.Method == http.MethodHead && rt.isList()):
-		return methodNotAllowed(r.allowed(rt, methods))
+	case r.opts.distributionMajor > 0 && (!ok || req.Method == http.MethodHead && rt.isList()):
+		return methodNotAllowed(r.allowHeader(rt, methods))
 	case !ok:
-		w.Header().Set("Allow", r.allowed(rt, methods))
+		w.Header().Set("Allow", r.allowHeader(rt, methods))
 		return unsupported()
-	case !rt.wellNamed() && r.opts.distribution == 0:
-		return r.say(invalidName, about{req: req, route: rt},
-			refuse(http.StatusBadRequest, codeNameInvalid, "invalid repository name", map[string]string{"name": rt.name}))
+	case !rt.hasValidName() && r.opts.distributionMajor == 0:
+		return r.refusalFor(reasonInvalidName, requestInfo{req: req, route: rt},
+			newProblem(http.StatusBadRequest, codeNameInvalid, "invalid repository name", map[string]string{"name": rt.name}))
 	}
 	return handler(w, req, rt)
 }
 
-// isList tells the endpoints that have no HEAD in distribution.
+// isList reports whether the endpoint is a list. Lists do not support HEAD in distribution.
 func (rt route) isList() bool { return rt.endpoint == endpointTags || rt.endpoint == endpointCatalog }
 
-func (r *Registry) allowed(rt route, methods map[string]handlerFunc) string {
+// allowHeader returns the value of Allow.
+func (r *Registry) allowHeader(rt route, methods map[string]handlerFunc) string {
 	var names []string
 	for name := range methods {
 		names = append(names, name)
-		if name == http.MethodGet && (r.opts.distribution == 0 || !rt.isList()) {
+		if name == http.MethodGet && (r.opts.distributionMajor == 0 || !rt.isList()) {
 			names = append(names, http.MethodHead)
 		}
 	}
@@ -170,7 +178,7 @@ func (r *Registry) allowed(rt route, methods map[string]handlerFunc) string {
 	return strings.Join(names, ", ")
 }
 
-// getBase says that there is a registry here.
+// getBase confirms that the server implements the distribution API.
 //
 // https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#determining-support
 func (r *Registry) getBase(w http.ResponseWriter, _ *http.Request, _ route) *problem {
@@ -180,7 +188,9 @@ func (r *Registry) getBase(w http.ResponseWriter, _ *http.Request, _ route) *pro
 	return nil
 }
 
-// The grammar of https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests.
+// The functions below check the grammar of names and references.
+//
+// https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests
 
 func validName(name string) bool {
 	if len(name) > 255 {
@@ -194,7 +204,8 @@ func validName(name string) bool {
 	return true
 }
 
-// validComponent wants runs of letters and digits, with one dot, one or two underscores, or dashes in between.
+// validComponent reports whether s consists of runs of lower-case letters and digits, separated by
+// one dot, by one or two underscores, or by any number of dashes.
 func validComponent(s string) bool {
 	for {
 		rest := strings.TrimLeft(s, "abcdefghijklmnopqrstuvwxyz0123456789")
@@ -217,14 +228,14 @@ func validTag(tag string) bool {
 	return tag != "" && len(tag) <= 128 && strings.Contains(word, tag[:1]) && strings.Trim(tag, word+".-") == ""
 }
 
-// parseReference tells a digest from a tag: only digests have a colon.
+// parseReference parses a tag or a digest. Only digests contain a colon.
 func parseReference(ref string) (tag string, dgst digest.Digest, p *problem) {
 	if strings.Contains(ref, ":") {
 		dgst, p = parseDigest(ref)
 		return "", dgst, p
 	}
 	if !validTag(ref) {
-		return "", "", refuse(http.StatusBadRequest, codeManifestInvalid, "manifest invalid", "invalid tag "+ref)
+		return "", "", newProblem(http.StatusBadRequest, codeManifestInvalid, "manifest invalid", "invalid tag "+ref)
 	}
 	return ref, "", nil
 }

@@ -7,11 +7,12 @@ import (
 	"sync"
 )
 
-// Matcher chooses the requests an interceptor is asked about.
+// Matcher reports whether an interceptor applies to a request.
 type Matcher func(*http.Request) bool
 
-// On matches a method and a path. The empty method is any method. A path without "*" is a prefix; with "*", each of
-// which stands for any run of characters, slashes included, it is the whole path.
+// On matches a method and a path. The empty method matches every method. A path without "*" matches
+// as a prefix. A path with "*" must match the whole path, where each "*" matches any run of
+// characters, including slashes.
 func On(method, path string) Matcher {
 	return func(req *http.Request) bool {
 		if method != "" && method != req.Method {
@@ -24,7 +25,7 @@ func On(method, path string) Matcher {
 	}
 }
 
-// glob reports whether s is pattern with each "*" standing for any run of characters.
+// glob reports whether s matches pattern, in which each "*" matches any run of characters.
 func glob(pattern, s string) bool {
 	parts := strings.Split(pattern, "*")
 	first, last := parts[0], parts[len(parts)-1]
@@ -45,7 +46,8 @@ func glob(pattern, s string) bool {
 	return strings.HasSuffix(s, last)
 }
 
-// server is what the registry and the token service have in common: a log, interceptors, and the handler behind them.
+// server is the common part of the registry and the token service: the log, the interceptors, and
+// the handler that serves the remaining requests.
 type server struct {
 	requestLog
 	inner http.HandlerFunc
@@ -55,14 +57,15 @@ type server struct {
 }
 
 type interceptor struct {
-	left    int // calls left; negative: without limit
-	matches Matcher
-	answer  func(http.ResponseWriter, *http.Request) bool
+	remaining int // responses left; negative means no limit
+	matches   Matcher
+	handle    func(http.ResponseWriter, *http.Request) bool
 }
 
-// Intercept lets fn answer the requests that match, instead of the server or around it (see Serve). fn returns true if
-// it has answered; after false the next interceptor is asked, then the server. The newest interceptor is asked first.
-// It stays until it has answered n requests, or for ever if n is not positive.
+// Intercept calls fn for requests that match. fn either responds and returns true, or returns false
+// to leave the request to the next interceptor and finally to the server. It may call Serve to run
+// code before or after the server's own response. The interceptor added last is called first. An
+// interceptor is removed once it has responded to n requests; if n is not positive, it stays.
 func (s *server) Intercept(n int, match Matcher, fn func(w http.ResponseWriter, req *http.Request) bool) {
 	if n <= 0 {
 		n = -1
@@ -72,67 +75,73 @@ func (s *server) Intercept(n int, match Matcher, fn func(w http.ResponseWriter, 
 	s.interceptors = append(s.interceptors, &interceptor{n, match, fn})
 }
 
-// ServeHTTP logs a request, asks the interceptors, and then answers it.
+// ServeHTTP logs a request, calls the interceptors, and serves the request if none of them
+// responded.
 func (s *server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	rec, req := s.record(w, req, req.Host)
 	returned := false
-	defer func() { rec.done(returned) }()
-	if !s.intercepted(rec, req) {
+	defer func() { rec.finish(returned) }()
+	if !s.runInterceptors(rec, req) {
 		s.inner(rec, req)
 	}
 	returned = true
 }
 
-// Serve answers a request without logging it and without asking interceptors: for interceptors that do something
-// before or after the server's own answer.
+// Serve serves a request without logging it and without calling interceptors. Interceptors use it
+// to run code before or after the server's own response.
 func (s *server) Serve(w http.ResponseWriter, req *http.Request) { s.inner(w, req) }
 
-// RoundTrip serves a request without a socket; see [RoundTripper].
+// RoundTrip implements [http.RoundTripper] without a socket; see [RoundTripper].
 func (s *server) RoundTrip(req *http.Request) (*http.Response, error) {
 	return RoundTripper(s).RoundTrip(req)
 }
 
-func (s *server) intercepted(w http.ResponseWriter, req *http.Request) bool {
+// runInterceptors calls the interceptors that match and reports whether one of them responded.
+func (s *server) runInterceptors(w http.ResponseWriter, req *http.Request) bool {
 	s.interceptMu.Lock()
 	candidates := slices.Clone(s.interceptors)
 	s.interceptMu.Unlock()
 	for _, i := range slices.Backward(candidates) {
-		if i.matches(req) && s.try(i, w, req) {
+		if i.matches(req) && s.tryInterceptor(i, w, req) {
 			return true
 		}
 	}
 	return false
 }
 
-// try asks one interceptor. A call is taken before and given back if it was not used, so that requests at the same
-// time never get more answers than there are calls.
-func (s *server) try(i *interceptor, w http.ResponseWriter, req *http.Request) bool {
-	if !s.take(i) {
+// tryInterceptor calls one interceptor. It reserves one of the remaining responses before the call
+// and returns it afterwards if it was not used, so that concurrent requests never get more
+// responses than the interceptor may give.
+func (s *server) tryInterceptor(i *interceptor, w http.ResponseWriter, req *http.Request) bool {
+	if !s.acquire(i) {
 		return false
 	}
-	handled := true // also if fn panics to drop the connection
-	defer func() { s.settle(i, handled) }()
-	handled = i.answer(w, req)
+	handled := true // stays true if fn panics to drop the connection
+	defer func() { s.release(i, handled) }()
+	handled = i.handle(w, req)
 	return handled
 }
 
-func (s *server) take(i *interceptor) bool {
+// acquire reserves one response of the interceptor and reports whether there was one left.
+func (s *server) acquire(i *interceptor) bool {
 	s.interceptMu.Lock()
 	defer s.interceptMu.Unlock()
-	if i.left == 0 {
+	if i.remaining == 0 {
 		return false
 	}
-	i.left--
+	i.remaining--
 	return true
 }
 
-func (s *server) settle(i *interceptor, handled bool) {
+// release ends a call that acquire allowed. It returns the reserved response if the interceptor did
+// not use it, and removes the interceptor if none are left.
+func (s *server) release(i *interceptor, handled bool) {
 	s.interceptMu.Lock()
 	defer s.interceptMu.Unlock()
-	if !handled || i.left < 0 {
-		i.left++
+	if !handled || i.remaining < 0 {
+		i.remaining++
 	}
-	if i.left == 0 {
+	if i.remaining == 0 {
 		s.interceptors = slices.DeleteFunc(s.interceptors, func(other *interceptor) bool { return other == i })
 	}
 }

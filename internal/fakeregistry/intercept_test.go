@@ -43,11 +43,11 @@ func TestOnMatchesMethodAndPath(t *testing.T) {
 	}
 }
 
-func TestInterceptorsAnswerInsteadOfTheRegistry(t *testing.T) {
+func TestInterceptors(t *testing.T) {
 	t.Parallel()
-	t.Run("as often as they may and then no more", func(t *testing.T) {
+	t.Run("respond to n requests and then no more", func(t *testing.T) {
 		t.Parallel()
-		overBoth(t, nil, func(t *testing.T, c *client) {
+		overBothTransports(t, nil, func(t *testing.T, c *client) {
 			c.reg.Intercept(2, fakeregistry.On("GET", "/v2/"), fakeregistry.Errors(503, "UNAVAILABLE", "later"))
 			c.do("HEAD", "/v2/", "").want(t, 200)
 			c.do("GET", "/v2/", "").wantCodes(t, 503, "UNAVAILABLE").
@@ -56,29 +56,29 @@ func TestInterceptorsAnswerInsteadOfTheRegistry(t *testing.T) {
 			c.do("GET", "/v2/", "").want(t, 200)
 		})
 	})
-	t.Run("for ever if n is not positive", func(t *testing.T) {
+	t.Run("respond without limit if n is not positive", func(t *testing.T) {
 		t.Parallel()
-		c := inMemory(t)
+		c := newRoundTripClient(t)
 		c.reg.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Answer(418, map[string]string{"X-Tea": "pot"}, "short"))
 		for range 5 {
 			c.do("GET", "/v2/", "").want(t, 418, "X-Tea", "pot").wantBody(t, "short")
 		}
 	})
-	t.Run("the newest first", func(t *testing.T) {
+	t.Run("are called newest first", func(t *testing.T) {
 		t.Parallel()
-		c := inMemory(t)
+		c := newRoundTripClient(t)
 		c.reg.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Answer(500, nil, ""))
 		c.reg.Intercept(1, fakeregistry.On("", "/"), fakeregistry.Answer(429, nil, ""))
 		c.do("GET", "/v2/", "").want(t, 429)
 		c.do("GET", "/v2/", "").want(t, 500)
 	})
-	t.Run("and only an answer uses up a call", func(t *testing.T) {
+	t.Run("count only the requests they respond to", func(t *testing.T) {
 		t.Parallel()
-		c := inMemory(t)
-		asked := 0
+		c := newRoundTripClient(t)
+		calls := 0
 		c.reg.Intercept(1, fakeregistry.On("", "/"), func(w http.ResponseWriter, _ *http.Request) bool {
-			asked++
-			if asked < 3 {
+			calls++
+			if calls < 3 {
 				return false
 			}
 			w.WriteHeader(500)
@@ -88,22 +88,22 @@ func TestInterceptorsAnswerInsteadOfTheRegistry(t *testing.T) {
 			c.do("GET", "/v2/", "").want(t, want)
 		}
 	})
-	t.Run("or around it", func(t *testing.T) {
+	t.Run("can run code after the registry's own response", func(t *testing.T) {
 		t.Parallel()
-		c := inMemory(t)
+		c := newRoundTripClient(t)
 		image := c.reg.PutImage("a", "x", "v1")
 		c.reg.Intercept(1, fakeregistry.On("DELETE", "/v2/"), func(w http.ResponseWriter, req *http.Request) bool {
 			c.reg.Serve(w, req)
-			c.reg.PutImage("a", "x", "v2") // somebody pushes just after
+			c.reg.PutImage("a", "x", "v2") // as if another client pushed right after the deletion
 			return true
 		})
 		c.do("DELETE", "/v2/a/manifests/"+image.Digest.String(), "").want(t, 202)
 		c.do("GET", "/v2/a/manifests/v1", "").want(t, 404)
 		c.do("GET", "/v2/a/manifests/v2", "").want(t, 200)
 	})
-	t.Run("never more often than they may, however many ask at once", func(t *testing.T) {
+	t.Run("respond to no more than n concurrent requests", func(t *testing.T) {
 		t.Parallel()
-		c := inMemory(t)
+		c := newRoundTripClient(t)
 		c.reg.Intercept(10, fakeregistry.On("", "/"), fakeregistry.Answer(500, nil, ""))
 		var group sync.WaitGroup
 		for range 50 {
@@ -120,17 +120,17 @@ func TestInterceptorsAnswerInsteadOfTheRegistry(t *testing.T) {
 			t.Errorf("%d failures, want 10", failed)
 		}
 	})
-	t.Run("with a redirect", func(t *testing.T) {
+	t.Run("can respond with a redirect", func(t *testing.T) {
 		t.Parallel()
-		c := inMemory(t)
+		c := newRoundTripClient(t)
 		c.reg.Intercept(1, fakeregistry.On("", "/"), fakeregistry.Redirect(307, "https://elsewhere/v2/"))
 		c.do("GET", "/v2/", "").want(t, 307, "Location", "https://elsewhere/v2/").wantBody(t, "")
 	})
 }
 
-func TestLogTellsWhatArrived(t *testing.T) {
+func TestLogRecordsRequests(t *testing.T) {
 	t.Parallel()
-	overBoth(t, nil, func(t *testing.T, c *client) {
+	overBothTransports(t, nil, func(t *testing.T, c *client) {
 		image := c.reg.PutImage("a", "x", "v1")
 		c.do("GET", "/v2/a/tags/list?n=1", "", "X-Test", "yes")
 		c.do("HEAD", "/v2/a/manifests/v1", "")
@@ -143,17 +143,17 @@ func TestLogTellsWhatArrived(t *testing.T) {
 			"DELETE /v2/a/manifests/" + image.Digest.String() + " 202",
 		}
 		requests := c.reg.Requests()
-		if diff := cmp.Diff(want, lines(requests)); diff != "" {
+		if diff := cmp.Diff(want, logLines(requests)); diff != "" {
 			t.Errorf("requests (-want +got):\n%s", diff)
 		}
-		if diff := cmp.Diff(want[2:], lines(c.reg.Writes())); diff != "" {
+		if diff := cmp.Diff(want[2:], logLines(c.reg.Writes())); diff != "" {
 			t.Errorf("writes (-want +got):\n%s", diff)
 		}
 		if got := requests[0]; got.Header.Get("X-Test") != "yes" || got.Scheme+"://"+got.Host != c.base {
 			t.Errorf("first request %+v", got)
 		}
 		if got := string(requests[2].Body); got != "body" {
-			t.Errorf("body %q, want that of a request nobody read", got)
+			t.Errorf("body %q, want the body that the handler did not read", got)
 		}
 		c.reg.ResetLog()
 		if got := c.reg.Requests(); len(got) != 0 {
@@ -162,27 +162,27 @@ func TestLogTellsWhatArrived(t *testing.T) {
 	})
 }
 
-func TestLogKeepsTheFirstBytesOfABody(t *testing.T) {
+func TestLogTruncatesLongBodies(t *testing.T) {
 	t.Parallel()
-	overBoth(t, nil, func(t *testing.T, c *client) {
+	overBothTransports(t, nil, func(t *testing.T, c *client) {
 		content := strings.Repeat("0123456789abcdef", 10_000)
-		c.do("POST", "/v2/a/blobs/uploads/?digest="+dgstOf(content), content).want(t, 201)
+		c.do("POST", "/v2/a/blobs/uploads/?digest="+digestOf(content), content).want(t, 201)
 		if diff := cmp.Diff(content[:64<<10], string(c.reg.Requests()[0].Body)); diff != "" {
 			t.Errorf("body (-want +got):\n%s", diff)
 		}
 	})
 }
 
-func TestWithoutLogKeepsNone(t *testing.T) {
+func TestWithoutLogRecordsNothing(t *testing.T) {
 	t.Parallel()
-	c := inMemory(t, fakeregistry.WithoutLog())
+	c := newRoundTripClient(t, fakeregistry.WithoutLog())
 	c.do("PUT", "/v2/a/manifests/v1", "body")
 	if got := c.reg.Requests(); len(got) != 0 {
 		t.Errorf("requests %v, want none", got)
 	}
 }
 
-func lines(requests []fakeregistry.Request) []string {
+func logLines(requests []fakeregistry.Request) []string {
 	var all []string
 	for _, r := range requests {
 		all = append(all, r.String())

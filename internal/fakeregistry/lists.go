@@ -15,13 +15,13 @@ type tagList struct {
 	Tags []string `json:"tags"`
 }
 
-// getTags lists tags.
+// getTags lists the tags of a repository.
 //
 // https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-tags
 func (r *Registry) getTags(w http.ResponseWriter, req *http.Request, rt route) *problem {
 	sorted, ok := r.sortedTags(rt.name)
 	if !ok {
-		return r.say(noRepository, about{req: req, route: rt}, nameUnknown(rt.name))
+		return r.refusalFor(reasonUnknownRepository, requestInfo{req: req, route: rt}, nameUnknown(rt.name))
 	}
 	if r.opts.googleTags {
 		writeJSON(w, http.StatusOK, r.jsonType(), r.googleTags(rt.name, sorted))
@@ -32,7 +32,7 @@ func (r *Registry) getTags(w http.ResponseWriter, req *http.Request, rt route) *
 		tags = slices.Clone(sorted)
 		slices.Reverse(tags)
 	} else {
-		page, p := r.page(w, req, sorted, r.tagOrder())
+		page, p := r.paginate(w, req, sorted, r.tagOrder())
 		if p != nil {
 			return p
 		}
@@ -48,57 +48,60 @@ func (r *Registry) getTags(w http.ResponseWriter, req *http.Request, rt route) *
 	return nil
 }
 
-// sortedTags sorts the tags of a repository if they have changed. The result is shared and never changed.
+// sortedTags returns the tags of a repository in order. It sorts them only if they have changed.
+// The result is shared, so callers must not modify it.
 func (r *Registry) sortedTags(name string) ([]string, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	repo, ok := r.repositories[name]
-	if !ok || r.opts.distribution > 0 && !repo.wasTagged {
+	if !ok || r.opts.distributionMajor > 0 && !repo.everTagged {
 		return nil, false
 	}
-	if repo.sorted == nil {
-		repo.sorted = slices.SortedFunc(maps.Keys(repo.tags), r.tagOrder())
+	if repo.sortedTags == nil {
+		repo.sortedTags = slices.SortedFunc(maps.Keys(repo.tags), r.tagOrder())
 	}
-	return repo.sorted, true
+	return repo.sortedTags, true
 }
 
-// byName is the specification's lexical order: letters without regard to case.
-func byName(a, b string) int {
+// compareFold compares in the lexical order of the specification, which ignores case.
+func compareFold(a, b string) int {
 	return cmp.Or(cmp.Compare(strings.ToLower(a), strings.ToLower(b)), cmp.Compare(a, b))
 }
 
-// writeList answers with a list.
+// writeList writes a list as JSON, without the final newline if WithoutNewline is set.
 func (r *Registry) writeList(w http.ResponseWriter, contentType string, list any) {
 	if !r.opts.withoutNewline {
 		writeJSON(w, http.StatusOK, contentType, list)
 		return
 	}
-	r.writeProblem(w, &problem{status: http.StatusOK, contentType: contentType, text: string(mustJSON(list))})
+	r.writeProblem(w, &problem{status: http.StatusOK, contentType: contentType, body: string(mustJSON(list))})
 }
 
-// tagOrder is that of the specification, or of the bytes.
+// tagOrder returns the order in which tags are listed: the lexical order of the specification, or
+// byte order for distribution.
 func (r *Registry) tagOrder() func(a, b string) int {
-	if r.opts.distribution > 0 {
+	if r.opts.distributionMajor > 0 {
 		return strings.Compare
 	}
-	return byName
+	return compareFold
 }
 
 type repositoryList struct {
 	Repositories []string `json:"repositories"`
 }
 
-// getCatalog lists repositories. It is not in the specification; it pages as the tags do.
+// getCatalog lists repositories. The endpoint is not in the specification. It paginates like the
+// list of tags.
 //
 // https://distribution.github.io/distribution/spec/api/#listing-repositories
 func (r *Registry) getCatalog(w http.ResponseWriter, req *http.Request, _ route) *problem {
 	r.mu.RLock()
 	names := slices.Sorted(maps.Keys(r.repositories))
 	r.mu.RUnlock()
-	if n, err := strconv.Atoi(req.URL.Query().Get("n")); r.opts.distribution > 0 && err == nil && n > 1000 {
+	if n, err := strconv.Atoi(req.URL.Query().Get("n")); r.opts.distributionMajor > 0 && err == nil && n > 1000 {
 		return r.invalidNumber(strconv.Itoa(n))
 	}
-	page, p := r.page(w, req, names, strings.Compare)
+	page, p := r.paginate(w, req, names, strings.Compare)
 	if p != nil {
 		return p
 	}
@@ -109,8 +112,9 @@ func (r *Registry) getCatalog(w http.ResponseWriter, req *http.Request, _ route)
 	return nil
 }
 
-// page cuts out of a sorted list what n and last ask for, and sets a Link if more follows.
-func (r *Registry) page(w http.ResponseWriter, req *http.Request, sorted []string, order func(a, b string) int) ([]string, *problem) {
+// paginate returns the page of a sorted list that the parameters n and last ask for. It sets Link
+// if more entries follow.
+func (r *Registry) paginate(w http.ResponseWriter, req *http.Request, sorted []string, order func(a, b string) int) ([]string, *problem) {
 	query := req.URL.Query()
 	if last := query.Get("last"); last != "" {
 		i, found := slices.BinarySearchFunc(sorted, last, order)
@@ -143,17 +147,17 @@ func (r *Registry) page(w http.ResponseWriter, req *http.Request, sorted []strin
 	page := sorted[:limit]
 	switch {
 	case r.opts.linkLoop:
-		r.setNext(w, req, url.Values{"n": {strconv.Itoa(limit)}})
+		r.setNextLink(w, req, url.Values{"n": {strconv.Itoa(limit)}})
 	case limit < len(sorted), r.opts.linkAlways && limit > 0:
-		r.setNext(w, req, url.Values{"last": {page[limit-1]}, "n": {strconv.Itoa(limit)}})
+		r.setNextLink(w, req, url.Values{"last": {page[limit-1]}, "n": {strconv.Itoa(limit)}})
 	}
 	return page, nil
 }
 
-// setNext adds a Link to the same path with other parameters.
+// setNextLink sets a Link to the same path with the given query.
 //
 // https://www.rfc-editor.org/rfc/rfc8288
-func (r *Registry) setNext(w http.ResponseWriter, req *http.Request, query url.Values) {
+func (r *Registry) setNextLink(w http.ResponseWriter, req *http.Request, query url.Values) {
 	next := url.URL{Path: req.URL.Path, RawQuery: query.Encode()}
 	target := next.RequestURI()
 	switch r.opts.linkForm {
@@ -169,11 +173,13 @@ func (r *Registry) setNext(w http.ResponseWriter, req *http.Request, query url.V
 }
 
 func (r *Registry) invalidNumber(n string) *problem {
-	if number, err := strconv.Atoi(n); r.opts.distribution > 0 { // in place of what is no number it says 0
+	// The detail has n as a string. In distribution it is a number, which is 0 if n is not a
+	// number.
+	if number, err := strconv.Atoi(n); r.opts.distributionMajor > 0 {
 		if err != nil {
 			number = 0
 		}
-		return refuse(http.StatusBadRequest, codePaginationInvalid, "invalid number of results requested", map[string]int{"n": number})
+		return newProblem(http.StatusBadRequest, codePaginationInvalid, "invalid number of results requested", map[string]int{"n": number})
 	}
-	return refuse(http.StatusBadRequest, codePaginationInvalid, "invalid number of results requested", map[string]string{"n": n})
+	return newProblem(http.StatusBadRequest, codePaginationInvalid, "invalid number of results requested", map[string]string{"n": n})
 }

@@ -9,24 +9,25 @@ import (
 	"sync"
 )
 
-// loggedBody is how much of a request body the log keeps.
-const loggedBody = 64 << 10
+// maxLoggedBody is how many bytes of a request body the log keeps.
+const maxLoggedBody = 64 << 10
 
-// Request is one request as it arrived, and what it was answered.
+// Request is one logged request with the outcome of its response.
 type Request struct {
 	Method string
 	Scheme string // "http" or "https"
-	Host   string // as the caller wrote it, with the port if there was one
-	Path   string // escaped, as on the wire
+	Host   string // as sent by the caller, with the port if there was one
+	Path   string // escaped, as in the request line
 	Query  string // raw, without "?"
 	Header http.Header
 	Body   []byte // the first 64 KiB
-	Status int    // 0 while there is none, and if there never was one
-	Lost   bool   // the answer, if there was one, did not reach the caller whole
+	Status int    // of the response; 0 if there is none, or none yet
+	Lost   bool   // the response, if there was one, did not reach the caller completely
 }
 
-// String is one line: "DELETE /v2/a/manifests/sha256:… 202", the digest in full, the query if there is one, and
-// " lost" at the end if the answer did not arrive.
+// String returns the request on one line, such as "DELETE /v2/a/manifests/sha256:… 202", with the
+// complete digest. It includes the query, if there is one, and ends with " lost" if the response
+// did not arrive.
 func (r Request) String() string {
 	s := r.Method + " " + r.Path
 	if r.Query != "" {
@@ -39,18 +40,18 @@ func (r Request) String() string {
 	return s
 }
 
-// Origin is scheme://host:port of the request, as [Network.Handle] takes it.
+// Origin returns scheme://host:port of the request, in the form that [Network.Handle] accepts.
 func (r Request) Origin() string { return canonicalOrigin(r.Scheme, r.Host) }
 
-// requestLog keeps requests in the order of their arrival.
+// requestLog records requests in order of arrival.
 type requestLog struct {
 	mu      sync.Mutex
 	entries []*Request
 	off     bool
 }
 
-// Requests returns every request since the last ResetLog, in order of arrival. Refused connections are not among
-// them: they never arrived.
+// Requests returns a copy of all requests since the last ResetLog, in order of arrival. Requests
+// whose connection was refused never arrived and are not included.
 func (l *requestLog) Requests() []Request {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -63,21 +64,22 @@ func (l *requestLog) Requests() []Request {
 	return requests
 }
 
-// Writes returns the requests whose method is not GET, HEAD or OPTIONS: when it is empty, nothing was asked to change.
+// Writes returns the requests whose method is not GET, HEAD or OPTIONS. If there are none, the
+// client did not try to change anything.
 func (l *requestLog) Writes() []Request {
 	return slices.DeleteFunc(l.Requests(), func(r Request) bool {
 		return r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions
 	})
 }
 
-// ResetLog forgets the requests so far.
+// ResetLog drops the requests logged so far.
 func (l *requestLog) ResetLog() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.entries = nil
 }
 
-// record adds a request to host and returns the writer and the request to go on with.
+// record logs a request to host. The handler must use the writer and the request that it returns.
 func (l *requestLog) record(w http.ResponseWriter, req *http.Request, host string) (*recorder, *http.Request) {
 	entry := &Request{
 		Method: req.Method,
@@ -96,7 +98,7 @@ func (l *requestLog) record(w http.ResponseWriter, req *http.Request, host strin
 	l.mu.Unlock()
 	if req.Body != nil && req.Body != http.NoBody {
 		rec.body = &loggingBody{ReadCloser: req.Body, recorder: rec}
-		rec.unread = req.ContentLength > 0 && req.ContentLength <= loggedBody
+		rec.unreadBody = req.ContentLength > 0 && req.ContentLength <= maxLoggedBody
 		clone := *req
 		clone.Body = rec.body
 		req = &clone
@@ -104,38 +106,41 @@ func (l *requestLog) record(w http.ResponseWriter, req *http.Request, host strin
 	return rec, req
 }
 
-// recorder writes status and body of one request into the log, before the caller can see the answer.
+// recorder adds the status code and the request body to a log entry, before the caller can see the
+// response.
 type recorder struct {
 	http.ResponseWriter
-	log    *requestLog
-	entry  *Request
-	body   *loggingBody
-	unread bool // a body that fits into the log and that nobody may have read
+	log        *requestLog
+	entry      *Request
+	body       *loggingBody
+	unreadBody bool // the body fits into the log, and the handler may not have read it
 }
 
 // WriteHeader implements [http.ResponseWriter].
 func (r *recorder) WriteHeader(status int) {
-	r.note(status)
+	r.recordStatus(status)
 	r.ResponseWriter.WriteHeader(status)
 }
 
 // Write implements [http.ResponseWriter].
 func (r *recorder) Write(p []byte) (int, error) {
-	r.note(http.StatusOK)
+	r.recordStatus(http.StatusOK)
 	return r.ResponseWriter.Write(p)
 }
 
-// Unwrap lets [http.ResponseController] find the connection.
+// Unwrap gives [http.ResponseController] access to the underlying writer.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-func (r *recorder) note(status int) {
+// recordStatus records the status code of the response. It first reads a request body that fits
+// into the log to its end, because the handler may not have done so.
+func (r *recorder) recordStatus(status int) {
 	if status < 200 {
 		return
 	}
-	if r.unread {
-		r.unread = false
-		if _, err := io.CopyN(io.Discard, r.body, loggedBody); err != nil && err != io.EOF {
-			r.lost() // the caller went away while sending
+	if r.unreadBody {
+		r.unreadBody = false
+		if _, err := io.CopyN(io.Discard, r.body, maxLoggedBody); err != nil && err != io.EOF {
+			r.markLost() // the caller disconnected while sending the body
 		}
 	}
 	r.log.mu.Lock()
@@ -145,28 +150,30 @@ func (r *recorder) note(status int) {
 	}
 }
 
-func (r *recorder) lost() {
+// markLost records that the response did not reach the caller.
+func (r *recorder) markLost() {
 	r.log.mu.Lock()
 	defer r.log.mu.Unlock()
 	r.entry.Lost = true
 }
 
-// done closes the entry: a handler that did not return normally has lost its answer.
-func (r *recorder) done(returned bool) {
+// finish completes the entry. If the handler did not return normally, its response is lost.
+func (r *recorder) finish(returned bool) {
 	if !returned {
-		r.lost()
+		r.markLost()
 		return
 	}
-	r.note(http.StatusOK)
+	r.recordStatus(http.StatusOK)
 }
 
-// forget takes the request out of the log: it never arrived.
-func (r *recorder) forget() {
+// removeEntry removes the request from the log, as if it had never arrived.
+func (r *recorder) removeEntry() {
 	r.log.mu.Lock()
 	defer r.log.mu.Unlock()
 	r.log.entries = slices.DeleteFunc(r.log.entries, func(e *Request) bool { return e == r.entry })
 }
 
+// loggingBody copies a request body into the log as the handler reads it.
 type loggingBody struct {
 	io.ReadCloser
 	recorder *recorder
@@ -177,7 +184,7 @@ func (b *loggingBody) Read(p []byte) (int, error) {
 	b.recorder.log.mu.Lock()
 	defer b.recorder.log.mu.Unlock()
 	entry := b.recorder.entry
-	entry.Body = append(entry.Body, p[:min(n, loggedBody-len(entry.Body))]...)
+	entry.Body = append(entry.Body, p[:min(n, maxLoggedBody-len(entry.Body))]...)
 	return n, err
 }
 

@@ -13,8 +13,9 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// manifestLimit is the size up to which manifests are accepted; the specification asks for at least 4 MB.
-const manifestLimit = 4 << 20
+// maxManifestSize is the size of the largest manifest that is accepted. The specification asks for
+// at least 4 MB.
+const maxManifestSize = 4 << 20
 
 // getManifest serves a manifest by tag or by digest.
 //
@@ -24,10 +25,10 @@ func (r *Registry) getManifest(w http.ResponseWriter, req *http.Request, rt rout
 		w.WriteHeader(r.opts.headStatus)
 		return nil
 	}
-	if p := r.pull(w, req); p != nil {
+	if p := r.countPull(w, req); p != nil {
 		return p
 	}
-	m, p := r.lookUp(req, rt)
+	m, p := r.lookUpManifest(req, rt)
 	if p != nil {
 		return p
 	}
@@ -36,7 +37,7 @@ func (r *Registry) getManifest(w http.ResponseWriter, req *http.Request, rt rout
 	if !r.opts.withoutEtag {
 		h.Set("Etag", etag)
 	}
-	r.setDigest(w, m.desc.Digest)
+	r.setDigestHeader(w, m.desc.Digest)
 	if slices.Contains(req.Header.Values("If-None-Match"), etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
@@ -48,23 +49,24 @@ func (r *Registry) getManifest(w http.ResponseWriter, req *http.Request, rt rout
 	return nil
 }
 
-func (r *Registry) lookUp(req *http.Request, rt route) (*manifest, *problem) {
+// lookUpManifest finds the manifest that the path names and negotiates its media type.
+func (r *Registry) lookUpManifest(req *http.Request, rt route) (*manifest, *problem) {
 	tag, dgst, p := parseReference(rt.ref)
 	if p != nil {
-		switch r.opts.distribution {
+		switch r.opts.distributionMajor {
 		case 0:
-			p = r.say(malformedDigest, about{req: req, route: rt}, p)
+			p = r.refusalFor(reasonMalformedDigest, requestInfo{req: req, route: rt}, p)
 		case 2:
-			p = unknown(invalidPath{tagPath(rt.name, rt.ref) + "/current/link", "filesystem"})
+			p = unknownError(invalidPathDetail{tagPath(rt.name, rt.ref) + "/current/link", "filesystem"})
 		}
 		return nil, p
 	}
-	a := about{req: req, route: rt, tag: tag, dgst: dgst}
+	info := requestInfo{req: req, route: rt, tag: tag, dgst: dgst}
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	repo, ok := r.repositories[rt.name]
-	if !ok && r.opts.distribution == 0 {
-		return nil, r.say(noRepository, a, nameUnknown(rt.name))
+	if !ok && r.opts.distributionMajor == 0 {
+		return nil, r.refusalFor(reasonUnknownRepository, info, nameUnknown(rt.name))
 	}
 	if ok && tag != "" {
 		dgst = repo.tags[tag]
@@ -72,45 +74,47 @@ func (r *Registry) lookUp(req *http.Request, rt route) (*manifest, *problem) {
 	switch {
 	case ok && repo.manifests[dgst] != nil:
 		return r.negotiate(req, repo, rt.name, tag, repo.manifests[dgst])
-	case ok && r.opts.distribution == 2 && repo.hasBlob(dgst):
+	case ok && r.opts.distributionMajor == 2 && repo.hasBlob(dgst):
 		return nil, notAManifest(repo.blobs[dgst])
 	case tag != "":
-		return nil, r.sayNoTag(repo, a)
+		return nil, r.unknownTag(repo, info)
 	}
-	return nil, r.say(noManifest, a, manifestUnknown(unknownReference(rt.name, "", dgst)))
+	return nil, r.refusalFor(reasonUnknownManifest, info, manifestUnknown(unknownReferenceDetail(rt.name, "", dgst)))
 }
 
-// invalidPath is an error of distribution's storage, as JSON.
-type invalidPath struct {
+// invalidPathDetail is an error of distribution's storage driver, which distribution encodes as
+// JSON.
+type invalidPathDetail struct {
 	Path       string
 	DriverName string
 }
 
-// notAManifest is what distribution says of a blob that it looks up as a manifest: where JSON ends to be JSON.
+// notAManifest is the response of distribution to the digest of a blob in place of that of a
+// manifest. The detail is the offset at which the blob stops being JSON.
 func notAManifest(blob []byte) *problem {
 	err := json.Unmarshal(blob, &struct{}{})
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return unknown(map[string]int64{"Offset": syntax.Offset})
+		return unknownError(map[string]int64{"Offset": syntax.Offset})
 	}
-	return unknown(map[string]string{})
+	return unknownError(map[string]string{})
 }
 
-// unknownReference is the detail distribution gives.
-func unknownReference(name, tag string, dgst digest.Digest) map[string]string {
+// unknownReferenceDetail is the detail that distribution gives for an unknown tag or digest.
+func unknownReferenceDetail(name, tag string, dgst digest.Digest) map[string]string {
 	if tag != "" {
 		return map[string]string{"Tag": tag}
 	}
 	return map[string]string{"Name": name, "Revision": dgst.String()}
 }
 
-func (r *Registry) setDigest(w http.ResponseWriter, dgst digest.Digest) {
+func (r *Registry) setDigestHeader(w http.ResponseWriter, dgst digest.Digest) {
 	if !r.opts.withoutDigest {
 		w.Header().Set("Docker-Content-Digest", dgst.String())
 	}
 }
 
-// putManifest stores a manifest under a tag or a digest. A digest may also come as the parameter digest beside a tag,
-// and tags as parameters tag beside a digest.
+// putManifest stores a manifest under a tag or a digest. A tag may be accompanied by the query
+// parameter digest, and a digest by any number of query parameters tag.
 //
 // https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests
 func (r *Registry) putManifest(w http.ResponseWriter, req *http.Request, rt route) *problem {
@@ -137,7 +141,7 @@ func (r *Registry) putManifest(w http.ResponseWriter, req *http.Request, rt rout
 	if p != nil {
 		return p
 	}
-	m, p := r.pushedManifest(req, raw, dgst)
+	m, p := r.parsePushedManifest(req, raw, dgst)
 	if p != nil {
 		return p
 	}
@@ -145,8 +149,8 @@ func (r *Registry) putManifest(w http.ResponseWriter, req *http.Request, rt rout
 		return p
 	}
 	h := w.Header()
-	h.Set("Location", r.origin(req)+"/v2/"+rt.name+"/manifests/"+m.desc.Digest.String())
-	r.setDigest(w, m.desc.Digest)
+	h.Set("Location", r.locationOrigin(req)+"/v2/"+rt.name+"/manifests/"+m.desc.Digest.String())
+	r.setDigestHeader(w, m.desc.Digest)
 	if m.subject != "" && !r.opts.withoutReferrers {
 		h.Set("OCI-Subject", m.subject.String())
 	}
@@ -160,27 +164,30 @@ func (r *Registry) putManifest(w http.ResponseWriter, req *http.Request, rt rout
 	return nil
 }
 
-// origin is what distribution puts before the path in Location.
-func (r *Registry) origin(req *http.Request) string {
-	if r.opts.distribution == 0 {
+// locationOrigin returns the scheme and host that distribution puts before the path in Location.
+// The specification does not require them, so without a version of distribution it is empty.
+func (r *Registry) locationOrigin(req *http.Request) string {
+	if r.opts.distributionMajor == 0 {
 		return ""
 	}
 	return schemeOf(req) + "://" + req.Host
 }
 
+// readManifestBody reads a pushed manifest, up to maxManifestSize.
 func readManifestBody(req *http.Request) ([]byte, *problem) {
-	raw, err := io.ReadAll(io.LimitReader(req.Body, manifestLimit+1))
+	raw, err := io.ReadAll(io.LimitReader(req.Body, maxManifestSize+1))
 	switch {
-	case len(raw) > manifestLimit:
-		return nil, refuse(http.StatusRequestEntityTooLarge, codeSizeInvalid, "manifest too large", nil)
+	case len(raw) > maxManifestSize:
+		return nil, newProblem(http.StatusRequestEntityTooLarge, codeSizeInvalid, "manifest too large", nil)
 	case err != nil:
-		return nil, refuse(http.StatusBadRequest, codeSizeInvalid, "provided length did not match content length", err.Error())
+		return nil, newProblem(http.StatusBadRequest, codeSizeInvalid, "provided length did not match content length", err.Error())
 	}
 	return raw, nil
 }
 
-// pushedManifest checks a manifest by itself, against its Content-Type, whose parameters are ignored, and its digest.
-func (r *Registry) pushedManifest(req *http.Request, raw []byte, dgst digest.Digest) (*manifest, *problem) {
+// parsePushedManifest validates and parses a pushed manifest. It checks that the manifest agrees
+// with its Content-Type, whose parameters it ignores, and with dgst unless that is empty.
+func (r *Registry) parsePushedManifest(req *http.Request, raw []byte, dgst digest.Digest) (*manifest, *problem) {
 	mediaType, _, err := mime.ParseMediaType(req.Header.Get("Content-Type"))
 	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
 		if mediaType = mediaTypeField(raw); mediaType == "" {
@@ -188,7 +195,7 @@ func (r *Registry) pushedManifest(req *http.Request, raw []byte, dgst digest.Dig
 		}
 	}
 	if p := checkManifest(mediaType, raw); p != nil {
-		if r.opts.distribution > 0 && p.errors[0].Detail == withoutConfig {
+		if r.opts.distributionMajor > 0 && p.errors[0].Detail == detailWithoutConfig {
 			p = digestInvalid(nil)
 			p.errors = append(p.errors, errorDetail{codeManifestBlobUnknown, "blob unknown to registry", ""})
 		}
@@ -198,14 +205,15 @@ func (r *Registry) pushedManifest(req *http.Request, raw []byte, dgst digest.Dig
 	if dgst != "" {
 		algorithm = dgst.Algorithm()
 	}
-	m := readManifest(mediaType, raw, algorithm)
-	if dgst != "" && (dgst != m.desc.Digest || r.opts.distribution > 0 && algorithm != digest.Canonical) {
+	m := parseManifest(mediaType, raw, algorithm)
+	if dgst != "" && (dgst != m.desc.Digest || r.opts.distributionMajor > 0 && algorithm != digest.Canonical) {
 		return nil, digestInvalid(nil)
 	}
 	return m, nil
 }
 
-// mediaTypeField is what the manifest says it is, for clients that send no Content-Type.
+// mediaTypeField returns the mediaType field of a manifest, which is used if the client sends no
+// Content-Type.
 func mediaTypeField(raw []byte) string {
 	var doc struct {
 		MediaType string `json:"mediaType"`
@@ -216,19 +224,21 @@ func mediaTypeField(raw []byte) string {
 	return doc.MediaType
 }
 
+// storeManifest stores a manifest and its tags, unless it refers to missing content or a tag is
+// immutable.
 func (r *Registry) storeManifest(name string, m *manifest, tags []string) *problem {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	repo, ok := r.repositories[name]
 	if !ok {
-		repo = &repository{} // a name that comes into being only if the manifest is accepted
+		repo = &repository{} // the repository is created only if the manifest is accepted
 	}
-	if unknown := repo.missing(m); len(unknown) > 0 {
+	if unknown := repo.missingContent(m); len(unknown) > 0 {
 		return &problem{status: http.StatusBadRequest, errors: unknown}
 	}
 	for _, tag := range tags {
 		if old, ok := repo.tags[tag]; ok && old != m.desc.Digest && r.opts.immutable[tag] {
-			return r.say(immutable, about{route: route{name: name}, tag: tag, dgst: old, by: tag}, tagImmutable(tag))
+			return r.refusalFor(reasonImmutable, requestInfo{route: route{name: name}, tag: tag, dgst: old, cause: tag}, tagImmutable(tag))
 		}
 	}
 	repo = r.repository(name)

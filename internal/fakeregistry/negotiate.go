@@ -10,8 +10,8 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// accepts reports whether a media type is named in Accept. Wildcards and weights are not looked at: distribution 2.x,
-// whose behaviour depends on it, does not either.
+// accepts reports whether Accept lists a media type. It ignores wildcards and weights, as does
+// distribution 2.x, whose behaviour depends on Accept.
 func accepts(req *http.Request, mediaType string) bool {
 	for _, line := range req.Header.Values("Accept") {
 		for item := range strings.SplitSeq(line, ",") {
@@ -23,23 +23,24 @@ func accepts(req *http.Request, mediaType string) bool {
 	return false
 }
 
-// negotiate picks what is served for m. Without options that is m, whatever the client accepts. The caller holds the
-// lock; tag is empty for a request by digest, which is never answered with other content.
+// negotiate returns the manifest to serve for m. Without options that is m, regardless of Accept.
+// tag is empty for a request by digest, which never gets a different manifest. The caller holds the
+// lock.
 func (r *Registry) negotiate(req *http.Request, repo *repository, name, tag string, m *manifest) (*manifest, *problem) {
 	mediaType := m.desc.MediaType
 	if r.opts.acceptedOnly && len(req.Header.Values("Accept")) > 0 && !accepts(req, mediaType) && !accepts(req, "*/*") {
-		return r.firstAccepted(req, repo, tag, m)
+		return r.firstAcceptedChild(req, repo, tag, m)
 	}
-	if p := r.unacceptable(req, repo, name, m); p != nil {
+	if p := r.checkStrictAccept(req, repo, name, m); p != nil {
 		return nil, p
 	}
 	if (r.opts.ociHidden || r.opts.ociImageHidden && mediaType == ocispec.MediaTypeImageManifest) && !accepts(req, mediaType) {
 		switch mediaType {
 		case ocispec.MediaTypeImageManifest:
-			return nil, refuse(http.StatusNotFound, codeManifestUnknown,
+			return nil, newProblem(http.StatusNotFound, codeManifestUnknown,
 				"OCI manifest found, but accept header does not support OCI manifests", nil)
 		case ocispec.MediaTypeImageIndex:
-			return nil, refuse(http.StatusNotFound, codeManifestUnknown,
+			return nil, newProblem(http.StatusNotFound, codeManifestUnknown,
 				"OCI index found, but accept header does not support OCI indexes", nil)
 		}
 	}
@@ -49,45 +50,46 @@ func (r *Registry) negotiate(req *http.Request, repo *repository, name, tag stri
 	if r.opts.childForList && mediaType == mediaTypeDockerList && !accepts(req, mediaTypeDockerList) {
 		child := defaultChild(m)
 		if m = repo.manifests[child]; m == nil {
-			return nil, manifestUnknown(unknownReference(name, "", child))
+			return nil, manifestUnknown(unknownReferenceDetail(name, "", child))
 		}
 	}
-	if r.opts.distribution == 3 && mediaType == mediaTypeDockerList && m.desc.MediaType == mediaTypeDockerManifest && !accepts(req, mediaTypeDockerManifest) {
-		return nil, refuse(http.StatusBadRequest, codeManifestInvalid, "Schema 2 manifest not supported by client", nil)
+	if r.opts.distributionMajor == 3 && mediaType == mediaTypeDockerList && m.desc.MediaType == mediaTypeDockerManifest && !accepts(req, mediaTypeDockerManifest) {
+		return nil, newProblem(http.StatusBadRequest, codeManifestInvalid, "Schema 2 manifest not supported by client", nil)
 	}
 	if r.opts.schema1Conversion && m.desc.MediaType == mediaTypeDockerManifest && !accepts(req, mediaTypeDockerManifest) {
-		return repo.convert(m, name, tag)
+		return repo.convertToSchema1(m, name, tag)
 	}
 	return m, nil
 }
 
-// firstAccepted serves the first child of an index that the client accepts, as olareg does when it is asked by tag.
-func (r *Registry) firstAccepted(req *http.Request, repo *repository, tag string, m *manifest) (*manifest, *problem) {
+// firstAcceptedChild returns the first child of an index that the client accepts, as olareg does
+// for a request by tag.
+func (r *Registry) firstAcceptedChild(req *http.Request, repo *repository, tag string, m *manifest) (*manifest, *problem) {
 	for _, child := range m.children {
 		if stored := repo.manifests[child.Digest]; tag != "" && stored != nil && accepts(req, stored.desc.MediaType) {
 			return stored, nil
 		}
 	}
-	usual := manifestUnknown("requested media type not found, available media type is " + m.desc.MediaType)
-	return nil, r.say(unaccepted, about{req: req, tag: tag, by: m.desc.MediaType}, usual)
+	fallback := manifestUnknown("requested media type not found, available media type is " + m.desc.MediaType)
+	return nil, r.refusalFor(reasonNotAcceptable, requestInfo{req: req, tag: tag, cause: m.desc.MediaType}, fallback)
 }
 
-// unacceptable is how Keppel puts it that the client does not accept what is there: it points at the child of an index
-// that the client does accept.
-func (r *Registry) unacceptable(req *http.Request, repo *repository, name string, m *manifest) *problem {
+// checkStrictAccept returns Keppel's response if the client does not accept the media type of m: a
+// redirect to the first child of the index that the client accepts, or else 406.
+func (r *Registry) checkStrictAccept(req *http.Request, repo *repository, name string, m *manifest) *problem {
 	if !r.opts.strictAccept || len(req.Header.Values("Accept")) == 0 || accepts(req, m.desc.MediaType) || accepts(req, "*/*") {
 		return nil
 	}
 	for _, child := range m.children {
 		if stored := repo.manifests[child.Digest]; stored != nil && accepts(req, stored.desc.MediaType) {
-			return (&problem{status: http.StatusTemporaryRedirect}).with(
+			return (&problem{status: http.StatusTemporaryRedirect}).withHeader(
 				"Location", "/v2/"+name+"/manifests/"+child.Digest.String(), "Docker-Content-Digest", child.Digest.String())
 		}
 	}
-	return refuse(http.StatusNotAcceptable, codeManifestUnknown, "manifest type not acceptable", nil)
+	return newProblem(http.StatusNotAcceptable, codeManifestUnknown, "manifest type not acceptable", nil)
 }
 
-// defaultChild is the manifest for linux/amd64 in a list; empty if there is none.
+// defaultChild returns the digest of the linux/amd64 manifest in a list, or "" if there is none.
 func defaultChild(list *manifest) digest.Digest {
 	for _, child := range list.children {
 		if child.Platform != nil && child.Platform.OS == "linux" && child.Platform.Architecture == "amd64" {
@@ -97,17 +99,17 @@ func defaultChild(list *manifest) digest.Digest {
 	return ""
 }
 
-// convert makes a signed schema1 manifest of a schema2 one. It is made for this one answer and stored nowhere.
-func (p *repository) convert(m *manifest, name, tag string) (*manifest, *problem) {
+// convertToSchema1 converts a schema2 manifest to a signed schema1 manifest, which is not stored.
+func (repo *repository) convertToSchema1(m *manifest, name, tag string) (*manifest, *problem) {
 	var config map[string]any
-	if len(m.blobs) == 0 || json.Unmarshal(p.blobs[m.blobs[0].Digest], &config) != nil ||
+	if len(m.blobs) == 0 || json.Unmarshal(repo.blobs[m.blobs[0].Digest], &config) != nil ||
 		config["rootfs"] == nil || config["history"] == nil {
-		return nil, refuse(http.StatusBadRequest, codeManifestInvalid, "manifest invalid", map[string]string{})
+		return nil, newProblem(http.StatusBadRequest, codeManifestInvalid, "manifest invalid", map[string]string{})
 	}
 	layers := make([]digest.Digest, 0, len(m.blobs))
 	for _, layer := range m.blobs[1:] {
 		layers = append(layers, layer.Digest)
 	}
 	raw := signSchema1(schema1Document(name, tag, config, layers))
-	return readManifest(mediaTypeSchema1Signed, raw, digest.Canonical), nil
+	return parseManifest(mediaTypeSchema1Signed, raw, digest.Canonical), nil
 }

@@ -31,7 +31,7 @@ func TestNetworkReachesHandlersByOrigin(t *testing.T) {
 		"https://r.example.com:5000/": 202,
 		"https://[::1]:5000/":         203,
 	} {
-		resp, err := get(t, network, t.Context(), url)
+		resp, err := roundTripGet(t, network, t.Context(), url)
 		if err != nil {
 			t.Errorf("%s: %v", url, err)
 			continue
@@ -43,21 +43,21 @@ func TestNetworkReachesHandlersByOrigin(t *testing.T) {
 	}
 }
 
-func TestNetworkHasNoOtherHosts(t *testing.T) {
+func TestNetworkFailsForUnknownOrigins(t *testing.T) {
 	t.Parallel()
 	network := fakeregistry.NewNetwork()
 	network.Handle("https://r.example.com", fakeregistry.New())
 	for _, url := range []string{"http://r.example.com/", "https://r.example.com:444/", "https://s.r.example.com/", "https://example.com/"} {
-		_, err := get(t, network, t.Context(), url)
+		_, err := roundTripGet(t, network, t.Context(), url)
 		op, isOp := errors.AsType[*net.OpError](err)
 		dns, isDNS := errors.AsType[*net.DNSError](err)
 		if !isOp || op.Op != "dial" || !isDNS || !dns.IsNotFound {
-			t.Errorf("%s: error %v, want a dial to no such host", url, err)
+			t.Errorf("%s: error %v, want a failed dial with no such host", url, err)
 		}
 	}
 }
 
-func TestNetworkLogsWhatWasAskedOfWhom(t *testing.T) {
+func TestNetworkLogsOriginAndHeader(t *testing.T) {
 	t.Parallel()
 	network := fakeregistry.NewNetwork()
 	network.Handle("https://r.example.com", fakeregistry.New())
@@ -86,13 +86,13 @@ func TestNetworkLogsWhatWasAskedOfWhom(t *testing.T) {
 	}
 }
 
-func TestNetworkWantsOrigins(t *testing.T) {
+func TestHandlePanicsIfNotAnOrigin(t *testing.T) {
 	t.Parallel()
 	for _, origin := range []string{"", "r.example.com", "ftp://r.example.com", "https://", "https://r.example.com/v2", "://"} {
 		func() {
 			defer func() {
 				if recover() == nil {
-					t.Errorf("%q was taken for an origin", origin)
+					t.Errorf("%q was accepted as an origin", origin)
 				}
 			}()
 			fakeregistry.NewNetwork().Handle(origin, http.NotFoundHandler())

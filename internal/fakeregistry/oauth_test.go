@@ -7,13 +7,13 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-func TestOAuth2ByPassword(t *testing.T) {
+func TestOAuth2PasswordGrant(t *testing.T) {
 	t.Parallel()
-	c, ts := secured(t)
+	c, ts := newSecuredRegistry(t)
 	form := func() url.Values {
 		return url.Values{"grant_type": {"password"}, "username": {"user"}, "password": {"pass"}, "scope": {"repository:team/app:pull,push"}}
 	}
-	got := post(t, ts, form())
+	got := postToken(t, ts, form())
 	if got.Status != 200 || got.Token != "" || got.AccessToken == "" || got.RefreshToken != "" || got.Scope != "repository:team/app:pull" {
 		t.Errorf("token %+v", got)
 	}
@@ -21,91 +21,91 @@ func TestOAuth2ByPassword(t *testing.T) {
 
 	offline := form()
 	offline.Set("access_type", "offline")
-	if got := post(t, ts, offline); got.RefreshToken == "" {
+	if got := postToken(t, ts, offline); got.RefreshToken == "" {
 		t.Errorf("offline: %+v", got)
 	}
 	wrong := form()
 	wrong.Set("password", "wrong")
-	if got := post(t, ts, wrong); got.Status != 400 || got.Error != "invalid_grant" {
+	if got := postToken(t, ts, wrong); got.Status != 400 || got.Error != "invalid_grant" {
 		t.Errorf("wrong password: %+v", got)
 	}
 }
 
-func TestOAuth2ByRefreshToken(t *testing.T) {
+func TestOAuth2RefreshTokenGrant(t *testing.T) {
 	t.Parallel()
 	refresh := func(token string) url.Values {
 		return url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}, "scope": {"repository:team/app:pull"}}
 	}
-	t.Run("as often as one likes", func(t *testing.T) {
+	t.Run("a refresh token can be used repeatedly", func(t *testing.T) {
 		t.Parallel()
-		c, ts := secured(t)
+		c, ts := newSecuredRegistry(t)
 		token := ts.IssueRefreshToken("user")
 		for range 3 {
-			got := post(t, ts, refresh(token))
+			got := postToken(t, ts, refresh(token))
 			if got.Status != 200 || got.RefreshToken != token {
 				t.Errorf("token %+v", got)
 			}
 			c.do("GET", "/v2/team/app/tags/list", "", "Authorization", "Bearer "+got.AccessToken).want(t, 200)
 		}
 	})
-	t.Run("each once if they rotate", func(t *testing.T) {
+	t.Run("a rotated refresh token can be used once", func(t *testing.T) {
 		t.Parallel()
-		_, ts := secured(t, fakeregistry.WithRefreshRotation())
+		_, ts := newSecuredRegistry(t, fakeregistry.WithRefreshRotation())
 		first := ts.IssueRefreshToken("user")
-		second := post(t, ts, refresh(first)).RefreshToken
+		second := postToken(t, ts, refresh(first)).RefreshToken
 		if second == "" || second == first {
 			t.Errorf("tokens %q and %q", first, second)
 		}
-		if got := post(t, ts, refresh(first)); got.Status != 400 || got.Error != "invalid_grant" {
-			t.Errorf("the first again: %+v", got)
+		if got := postToken(t, ts, refresh(first)); got.Status != 400 || got.Error != "invalid_grant" {
+			t.Errorf("the first token again: %+v", got)
 		}
-		if got := post(t, ts, refresh(second)); got.Status != 200 {
-			t.Errorf("the second: %+v", got)
+		if got := postToken(t, ts, refresh(second)); got.Status != 200 {
+			t.Errorf("the second token: %+v", got)
 		}
 	})
-	t.Run("got with an offline token", func(t *testing.T) {
+	t.Run("offline_token returns a refresh token", func(t *testing.T) {
 		t.Parallel()
-		_, ts := secured(t)
-		_, body := send(t, ts, "GET", realm+"?offline_token=true", "", "Authorization", basic("user", "pass"))
-		if got := post(t, ts, refresh(unmarshal[tokens](t, body).RefreshToken)); got.Status != 200 {
+		_, ts := newSecuredRegistry(t)
+		_, body := send(t, ts, "GET", realm+"?offline_token=true", "", "Authorization", basicAuth("user", "pass"))
+		if got := postToken(t, ts, refresh(unmarshal[tokenResponse](t, body).RefreshToken)); got.Status != 200 {
 			t.Errorf("token %+v", got)
 		}
 	})
-	t.Run("not with one nobody issued", func(t *testing.T) {
+	t.Run("an unknown refresh token is rejected", func(t *testing.T) {
 		t.Parallel()
-		_, ts := secured(t)
-		if got := post(t, ts, refresh("nonsense")); got.Status != 400 || got.Error != "invalid_grant" {
+		_, ts := newSecuredRegistry(t)
+		if got := postToken(t, ts, refresh("nonsense")); got.Status != 400 || got.Error != "invalid_grant" {
 			t.Errorf("token %+v", got)
 		}
 	})
 }
 
-func TestOAuth2RefusesWhatItDoesNotUnderstand(t *testing.T) {
+func TestOAuth2RejectsInvalidRequests(t *testing.T) {
 	t.Parallel()
-	_, ts := secured(t)
-	if got := post(t, ts, url.Values{"grant_type": {"client_credentials"}}); got.Status != 400 || got.Error != "unsupported_grant_type" {
-		t.Errorf("another grant: %+v", got)
+	_, ts := newSecuredRegistry(t)
+	if got := postToken(t, ts, url.Values{"grant_type": {"client_credentials"}}); got.Status != 400 || got.Error != "unsupported_grant_type" {
+		t.Errorf("unsupported grant: %+v", got)
 	}
-	if got := post(t, ts, url.Values{}); got.Status != 400 || got.Error != "invalid_request" {
-		t.Errorf("no grant: %+v", got)
+	if got := postToken(t, ts, url.Values{}); got.Status != 400 || got.Error != "invalid_request" {
+		t.Errorf("missing grant: %+v", got)
 	}
-	if got := post(t, ts, url.Values{"grant_type": {"password"}, "scope": {"nonsense"}}); got.Status != 400 {
-		t.Errorf("no scope: %+v", got)
+	if got := postToken(t, ts, url.Values{"grant_type": {"password"}, "scope": {"nonsense"}}); got.Status != 400 {
+		t.Errorf("malformed scope: %+v", got)
 	}
 	resp, body := send(t, ts, "POST", realm, "%zz", "Content-Type", "application/x-www-form-urlencoded")
-	if got := unmarshal[tokens](t, body); resp.StatusCode != 400 || got.Error != "invalid_request" {
-		t.Errorf("no form: %s %s", resp.Status, body)
+	if got := unmarshal[tokenResponse](t, body); resp.StatusCode != 400 || got.Error != "invalid_request" {
+		t.Errorf("malformed form: %s %s", resp.Status, body)
 	}
 }
 
-func TestOAuth2MayBeMissing(t *testing.T) {
+func TestWithoutOAuth2SupportsOnlyGet(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{404, 405} {
-		_, ts := secured(t, fakeregistry.WithoutOAuth2(status))
-		if got := post(t, ts, url.Values{"grant_type": {"password"}, "username": {"user"}, "password": {"pass"}}); got.Status != status {
+		_, ts := newSecuredRegistry(t, fakeregistry.WithoutOAuth2(status))
+		if got := postToken(t, ts, url.Values{"grant_type": {"password"}, "username": {"user"}, "password": {"pass"}}); got.Status != status {
 			t.Errorf("%+v, want %d", got, status)
 		}
-		if got := ask(t, ts, basic("user", "pass")); got.Status != 200 {
+		if got := getToken(t, ts, basicAuth("user", "pass")); got.Status != 200 {
 			t.Errorf("GET: %+v", got)
 		}
 	}

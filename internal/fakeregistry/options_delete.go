@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// deleting is how deletions deviate.
-type deleting struct {
+// deleteOptions are the options that change deletions.
+type deleteOptions struct {
 	immutable           map[string]bool
 	tagsFirst           bool
 	withoutDigestDelete bool
@@ -22,8 +22,8 @@ type deleting struct {
 	untagFailure        string
 }
 
-// WithImmutableTags lets nobody move or delete these tags, nor delete the manifests they point at: 412 PRECONDITION, as
-// Harbor says it; profiles say it in their own words.
+// WithImmutableTags refuses to move or delete the given tags and to delete the manifests they point
+// to. The response is Harbor's 412 PRECONDITION, unless a profile has one of its own.
 func WithImmutableTags(tags ...string) Option {
 	return func(o *options) {
 		locked := map[string]bool{}
@@ -35,63 +35,70 @@ func WithImmutableTags(tags ...string) Option {
 	}
 }
 
-// WithTagsFirst refuses to delete a manifest by digest while a tag points at it, as Google's registries and Docker Hub
-// do: 400 GOOGLE_MANIFEST_DANGLING_TAG.
+// WithTagsFirst refuses to delete a manifest by digest while a tag points to it, as Google's
+// registries and Docker Hub do. The response is Google's 400 GOOGLE_MANIFEST_DANGLING_TAG, unless a
+// profile has one of its own.
 func WithTagsFirst() Option {
 	return func(o *options) { o.tagsFirst = true }
 }
 
-// WithoutDigestDelete answers a DELETE by digest with 405 UNSUPPORTED and deletes by tag, as Docker Hub did in 2023.
+// WithoutDigestDelete responds with 405 UNSUPPORTED to a DELETE by digest, but allows a DELETE by
+// tag, as Docker Hub did in 2023.
 func WithoutDigestDelete() Option {
 	return func(o *options) { o.withoutDigestDelete = true }
 }
 
-// WithCascade deletes with an index those of its children that have no tag, and with any manifest its referrers, as
-// Harbor does.
+// WithCascade makes the deletion of an index delete its children that have no tag and are in no
+// other index, and the deletion of any manifest delete its referrers, as Harbor does.
 func WithCascade() Option {
 	return func(o *options) { o.cascade = true }
 }
 
-// WithTagsLeft leaves the tags of a deleted manifest behind, pointing at nothing, as Nexus has done.
+// WithTagsLeft keeps the tags of a deleted manifest, which then dangle, as Nexus has been seen to
+// do.
 func WithTagsLeft() Option {
 	return func(o *options) { o.tagsLeft = true }
 }
 
-// WithUntaggedHidden finds a manifest that has no tag when it is read, but not when it is to be deleted, as Quay does.
+// WithUntaggedHidden responds with 404 to the deletion of a manifest without tags, although it can
+// be read, as Quay does.
 func WithUntaggedHidden() Option {
 	return func(o *options) { o.untaggedHidden = true }
 }
 
-// WithBackgroundDelete answers 500 to a deletion and carries it out all the same, as Docker Hub says it may.
+// WithBackgroundDelete responds with 500 to a deletion but carries it out, as Docker Hub may do
+// according to its documentation.
 func WithBackgroundDelete() Option {
 	return func(o *options) { o.backgroundDelete = true }
 }
 
-// WithUntagBatch removes at most n tags with one DELETE of their manifest, answers 400 MANIFEST_TAGS as long as there are
-// more, and names in Link where to repeat the DELETE, as Cloudflare's serverless registry does with 1000.
+// WithUntagBatch removes at most n tags with one DELETE of their manifest. While there are more,
+// the response is 400 MANIFEST_TAGS with a Link to the URL of the next DELETE, as in Cloudflare's
+// serverless registry, where n is 1000.
 func WithUntagBatch(n int) Option {
 	return func(o *options) { o.untagBatch = n }
 }
 
-// WithSlowUntag takes d to remove the tags of a manifest that is deleted already. Whoever hangs up before leaves them
-// behind, pointing at nothing, as distribution does with many tags on slow storage.
+// WithSlowUntag waits for d between the deletion of a manifest and the removal of its tags. If the
+// client disconnects before that, the tags stay and dangle, as in distribution with many tags on
+// slow storage.
 func WithSlowUntag(d time.Duration) Option {
 	return func(o *options) { o.untagTime = d }
 }
 
-// WithUntagFailure leaves one tag behind when its manifest is deleted, and says so in the body of a 202, as distribution
-// 3 may.
+// WithUntagFailure keeps the given tag when its manifest is deleted, and reports it in the body of
+// a 202, as distribution 3 may do.
 func WithUntagFailure(tag string) Option {
 	return func(o *options) { o.untagFailure = tag }
 }
 
-// WithThrottledDeletes refuses the first n DELETE requests because there were too many: 429 TOOMANYREQUESTS with
-// Retry-After, which profiles say in their own dialect.
+// WithThrottledDeletes responds to the first n DELETE requests for tags and manifests with 429
+// TOOMANYREQUESTS and Retry-After, unless a profile has a response of its own.
 func WithThrottledDeletes(n int) Option {
 	return func(o *options) { o.throttled = n }
 }
 
-// WithLastTagDeletes deletes a manifest with its last tag, as ECR does.
+// WithLastTagDeletes deletes a manifest when its last tag is deleted, as ECR does.
 func WithLastTagDeletes() Option {
 	return func(o *options) { o.lastTagDeletes = true }
 }

@@ -5,8 +5,8 @@ import (
 	"strconv"
 )
 
-// reading is how answers to reads deviate.
-type reading struct {
+// readOptions are the options that change reads, and the header of every response.
+type readOptions struct {
 	ociImageHidden bool
 	strictAccept   bool
 	acceptedOnly   bool
@@ -14,13 +14,13 @@ type reading struct {
 	withoutVersion bool
 	withoutEtag    bool
 	withoutNewline bool
-	header         []string // names and values in turn
+	header         []string // alternating names and values
 	pullLimit      int      // 0 for none
 	pulls          int
 }
 
-// listing is how lists deviate.
-type listing struct {
+// listOptions are the options that change lists.
+type listOptions struct {
 	googleTags    bool
 	nullReferrers bool
 	pageSize      int
@@ -31,57 +31,63 @@ type listing struct {
 	linkLoop      bool
 }
 
-// WithOCIImageHiddenWithoutAccept answers 404 MANIFEST_UNKNOWN for OCI images whose media type is not in Accept, but
-// serves indexes to everybody, as distribution 3 does.
+// WithOCIImageHiddenWithoutAccept responds with 404 MANIFEST_UNKNOWN to requests for OCI images
+// whose media type is not in Accept, but serves indexes regardless of Accept, as distribution 3
+// does.
 func WithOCIImageHiddenWithoutAccept() Option {
 	return func(o *options) { o.ociImageHidden = true }
 }
 
-// WithStrictAccept redirects from an index that the client does not accept to the first of its children that it does,
-// and answers 406 where there is none, as Keppel does.
+// WithStrictAccept serves only media types in Accept, as Keppel does, unless Accept is absent or
+// contains "*/*". It redirects from an index to its first child that the client accepts. If there
+// is none, it responds with 406.
 func WithStrictAccept() Option {
 	return func(o *options) { o.strictAccept = true }
 }
 
-// WithAcceptedOnly serves nothing whose media type is not named in Accept, if there is one and it has no "*/*": of an index
-// asked for by tag the first child that is, and otherwise 404 MANIFEST_UNKNOWN, as olareg does.
+// WithAcceptedOnly serves only media types in Accept, as olareg does, unless Accept is absent or
+// contains "*/*". For an index requested by tag it serves the first child that the client accepts.
+// Otherwise it responds with 404 MANIFEST_UNKNOWN.
 func WithAcceptedOnly() Option {
 	return func(o *options) { o.acceptedOnly = true }
 }
 
-// WithCharset names the charset of JSON, as Harbor and distribution 2.x do.
+// WithCharset adds "charset=utf-8" to the media type of JSON, as Harbor and distribution 2.x do.
 func WithCharset() Option {
 	return func(o *options) { o.charset = true }
 }
 
-// WithoutAPIVersion leaves Docker-Distribution-Api-Version out, as zot does.
+// WithoutAPIVersion omits Docker-Distribution-Api-Version, as zot does.
 func WithoutAPIVersion() Option {
 	return func(o *options) { o.withoutVersion = true }
 }
 
-// WithoutEtag leaves Etag out, as olareg does.
+// WithoutEtag omits Etag, as olareg does.
 func WithoutEtag() Option {
 	return func(o *options) { o.withoutEtag = true }
 }
 
-// WithoutNewline ends lists where the JSON ends, as olareg does.
+// WithoutNewline sends lists without a final newline, as olareg does.
 func WithoutNewline() Option {
 	return func(o *options) { o.withoutNewline = true }
 }
 
-// WithHeader adds a header to every answer: Google's registries send "Server: Docker Registry".
+// WithHeader adds a header field to every response. Google's registries send "Server: Docker
+// Registry".
 func WithHeader(key, value string) Option {
 	return func(o *options) { o.header = append(o.header, key, value) }
 }
 
-// WithPullLimit counts every GET of a manifest, but no HEAD, says in RateLimit-Limit and RateLimit-Remaining what is left
-// of n in six hours, and answers 429 from then on, as Docker Hub does with 100 for who is anonymous.
+// WithPullLimit limits the number of GET requests for manifests to n, as Docker Hub does with 100
+// for anonymous clients. HEAD requests do not count. RateLimit-Limit and RateLimit-Remaining give
+// the limit and the rest, for a window of six hours. Once the limit is reached, the response is
+// 429.
 func WithPullLimit(n int) Option {
 	return func(o *options) { o.pullLimit = n }
 }
 
-// pull counts a request for a manifest against the limit.
-func (r *Registry) pull(w http.ResponseWriter, req *http.Request) *problem {
+// countPull counts a request for a manifest against WithPullLimit.
+func (r *Registry) countPull(w http.ResponseWriter, req *http.Request) *problem {
 	if r.opts.pullLimit == 0 {
 		return nil
 	}
@@ -94,60 +100,63 @@ func (r *Registry) pull(w http.ResponseWriter, req *http.Request) *problem {
 	w.Header().Set("Ratelimit-Limit", strconv.Itoa(r.opts.pullLimit)+";w=21600")
 	w.Header().Set("Ratelimit-Remaining", strconv.Itoa(r.opts.pullLimit-r.opts.pulls)+";w=21600")
 	if exhausted && req.Method == http.MethodGet {
-		return jsonText(http.StatusTooManyRequests, `{"message":"toomanyrequests: You have reached your pull rate limit."}`)
+		return jsonProblem(http.StatusTooManyRequests, `{"message":"toomanyrequests: You have reached your pull rate limit."}`)
 	}
 	return nil
 }
 
-// WithGoogleTags lists with the tags the children of the repository's name and every manifest with its tags, size and
-// times, all on one page, as Google's registries do.
+// WithGoogleTags adds the repositories below this one and all manifests, with their tags, sizes and
+// times, to the list of tags and sends everything on one page, as Google's registries do.
 func WithGoogleTags() Option {
 	return func(o *options) { o.googleTags = true }
 }
 
-// WithNullReferrers lists no referrers as "manifests":null, as olareg 0.1 did.
+// WithNullReferrers encodes an empty list of referrers as "manifests":null, as olareg 0.1 did.
 func WithNullReferrers() Option {
 	return func(o *options) { o.nullReferrers = true }
 }
 
-// WithPageSize sends n entries a page where the client does not say how many: Cloudflare's serverless registry sends 50.
+// WithPageSize sets the number of entries on a page if the client does not ask for a number.
+// Cloudflare's serverless registry sends 50.
 func WithPageSize(n int) Option {
 	return func(o *options) { o.pageSize = n }
 }
 
-// WithUnknownLast answers a status and nothing else when last names no entry: zot does so with 404.
+// WithUnknownLast responds with a bare status code if the parameter last names no entry. zot
+// responds with 404.
 func WithUnknownLast(status int) Option {
 	return func(o *options) { o.unknownLast = status }
 }
 
-// WithLostLast leaves out the entry after the place where last would be if there is no such entry, as distribution 3.0
-// does.
+// WithLostLast skips one entry too many if the parameter last names no entry: the page lacks the
+// entry that would follow it. distribution 3.0 does so.
 func WithLostLast() Option {
 	return func(o *options) { o.lostLast = true }
 }
 
-// LinkForm is how the Link to the next page is written.
+// LinkForm is the syntax of the Link to the next page.
 type LinkForm int
 
-// The forms in which registries write Link.
+// The forms of Link that registries send.
 const (
-	LinkRelative LinkForm = iota // </v2/…?last=x>; rel="next"
+	LinkRelative LinkForm = iota // </v2/…>; rel="next"
 	LinkAbsolute                 // <https://…>; rel="next": Quay
 	LinkUnquoted                 // </v2/…>; rel=next: olareg
 	LinkBare                     // /v2/…; rel=next: Cloudflare's serverless registry
 )
 
-// WithLinkForm writes Link in another form.
+// WithLinkForm sets the form of Link.
 func WithLinkForm(form LinkForm) Option {
 	return func(o *options) { o.linkForm = form }
 }
 
-// WithLinkAlways adds a Link to every page that is not empty, the last one included, as Gitea does.
+// WithLinkAlways adds a Link to every page that is not empty, even to the last one, as Gitea does.
 func WithLinkAlways() Option {
 	return func(o *options) { o.linkAlways = true }
 }
 
-// WithLinkLoop lets every page link to the first one. No registry is known to: it is what a broken one would do.
+// WithLinkLoop makes every page link to the first one. No registry is known to do so; it imitates a
+// broken one.
 func WithLinkLoop() Option {
 	return func(o *options) { o.linkLoop = true }
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// option is a deviation and how it shows.
-type option struct {
+// optionTest is an option with a check for the deviation that it causes.
+type optionTest struct {
 	name  string
 	opt   fakeregistry.Option
 	check func(t *testing.T, c *client)
@@ -26,14 +26,14 @@ func TestOptionsImitateRegistries(t *testing.T) {
 	for _, o := range slices.Concat(authOptions(), refusalOptions(), contentOptions(), listOptions()) {
 		t.Run(o.name, func(t *testing.T) {
 			t.Parallel()
-			overBoth(t, []fakeregistry.Option{o.opt}, o.check)
+			overBothTransports(t, []fakeregistry.Option{o.opt}, o.check)
 		})
 	}
 }
 
-func authOptions() []option {
-	return []option{
-		{"basic auth answers 401 with a challenge unless user and password are right", fakeregistry.WithBasicAuth("user", "pass"), func(t *testing.T, c *client) {
+func authOptions() []optionTest {
+	return []optionTest{
+		{"basic auth returns 401 with a challenge unless user and password are correct", fakeregistry.WithBasicAuth("user", "pass"), func(t *testing.T, c *client) {
 			c.reg.PutImage("a", "x", "v1")
 			for _, path := range []string{"/v2/", "/v2/a/manifests/v1", "/v2/a/tags/list"} {
 				for _, header := range [][]string{nil, {"Authorization", "Basic dXNlcjp3cm9uZw=="}, {"Authorization", "Bearer x"}} {
@@ -42,18 +42,18 @@ func authOptions() []option {
 				c.do("GET", path, "", "Authorization", "Basic dXNlcjpwYXNz").want(t, 200)
 			}
 		}},
-		{"basic auth comes before everything else", fakeregistry.WithBasicAuth("user", "pass"), func(t *testing.T, c *client) {
-			c.do("DELETE", "/v2/nope/manifests/"+nobody, "").wantCodes(t, 401, "UNAUTHORIZED")
-			c.do("POST", "/v2/a/blobs/uploads/?mount="+nobody, "").wantCodes(t, 401, "UNAUTHORIZED")
+		{"basic auth is checked before everything else", fakeregistry.WithBasicAuth("user", "pass"), func(t *testing.T, c *client) {
+			c.do("DELETE", "/v2/nope/manifests/"+absentDigest, "").wantCodes(t, 401, "UNAUTHORIZED")
+			c.do("POST", "/v2/a/blobs/uploads/?mount="+absentDigest, "").wantCodes(t, 401, "UNAUTHORIZED")
 		}},
 	}
 }
 
-func refusalOptions() []option {
-	return []option{
-		{"deletion disabled is 405 UNSUPPORTED and the manifest stays", fakeregistry.WithDeleteDisabled(), func(t *testing.T, c *client) {
+func refusalOptions() []optionTest {
+	return []optionTest{
+		{"disabled deletion returns 405 UNSUPPORTED and deletes nothing", fakeregistry.WithDeleteDisabled(), func(t *testing.T, c *client) {
 			image := c.reg.PutImage("a", "x", "v1")
-			for _, ref := range []string{"v1", "nope", image.Digest.String(), nobody} {
+			for _, ref := range []string{"v1", "nope", image.Digest.String(), absentDigest} {
 				c.do("DELETE", "/v2/a/manifests/"+ref, "").want(t, 405, "Allow", "").
 					wantBody(t, `{"errors":[{"code":"UNSUPPORTED","message":"The operation is unsupported."}]}`+"\n")
 			}
@@ -61,16 +61,16 @@ func refusalOptions() []option {
 				t.Error("something was deleted")
 			}
 		}},
-		{"read-only is 405 in plain text for everything but reading", fakeregistry.WithReadOnly(), func(t *testing.T, c *client) {
+		{"read-only mode returns 405 in plain text for every write", fakeregistry.WithReadOnly(), func(t *testing.T, c *client) {
 			image := c.reg.PutImage("a", "x", "v1")
-			for _, request := range []string{"DELETE manifests/v1", "DELETE manifests/" + image.Digest.String(), "PUT manifests/v2", "POST blobs/uploads/", "DELETE blobs/" + dgstOf("x")} {
+			for _, request := range []string{"DELETE manifests/v1", "DELETE manifests/" + image.Digest.String(), "PUT manifests/v2", "POST blobs/uploads/", "DELETE blobs/" + digestOf("x")} {
 				method, path, _ := strings.Cut(request, " ")
 				c.do(method, "/v2/a/"+path, "").
 					want(t, 405, "Allow", "GET, HEAD", "Content-Type", "text/plain; charset=utf-8").wantBody(t, "Method not allowed\n")
 			}
 			c.do("GET", "/v2/a/manifests/v1", "").want(t, 200)
 		}},
-		{"without tag deletion a tag is an invalid digest, existing or not", fakeregistry.WithoutTagDelete(), func(t *testing.T, c *client) {
+		{"without tag deletion every tag is an invalid digest, existing or not", fakeregistry.WithoutTagDelete(), func(t *testing.T, c *client) {
 			image := c.reg.PutImage("a", "x", "v1")
 			for _, ref := range []string{"v1", "nope", "sha256:abc"} {
 				c.do("DELETE", "/v2/a/manifests/"+ref, "").want(t, 400).
@@ -79,14 +79,14 @@ func refusalOptions() []option {
 			c.do("GET", "/v2/a/manifests/v1", "").want(t, 200)
 			c.do("DELETE", "/v2/a/manifests/"+image.Digest.String(), "").want(t, 202)
 		}},
-		{"the digest of a blob is taken for a manifest and the blob is gone", fakeregistry.WithBlobDigestDelete(), func(t *testing.T, c *client) {
+		{"deleting a manifest by the digest of a blob deletes the blob", fakeregistry.WithBlobDigestDelete(), func(t *testing.T, c *client) {
 			c.reg.PutImage("a", "x", "v1")
-			c.do("DELETE", "/v2/a/manifests/"+dgstOf("x"), "").want(t, 202)
-			c.do("HEAD", "/v2/a/blobs/"+dgstOf("x"), "").want(t, 404)
+			c.do("DELETE", "/v2/a/manifests/"+digestOf("x"), "").want(t, 202)
+			c.do("HEAD", "/v2/a/blobs/"+digestOf("x"), "").want(t, 404)
 			c.do("GET", "/v2/a/manifests/v1", "").want(t, 200)
-			c.do("DELETE", "/v2/a/manifests/"+dgstOf("x"), "").wantCodes(t, 404, "MANIFEST_UNKNOWN")
+			c.do("DELETE", "/v2/a/manifests/"+digestOf("x"), "").wantCodes(t, 404, "MANIFEST_UNKNOWN")
 		}},
-		{"a manifest that an index lists is 405 DENIED until the index is gone", fakeregistry.WithChildProtection(), func(t *testing.T, c *client) {
+		{"deleting a child returns 405 DENIED until its index is deleted", fakeregistry.WithChildProtection(), func(t *testing.T, c *client) {
 			index := c.reg.PutIndex("a", []string{"x", "y"}, "v1")
 			child := c.reg.PutImage("a", "x", "child")
 			c.do("DELETE", "/v2/a/manifests/"+child.Digest.String(), "").wantCodes(t, 405, "DENIED")
@@ -97,16 +97,16 @@ func refusalOptions() []option {
 	}
 }
 
-func contentOptions() []option {
-	return []option{
-		{"a schema2 image without its type in accept is a schema1 manifest that exists nowhere", fakeregistry.WithSchema1Conversion(), func(t *testing.T, c *client) {
+func contentOptions() []optionTest {
+	return []optionTest{
+		{"a schema2 image without its type in accept is served as a schema1 manifest that is not stored", fakeregistry.WithSchema1Conversion(), func(t *testing.T, c *client) {
 			image := c.reg.PutDockerImage("a", "x", "v1")
 			for _, accept := range []string{"", "*/*", "application/json", mediaTypeDockerList} {
 				for _, method := range []string{"HEAD", "GET"} {
 					resp := c.do(method, "/v2/a/manifests/v1", "", "Accept", accept).want(t, 200, "Content-Type", mediaTypeSchema1Signed)
 					foreign := resp.Header.Get("Docker-Content-Digest")
 					if foreign == image.Digest.String() {
-						t.Error("the digest is the real one")
+						t.Error("the converted manifest has the digest of the original")
 					}
 					c.do("GET", "/v2/a/manifests/"+foreign, "").wantCodes(t, 404, "MANIFEST_UNKNOWN")
 					c.do("DELETE", "/v2/a/manifests/"+foreign, "").wantCodes(t, 404, "MANIFEST_UNKNOWN")
@@ -118,14 +118,14 @@ func contentOptions() []option {
 			}
 			c.do("HEAD", "/v2/a/manifests/"+image.Digest.String(), "").want(t, 200, "Content-Type", mediaTypeDockerManifest)
 		}},
-		{"a schema2 image that cannot be converted is 400", fakeregistry.WithSchema1Conversion(), func(t *testing.T, c *client) {
-			c.reg.PutManifest("a", "v1", mediaTypeDockerManifest, []byte(`{"schemaVersion":2,"config":{"digest":"`+nobody+`"}}`))
+		{"a schema2 image that cannot be converted returns 400", fakeregistry.WithSchema1Conversion(), func(t *testing.T, c *client) {
+			c.reg.PutManifest("a", "v1", mediaTypeDockerManifest, []byte(`{"schemaVersion":2,"config":{"digest":"`+absentDigest+`"}}`))
 			c.reg.PutManifest("a", "v2", mediaTypeDockerManifest, []byte(`{"schemaVersion":2}`))
 			for _, tag := range []string{"v1", "v2"} {
 				c.do("GET", "/v2/a/manifests/"+tag, "").wantCodes(t, 400, "MANIFEST_INVALID")
 			}
 		}},
-		{"oci content without its type in accept is hidden", fakeregistry.WithOCIHiddenWithoutAccept(), func(t *testing.T, c *client) {
+		{"an oci manifest without its type in accept returns 404", fakeregistry.WithOCIHiddenWithoutAccept(), func(t *testing.T, c *client) {
 			image, index := c.reg.PutImage("a", "x", "image"), c.reg.PutIndex("a", []string{"x"}, "index")
 			for ref, message := range map[string]string{
 				"image": "OCI manifest found, but accept header does not support OCI manifests", image.Digest.String(): "OCI manifest found, but accept header does not support OCI manifests",
@@ -138,7 +138,7 @@ func contentOptions() []option {
 			c.do("GET", "/v2/a/manifests/nope", "").want(t, 404).
 				wantBody(t, `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":{"Tag":"nope"}}]}`+"\n")
 		}},
-		{"a list without its type in accept is its first child", fakeregistry.WithChildForMissingListAccept(), func(t *testing.T, c *client) {
+		{"a list without its type in accept is served as its linux/amd64 child", fakeregistry.WithChildForMissingListAccept(), func(t *testing.T, c *client) {
 			list := c.reg.PutDockerList("a", []string{"x", "y"}, "v1")
 			child := c.reg.PutDockerImage("a", "x")
 			for _, method := range []string{"HEAD", "GET"} {
@@ -152,32 +152,32 @@ func contentOptions() []option {
 			c.reg.PutDockerList("a", nil, "empty")
 			c.do("GET", "/v2/a/manifests/empty", "").wantCodes(t, 404, "MANIFEST_UNKNOWN")
 		}},
-		{"without the digest header nothing names a digest", fakeregistry.WithoutDigestHeader(), func(t *testing.T, c *client) {
+		{"without the digest header no response has a digest", fakeregistry.WithoutDigestHeader(), func(t *testing.T, c *client) {
 			c.reg.PutImage("a", "x", "v1")
-			for _, path := range []string{"manifests/v1", "blobs/" + dgstOf("x")} {
+			for _, path := range []string{"manifests/v1", "blobs/" + digestOf("x")} {
 				for _, method := range []string{"HEAD", "GET"} {
 					c.do(method, "/v2/a/"+path, "").want(t, 200, "Docker-Content-Digest", "")
 				}
 			}
 		}},
-		{"HEAD of manifests has a status of its own", fakeregistry.WithHeadStatus(405), func(t *testing.T, c *client) {
+		{"HEAD of a manifest returns the given status", fakeregistry.WithHeadStatus(405), func(t *testing.T, c *client) {
 			c.reg.PutImage("a", "x", "v1")
 			c.do("HEAD", "/v2/a/manifests/v1", "").want(t, 405, "Docker-Content-Digest", "")
 			c.do("GET", "/v2/a/manifests/v1", "").want(t, 200)
-			c.do("HEAD", "/v2/a/blobs/"+dgstOf("x"), "").want(t, 200)
+			c.do("HEAD", "/v2/a/blobs/"+digestOf("x"), "").want(t, 200)
 		}},
 	}
 }
 
-func listOptions() []option {
+func listOptions() []optionTest {
 	const list = "/v2/a/tags/list"
-	return []option{
-		{"no tags are null", fakeregistry.WithNullTags(), func(t *testing.T, c *client) {
+	return []optionTest{
+		{"an empty list of tags is null", fakeregistry.WithNullTags(), func(t *testing.T, c *client) {
 			c.reg.PutImage("a", "x")
 			c.do("GET", list, "").want(t, 200).wantBody(t, `{"name":"a","tags":null}`+"\n")
 			c.do("GET", list+"?n=0", "").want(t, 200).wantBody(t, `{"name":"a","tags":null}`+"\n")
 		}},
-		{"without paging every page has every tag, unsorted", fakeregistry.WithoutPaging(), func(t *testing.T, c *client) {
+		{"without paging every response has all tags, unsorted", fakeregistry.WithoutPaging(), func(t *testing.T, c *client) {
 			c.reg.PutImage("a", "x", "a", "b", "c")
 			for _, query := range []string{"", "?n=1", "?last=c", "?n=x", "?n=0"} {
 				wantTags(t, c, list+query, []string{"c", "b", "a"}, "")
@@ -185,7 +185,7 @@ func listOptions() []option {
 			c.reg.PutImage("b", "x")
 			c.do("GET", "/v2/b/tags/list", "").want(t, 200).wantBody(t, `{"name":"b","tags":[]}`+"\n")
 		}},
-		{"a page cap cuts every page and links to the next", fakeregistry.WithPageCap(2), func(t *testing.T, c *client) {
+		{"a page cap limits every page and links to the next", fakeregistry.WithPageCap(2), func(t *testing.T, c *client) {
 			subject := c.reg.PutImage("a", "x", "a", "b", "c")
 			for _, query := range []string{"", "?n=1000"} {
 				wantTags(t, c, list+query, []string{"a", "b"}, `</v2/a/tags/list?last=b&n=2>; rel="next"`)
@@ -208,19 +208,19 @@ func listOptions() []option {
 				t.Errorf("referrers (-want +got):\n%s", diff)
 			}
 		}},
-		{"without the referrers api its path is no endpoint and subjects are not acknowledged", fakeregistry.WithoutReferrersAPI(), func(t *testing.T, c *client) {
+		{"without the referrers api its path returns 404 and subjects are not acknowledged", fakeregistry.WithoutReferrersAPI(), func(t *testing.T, c *client) {
 			subject := c.reg.PutImage("a", "x", "v1")
 			c.do("GET", "/v2/a/referrers/"+subject.Digest.String(), "").
 				want(t, 404, "Content-Type", "text/plain; charset=utf-8").wantBody(t, "404 page not found\n")
-			raw := c.image("a", "y", func(m *ocispec.Manifest) { m.Subject = &subject })
+			raw := c.imageManifest("a", "y", func(m *ocispec.Manifest) { m.Subject = &subject })
 			c.do("PUT", "/v2/a/manifests/sig", string(raw), "Content-Type", ocispec.MediaTypeImageManifest).want(t, 201, "OCI-Subject", "")
 		}},
 	}
 }
 
-func TestDistribution2IsAllOfIt(t *testing.T) {
+func TestDistribution2CombinesOptions(t *testing.T) {
 	t.Parallel()
-	overBoth(t, []fakeregistry.Option{fakeregistry.WithDistribution2()}, func(t *testing.T, c *client) {
+	overBothTransports(t, []fakeregistry.Option{fakeregistry.WithDistribution2()}, func(t *testing.T, c *client) {
 		const charset = "application/json; charset=utf-8"
 		docker := c.reg.PutDockerImage("a", "x", "docker")
 		list := c.reg.PutDockerList("a", []string{"x"}, "list")
@@ -231,29 +231,29 @@ func TestDistribution2IsAllOfIt(t *testing.T) {
 		c.do("HEAD", "/v2/a/manifests/list", "", "Accept", mediaTypeDockerManifest).want(t, 200, "Docker-Content-Digest", docker.Digest.String())
 		c.do("HEAD", "/v2/a/manifests/oci", "").want(t, 404)
 		c.do("DELETE", "/v2/a/manifests/docker", "").want(t, 400, "Content-Type", charset).wantCodes(t, 400, "DIGEST_INVALID")
-		c.do("GET", "/v2/a/referrers/"+nobody, "").want(t, 404).wantBody(t, "404 page not found\n")
+		c.do("GET", "/v2/a/referrers/"+absentDigest, "").want(t, 404).wantBody(t, "404 page not found\n")
 		wantAll := unmarshal[tagList](t, c.do("GET", "/v2/a/tags/list?n=1", "").want(t, 200, "Link", "", "Content-Type", charset).body)
 		if len(wantAll.Tags) != 3 {
 			t.Errorf("tags %v, want all", wantAll.Tags)
 		}
 
-		// What deserves no option of its own.
+		// Details that have no option of their own.
 		c.do("GET", "/v2/nope/manifests/v1", "").want(t, 404).
 			wantBody(t, `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":{"Tag":"v1"}}]}`+"\n")
-		c.do("DELETE", "/v2/nope/manifests/"+nobody, "").want(t, 404).
+		c.do("DELETE", "/v2/nope/manifests/"+absentDigest, "").want(t, 404).
 			wantBody(t, `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}`+"\n")
-		c.do("GET", "/v2/nope/blobs/"+nobody, "").wantCodes(t, 404, "BLOB_UNKNOWN")
-		c.do("DELETE", "/v2/nope/blobs/"+nobody, "").wantCodes(t, 404, "BLOB_UNKNOWN")
-		c.do("GET", "/v2/a/manifests/"+dgstOf("x"), "").wantCodes(t, 500, "UNKNOWN")
+		c.do("GET", "/v2/nope/blobs/"+absentDigest, "").wantCodes(t, 404, "BLOB_UNKNOWN")
+		c.do("DELETE", "/v2/nope/blobs/"+absentDigest, "").wantCodes(t, 404, "BLOB_UNKNOWN")
+		c.do("GET", "/v2/a/manifests/"+digestOf("x"), "").wantCodes(t, 500, "UNKNOWN")
 		c.do("GET", "/v2/a/manifests/sha256:abc", "").wantCodes(t, 500, "UNKNOWN")
 		c.do("GET", "/v2/A/tags/list", "").want(t, 404).wantBody(t, "404 page not found\n")
 		c.do("GET", "/v2/a/manifests/-v1", "").want(t, 404).wantBody(t, "404 page not found\n")
 		c.do("GET", "/v2/_catalog?n=1001", "").wantCodes(t, 400, "PAGINATION_NUMBER_INVALID")
 		c.reg.PutImage("untagged", "x")
 		c.do("GET", "/v2/untagged/tags/list", "").wantCodes(t, 404, "NAME_UNKNOWN")
-		raw := string(c.image("a", "y", nil))
+		raw := string(c.imageManifest("a", "y", nil))
 		c.do("PUT", "/v2/a/manifests/"+digest.SHA512.FromString(raw).String(), raw, "Content-Type", ocispec.MediaTypeImageManifest).wantCodes(t, 400, "DIGEST_INVALID")
-		c.do("POST", "/v2/b/blobs/uploads/?mount="+dgstOf("x"), "").want(t, 202)
+		c.do("POST", "/v2/b/blobs/uploads/?mount="+digestOf("x"), "").want(t, 202)
 
 		for _, dgst := range []digest.Digest{list.Digest, docker.Digest, digest.FromString("x")} {
 			c.do("DELETE", "/v2/a/manifests/"+dgst.String(), "").want(t, 202)
@@ -267,7 +267,7 @@ func TestDistribution2IsAllOfIt(t *testing.T) {
 	})
 }
 
-// schema1 is what a client that knows signed schema1 manifests reads in one.
+// schema1 is a schema1 manifest as a client parses it.
 type schema1 struct {
 	Name, Tag, Architecture string
 	FSLayers                []struct{ BlobSum digest.Digest }
@@ -277,7 +277,7 @@ type schema1 struct {
 
 func TestConvertedManifestsAreSchema1(t *testing.T) {
 	t.Parallel()
-	c := inMemory(t, fakeregistry.WithSchema1Conversion())
+	c := newRoundTripClient(t, fakeregistry.WithSchema1Conversion())
 	c.reg.PutDockerImage("team/app", "layer", "v1")
 	resp := c.do("GET", "/v2/team/app/manifests/v1", "").want(t, 200)
 	got := unmarshal[schema1](t, resp.body)
@@ -292,7 +292,7 @@ func TestConvertedManifestsAreSchema1(t *testing.T) {
 	if diff := cmp.Diff([]string{"architecture", "config", "created", "id", "os"}, slices.Sorted(maps.Keys(compatibility))); diff != "" {
 		t.Errorf("v1Compatibility (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(resp.Header.Get("Docker-Content-Digest"), digest.FromBytes(payload(t, resp.body)).String()); diff != "" {
+	if diff := cmp.Diff(resp.Header.Get("Docker-Content-Digest"), digest.FromBytes(schema1Payload(t, resp.body)).String()); diff != "" {
 		t.Errorf("digest (-header +payload):\n%s", diff)
 	}
 }

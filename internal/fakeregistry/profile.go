@@ -2,23 +2,24 @@ package fakeregistry
 
 import "slices"
 
-// Evidence says how a claim about a registry is known.
+// Evidence is the source of a claim about a registry.
 type Evidence string
 
-// The kinds of evidence, the best first. Only the first three carry a promise.
+// The kinds of evidence, from best to worst. The library promises only what rests on one of the
+// first three.
 const (
-	Measured   Evidence = "R" // asked of that server, running on loopback
-	ReadSource Evidence = "S" // read in its source, not run
-	Documented Evidence = "D" // its vendor says so
-	Reported   Evidence = "I" // seen in a report by somebody who uses it
-	Unverified Evidence = "U" // nobody knows: nothing is built on it
-	NoSuch     Evidence = "—" // the registry has no such thing
+	Measured   Evidence = "R" // observed at that server, running on loopback
+	ReadSource Evidence = "S" // read in its source code, but not run
+	Documented Evidence = "D" // documented by its vendor
+	Reported   Evidence = "I" // reported by a user
+	Unverified Evidence = "U" // not known; the library does not rely on it
+	NoSuch     Evidence = "—" // the registry does not have the feature
 )
 
-// Topic is what a claim is about.
+// Topic is the subject of a claim.
 type Topic string
 
-// The topics, each an operation on a registry in some state.
+// The topics. Most are an operation on a registry in a particular state.
 const (
 	TopicResolve     Topic = "resolve"
 	TopicList        Topic = "list tags"
@@ -36,11 +37,11 @@ const (
 	TopicDisabledTag Topic = "disabled, by tag"
 	TopicThrottled   Topic = "throttled"
 	TopicReferrers   Topic = "referrers"
-	TopicPeculiar    Topic = "peculiar" // whatever else sets it apart
+	TopicPeculiar    Topic = "peculiar" // anything else that is particular to the registry
 	TopicCredential  Topic = "credentials"
 )
 
-// Topics are all topics that every registry has something to say about, in the order of a table.
+// Topics returns the topics that apply to every registry, in the order of the columns of a table.
 func Topics() []Topic {
 	return []Topic{
 		TopicResolve, TopicList, TopicDelete, TopicUntagged, TopicUntag, TopicChild, TopicIndex, TopicTwice, TopicMissing,
@@ -48,28 +49,28 @@ func Topics() []Topic {
 	}
 }
 
-// Claim is one thing that is known about a registry, and how.
+// Claim is one statement about a registry with its evidence.
 type Claim struct {
 	Topic    Topic
 	Evidence Evidence
 	Says     string
 }
 
-// Profile is a registry that people use, as options of this one.
+// Profile describes a registry in use, and how to imitate it.
 type Profile struct {
 	Name    string
-	Version string // what was looked at
-	Host    string // where it is, if there is only one of it
+	Version string // the version that the claims describe
+	Host    string // its host name, if it is a hosted service
 	Options []Option
 	Claims  []Claim
 
-	basic   bool     // it takes Basic credentials alone
-	actions []string // what its token service calls deleting; nil for "delete"
-	auth    []Option // more about how it authenticates
-	tokens  []TokenOption
+	basicOnly     bool     // it accepts Basic credentials only, no tokens
+	deleteActions []string // the actions a token needs for a DELETE; nil for "delete"
+	authOptions   []Option // further options that WithUser sets
+	tokenOptions  []TokenOption
 }
 
-// Profiles are all of them, in the order of a table.
+// Profiles returns all profiles, in the order of the rows of a table.
 func Profiles() []Profile {
 	return []Profile{
 		Distribution2(), Distribution3(), Distribution30(), Zot(), Olareg(), Harbor(), Quay(), GitLab(), Gitea(), Nexus(), Artifactory(),
@@ -77,13 +78,15 @@ func Profiles() []Profile {
 	}
 }
 
-// New makes a registry of this profile; more options are laid over it. An overlay about a topic that the profile has no
-// [Profile.Evidence] for, such as [WithReadOnly] for zot, is answered in the words of distribution: it imitates nothing.
+// New returns a registry that imitates this profile, with overlays applied after the options of the
+// profile. If an overlay concerns a topic for which the profile has no [Profile.Evidence], such as
+// [WithReadOnly] for zot, the registry responds like distribution and imitates no real registry.
 func (p Profile) New(overlays ...Option) *Registry {
 	return New(slices.Concat(p.Options, overlays)...)
 }
 
-// Evidence is how what is claimed about a topic is known: by the weakest claim, and Unverified if there is none.
+// Evidence returns the weakest evidence of the claims about a topic, or Unverified if there are
+// none.
 func (p Profile) Evidence(topic Topic) Evidence {
 	order := []Evidence{Measured, ReadSource, Documented, Reported, NoSuch, Unverified}
 	weakest := -1
@@ -98,39 +101,39 @@ func (p Profile) Evidence(topic Topic) Evidence {
 	return order[weakest]
 }
 
-// WithUser asks for credentials in the way of this registry, and knows one user who may do what the actions say: pull,
-// push, delete.
+// WithUser requires credentials in the way of this registry and adds one user with the given
+// rights, each of which is "pull", "push" or "delete".
 func (p Profile) WithUser(name, password string, actions ...string) Option {
 	allowed := slices.Clone(actions)
-	if i := slices.Index(allowed, "delete"); i >= 0 && p.actions != nil {
-		allowed = slices.Concat(allowed[:i], p.actions, allowed[i+1:])
+	if i := slices.Index(allowed, "delete"); i >= 0 && p.deleteActions != nil {
+		allowed = slices.Concat(allowed[:i], p.deleteActions, allowed[i+1:])
 	}
 	grant := Allow("*", allowed...)
-	opts := slices.Clone(p.auth)
-	if p.basic {
+	opts := slices.Clone(p.authOptions)
+	if p.basicOnly {
 		opts = append(opts, WithBasicGrants(name, password, grant))
 	} else {
-		service := NewTokenService("", "registry", append([]TokenOption{WithUser(name, password, grant), WithCredentialsRequired()}, p.tokens...)...)
+		service := NewTokenService("", "registry", append([]TokenOption{WithUser(name, password, grant), WithCredentialsRequired()}, p.tokenOptions...)...)
 		opts = append(opts, WithTokenAuth(service))
-		if p.actions != nil {
-			opts = append(opts, WithDeleteActions(p.actions...))
+		if p.deleteActions != nil {
+			opts = append(opts, WithDeleteActions(p.deleteActions...))
 		}
-		if has(opts, func(o *options) bool { return o.basicUnoffered }) {
+		if satisfies(opts, func(o *options) bool { return o.basicUnoffered }) {
 			opts = append(opts, WithBasicGrants(name, password, grant))
 		}
 	}
-	return all(opts)
+	return combine(opts)
 }
 
-// has says whether the options come to something.
-func has(opts []Option, is func(*options) bool) bool {
+// satisfies reports whether condition holds after opts have been applied to empty options.
+func satisfies(opts []Option, condition func(*options) bool) bool {
 	var o options
-	all(opts)(&o)
-	return is(&o)
+	combine(opts)(&o)
+	return condition(&o)
 }
 
-// all is several options in one.
-func all(opts []Option) Option {
+// combine returns an option that applies opts in order.
+func combine(opts []Option) Option {
 	return func(o *options) {
 		for _, opt := range opts {
 			opt(o)

@@ -2,8 +2,9 @@ package fakeregistry
 
 import "net/http"
 
-// Distribution2 is distribution 2.8, in its Debian package "docker-registry" and in most registries that people run
-// themselves, with deletion enabled. Overlays: [WithDeleteDisabled], [WithReadOnly], [WithPullThrough], [WithSlowUntag].
+// Distribution2 is distribution 2.8 with deletion enabled. Debian packages it as "docker-registry",
+// and most self-hosted registries run it. Overlays: [WithDeleteDisabled], [WithReadOnly],
+// [WithPullThrough], [WithSlowUntag].
 //
 // https://github.com/distribution/distribution/blob/v2.8.3/registry/handlers/manifests.go
 func Distribution2() Profile {
@@ -21,8 +22,8 @@ func Distribution2() Profile {
 	}
 }
 
-// Distribution3 is distribution 3 from 3.1 on, with deletion enabled. Overlays as for [Distribution2], and
-// [WithUntagFailure].
+// Distribution3 is distribution 3.1 and later with deletion enabled. Overlays: those of
+// [Distribution2] and [WithUntagFailure].
 //
 // https://github.com/distribution/distribution/blob/v3.1.1/registry/handlers/manifests.go
 func Distribution3() Profile {
@@ -30,8 +31,8 @@ func Distribution3() Profile {
 		Name: "distribution 3", Version: "3.1.1 and 3.1.2",
 		Options: []Option{
 			WithOCIImageHiddenWithoutAccept(), WithChildForMissingListAccept(), WithoutReferrersAPI(),
-			func(o *options) { o.distribution = 3 },
-			withWords(distribution3Words()),
+			func(o *options) { o.distributionMajor = 3 },
+			withRefusals(distribution3Refusals()),
 		},
 		Claims: append(distributionClaims(),
 			Claim{TopicResolve, Measured, "Indexes are served to everybody; OCI images only to who accepts them, and the child of a Docker list to who does not accept the list."},
@@ -43,13 +44,13 @@ func Distribution3() Profile {
 	}
 }
 
-// Distribution30 is distribution 3.0, as far as it differs from later ones.
+// Distribution30 is distribution 3.0, which differs from later versions in a few details.
 func Distribution30() Profile {
 	p := Distribution3()
 	p.Name, p.Version = "distribution 3.0", "3.0.0"
-	p.Options = append(p.Options, WithLostLast(), withWords(words{malformedDigest: func(a about) *problem {
-		return refuse(http.StatusInternalServerError, codeUnknown, "unknown error",
-			"filesystem: invalid path: "+tagPath(a.name, a.ref))
+	p.Options = append(p.Options, WithLostLast(), withRefusals(refusals{reasonMalformedDigest: func(info requestInfo) *problem {
+		return newProblem(http.StatusInternalServerError, codeUnknown, "unknown error",
+			"filesystem: invalid path: "+tagPath(info.name, info.ref))
 	}}))
 	p.Claims = append(p.Claims,
 		Claim{TopicPeculiar, Measured, "A page that is asked for after a tag that has gone meanwhile lacks one tag."},
@@ -58,6 +59,7 @@ func Distribution30() Profile {
 	return p
 }
 
+// distributionClaims returns the claims that hold for all versions of distribution.
 func distributionClaims() []Claim {
 	return []Claim{
 		{TopicDelete, Measured, "202, and every tag on it is gone."},
@@ -75,39 +77,41 @@ func distributionClaims() []Claim {
 	}
 }
 
-// distribution3Words name the storage in their details.
-func distribution3Words() words {
-	return words{
-		noTag: func(a about) *problem {
-			if a.req.Method == http.MethodDelete {
-				return manifestUnknown("filesystem: Path not found: " + tagPath(a.name, a.tag))
+// distribution3Refusals returns the responses of distribution 3. Their details contain errors of
+// the storage driver.
+func distribution3Refusals() refusals {
+	return refusals{
+		reasonUnknownTag: func(info requestInfo) *problem {
+			if info.req.Method == http.MethodDelete {
+				return manifestUnknown("filesystem: Path not found: " + tagPath(info.name, info.tag))
 			}
-			return manifestUnknown("unknown tag=" + a.tag)
+			return manifestUnknown("unknown tag=" + info.tag)
 		},
-		noManifest: func(a about) *problem {
-			if a.req.Method == http.MethodDelete {
+		reasonUnknownManifest: func(info requestInfo) *problem {
+			if info.req.Method == http.MethodDelete {
 				return manifestUnknown(nil)
 			}
-			return manifestUnknown("unknown manifest name=" + a.name + " revision=" + a.dgst.String())
+			return manifestUnknown("unknown manifest name=" + info.name + " revision=" + info.dgst.String())
 		},
-		noRepository: func(a about) *problem {
+		reasonUnknownRepository: func(info requestInfo) *problem {
 			switch {
-			case a.endpoint == endpointTags:
-				return nameUnknown(a.name)
-			case a.tag != "":
-				return manifestUnknown("filesystem: Path not found: " + tagPath(a.name, a.tag))
+			case info.endpoint == endpointTags:
+				return nameUnknown(info.name)
+			case info.tag != "":
+				return manifestUnknown("filesystem: Path not found: " + tagPath(info.name, info.tag))
 			}
 			return manifestUnknown(nil)
 		},
 	}
 }
 
+// tagPath returns the path of a tag in distribution's storage, which appears in its error details.
 func tagPath(name, tag string) string {
 	return "/docker/registry/v2/repositories/" + name + "/_manifests/tags/" + tag
 }
 
-// WithPullThrough answers every write with 405 UNSUPPORTED, deletions included, as distribution does when it is a
-// pull-through cache.
+// WithPullThrough responds with 405 UNSUPPORTED to every write, including deletions, as
+// distribution does when it is configured as a pull-through cache.
 func WithPullThrough() Option {
-	return all([]Option{WithDeleteDisabled(), func(o *options) { o.pushDisabled = true }})
+	return combine([]Option{WithDeleteDisabled(), func(o *options) { o.pushDisabled = true }})
 }

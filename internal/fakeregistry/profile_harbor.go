@@ -2,7 +2,7 @@ package fakeregistry
 
 import "net/http"
 
-// Harbor is Harbor 2, whose registry API stands before a distribution of its own.
+// Harbor is Harbor 2. Its registry API is a proxy in front of its own instance of distribution.
 //
 // https://github.com/goharbor/harbor/blob/main/src/server/registry/manifest.go
 func Harbor() Profile {
@@ -10,9 +10,9 @@ func Harbor() Profile {
 		Name: "Harbor", Version: "2.x, source of 2026",
 		Options: []Option{
 			WithCharset(), WithoutTagDelete(), WithChildProtection(), WithCascade(),
-			withWords(harborWords()),
+			withRefusals(harborRefusals()),
 		},
-		auth: []Option{WithUnofferedBasic()},
+		authOptions: []Option{WithUnofferedBasic()},
 		Claims: []Claim{
 			{TopicResolve, ReadSource, "HEAD names the digest."},
 			{TopicList, ReadSource, "Everything at once, or sorted in pages of n with Link."},
@@ -33,39 +33,40 @@ func Harbor() Profile {
 	}
 }
 
-func harborWords() words {
-	missing := func(a about) *problem {
-		name := a.name + "@" + a.ref
-		if a.dgst == "" {
-			name = a.name + ":" + a.ref
+// harborRefusals returns the responses of Harbor that differ from those of distribution.
+func harborRefusals() refusals {
+	missing := func(info requestInfo) *problem {
+		name := info.name + "@" + info.ref
+		if info.dgst == "" {
+			name = info.name + ":" + info.ref
 		}
-		return refuse(http.StatusNotFound, "NOT_FOUND", "artifact "+name+" not found", nil)
+		return newProblem(http.StatusNotFound, "NOT_FOUND", "artifact "+name+" not found", nil)
 	}
-	return words{
-		noRepository: func(a about) *problem {
-			if a.endpoint == endpointTags { // what it says of this was not looked at
-				return refuse(http.StatusNotFound, "NOT_FOUND", "repository "+a.name+" not found", nil)
+	return refusals{
+		reasonUnknownRepository: func(info requestInfo) *problem {
+			if info.endpoint == endpointTags { // Harbor's real response was not examined
+				return newProblem(http.StatusNotFound, "NOT_FOUND", "repository "+info.name+" not found", nil)
 			}
-			return missing(a)
+			return missing(info)
 		},
-		noManifest: missing,
-		noTag:      missing,
-		tagDelete: func(a about) *problem {
-			return refuse(http.StatusBadRequest, codeUnsupported, "unsupported digest "+a.ref+": invalid checksum digest format", nil)
+		reasonUnknownManifest: missing,
+		reasonUnknownTag:      missing,
+		reasonTagDelete: func(info requestInfo) *problem {
+			return newProblem(http.StatusBadRequest, codeUnsupported, "unsupported digest "+info.ref+": invalid checksum digest format", nil)
 		},
-		referenced: always(refuse(http.StatusPreconditionFailed, "VIOLATE_FOREIGN_KEY_CONSTRAINT", "the deleting artifact is referenced by others", nil)),
-		readOnly: always(refuse(http.StatusForbidden, codeDenied,
+		reasonReferenced: always(newProblem(http.StatusPreconditionFailed, "VIOLATE_FOREIGN_KEY_CONSTRAINT", "the deleting artifact is referenced by others", nil)),
+		reasonReadOnly: always(newProblem(http.StatusForbidden, codeDenied,
 			"The system is in read only mode. Any modification is prohibited.", nil)),
-		forbidden: func(a about) *problem {
+		reasonForbidden: func(info requestInfo) *problem {
 			action := "pull"
-			switch a.req.Method {
+			switch info.req.Method {
 			case http.MethodDelete:
 				action = "delete"
 			case http.MethodPut, http.MethodPost, http.MethodPatch:
 				action = "push"
 			}
-			sentence := "unauthorized to access repository: " + a.name + ", action: " + action
-			return refuse(http.StatusUnauthorized, codeUnauthorized, sentence+": "+sentence, nil).with("WWW-Authenticate", `Basic realm="harbor"`)
+			sentence := "unauthorized to access repository: " + info.name + ", action: " + action
+			return newProblem(http.StatusUnauthorized, codeUnauthorized, sentence+": "+sentence, nil).withHeader("WWW-Authenticate", `Basic realm="harbor"`)
 		},
 	}
 }

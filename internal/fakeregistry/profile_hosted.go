@@ -2,7 +2,8 @@ package fakeregistry
 
 import "net/http"
 
-// DockerHub is Docker Hub since 2025. The statuses are documented, the bodies are not: they are made up here.
+// DockerHub is Docker Hub since 2025. Its status codes are documented. Its response bodies are not,
+// so the bodies here are invented.
 //
 // https://docs.docker.com/reference/api/registry/latest/operations/DeleteImageManifest/
 func DockerHub() Profile {
@@ -10,7 +11,7 @@ func DockerHub() Profile {
 		Name: "Docker Hub", Version: "documentation of 2025", Host: "docker.io",
 		Options: []Option{
 			WithoutTagDelete(), WithTagsFirst(), WithChildProtection(), WithPageCap(100), WithPullLimit(100),
-			withWords(hubWords()),
+			withRefusals(dockerHubRefusals()),
 		},
 		Claims: []Claim{
 			{TopicResolve, Documented, "HEAD names the digest and does not count as a pull."},
@@ -30,19 +31,20 @@ func DockerHub() Profile {
 	}
 }
 
-func hubWords() words {
-	return words{
-		tagDelete: always(refuse(http.StatusMethodNotAllowed, codeUnsupported, "Only digest-based deletion is allowed", nil)),
-		stillTagged: always(refuse(http.StatusForbidden, codeDenied,
+// dockerHubRefusals returns the responses of Docker Hub that differ from those of distribution.
+func dockerHubRefusals() refusals {
+	return refusals{
+		reasonTagDelete: always(newProblem(http.StatusMethodNotAllowed, codeUnsupported, "Only digest-based deletion is allowed", nil)),
+		reasonTagged: always(newProblem(http.StatusForbidden, codeDenied,
 			"manifest is still tagged or referenced by another image", nil)),
-		referenced: always(refuse(http.StatusForbidden, codeDenied,
+		reasonReferenced: always(newProblem(http.StatusForbidden, codeDenied,
 			"manifest is still tagged or referenced by another image", nil)),
-		throttled: always(jsonText(http.StatusTooManyRequests, `{"message":"toomanyrequests: Too many requests."}`).
-			with("Retry-After", "1", "X-Retry-After", "1767225600", "X-Ratelimit-Limit", "180", "X-Ratelimit-Remaining", "0")),
+		reasonThrottled: always(jsonProblem(http.StatusTooManyRequests, `{"message":"toomanyrequests: Too many requests."}`).
+			withHeader("Retry-After", "1", "X-Retry-After", "1767225600", "X-Ratelimit-Limit", "180", "X-Ratelimit-Remaining", "0")),
 	}
 }
 
-// DockerHub2023 is Docker Hub as people met it in 2023.
+// DockerHub2023 is Docker Hub as users reported it in 2023.
 func DockerHub2023() Profile {
 	return Profile{
 		Name: "Docker Hub (2023)", Version: "reports of 2023", Host: "docker.io",
@@ -55,7 +57,7 @@ func DockerHub2023() Profile {
 	}
 }
 
-// GHCR is GitHub's registry, as reported; what it does now is not known.
+// GHCR is GitHub's container registry as users reported it. Its current behaviour is not known.
 func GHCR() Profile {
 	return Profile{
 		Name: "GitHub (GHCR)", Version: "reports of 2023 to 2026", Host: "ghcr.io",
@@ -75,8 +77,8 @@ func Google() Profile {
 		Name: "Google (GAR, GCR)", Version: "reports of 2018 to 2026", Host: "europe-docker.pkg.dev",
 		Options: []Option{
 			WithTagsFirst(), WithChildProtection(), WithGoogleTags(), WithHeader("Server", "Docker Registry"),
-			withWords(words{
-				referenced: always(refuse(http.StatusBadRequest, "GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE",
+			withRefusals(refusals{
+				reasonReferenced: always(newProblem(http.StatusBadRequest, "GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE",
 					"Manifest is still referenced by one or more parent images", nil)),
 			}),
 		},
@@ -92,16 +94,16 @@ func Google() Profile {
 	}
 }
 
-// ECR is Amazon's registry. How its refusals look on this protocol is not known.
+// ECR is Amazon's registry. Most of its error responses in this protocol are not known.
 func ECR() Profile {
 	return Profile{
 		Name: "Amazon ECR", Version: "documentation and reports to 2025", Host: "123456789012.dkr.ecr.eu-central-1.amazonaws.com",
 		Options: []Option{
 			WithPageCap(100), WithLastTagDeletes(),
-			withWords(words{noManifest: always(refuse(http.StatusNotFound, codeManifestUnknown, "Requested image not found", nil)),
-				noTag: always(refuse(http.StatusNotFound, codeManifestUnknown, "Requested image not found", nil))}),
+			withRefusals(refusals{reasonUnknownManifest: always(newProblem(http.StatusNotFound, codeManifestUnknown, "Requested image not found", nil)),
+				reasonUnknownTag: always(newProblem(http.StatusNotFound, codeManifestUnknown, "Requested image not found", nil))}),
 		},
-		basic: true,
+		basicOnly: true,
 		Claims: []Claim{
 			{TopicDelete, Reported, "Possible since 2023; its own API takes all tags along."},
 			{TopicUntag, Unverified, "Its own API removes the tag, and with the last tag the image; what it answers here is not known."},
@@ -116,7 +118,7 @@ func ECR() Profile {
 func ACR() Profile {
 	return Profile{
 		Name: "Azure (ACR)", Version: "documentation and reports to 2025", Host: "example.azurecr.io",
-		Options: []Option{withWords(words{immutable: always(jsonText(http.StatusMethodNotAllowed,
+		Options: []Option{withRefusals(refusals{reasonImmutable: always(jsonProblem(http.StatusMethodNotAllowed,
 			`{"errors":[{"code":"REGISTRY_DISALLOWED_OPERATION","message":"The operation is disallowed on this registry, repository or image. `+
 				`View troubleshooting steps at https://aka.ms/acr/faq/#why-does-my-pull-or-push-request-fail-with-disallowed-operation","detail":{}}]}`))})},
 		Claims: []Claim{

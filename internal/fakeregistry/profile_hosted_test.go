@@ -10,11 +10,11 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// userPassword is "user" with "password".
-const userPassword = "Basic dXNlcjpwYXNzd29yZA=="
+// userBasicAuth is the Authorization header field for "user" and "password".
+const userBasicAuth = "Basic dXNlcjpwYXNzd29yZA=="
 
-// hundredTags is one more.
-func hundredTags() []string {
+// tags101 returns 101 tags, one more than fit on a page of 100.
+func tags101() []string {
 	tags := []string{"z"}
 	for i := range 100 {
 		tags = append(tags, fmt.Sprintf("t%02d", i))
@@ -22,7 +22,7 @@ func hundredTags() []string {
 	return tags
 }
 
-func mustRequest(t *testing.T, method, url string) *http.Request {
+func newRequest(t *testing.T, method, url string) *http.Request {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
 	if err != nil {
@@ -34,15 +34,15 @@ func mustRequest(t *testing.T, method, url string) *http.Request {
 func hostedDeviations() []deviation {
 	hub, google, acr := fakeregistry.DockerHub(), fakeregistry.Google(), fakeregistry.ACR()
 	return []deviation{
-		{"deletes by digest only", hub, nil, refusal("DELETE manifests/v1", 405, errorText("UNSUPPORTED", "Only digest-based deletion is allowed"))},
-		{"keeps what is tagged", hub, nil, refusal("DELETE manifests/<v1>", 403, errorText("DENIED", "manifest is still tagged or referenced by another image"))},
-		{"keeps what an index lists", hub, nil, refusal("DELETE manifests/<child>", 403, errorText("DENIED", "manifest is still tagged or referenced by another image"))},
-		{"deletes in the background", hub, fakeregistry.WithBackgroundDelete(), func(t *testing.T, c *client) {
+		{"refuses to delete by tag", hub, nil, wantRefusal("DELETE manifests/v1", 405, errorDocument("UNSUPPORTED", "Only digest-based deletion is allowed"))},
+		{"refuses to delete a tagged manifest", hub, nil, wantRefusal("DELETE manifests/<v1>", 403, errorDocument("DENIED", "manifest is still tagged or referenced by another image"))},
+		{"refuses to delete a child of an index", hub, nil, wantRefusal("DELETE manifests/<child>", 403, errorDocument("DENIED", "manifest is still tagged or referenced by another image"))},
+		{"returns 500 for a deletion in the background", hub, fakeregistry.WithBackgroundDelete(), func(t *testing.T, c *client) {
 			image := c.reg.PutImage("a", "x")
 			c.do("DELETE", "/v2/a/manifests/"+image.Digest.String(), "").want(t, 500)
 			c.do("DELETE", "/v2/a/manifests/"+image.Digest.String(), "").want(t, 404)
 		}},
-		{"counts pulls", hub, fakeregistry.WithPullLimit(1), func(t *testing.T, c *client) {
+		{"limits pulls", hub, fakeregistry.WithPullLimit(1), func(t *testing.T, c *client) {
 			c.reg.PutImage("a", "x", "v1")
 			c.do("HEAD", "/v2/a/manifests/v1", "").want(t, 200, "Ratelimit-Limit", "1;w=21600", "Ratelimit-Remaining", "1;w=21600")
 			c.do("GET", "/v2/a/manifests/v1", "").want(t, 200, "Ratelimit-Remaining", "0;w=21600")
@@ -50,16 +50,16 @@ func hostedDeviations() []deviation {
 				wantBody(t, `{"message":"toomanyrequests: You have reached your pull rate limit."}`+"\n")
 			c.do("HEAD", "/v2/a/manifests/v1", "").want(t, 200)
 		}},
-		{"was the other way round", fakeregistry.DockerHub2023(), nil, func(t *testing.T, c *client) {
+		{"deletes by tag only", fakeregistry.DockerHub2023(), nil, func(t *testing.T, c *client) {
 			image := c.reg.PutImage("a", "x", "v1")
 			c.do("DELETE", "/v2/a/manifests/"+image.Digest.String(), "").wantCodes(t, 405, "UNSUPPORTED")
 			c.do("DELETE", "/v2/a/manifests/v1", "").want(t, 202)
 		}},
-		{"deletes nothing", fakeregistry.GHCR(), nil, refusal("DELETE manifests/<v1>", 405, errorText("UNSUPPORTED", "The operation is unsupported."))},
-		{"wants the tags gone first", google, nil, refusal("DELETE manifests/<v1>", 400, errorText("GOOGLE_MANIFEST_DANGLING_TAG", "Manifest is still referenced by tag: v1"), "Server", "Docker Registry")},
-		{"keeps what an index lists", google, nil, refusal("DELETE manifests/<child>", 400,
-			errorText("GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE", "Manifest is still referenced by one or more parent images"))},
-		{"lists manifests with the tags", google, nil, func(t *testing.T, c *client) {
+		{"refuses every deletion", fakeregistry.GHCR(), nil, wantRefusal("DELETE manifests/<v1>", 405, errorDocument("UNSUPPORTED", "The operation is unsupported."))},
+		{"refuses to delete a tagged manifest", google, nil, wantRefusal("DELETE manifests/<v1>", 400, errorDocument("GOOGLE_MANIFEST_DANGLING_TAG", "Manifest is still referenced by tag: v1"), "Server", "Docker Registry")},
+		{"refuses to delete a child of an index", google, nil, wantRefusal("DELETE manifests/<child>", 400,
+			errorDocument("GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE", "Manifest is still referenced by one or more parent images"))},
+		{"lists manifests together with tags", google, nil, func(t *testing.T, c *client) {
 			image := c.reg.PutManifest("a", "", ocispec.MediaTypeImageManifest, []byte("x"))
 			c.reg.SetTag("a", "latest", image.Digest)
 			c.do("GET", "/v2/a/tags/list?n=1", "").want(t, 200).wantBody(t, `{"child":[],"manifest":{"`+image.Digest.String()+
@@ -73,38 +73,38 @@ func hostedDeviations() []deviation {
 			c.do("DELETE", "/v2/a/manifests/v1", "").want(t, 202)
 			c.do("GET", "/v2/a/manifests/"+image.Digest.String(), "").want(t, 200)
 			c.do("DELETE", "/v2/a/manifests/v2", "").want(t, 202)
-			c.do("GET", "/v2/a/manifests/"+image.Digest.String(), "").want(t, 404).wantBody(t, errorText("MANIFEST_UNKNOWN", "Requested image not found"))
+			c.do("GET", "/v2/a/manifests/"+image.Digest.String(), "").want(t, 404).wantBody(t, errorDocument("MANIFEST_UNKNOWN", "Requested image not found"))
 		}},
-		{"keeps what is locked", acr, fakeregistry.WithImmutableTags("v1"), refusal("DELETE manifests/<v1>", 405,
+		{"refuses to delete a locked manifest", acr, fakeregistry.WithImmutableTags("v1"), wantRefusal("DELETE manifests/<v1>", 405,
 			`{"errors":[{"code":"REGISTRY_DISALLOWED_OPERATION","message":"The operation is disallowed on this registry, repository or image. `+
 				`View troubleshooting steps at https://aka.ms/acr/faq/#why-does-my-pull-or-push-request-fail-with-disallowed-operation","detail":{}}]}`+"\n")},
 	}
 }
 
-func peculiarities() []deviation {
+func moreSelfHostedDeviations() []deviation {
 	gitlab, gitea, nexus := fakeregistry.GitLab(), fakeregistry.Gitea(), fakeregistry.Nexus()
 	cloudflare, keppel := fakeregistry.Cloudflare(), fakeregistry.Keppel()
 	return []deviation{
-		{"keeps what an index lists", gitlab, nil, refusal("DELETE manifests/<child>", 409, errorText("MANIFEST_REFERENCED", "manifest referenced by a manifest list"))},
-		{"links from the last page too", gitea, nil, func(t *testing.T, c *client) {
+		{"refuses to delete a child of an index", gitlab, nil, wantRefusal("DELETE manifests/<child>", 409, errorDocument("MANIFEST_REFERENCED", "manifest referenced by a manifest list"))},
+		{"sends a link on the last page too", gitea, nil, func(t *testing.T, c *client) {
 			c.reg.PutImage("a", "x", "a", "b")
 			wantTags(t, c, "/v2/a/tags/list", []string{"a", "b"}, `</v2/a/tags/list?last=b&n=2>; rel="next"`)
 			wantTags(t, c, "/v2/a/tags/list?last=b&n=2", []string{}, "")
 		}},
-		{"does not answer HEAD and leaves tags behind", nexus, nil, func(t *testing.T, c *client) {
+		{"returns 404 for HEAD and leaves tags behind", nexus, nil, func(t *testing.T, c *client) {
 			image := c.reg.PutImage("a", "x", "v1")
 			c.do("HEAD", "/v2/a/manifests/v1", "").want(t, 404)
 			c.do("GET", "/v2/a/manifests/v1", "").want(t, 200)
 			c.do("DELETE", "/v2/a/manifests/"+image.Digest.String(), "").want(t, 202)
 			if _, left := c.reg.Tag("a", "v1"); !left {
-				t.Error("the tag is gone")
+				t.Error("the tag was deleted")
 			}
 		}},
-		{"has an array for a detail", nexus, nil, refusal("DELETE manifests/<nobody>", 404,
-			`{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":[{"Name":"a"},{"Revision":"<nobody>"}]}]}`+"\n")},
-		{"refuses with a number for a code", fakeregistry.Artifactory(), fakeregistry.WithDeleteDisabled(),
-			refusal("DELETE manifests/<v1>", 406, `{"errors":[{"status":406,"message":"Not Acceptable"}]}`+"\n")},
-		{"removes a few tags at a time", cloudflare, fakeregistry.WithUntagBatch(1), func(t *testing.T, c *client) {
+		{"sends an array as detail", nexus, nil, wantRefusal("DELETE manifests/<absent>", 404,
+			`{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":[{"Name":"a"},{"Revision":"<absent>"}]}]}`+"\n")},
+		{"sends a number instead of an error code", fakeregistry.Artifactory(), fakeregistry.WithDeleteDisabled(),
+			wantRefusal("DELETE manifests/<v1>", 406, `{"errors":[{"status":406,"message":"Not Acceptable"}]}`+"\n")},
+		{"removes tags in batches", cloudflare, fakeregistry.WithUntagBatch(1), func(t *testing.T, c *client) {
 			image := c.reg.PutImage("a", "x", "v1", "v2")
 			path := "/v2/a/manifests/" + image.Digest.String()
 			c.do("DELETE", path, "").want(t, 400, "Link", "<https://registry.example.com"+path+`?last=v1>; rel="next"`).
@@ -116,15 +116,15 @@ func peculiarities() []deviation {
 			c.do("DELETE", path+"?last=v1", "").want(t, 202)
 			c.do("GET", path, "").want(t, 404).wantBody(t, `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":{"Tag":"`+image.Digest.String()+`"}}]}`+"\n")
 		}},
-		{"pages by 50 unless asked, with a bare link", cloudflare, nil, func(t *testing.T, c *client) {
-			c.reg.PutImage("a", "x", hundredTags()...)
+		{"lists 50 tags a page by default, with a bare link", cloudflare, nil, func(t *testing.T, c *client) {
+			c.reg.PutImage("a", "x", tags101()...)
 			resp := c.do("GET", "/v2/a/tags/list", "").want(t, 200, "Link", "/v2/a/tags/list?last=t49&n=50; rel=next")
 			if tags := unmarshal[tagList](t, resp.body).Tags; len(tags) != 50 {
 				t.Errorf("%d tags", len(tags))
 			}
 			c.do("GET", "/v2/a/tags/list?n=1000", "").want(t, 200, "Link", "")
 		}},
-		{"points at a child that is accepted", keppel, nil, func(t *testing.T, c *client) {
+		{"redirects to a child that is accepted", keppel, nil, func(t *testing.T, c *client) {
 			c.reg.PutIndex("a", []string{"x"}, "multi")
 			child := c.reg.PutImage("a", "x")
 			c.do("HEAD", "/v2/a/manifests/multi", "", "Accept", ocispec.MediaTypeImageManifest).
@@ -132,13 +132,13 @@ func peculiarities() []deviation {
 			c.do("HEAD", "/v2/a/manifests/multi", "", "Accept", "text/plain").want(t, 406)
 			c.do("HEAD", "/v2/a/manifests/multi", "", "Accept", ocispec.MediaTypeImageIndex).want(t, 200)
 		}},
-		{"says which index is in the way", keppel, nil, refusal("DELETE manifests/<child>", 409,
-			errorText("DENIED", "cannot delete a manifest which is referenced by the manifest <multi>"))},
-		{"forbids with 401", keppel, keppel.WithUser("user", "password", "pull"), func(t *testing.T, c *client) {
-			resp := c.do("GET", "/token?scope=repository:a:pull,delete&service=registry", "", "Authorization", userPassword).want(t, 200)
+		{"names the index that lists a child", keppel, nil, wantRefusal("DELETE manifests/<child>", 409,
+			errorDocument("DENIED", "cannot delete a manifest which is referenced by the manifest <multi>"))},
+		{"returns 401 for missing access", keppel, keppel.WithUser("user", "password", "pull"), func(t *testing.T, c *client) {
+			resp := c.do("GET", "/token?scope=repository:a:pull,delete&service=registry", "", "Authorization", userBasicAuth).want(t, 200)
 			token := unmarshal[struct{ Token string }](t, resp.body).Token
 			c.do("DELETE", "/v2/a/manifests/v1", "", "Authorization", "Bearer "+token).wantCodes(t, 401, "DENIED")
 		}},
-		{"throttles with the time to wait", keppel, fakeregistry.WithThrottledDeletes(1), refusal("DELETE manifests/v1", 429, errorText("TOOMANYREQUESTS", "too many requests"), "Retry-After", "1")},
+		{"throttles with Retry-After", keppel, fakeregistry.WithThrottledDeletes(1), wantRefusal("DELETE manifests/v1", 429, errorDocument("TOOMANYREQUESTS", "too many requests"), "Retry-After", "1")},
 	}
 }

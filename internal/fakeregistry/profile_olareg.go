@@ -2,14 +2,15 @@ package fakeregistry
 
 import "net/http"
 
-// Olareg is olareg, a registry on top of OCI layouts, with deletion enabled, which it is not by default.
+// Olareg is olareg, a registry that stores OCI layouts, with deletion enabled. By default deletion
+// is disabled.
 //
 // https://github.com/olareg/olareg
 func Olareg() Profile {
 	return Profile{
 		Name: "olareg", Version: "0.2.2",
 		Options: []Option{
-			WithLinkForm(LinkUnquoted), WithAcceptedOnly(), WithoutEtag(), WithoutNewline(), withWords(olaregWords()),
+			WithLinkForm(LinkUnquoted), WithAcceptedOnly(), WithoutEtag(), WithoutNewline(), withRefusals(olaregRefusals()),
 		},
 		Claims: []Claim{
 			{TopicResolve, Measured, "HEAD names the digest; what is not accepted is 404, but of an index asked for by tag it serves the first child that is."},
@@ -32,29 +33,30 @@ func Olareg() Profile {
 	}
 }
 
-func olaregWords() words {
-	// The type is set after the header is out, so that net/http finds out by itself.
-	said := func(status int, code, message, detail string) *problem {
-		return plainText(status, `{"errors":[{"code":"`+code+`","message":"`+message+`","detail":"`+detail+`"}]}`+"\n")
+// olaregRefusals returns the responses of olareg that differ from those of distribution.
+func olaregRefusals() refusals {
+	// olareg sets Content-Type after it has sent the header, so net/http detects text/plain.
+	errorText := func(status int, code, message, detail string) *problem {
+		return textProblem(status, `{"errors":[{"code":"`+code+`","message":"`+message+`","detail":"`+detail+`"}]}`+"\n")
 	}
-	missing := always(said(http.StatusNotFound, codeManifestUnknown, "manifest unknown to registry", "tag or digest was not found in repository"))
-	return words{
-		noRepository: func(a about) *problem {
-			if a.endpoint == endpointTags {
-				return &problem{status: http.StatusOK, contentType: "application/json", text: `{"name":"` + a.name + `","tags":[]}`}
+	missing := always(errorText(http.StatusNotFound, codeManifestUnknown, "manifest unknown to registry", "tag or digest was not found in repository"))
+	return refusals{
+		reasonUnknownRepository: func(info requestInfo) *problem {
+			if info.endpoint == endpointTags {
+				return &problem{status: http.StatusOK, contentType: "application/json", body: `{"name":"` + info.name + `","tags":[]}`}
 			}
-			return missing(a)
+			return missing(info)
 		},
-		invalidName:     always(&problem{status: http.StatusNotFound}),
-		noManifest:      missing,
-		noTag:           missing,
-		malformedDigest: missing,
-		unaccepted: func(a about) *problem {
-			return said(http.StatusNotFound, codeManifestUnknown, "manifest unknown to registry", "requested media type not found, available media type is "+a.by)
+		reasonInvalidName:     always(&problem{status: http.StatusNotFound}),
+		reasonUnknownManifest: missing,
+		reasonUnknownTag:      missing,
+		reasonMalformedDigest: missing,
+		reasonNotAcceptable: func(info requestInfo) *problem {
+			return errorText(http.StatusNotFound, codeManifestUnknown, "manifest unknown to registry", "requested media type not found, available media type is "+info.cause)
 		},
-		noBlob:         always(said(http.StatusNotFound, codeBlobUnknown, "blob unknown to registry", "blob was not found")),
-		deleteDisabled: always(said(http.StatusMethodNotAllowed, codeUnsupported, "the operation is unsupported", "method not allowed")),
-		readOnly:       always(said(http.StatusForbidden, codeDenied, "requested access to the resource is denied", "repository is read-only")),
-		throttled:      always((&problem{status: http.StatusTooManyRequests}).with("Retry-After", "1")),
+		reasonUnknownBlob:    always(errorText(http.StatusNotFound, codeBlobUnknown, "blob unknown to registry", "blob was not found")),
+		reasonDeleteDisabled: always(errorText(http.StatusMethodNotAllowed, codeUnsupported, "the operation is unsupported", "method not allowed")),
+		reasonReadOnly:       always(errorText(http.StatusForbidden, codeDenied, "requested access to the resource is denied", "repository is read-only")),
+		reasonThrottled:      always((&problem{status: http.StatusTooManyRequests}).withHeader("Retry-After", "1")),
 	}
 }

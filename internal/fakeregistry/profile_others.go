@@ -1,15 +1,13 @@
 package fakeregistry
 
-import (
-	"net/http"
-)
+import "net/http"
 
-// GitLab is GitLab's container registry with its metadata database, a relative of distribution.
+// GitLab is GitLab's container registry, a relative of distribution, with its metadata database.
 func GitLab() Profile {
 	return Profile{
 		Name: "GitLab", Version: "source of 2021, documentation of 2023",
-		Options: []Option{WithChildProtection(), withWords(words{
-			referenced: always(refuse(http.StatusConflict, "MANIFEST_REFERENCED", "manifest referenced by a manifest list", nil)),
+		Options: []Option{WithChildProtection(), withRefusals(refusals{
+			reasonReferenced: always(newProblem(http.StatusConflict, "MANIFEST_REFERENCED", "manifest referenced by a manifest list", nil)),
 		})},
 		Claims: []Claim{
 			{TopicResolve, ReadSource, "As with distribution 2."},
@@ -24,7 +22,7 @@ func GitLab() Profile {
 	}
 }
 
-// Gitea is Gitea. Forgejo, which began as a copy of it, was not looked at.
+// Gitea is Gitea. Forgejo, which began as a fork of Gitea, was not examined.
 func Gitea() Profile {
 	return Profile{
 		Name: "Gitea", Version: "source of 2023",
@@ -43,15 +41,16 @@ func Gitea() Profile {
 	}
 }
 
-// Nexus is Sonatype Nexus 3, whose registry could not be read: all of it was reported.
+// Nexus is Sonatype Nexus 3. The source of its registry is not available, so everything here comes
+// from reports.
 func Nexus() Profile {
-	missing := func(a about) *problem {
-		return refuse(http.StatusNotFound, codeManifestUnknown, "manifest unknown", []map[string]string{{"Name": a.name}, {"Revision": a.ref}})
+	missing := func(info requestInfo) *problem {
+		return newProblem(http.StatusNotFound, codeManifestUnknown, "manifest unknown", []map[string]string{{"Name": info.name}, {"Revision": info.ref}})
 	}
 	return Profile{
 		Name: "Nexus 3", Version: "reports of 2018 to 2025",
-		Options: []Option{WithHeadStatus(http.StatusNotFound), WithTagsLeft(), withWords(words{noManifest: missing, noTag: missing})},
-		basic:   true,
+		Options:   []Option{WithHeadStatus(http.StatusNotFound), WithTagsLeft(), withRefusals(refusals{reasonUnknownManifest: missing, reasonUnknownTag: missing})},
+		basicOnly: true,
 		Claims: []Claim{
 			{TopicResolve, Reported, "HEAD has been 404 where GET is 200."},
 			{TopicDelete, Reported, "202; from 3.82 on its tags have been left behind."},
@@ -62,11 +61,11 @@ func Nexus() Profile {
 	}
 }
 
-// Artifactory is JFrog Artifactory, as far as it was reported.
+// Artifactory is JFrog Artifactory, as far as users reported its behaviour.
 func Artifactory() Profile {
 	return Profile{
 		Name: "Artifactory", Version: "reports of 2018 to 2025",
-		Options: []Option{withWords(words{deleteDisabled: always(jsonText(http.StatusNotAcceptable, `{"errors":[{"status":406,"message":"Not Acceptable"}]}`))})},
+		Options: []Option{withRefusals(refusals{reasonDeleteDisabled: always(jsonProblem(http.StatusNotAcceptable, `{"errors":[{"status":406,"message":"Not Acceptable"}]}`))})},
 		Claims: []Claim{
 			{TopicIndex, Reported, "Deleted; the children stay."},
 			{TopicDisabled, Reported, "406 with a number for a code, seen in 2018 and 2019."},
@@ -78,17 +77,17 @@ func Artifactory() Profile {
 //
 // https://github.com/cloudflare/serverless-registry/blob/main/src/router.ts
 func Cloudflare() Profile {
-	missing := func(a about) *problem { return manifestUnknown(map[string]string{"Tag": a.ref}) }
+	missing := func(info requestInfo) *problem { return manifestUnknown(map[string]string{"Tag": info.ref}) }
 	return Profile{
 		Name: "Cloudflare (serverless)", Version: "source of 2025",
 		Options: []Option{
 			WithPageSize(50), WithLinkForm(LinkBare), WithUntagBatch(1000),
-			withWords(words{
-				noManifest: missing, noTag: missing, noRepository: missing,
-				unauthenticated: always(jsonText(http.StatusUnauthorized, `{"errors":[{"code":"UNAUTHORIZED","message":"authentication required","detail":null}]}`)),
+			withRefusals(refusals{
+				reasonUnknownManifest: missing, reasonUnknownTag: missing, reasonUnknownRepository: missing,
+				reasonUnauthenticated: always(jsonProblem(http.StatusUnauthorized, `{"errors":[{"code":"UNAUTHORIZED","message":"authentication required","detail":null}]}`)),
 			}),
 		},
-		basic: true,
+		basicOnly: true,
 		Claims: []Claim{
 			{TopicList, ReadSource, "50 a page unless more is asked for, with a Link without angle brackets."},
 			{TopicDelete, ReadSource, "202, after every tag on it; beyond 1000 of them 400 MANIFEST_TAGS and a Link to go on at."},
@@ -110,7 +109,7 @@ func Cloudflare() Profile {
 func Keppel() Profile {
 	return Profile{
 		Name: "Keppel", Version: "source of 2026",
-		Options: []Option{WithChildProtection(), WithStrictAccept(), withWords(keppelWords())},
+		Options: []Option{WithChildProtection(), WithStrictAccept(), withRefusals(keppelRefusals())},
 		Claims: []Claim{
 			{TopicResolve, ReadSource, "What is not accepted is 406, or 307 to the child of an index."},
 			{TopicDelete, ReadSource, "202, and every tag on it is gone."},
@@ -125,16 +124,17 @@ func Keppel() Profile {
 	}
 }
 
-func keppelWords() words {
-	return words{
-		referenced: func(a about) *problem {
-			return refuse(http.StatusConflict, codeDenied, "cannot delete a manifest which is referenced by the manifest "+a.by, nil)
+// keppelRefusals returns the responses of Keppel that differ from those of distribution.
+func keppelRefusals() refusals {
+	return refusals{
+		reasonReferenced: func(info requestInfo) *problem {
+			return newProblem(http.StatusConflict, codeDenied, "cannot delete a manifest which is referenced by the manifest "+info.cause, nil)
 		},
-		immutable: func(a about) *problem {
-			return refuse(http.StatusConflict, codeDenied, "cannot delete tag "+a.by+": protected by a policy", nil)
+		reasonImmutable: func(info requestInfo) *problem {
+			return newProblem(http.StatusConflict, codeDenied, "cannot delete tag "+info.cause+": protected by a policy", nil)
 		},
-		forbidden: always(refuse(http.StatusUnauthorized, codeDenied, "requested access to the resource is denied", nil)),
-		throttled: always(refuse(http.StatusTooManyRequests, "TOOMANYREQUESTS", "too many requests", nil).with(
+		reasonForbidden: always(newProblem(http.StatusUnauthorized, codeDenied, "requested access to the resource is denied", nil)),
+		reasonThrottled: always(newProblem(http.StatusTooManyRequests, "TOOMANYREQUESTS", "too many requests", nil).withHeader(
 			"Retry-After", "1", "X-Ratelimit-Limit", "100", "X-Ratelimit-Remaining", "0", "X-Ratelimit-Reset", "1")),
 	}
 }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Quay is Quay, which is also quay.io. The order of keys in its answers was not verified, nor were its
-// words for a malformed digest and for who is not known.
+// Quay is Quay, the software that also runs quay.io. The order of keys in its responses was not
+// verified, nor were its responses to a malformed digest and to unauthenticated requests.
 //
 // https://github.com/quay/quay/blob/master/endpoints/v2/manifest.py
 func Quay() Profile {
@@ -14,11 +14,11 @@ func Quay() Profile {
 		Name: "Quay", Version: "source of 2026, from 3.17 on",
 		Options: []Option{
 			WithPageCap(100), WithLinkForm(LinkAbsolute), WithUntaggedHidden(),
-			withWords(quayWords()),
+			withRefusals(quayRefusals()),
 		},
-		auth:    []Option{WithQuietChallenge()},
-		actions: []string{"pull", "push"},
-		tokens:  []TokenOption{WithScopeActions("push", "pull", "*"), WithTokenExpiry(time.Hour)},
+		authOptions:   []Option{WithQuietChallenge()},
+		deleteActions: []string{"pull", "push"},
+		tokenOptions:  []TokenOption{WithScopeActions("push", "pull", "*"), WithTokenExpiry(time.Hour)},
 		Claims: []Claim{
 			{TopicResolve, ReadSource, "HEAD names the digest; without the right Accept a tag may be converted."},
 			{TopicList, ReadSource, "At most 100 a page, whatever is asked, with an absolute Link."},
@@ -39,25 +39,26 @@ func Quay() Profile {
 	}
 }
 
-func quayWords() words {
-	missing := always(jsonText(http.StatusNotFound, `{"errors":[{"code":"MANIFEST_UNKNOWN","detail":{},"message":"manifest unknown"}]}`))
-	return words{
-		noManifest:      missing,
-		malformedDigest: always(jsonText(http.StatusBadRequest, `{"errors":[{"code":"DIGEST_INVALID","detail":{},"message":"provided digest did not match uploaded content"}]}`)),
-		unauthenticated: always(jsonText(http.StatusUnauthorized, `{"errors":[{"code":"UNAUTHORIZED","detail":{},"message":"access to the requested resource is not authorized"}]}`)),
-		noTag: func(a about) *problem {
-			if a.by == "" {
-				return missing(a)
+// quayRefusals returns the responses of Quay that differ from those of distribution.
+func quayRefusals() refusals {
+	missing := always(jsonProblem(http.StatusNotFound, `{"errors":[{"code":"MANIFEST_UNKNOWN","detail":{},"message":"manifest unknown"}]}`))
+	return refusals{
+		reasonUnknownManifest: missing,
+		reasonMalformedDigest: always(jsonProblem(http.StatusBadRequest, `{"errors":[{"code":"DIGEST_INVALID","detail":{},"message":"provided digest did not match uploaded content"}]}`)),
+		reasonUnauthenticated: always(jsonProblem(http.StatusUnauthorized, `{"errors":[{"code":"UNAUTHORIZED","detail":{},"message":"access to the requested resource is not authorized"}]}`)),
+		reasonUnknownTag: func(info requestInfo) *problem {
+			if info.cause == "" {
+				return missing(info)
 			}
-			return jsonText(http.StatusNotFound, `{"errors":[{"code":"TAG_EXPIRED","detail":{},"message":"Tag `+a.tag+
+			return jsonProblem(http.StatusNotFound, `{"errors":[{"code":"TAG_EXPIRED","detail":{},"message":"Tag `+info.tag+
 				` was deleted or has expired. To pull, revive via time machine"}]}`)
 		},
-		noRepository: always(jsonText(http.StatusNotFound, `{"errors":[{"code":"NAME_UNKNOWN","detail":{},"message":"repository name not known to registry"}]}`)),
-		immutable: func(a about) *problem {
-			return jsonText(http.StatusConflict, `{"errors":[{"code":"TAG_IMMUTABLE","detail":{"message":"tag '`+a.by+
+		reasonUnknownRepository: always(jsonProblem(http.StatusNotFound, `{"errors":[{"code":"NAME_UNKNOWN","detail":{},"message":"repository name not known to registry"}]}`)),
+		reasonImmutable: func(info requestInfo) *problem {
+			return jsonProblem(http.StatusConflict, `{"errors":[{"code":"TAG_IMMUTABLE","detail":{"message":"tag '`+info.cause+
 				`' is immutable"},"message":"tag is immutable and cannot be overwritten"}]}`)
 		},
-		readOnly: always(jsonText(http.StatusMethodNotAllowed, `{"errors":[{"code":"DENIED","detail":{},"is_readonly":true,"message":`+
+		reasonReadOnly: always(jsonProblem(http.StatusMethodNotAllowed, `{"errors":[{"code":"DENIED","detail":{},"is_readonly":true,"message":`+
 			`"System is currently read-only. Pulls will succeed but all write operations are currently suspended."}]}`)),
 	}
 }

@@ -2,7 +2,7 @@ package fakeregistry
 
 import "net/http"
 
-// Zot is zot.
+// Zot is zot, in its minimal build.
 //
 // https://github.com/project-zot/zot/blob/main/pkg/api/routes.go
 func Zot() Profile {
@@ -10,10 +10,10 @@ func Zot() Profile {
 		Name: "zot", Version: "main of 2026, minimal build",
 		Options: []Option{
 			WithoutAPIVersion(), WithChildProtection(), WithUnknownLast(http.StatusNotFound),
-			withWords(zotWords()),
+			withRefusals(zotRefusals()),
 		},
-		basic: true,
-		auth:  []Option{WithBasicRealm("zot")},
+		basicOnly:   true,
+		authOptions: []Option{WithBasicRealm("zot")},
 		Claims: []Claim{
 			{TopicResolve, Measured, "HEAD does not look at Accept and always names the digest."},
 			{TopicList, Measured, "Sorted, with a relative Link; 404 without a word if last names no tag."},
@@ -33,34 +33,35 @@ func Zot() Profile {
 	}
 }
 
-func zotWords() words {
+// zotRefusals returns the responses of zot that differ from those of distribution.
+func zotRefusals() refusals {
 	const (
 		nameDescription     = "This is returned if the name used during an operation is unknown to the registry."
 		manifestDescription = "This error is returned when the manifest, identified by name and tag is unknown to the repository."
 		deniedDescription   = "The access controller denied access for the operation on a resource."
 	)
-	missing := func(a about) *problem {
-		return manifestUnknown(map[string]string{"description": manifestDescription, "reference": a.ref})
+	missing := func(info requestInfo) *problem {
+		return manifestUnknown(map[string]string{"description": manifestDescription, "reference": info.ref})
 	}
-	return words{
-		noRepository: func(a about) *problem {
-			p := nameUnknown(a.name)
-			p.errors[0].Detail = map[string]string{"description": nameDescription, "name": a.name}
-			if a.req.Method == http.MethodDelete {
+	return refusals{
+		reasonUnknownRepository: func(info requestInfo) *problem {
+			p := nameUnknown(info.name)
+			p.errors[0].Detail = map[string]string{"description": nameDescription, "name": info.name}
+			if info.req.Method == http.MethodDelete {
 				p.status = http.StatusBadRequest
 			}
 			return p
 		},
-		noManifest:      missing,
-		noTag:           missing,
-		malformedDigest: missing,
-		forbidden: func(about) *problem {
-			return refuse(http.StatusForbidden, codeDenied, "requested access to the resource is denied",
-				map[string]string{"description": deniedDescription}).with("WWW-Authenticate", `Basic realm="zot"`)
+		reasonUnknownManifest: missing,
+		reasonUnknownTag:      missing,
+		reasonMalformedDigest: missing,
+		reasonForbidden: func(requestInfo) *problem {
+			return newProblem(http.StatusForbidden, codeDenied, "requested access to the resource is denied",
+				map[string]string{"description": deniedDescription}).withHeader("WWW-Authenticate", `Basic realm="zot"`)
 		},
-		unauthenticated: always(jsonText(http.StatusUnauthorized,
+		reasonUnauthenticated: always(jsonProblem(http.StatusUnauthorized,
 			`{"code":"UNAUTHORIZED","message":"authentication required","detail":{"description":"The access controller was unable to authenticate the client."}}`)),
-		throttled: always(plainText(http.StatusTooManyRequests, "Too Many Requests").with(
+		reasonThrottled: always(textProblem(http.StatusTooManyRequests, "Too Many Requests").withHeader(
 			"Ratelimit-Limit", "2", "Ratelimit-Remaining", "0", "Ratelimit-Reset", "1", "X-Rate-Limit-Limit", "2.00", "X-Rate-Limit-Duration", "1")),
 	}
 }

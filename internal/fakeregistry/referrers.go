@@ -10,7 +10,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// getReferrers lists the manifests whose subject is a digest, in the order they came.
+// getReferrers lists the manifests whose subject has a given digest, in order of arrival.
 //
 // https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
 func (r *Registry) getReferrers(w http.ResponseWriter, req *http.Request, rt route) *problem {
@@ -34,10 +34,11 @@ func (r *Registry) getReferrers(w http.ResponseWriter, req *http.Request, rt rou
 		if query.Has("artifactType") {
 			next.Set("artifactType", query.Get("artifactType"))
 		}
-		r.setNext(w, req, next)
+		r.setNextLink(w, req, next)
 	}
 	index := ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex, Manifests: list}
-	if len(list) == 0 && (r.opts.nullReferrers || r.opts.withoutNewline) { // olareg ends its empty list with a newline all the same
+	// olareg ends an empty list with a newline, but no other list.
+	if len(list) == 0 && (r.opts.nullReferrers || r.opts.withoutNewline) {
 		if r.opts.nullReferrers {
 			index.Manifests = nil
 		}
@@ -48,7 +49,8 @@ func (r *Registry) getReferrers(w http.ResponseWriter, req *http.Request, rt rou
 	return nil
 }
 
-// referrersOf is empty, not nil, for a subject or a repository nobody knows.
+// referrersOf returns the referrers of subject. The list is never nil, even if the repository does
+// not exist, because nil would be encoded as null.
 func (r *Registry) referrersOf(name string, subject digest.Digest) []ocispec.Descriptor {
 	list := []ocispec.Descriptor{}
 	r.mu.RLock()

@@ -1,18 +1,20 @@
-// Package fakeregistry is an OCI registry in memory, for tests, examples and the quickstart.
+// Package fakeregistry implements an OCI registry in memory, for tests, examples and the
+// quickstart.
 //
-// A [Registry] is an [http.Handler] and an [http.RoundTripper]: given to a client as its transport it needs no socket,
-// answers under any host name, and lives by the clock of testing/synctest. Without options it does what the
-// distribution specification 1.1 says, pull, push, content discovery and content management, with sha256 and sha512.
-// Options make it deviate as particular registries do; [Registry.Intercept] makes it deviate once.
+// A [Registry] is an [http.Handler] and an [http.RoundTripper]. As the transport of a client it
+// needs no socket, responds under any host name, and follows the clock of testing/synctest. Without
+// options it implements the distribution specification 1.1: pull, push, content discovery and
+// content management, with sha256 and sha512. Options make it deviate from the specification as
+// particular registries do, and [Registry.Intercept] makes it deviate for single requests.
 //
 //	reg := fakeregistry.New()
 //	image := reg.PutImage("team/app", "hello", "v1", "latest")
-//	// … the client under test, with reg as its transport …
-//	reg.HasManifest("team/app", image.Digest) // what is really stored
-//	reg.Writes()                              // what was really asked
+//	// … run the client under test with reg as its transport …
+//	reg.HasManifest("team/app", image.Digest) // what is stored
+//	reg.Writes()                              // what the client tried to change
 //
-// [TokenService] is the other half of Bearer authentication, and [Network] puts several of them on one transport under
-// different origins.
+// [TokenService] issues the tokens for Bearer authentication, and [Network] connects several
+// registries and token services to one transport, each under its own origin.
 package fakeregistry
 
 import (
@@ -24,7 +26,7 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// Registry is a registry in memory. It is safe for concurrent use.
+// Registry is an OCI registry in memory. It is safe for concurrent use.
 type Registry struct {
 	server
 	opts   options
@@ -36,20 +38,21 @@ type Registry struct {
 	uploadCount  int
 }
 
-// repository is one name. It exists from its first blob or manifest on, and remains when it is empty.
+// repository is the content under one name. It is created with its first blob or manifest and
+// continues to exist when it is empty.
 type repository struct {
-	manifests map[digest.Digest]*manifest
-	tags      map[string]digest.Digest
-	tagged    map[digest.Digest]map[string]struct{} // the reverse of tags
-	sorted    []string                              // the keys of tags in order; nil if they changed since
-	blobs     map[digest.Digest][]byte
-	referrers map[digest.Digest][]digest.Digest // by subject, in order of arrival
-	parents   map[digest.Digest]int             // how many indexes list a manifest
-	wasTagged bool                              // there is a tag, or there was
-	expired   map[string]bool                   // tags that were deleted
+	manifests    map[digest.Digest]*manifest
+	tags         map[string]digest.Digest
+	tagsByDigest map[digest.Digest]map[string]struct{} // the inverse of tags
+	sortedTags   []string                              // the keys of tags in order; nil if they have changed
+	blobs        map[digest.Digest][]byte
+	referrers    map[digest.Digest][]digest.Digest // by subject, in order of arrival
+	parentCount  map[digest.Digest]int             // number of indexes that list a manifest
+	everTagged   bool                              // the repository has or had a tag
+	expiredTags  map[string]bool                   // tags that were deleted
 }
 
-// New makes an empty registry.
+// New returns an empty registry.
 func New(opts ...Option) *Registry {
 	r := &Registry{
 		repositories: map[string]*repository{},
@@ -64,15 +67,15 @@ func New(opts ...Option) *Registry {
 	return r
 }
 
-// SetTag points a tag at a digest, whether or not there is such a manifest: a dangling tag is a state registries
-// know.
+// SetTag makes a tag point to a digest. The manifest need not exist, because real registries can
+// have dangling tags.
 func (r *Registry) SetTag(repository, tag string, dgst digest.Digest) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.repository(repository).setTag(tag, dgst)
 }
 
-// Tag returns what a tag points at.
+// Tag returns the digest that a tag points to.
 func (r *Registry) Tag(repository, tag string) (digest.Digest, bool) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -84,7 +87,7 @@ func (r *Registry) Tag(repository, tag string) (digest.Digest, bool) {
 	return dgst, ok
 }
 
-// Tags returns a copy of all tags of a repository; nil if there is no such repository.
+// Tags returns a copy of all tags of a repository, or nil if the repository does not exist.
 func (r *Registry) Tags(repository string) map[string]digest.Digest {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -111,97 +114,100 @@ func (r *Registry) HasBlob(repository string, dgst digest.Digest) bool {
 	return ok && repo.hasBlob(dgst)
 }
 
-// repository returns a repository, new if need be. The caller holds the lock.
+// repository returns a repository and creates it if necessary. The caller holds the lock.
 func (r *Registry) repository(name string) *repository {
 	repo, ok := r.repositories[name]
 	if !ok {
 		repo = &repository{
-			manifests: map[digest.Digest]*manifest{},
-			tags:      map[string]digest.Digest{},
-			tagged:    map[digest.Digest]map[string]struct{}{},
-			blobs:     map[digest.Digest][]byte{},
-			referrers: map[digest.Digest][]digest.Digest{},
-			parents:   map[digest.Digest]int{},
+			manifests:    map[digest.Digest]*manifest{},
+			tags:         map[string]digest.Digest{},
+			tagsByDigest: map[digest.Digest]map[string]struct{}{},
+			blobs:        map[digest.Digest][]byte{},
+			referrers:    map[digest.Digest][]digest.Digest{},
+			parentCount:  map[digest.Digest]int{},
 		}
 		r.repositories[name] = repo
 	}
 	return repo
 }
 
-func (p *repository) hasBlob(dgst digest.Digest) bool {
-	_, ok := p.blobs[dgst]
+func (repo *repository) hasBlob(dgst digest.Digest) bool {
+	_, ok := repo.blobs[dgst]
 	return ok
 }
 
-func (p *repository) setTag(tag string, dgst digest.Digest) {
-	if old, ok := p.tags[tag]; ok {
-		p.untag(tag, old)
+func (repo *repository) setTag(tag string, dgst digest.Digest) {
+	if old, ok := repo.tags[tag]; ok {
+		repo.unindexTag(tag, old)
 	} else {
-		p.sorted = nil
+		repo.sortedTags = nil
 	}
-	p.tags[tag] = dgst
-	p.wasTagged = true
-	if p.tagged[dgst] == nil {
-		p.tagged[dgst] = map[string]struct{}{}
+	repo.tags[tag] = dgst
+	repo.everTagged = true
+	if repo.tagsByDigest[dgst] == nil {
+		repo.tagsByDigest[dgst] = map[string]struct{}{}
 	}
-	p.tagged[dgst][tag] = struct{}{}
+	repo.tagsByDigest[dgst][tag] = struct{}{}
 }
 
-// untag takes tag from the reverse index.
-func (p *repository) untag(tag string, dgst digest.Digest) {
-	delete(p.tagged[dgst], tag)
-	if len(p.tagged[dgst]) == 0 {
-		delete(p.tagged, dgst)
+// unindexTag removes a tag from tagsByDigest.
+func (repo *repository) unindexTag(tag string, dgst digest.Digest) {
+	delete(repo.tagsByDigest[dgst], tag)
+	if len(repo.tagsByDigest[dgst]) == 0 {
+		delete(repo.tagsByDigest, dgst)
 	}
 }
 
-func (p *repository) removeTag(tag string) {
-	p.untag(tag, p.tags[tag])
-	delete(p.tags, tag)
-	p.sorted = nil
+func (repo *repository) removeTag(tag string) {
+	repo.unindexTag(tag, repo.tags[tag])
+	delete(repo.tags, tag)
+	repo.sortedTags = nil
 }
 
-func (p *repository) putManifest(m *manifest) {
+// putManifest stores a manifest. The same bytes with another media type replace the stored
+// manifest.
+func (repo *repository) putManifest(m *manifest) {
 	dgst := m.desc.Digest
-	if old, ok := p.manifests[dgst]; ok {
+	if old, ok := repo.manifests[dgst]; ok {
 		if old.desc.MediaType == m.desc.MediaType {
 			return
 		}
-		p.unlink(old)
+		repo.unlink(old)
 	}
-	p.manifests[dgst] = m
+	repo.manifests[dgst] = m
 	if m.subject != "" {
-		p.referrers[m.subject] = append(p.referrers[m.subject], dgst)
+		repo.referrers[m.subject] = append(repo.referrers[m.subject], dgst)
 	}
 	for _, child := range m.children {
-		p.parents[child.Digest]++
+		repo.parentCount[child.Digest]++
 	}
 }
 
-// removeManifest removes a manifest and every tag on it. Children and referrers stay.
-func (p *repository) removeManifest(m *manifest) {
+// removeManifest removes a manifest and all its tags. Its children and referrers stay.
+func (repo *repository) removeManifest(m *manifest) {
 	dgst := m.desc.Digest
-	delete(p.manifests, dgst)
-	for tag := range p.tagged[dgst] {
-		delete(p.tags, tag)
-		p.sorted = nil
+	delete(repo.manifests, dgst)
+	for tag := range repo.tagsByDigest[dgst] {
+		delete(repo.tags, tag)
+		repo.sortedTags = nil
 	}
-	delete(p.tagged, dgst)
-	p.unlink(m)
+	delete(repo.tagsByDigest, dgst)
+	repo.unlink(m)
 }
 
-// unlink takes a manifest out of the lists of its subject and its children.
-func (p *repository) unlink(m *manifest) {
+// unlink removes a manifest from the referrers of its subject and from the parent counts of its
+// children.
+func (repo *repository) unlink(m *manifest) {
 	if m.subject != "" {
 		dgst := m.desc.Digest
-		rest := slices.DeleteFunc(slices.Clone(p.referrers[m.subject]), func(d digest.Digest) bool { return d == dgst })
-		if p.referrers[m.subject] = rest; len(rest) == 0 {
-			delete(p.referrers, m.subject)
+		rest := slices.DeleteFunc(slices.Clone(repo.referrers[m.subject]), func(d digest.Digest) bool { return d == dgst })
+		if repo.referrers[m.subject] = rest; len(rest) == 0 {
+			delete(repo.referrers, m.subject)
 		}
 	}
 	for _, child := range m.children {
-		if p.parents[child.Digest]--; p.parents[child.Digest] <= 0 {
-			delete(p.parents, child.Digest)
+		if repo.parentCount[child.Digest]--; repo.parentCount[child.Digest] <= 0 {
+			delete(repo.parentCount, child.Digest)
 		}
 	}
 }

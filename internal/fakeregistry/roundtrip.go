@@ -12,16 +12,17 @@ import (
 	"strings"
 )
 
-// RoundTripper makes a transport of a handler: no socket, any host name, and the clock of the caller, so that it
-// works inside testing/synctest. To the handler a request looks as it does behind net/http's server; to the caller
-// a response looks as it does from net/http's transport:
+// RoundTripper returns a transport that calls a handler. It needs no socket, accepts any host name,
+// and works inside testing/synctest. The handler sees the request as behind net/http's server, and
+// the caller sees the response as from net/http's transport:
 //
-//   - The context of the request is honoured before and after the response headers.
-//   - The body is streamed: it may be endless, and closing it ends the handler's context.
+//   - The context of the request is honoured before and after the response header.
+//   - The response body is streamed. It may be endless, and closing it ends the handler's context.
 //   - A handler that panics with [http.ErrAbortHandler] looks like a connection that was reset.
-//   - [httptrace.ClientTrace] hooks tell of the connection and of the request being written.
+//   - The [httptrace.ClientTrace] hooks for the connection and for writing the request are called.
 //
-// No goroutine outlives the handler, and the handler's context ends with the caller's, with the body, or with Close.
+// No goroutine outlives the handler. The context of the handler ends when the caller's context
+// ends, when the handler returns, or when the response body is closed.
 func RoundTripper(h http.Handler) http.RoundTripper {
 	return handlerTransport{h}
 }
@@ -41,16 +42,16 @@ func (t handlerTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	go x.serve(t.handler)
 	select {
-	case <-x.answered:
+	case <-x.done:
 		return x.response, x.err
 	case <-req.Context().Done():
-		x.sent(nil)
-		x.end(context.Cause(req.Context()))
+		x.traceSent(nil)
+		x.abandon(context.Cause(req.Context()))
 		return nil, context.Cause(req.Context())
 	}
 }
 
-// checkRequest refuses what net/http's transport refuses to send.
+// checkRequest returns an error for a request that net/http's transport refuses to send.
 func checkRequest(req *http.Request) error {
 	if req.URL == nil {
 		return errors.New("fakeregistry: request without URL")
@@ -79,7 +80,7 @@ func closeBody(req *http.Request) {
 	}
 }
 
-// serverRequest is the request as a server would have read it off the wire.
+// serverRequest returns the request as a server would have read it from the connection.
 func serverRequest(ctx context.Context, req *http.Request) (*http.Request, error) {
 	u, err := url.ParseRequestURI(req.URL.RequestURI())
 	if err != nil {
@@ -122,6 +123,7 @@ func serverRequest(ctx context.Context, req *http.Request) (*http.Request, error
 	return s, nil
 }
 
+// tlsState returns the state of the imitated TLS connection, or nil for http.
 func tlsState(req *http.Request) *tls.ConnectionState {
 	if req.URL.Scheme != "https" {
 		return nil
@@ -133,11 +135,12 @@ func tlsState(req *http.Request) *tls.ConnectionState {
 	}
 }
 
-// requestBody is what the handler reads: exactly as many bytes as were announced.
+// requestBody is the body that the handler reads. It yields exactly as many bytes as Content-Length
+// announces; a shorter body is an error.
 type requestBody struct {
 	exchange *exchange
 	source   io.ReadCloser
-	left     int64 // negative: unknown
+	left     int64 // negative if the length is unknown
 }
 
 func (b *requestBody) Read(p []byte) (int, error) {
@@ -155,7 +158,7 @@ func (b *requestBody) Read(p []byte) (int, error) {
 		}
 	}
 	if err != nil && err != io.EOF {
-		b.exchange.sent(err)
+		b.exchange.traceSent(err)
 		b.exchange.fail(err)
 		return n, io.ErrUnexpectedEOF
 	}
@@ -164,7 +167,8 @@ func (b *requestBody) Read(p []byte) (int, error) {
 
 func (b *requestBody) Close() error { return b.source.Close() }
 
-// responseBody ends with the caller's context, as that of net/http does, and takes the handler along when closed.
+// responseBody is the body that the caller reads. As in net/http, reading fails once the caller's
+// context has ended. Closing it ends the handler.
 type responseBody struct {
 	io.Reader
 	exchange *exchange
@@ -179,13 +183,14 @@ func (b *responseBody) Read(p []byte) (int, error) {
 }
 
 func (b *responseBody) Close() error {
-	b.exchange.end(errBodyClosed)
+	b.exchange.abandon(errBodyClosed)
 	return nil
 }
 
-// sent tells the caller's trace, once, that there was a connection and that the request went over it.
-func (x *exchange) sent(err error) {
-	x.once.Do(func() {
+// traceSent calls the caller's trace hooks, once, for a connection over which the request was
+// written.
+func (x *exchange) traceSent(err error) {
+	x.traceOnce.Do(func() {
 		trace := httptrace.ContextClientTrace(x.client.Context())
 		if trace == nil {
 			return
@@ -205,8 +210,9 @@ func (x *exchange) sent(err error) {
 	})
 }
 
-// unconnected tells the trace that there was no connection: nothing was written.
-func unconnected(req *http.Request, err error) {
+// traceDialFailure calls the trace hooks for a connection that could not be made, so that nothing
+// was written.
+func traceDialFailure(req *http.Request, err error) {
 	trace := httptrace.ContextClientTrace(req.Context())
 	if trace == nil {
 		return

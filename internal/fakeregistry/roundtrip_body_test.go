@@ -15,13 +15,13 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// closer notes that it was closed.
-type closer struct {
+// closeRecorder is a request body that records that it was closed.
+type closeRecorder struct {
 	io.Reader
 	closed chan struct{}
 }
 
-func (c closer) Close() error {
+func (c closeRecorder) Close() error {
 	select {
 	case <-c.closed:
 	default:
@@ -34,13 +34,13 @@ func TestRequestBodiesAreClosed(t *testing.T) {
 	t.Parallel()
 	reg := fakeregistry.New()
 	for name, target := range map[string]string{
-		"by a handler that reads it":        "https://r/v2/a/blobs/uploads/?digest=" + nobody,
-		"by a handler that does not":        "https://r/v2/a/manifests/-",
-		"by a transport that does not send": "ftp://r/",
+		"by a handler that reads them":            "https://r/v2/a/blobs/uploads/?digest=" + absentDigest,
+		"by a handler that does not read them":    "https://r/v2/a/manifests/-",
+		"by a transport that rejects the request": "ftp://r/",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			body := closer{strings.NewReader("body"), make(chan struct{})}
+			body := closeRecorder{strings.NewReader("body"), make(chan struct{})}
 			req, err := http.NewRequestWithContext(t.Context(), "POST", target, body)
 			if err != nil {
 				t.Fatal(err)
@@ -48,12 +48,12 @@ func TestRequestBodiesAreClosed(t *testing.T) {
 			if resp, err := reg.RoundTrip(req); err == nil {
 				resp.Body.Close()
 			}
-			<-body.closed // perhaps just after the answer
+			<-body.closed // may happen just after the response
 		})
 	}
 }
 
-func TestABrokenRequestBodyBreaksTheRequest(t *testing.T) {
+func TestBrokenRequestBodyFailsTheRequest(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
 	for _, test := range []struct {
@@ -62,13 +62,13 @@ func TestABrokenRequestBodyBreaksTheRequest(t *testing.T) {
 		length int64
 		want   error
 	}{
-		{"that fails to read", io.MultiReader(strings.NewReader("some"), iotest.ErrReader(broken)), -1, broken},
-		{"that is shorter than announced", strings.NewReader("some"), 100, nil},
+		{"a read error", io.MultiReader(strings.NewReader("some"), iotest.ErrReader(broken)), -1, broken},
+		{"shorter than announced", strings.NewReader("some"), 100, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			reg := fakeregistry.New()
-			req, err := http.NewRequestWithContext(t.Context(), "POST", "https://r/v2/a/blobs/uploads/?digest="+dgstOf("some"), test.body)
+			req, err := http.NewRequestWithContext(t.Context(), "POST", "https://r/v2/a/blobs/uploads/?digest="+digestOf("some"), test.body)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -76,22 +76,22 @@ func TestABrokenRequestBodyBreaksTheRequest(t *testing.T) {
 			resp, err := reg.RoundTrip(req)
 			if err == nil {
 				resp.Body.Close()
-				t.Fatal("an answer arrived")
+				t.Fatal("a response arrived")
 			}
 			if test.want != nil && !errors.Is(err, test.want) {
 				t.Errorf("error %v, want %v", err, test.want)
 			}
 			if reg.HasBlob("a", digest.FromString("some")) {
-				t.Error("what did not arrive whole was stored")
+				t.Error("an incomplete blob was stored")
 			}
 		})
 	}
 }
 
-func TestAHandlerReadsNoMoreThanWasAnnounced(t *testing.T) {
+func TestRequestBodyEndsAtContentLength(t *testing.T) {
 	t.Parallel()
 	reg := fakeregistry.New()
-	req, err := http.NewRequestWithContext(t.Context(), "POST", "https://r/v2/a/blobs/uploads/?digest="+dgstOf("some"), strings.NewReader("some more"))
+	req, err := http.NewRequestWithContext(t.Context(), "POST", "https://r/v2/a/blobs/uploads/?digest="+digestOf("some"), strings.NewReader("some more"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,14 +106,14 @@ func TestAHandlerReadsNoMoreThanWasAnnounced(t *testing.T) {
 	}
 }
 
-func TestHandlersMayWriteOnlyWhatFits(t *testing.T) {
+func TestResponseWriterEnforcesStatusAndLength(t *testing.T) {
 	t.Parallel()
 	rt := fakeregistry.RoundTripper(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		switch req.URL.Path {
 		case "/long":
 			w.Header().Set("Content-Length", "2")
 			if _, err := io.WriteString(w, "abc"); !errors.Is(err, http.ErrContentLength) {
-				t.Errorf("too long a body: %v", err)
+				t.Errorf("body longer than announced: %v", err)
 			}
 			if _, err := io.WriteString(w, "ab"); err != nil {
 				t.Error(err)
@@ -121,17 +121,17 @@ func TestHandlersMayWriteOnlyWhatFits(t *testing.T) {
 		case "/none":
 			w.WriteHeader(http.StatusNoContent)
 			if _, err := io.WriteString(w, "abc"); !errors.Is(err, http.ErrBodyNotAllowed) {
-				t.Errorf("a body where none may be: %v", err)
+				t.Errorf("body of a response that must not have one: %v", err)
 			}
 		case "/bad":
 			w.Header().Set("Content-Length", "nonsense")
-			w.WriteHeader(http.StatusEarlyHints) // not the answer
+			w.WriteHeader(http.StatusEarlyHints) // an informational response, ignored
 			w.WriteHeader(http.StatusAccepted)
-			w.WriteHeader(http.StatusTeapot) // too late
+			w.WriteHeader(http.StatusTeapot) // ignored after the first status code
 		}
 	}))
 	for path, want := range map[string]int{"/long": 200, "/none": 204, "/bad": 202} {
-		resp, err := get(t, rt, t.Context(), "http://r"+path)
+		resp, err := roundTripGet(t, rt, t.Context(), "http://r"+path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -142,16 +142,16 @@ func TestHandlersMayWriteOnlyWhatFits(t *testing.T) {
 	}
 }
 
-func TestAHandlerThatGivesUpIsALostConnection(t *testing.T) {
+func TestHandlerThatDoesNotReturnResetsTheConnection(t *testing.T) {
 	t.Parallel()
-	for name, giveUp := range map[string]func(){
-		"by aborting": func() { panic(http.ErrAbortHandler) },
-		"by exiting":  runtime.Goexit, // what a failing test does
+	for name, exit := range map[string]func(){
+		"after http.ErrAbortHandler": func() { panic(http.ErrAbortHandler) },
+		"after runtime.Goexit":       runtime.Goexit, // what a failing test does
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			rt := fakeregistry.RoundTripper(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { giveUp() }))
-			if _, err := get(t, rt, t.Context(), "http://r/"); !errors.Is(err, syscall.ECONNRESET) {
+			rt := fakeregistry.RoundTripper(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { exit() }))
+			if _, err := roundTripGet(t, rt, t.Context(), "http://r/"); !errors.Is(err, syscall.ECONNRESET) {
 				t.Errorf("error %v, want a reset", err)
 			}
 		})

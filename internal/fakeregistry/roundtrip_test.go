@@ -20,7 +20,8 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-func get(t *testing.T, rt http.RoundTripper, ctx context.Context, url string) (*http.Response, error) {
+// roundTripGet sends a GET request through rt.
+func roundTripGet(t *testing.T, rt http.RoundTripper, ctx context.Context, url string) (*http.Response, error) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -29,15 +30,16 @@ func get(t *testing.T, rt http.RoundTripper, ctx context.Context, url string) (*
 	return rt.RoundTrip(req)
 }
 
-// seen is what a handler sees of a request, or a caller of a response, that must not depend on the transport.
-type seen struct {
+// observed holds the properties of a request that a handler sees, or those of a response that a
+// caller sees. They must not depend on the transport.
+type observed struct {
 	Method, Path, Query, URI, Proto, Host, Body string
 	Length                                      int64
 	Encoding                                    []string
 	Header                                      http.Header
 }
 
-func TestRoundTripperShowsHandlersWhatAServerShows(t *testing.T) {
+func TestRoundTripperPassesRequestsLikeAServer(t *testing.T) {
 	t.Parallel()
 	requests := map[string]func(base string) (*http.Request, error){
 		"a body of known length": func(base string) (*http.Request, error) {
@@ -49,7 +51,7 @@ func TestRoundTripperShowsHandlersWhatAServerShows(t *testing.T) {
 		"no body": func(base string) (*http.Request, error) {
 			return http.NewRequest("DELETE", base+"/v2/a/manifests/sha256:abc", nil)
 		},
-		"a host of its own": func(base string) (*http.Request, error) {
+		"another Host header field": func(base string) (*http.Request, error) {
 			req, err := http.NewRequest("GET", base+"/v2/", nil)
 			req.Host = "other.example.com"
 			return req, err
@@ -58,19 +60,19 @@ func TestRoundTripperShowsHandlersWhatAServerShows(t *testing.T) {
 	for name, newRequest := range requests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var got [2]seen
+			var got [2]observed
 			record := func(i int) http.Handler {
 				return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 					body, err := io.ReadAll(r.Body)
 					if err != nil {
 						t.Error(err)
 					}
-					r.Header.Del("Accept-Encoding") // whether a client unzips is its own business
+					r.Header.Del("Accept-Encoding") // net/http's transport adds it
 					host := r.Host
 					if i == 0 && !strings.Contains(host, "other") {
 						host = "registry"
 					}
-					got[i] = seen{r.Method, r.URL.Path, r.URL.RawQuery, r.RequestURI, r.Proto, host, string(body),
+					got[i] = observed{r.Method, r.URL.Path, r.URL.RawQuery, r.RequestURI, r.Proto, host, string(body),
 						r.ContentLength, r.TransferEncoding, r.Header}
 				})
 			}
@@ -97,7 +99,7 @@ func TestRoundTripperShowsHandlersWhatAServerShows(t *testing.T) {
 	}
 }
 
-func TestRoundTripperShowsCallersWhatATransportShows(t *testing.T) {
+func TestRoundTripperReturnsResponsesLikeATransport(t *testing.T) {
 	t.Parallel()
 	big := strings.Repeat("x", 10_000)
 	handlers := map[string]http.HandlerFunc{
@@ -106,13 +108,13 @@ func TestRoundTripperShowsCallersWhatATransportShows(t *testing.T) {
 		"a long body":  func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, big) },
 		"no content":   func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) },
 		"accepted":     func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(202) },
-		"a type of its own": func(w http.ResponseWriter, _ *http.Request) {
+		"an explicit type": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "a/b")
 			fmt.Fprint(w, "{}")
 		},
-		"not modified":              func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(304) },
-		"an error":                  func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", 404) },
-		"headers after the headers": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(200); w.Header().Set("X-Late", "1") },
+		"not modified":                func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(304) },
+		"an error":                    func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", 404) },
+		"a header field set too late": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(200); w.Header().Set("X-Late", "1") },
 		"a known length": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "10000")
 			fmt.Fprint(w, big)
@@ -129,7 +131,7 @@ func TestRoundTripperShowsCallersWhatATransportShows(t *testing.T) {
 				t.Parallel()
 				srv := httptest.NewServer(handler)
 				defer srv.Close()
-				var got [2]seen
+				var got [2]observed
 				for i, target := range []struct {
 					base string
 					rt   http.RoundTripper
@@ -154,7 +156,7 @@ func TestRoundTripperShowsCallersWhatATransportShows(t *testing.T) {
 						t.Error("no Date")
 					}
 					resp.Header.Del("Date")
-					got[i] = seen{Method: resp.Status, Proto: resp.Proto, Body: string(body), Length: resp.ContentLength,
+					got[i] = observed{Method: resp.Status, Proto: resp.Proto, Body: string(body), Length: resp.ContentLength,
 						Encoding: resp.TransferEncoding, Header: resp.Header}
 				}
 				if diff := cmp.Diff(got[0], got[1]); diff != "" {
@@ -167,7 +169,7 @@ func TestRoundTripperShowsCallersWhatATransportShows(t *testing.T) {
 
 func TestRoundTripHonoursContext(t *testing.T) {
 	t.Parallel()
-	t.Run("while it waits for the headers", func(t *testing.T) {
+	t.Run("while it waits for the response header", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			reg := fakeregistry.New()
@@ -175,7 +177,7 @@ func TestRoundTripHonoursContext(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 7*time.Second)
 			defer cancel()
 			start := time.Now()
-			_, err := get(t, reg, ctx, "https://r/v2/")
+			_, err := roundTripGet(t, reg, ctx, "https://r/v2/")
 			if !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("error %v, want deadline exceeded", err)
 			}
@@ -191,7 +193,7 @@ func TestRoundTripHonoursContext(t *testing.T) {
 			reg.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Drip(200, nil, "x", time.Second))
 			ctx, cancel := context.WithTimeout(t.Context(), 3500*time.Millisecond)
 			defer cancel()
-			resp, err := get(t, reg, ctx, "https://r/v2/")
+			resp, err := roundTripGet(t, reg, ctx, "https://r/v2/")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -206,7 +208,7 @@ func TestRoundTripHonoursContext(t *testing.T) {
 		reg := fakeregistry.New()
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := get(t, reg, ctx, "https://r/v2/"); !errors.Is(err, context.Canceled) {
+		if _, err := roundTripGet(t, reg, ctx, "https://r/v2/"); !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v, want canceled", err)
 		}
 		if got := reg.Requests(); len(got) != 0 {
@@ -216,7 +218,7 @@ func TestRoundTripHonoursContext(t *testing.T) {
 	t.Run("while the handler waits for the request body", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			reader, writer := io.Pipe() // only the transport ends it
+			reader, writer := io.Pipe() // only the transport closes it
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			req, err := http.NewRequestWithContext(ctx, "PUT", "https://r/v2/a/manifests/v1", reader)
@@ -227,9 +229,9 @@ func TestRoundTripHonoursContext(t *testing.T) {
 				t.Errorf("error %v, want deadline exceeded", err)
 			}
 			if _, err := io.WriteString(writer, "x"); !errors.Is(err, io.ErrClosedPipe) {
-				t.Errorf("the body still takes writes: %v", err)
+				t.Errorf("the body was not closed: %v", err)
 			}
-		}) // the bubble ends only if no goroutine is left
+		}) // the bubble ends only when no goroutine is left
 	})
 }
 
@@ -242,7 +244,7 @@ func TestClosingTheBodyEndsTheHandler(t *testing.T) {
 		} {
 			reg := fakeregistry.New()
 			reg.Intercept(0, fakeregistry.On("", "/"), fault)
-			resp, err := get(t, reg, t.Context(), "https://r/v2/")
+			resp, err := roundTripGet(t, reg, t.Context(), "https://r/v2/")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -260,26 +262,26 @@ func TestClosingTheBodyEndsTheHandler(t *testing.T) {
 
 func TestRoundTripLeavesNoGoroutine(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) { // the bubble ends only if no goroutine is left
-		ctx := context.WithoutCancel(t.Context()) // nothing else ends a handler
+	synctest.Test(t, func(t *testing.T) { // the bubble ends only when no goroutine is left
+		ctx := context.WithoutCancel(t.Context()) // the context must not end the handlers
 		reg := fakeregistry.New()
 		reg.PutImage("a", "x", "v1")
 		reg.PutManifest("a", "big", "application/x", make([]byte, 100_000))
 		for _, path := range []string{"/v2/a/manifests/v1", "/v2/a/manifests/nope", "/v2/a/manifests/big"} {
-			resp, err := get(t, reg, ctx, "https://r"+path)
+			resp, err := roundTripGet(t, reg, ctx, "https://r"+path)
 			if err != nil {
 				t.Fatal(err)
 			}
 			resp.Body.Close()
 		}
-		// A short answer needs no Close.
-		if _, err := get(t, reg, ctx, "https://r/v2/a/manifests/v1"); err != nil {
+		// A response that fits into the buffer need not be closed.
+		if _, err := roundTripGet(t, reg, ctx, "https://r/v2/a/manifests/v1"); err != nil {
 			t.Fatal(err)
 		}
 	})
 }
 
-func TestRoundTripRefusesWhatCannotBeSent(t *testing.T) {
+func TestRoundTripRejectsInvalidRequests(t *testing.T) {
 	t.Parallel()
 	reg := fakeregistry.New()
 	for name, change := range map[string]func(*http.Request){
@@ -302,7 +304,7 @@ func TestRoundTripRefusesWhatCannotBeSent(t *testing.T) {
 	}
 }
 
-func TestRoundTripTellsTheTrace(t *testing.T) {
+func TestRoundTripCallsTraceHooks(t *testing.T) {
 	t.Parallel()
 	reset := func(r *fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool { return r.LoseRequest() }
 	for _, test := range []struct {
@@ -311,9 +313,9 @@ func TestRoundTripTellsTheTrace(t *testing.T) {
 		want  string
 		err   error
 	}{
-		{"an answer was written for and received", nil, "conn wrote byte", nil},
-		{"a lost connection had the request written", reset, "conn wrote", syscall.ECONNRESET},
-		{"a refused connection had nothing written", func(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
+		{"a response reports a connection, the request and the first byte", nil, "conn wrote byte", nil},
+		{"a lost connection reports the request as written", reset, "conn wrote", syscall.ECONNRESET},
+		{"a refused connection reports only a failed dial", func(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
 			return fakeregistry.Refuse()
 		}, "failed", syscall.ECONNREFUSED},
 	} {
@@ -331,7 +333,7 @@ func TestRoundTripTellsTheTrace(t *testing.T) {
 			if test.fault != nil {
 				reg.Intercept(0, fakeregistry.On("", "/"), test.fault(reg))
 			}
-			resp, err := get(t, reg, ctx, "https://r/v2/")
+			resp, err := roundTripGet(t, reg, ctx, "https://r/v2/")
 			if !errors.Is(err, test.err) {
 				t.Errorf("error %v, want %v", err, test.err)
 			}

@@ -12,8 +12,9 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// A signed schema1 manifest is a JSON object into which its signatures were put as one more member. Its digest is that
-// of the object as it was before, the payload: the first formatLength bytes and then formatTail.
+// A signed schema1 manifest is a JSON object to which its signatures have been added as one more
+// member. Its digest is that of the payload, which is the object before signing: the first
+// formatLength bytes followed by formatTail.
 //
 // https://distribution.github.io/distribution/spec/deprecated-schema-v1/
 
@@ -41,8 +42,8 @@ type protectedHeader struct {
 	Time         string `json:"time"`
 }
 
-// schema1Document makes an unsigned manifest of layers in the order of schema2, base first. The config goes with the
-// topmost one.
+// schema1Document returns an unsigned manifest. layers are in the order of schema2, base layer
+// first. The config becomes part of the history entry of the topmost layer.
 func schema1Document(name, tag string, config map[string]any, layers []digest.Digest) []byte {
 	m := schema1Manifest{SchemaVersion: 1, Name: name, Tag: tag, Architecture: fmt.Sprint(config["architecture"])}
 	for i, layer := range slices.Backward(layers) {
@@ -59,10 +60,11 @@ func schema1Document(name, tag string, config map[string]any, layers []digest.Di
 		m.FSLayers = append(m.FSLayers, schema1Layer{layer})
 		m.History = append(m.History, schema1History{string(mustJSON(compatibility))})
 	}
-	return mustIndent(m)
+	return mustJSONIndent(m)
 }
 
-// signSchema1 puts a signature into an indented JSON object. Nobody verifies the signature: it is a constant.
+// signSchema1 adds a signature to an indented JSON object. The signature is a constant, because no
+// client verifies it.
 func signSchema1(payload []byte) []byte {
 	const tail = "\n}"
 	body := bytes.TrimSuffix(payload, []byte(tail))
@@ -82,7 +84,7 @@ func signSchema1(payload []byte) []byte {
 	return slices.Concat(body, []byte(",\n   \"signatures\": "), mustJSON(signatures), []byte(tail))
 }
 
-// schema1Payload takes the signatures out again.
+// schema1Payload returns the payload of a signed manifest.
 func schema1Payload(signed []byte) ([]byte, error) {
 	var doc struct {
 		Signatures []struct {
@@ -113,7 +115,8 @@ func schema1Payload(signed []byte) ([]byte, error) {
 	return slices.Concat(signed[:header.FormatLength], tail), nil
 }
 
-// signedContent is what the digest of a manifest is the digest of.
+// signedContent returns the bytes that the digest of a manifest covers: the payload of a signed
+// schema1 manifest, or else all bytes.
 func signedContent(mediaType string, raw []byte) []byte {
 	if mediaType == mediaTypeSchema1Signed {
 		if payload, err := schema1Payload(raw); err == nil {

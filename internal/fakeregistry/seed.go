@@ -9,9 +9,9 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// The Put functions fill the registry without HTTP: nothing is checked and nothing is logged.
+// The Put methods fill the registry without HTTP. They do not validate or log anything.
 
-// PutBlob stores a blob.
+// PutBlob stores a blob and returns its descriptor.
 func (r *Registry) PutBlob(repository string, content []byte) ocispec.Descriptor {
 	desc := ocispec.Descriptor{
 		MediaType: "application/octet-stream",
@@ -24,16 +24,17 @@ func (r *Registry) PutBlob(repository string, content []byte) ocispec.Descriptor
 	return desc
 }
 
-// PutManifest stores any bytes as a manifest, under a tag if that is not empty.
+// PutManifest stores any bytes as a manifest, and tags it unless tag is empty.
 func (r *Registry) PutManifest(repository, tag, mediaType string, raw []byte) ocispec.Descriptor {
 	if tag == "" {
-		return r.seed(repository, mediaType, raw, nil)
+		return r.storeUnchecked(repository, mediaType, raw, nil)
 	}
-	return r.seed(repository, mediaType, raw, []string{tag})
+	return r.storeUnchecked(repository, mediaType, raw, []string{tag})
 }
 
-func (r *Registry) seed(repository, mediaType string, raw []byte, tags []string) ocispec.Descriptor {
-	m := readManifest(mediaType, raw, digest.Canonical)
+// storeUnchecked stores a manifest and its tags without validation.
+func (r *Registry) storeUnchecked(repository, mediaType string, raw []byte, tags []string) ocispec.Descriptor {
+	m := parseManifest(mediaType, raw, digest.Canonical)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	repo := r.repository(repository)
@@ -44,10 +45,10 @@ func (r *Registry) seed(repository, mediaType string, raw []byte, tags []string)
 	return ocispec.Descriptor{MediaType: mediaType, Digest: m.desc.Digest, Size: m.desc.Size}
 }
 
-// PutImage stores a complete OCI image: config, one layer and the manifest. The same content gives the same digests,
-// in every repository.
+// PutImage stores a complete OCI image: a config, one layer, and the manifest. The same content
+// results in the same digests in every repository.
 func (r *Registry) PutImage(repository, content string, tags ...string) ocispec.Descriptor {
-	return r.seed(repository, ocispec.MediaTypeImageManifest, mustJSON(ocispec.Manifest{
+	return r.storeUnchecked(repository, ocispec.MediaTypeImageManifest, mustJSON(ocispec.Manifest{
 		Versioned: specs.Versioned{SchemaVersion: 2},
 		MediaType: ocispec.MediaTypeImageManifest,
 		Config:    r.putConfig(repository, ocispec.MediaTypeImageConfig, content),
@@ -55,9 +56,10 @@ func (r *Registry) PutImage(repository, content string, tags ...string) ocispec.
 	}), tags)
 }
 
-// PutDockerImage stores a complete Docker image, schema2, which distribution 2.x can convert to schema1.
+// PutDockerImage stores a complete Docker image with a schema2 manifest, which distribution 2.x can
+// convert to schema1.
 func (r *Registry) PutDockerImage(repository, content string, tags ...string) ocispec.Descriptor {
-	return r.seed(repository, mediaTypeDockerManifest, mustJSON(ocispec.Manifest{
+	return r.storeUnchecked(repository, mediaTypeDockerManifest, mustJSON(ocispec.Manifest{
 		Versioned: specs.Versioned{SchemaVersion: 2},
 		MediaType: mediaTypeDockerManifest,
 		Config:    r.putConfig(repository, mediaTypeDockerConfig, content),
@@ -65,14 +67,15 @@ func (r *Registry) PutDockerImage(repository, content string, tags ...string) oc
 	}), tags)
 }
 
-// PutIndex stores an OCI index and an image for each content, the same that PutImage would store. The platforms are
-// linux/amd64, linux/arm64, linux/arm/v7, linux/ppc64le, linux/s390x, linux/riscv64, and from there on linux/cpu6,
-// linux/cpu7 and so on; they stand in the index alone.
+// PutIndex stores an OCI index and, for each of its contents, the image that PutImage would store.
+// The platforms are linux/amd64, linux/arm64, linux/arm/v7, linux/ppc64le, linux/s390x,
+// linux/riscv64, and then linux/cpu6, linux/cpu7 and so on. Only the index mentions them; the
+// config of every image says linux/amd64.
 func (r *Registry) PutIndex(repository string, contents []string, tags ...string) ocispec.Descriptor {
 	return r.putIndex(repository, ocispec.MediaTypeImageIndex, contents, tags, r.PutImage)
 }
 
-// PutDockerList stores a Docker manifest list of schema2 images, platforms as in PutIndex.
+// PutDockerList stores a Docker manifest list of schema2 images, with the platforms of PutIndex.
 func (r *Registry) PutDockerList(repository string, contents []string, tags ...string) ocispec.Descriptor {
 	return r.putIndex(repository, mediaTypeDockerList, contents, tags, r.PutDockerImage)
 }
@@ -90,7 +93,7 @@ func (r *Registry) putIndex(repository, mediaType string, contents, tags []strin
 		child.Platform = platform(i)
 		index.Manifests = append(index.Manifests, child)
 	}
-	return r.seed(repository, mediaType, mustJSON(index), tags)
+	return r.storeUnchecked(repository, mediaType, mustJSON(index), tags)
 }
 
 func platform(i int) *ocispec.Platform {
@@ -108,13 +111,14 @@ func platform(i int) *ocispec.Platform {
 	return &ocispec.Platform{OS: "linux", Architecture: fmt.Sprintf("cpu%d", i)}
 }
 
-// PutReferrer stores an OCI artifact, content as its only layer, whose subject is the given manifest, stored or not.
+// PutReferrer stores an OCI artifact with content as its only layer. The subject need not be
+// stored.
 //
 // https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests-with-subject
 func (r *Registry) PutReferrer(repository string, subject ocispec.Descriptor, artifactType, content string) ocispec.Descriptor {
 	config := r.PutBlob(repository, []byte("{}"))
 	config.MediaType = ocispec.MediaTypeEmptyJSON
-	return r.seed(repository, ocispec.MediaTypeImageManifest, mustJSON(ocispec.Manifest{
+	return r.storeUnchecked(repository, ocispec.MediaTypeImageManifest, mustJSON(ocispec.Manifest{
 		Versioned:    specs.Versioned{SchemaVersion: 2},
 		MediaType:    ocispec.MediaTypeImageManifest,
 		ArtifactType: artifactType,
@@ -124,8 +128,9 @@ func (r *Registry) PutReferrer(repository string, subject ocispec.Descriptor, ar
 	}), nil)
 }
 
-// PutSchema1 stores a signed schema1 manifest. Its digest is that of the payload, not of the bytes that are served;
-// its size is that of the bytes. The name in it is the repository, the tag in it the first tag or "latest".
+// PutSchema1 stores a signed schema1 manifest. The digest it returns is that of the payload, not of
+// the bytes that are served, whereas the size is that of the bytes. The manifest contains the name
+// of the repository and the first tag, or "latest" if there are no tags.
 func (r *Registry) PutSchema1(repository, content string, tags ...string) ocispec.Descriptor {
 	layer := r.putLayer(repository, mediaTypeDockerLayer, content)
 	tag := "latest"
@@ -133,7 +138,7 @@ func (r *Registry) PutSchema1(repository, content string, tags ...string) ocispe
 		tag = tags[0]
 	}
 	raw := signSchema1(schema1Document(repository, tag, imageConfig(content), []digest.Digest{layer.Digest}))
-	return r.seed(repository, mediaTypeSchema1Signed, raw, tags)
+	return r.storeUnchecked(repository, mediaTypeSchema1Signed, raw, tags)
 }
 
 func (r *Registry) putLayer(repository, mediaType, content string) ocispec.Descriptor {
@@ -142,8 +147,8 @@ func (r *Registry) putLayer(repository, mediaType, content string) ocispec.Descr
 	return desc
 }
 
-// putConfig stores the config of an image whose only layer is content: never compressed, so that the digest of the
-// layer is also its diff id.
+// putConfig stores the config of an image whose only layer is content. Layers are not compressed,
+// so the digest of the layer is also its diff ID.
 func (r *Registry) putConfig(repository, mediaType, content string) ocispec.Descriptor {
 	desc := r.PutBlob(repository, mustJSON(imageConfig(content)))
 	desc.MediaType = mediaType
@@ -162,7 +167,7 @@ func imageConfig(content string) map[string]any {
 	}
 }
 
-// mustJSON encodes values made in this package, which always can be.
+// mustJSON encodes a value made in this package, for which encoding cannot fail.
 func mustJSON(v any) []byte {
 	raw, err := json.Marshal(v)
 	if err != nil {
@@ -171,7 +176,7 @@ func mustJSON(v any) []byte {
 	return raw
 }
 
-func mustIndent(v any) []byte {
+func mustJSONIndent(v any) []byte {
 	raw, err := json.MarshalIndent(v, "", "   ")
 	if err != nil {
 		panic(err)

@@ -14,7 +14,7 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-func TestSeedsAreWholeImages(t *testing.T) {
+func TestPutStoresCompleteImages(t *testing.T) {
 	t.Parallel()
 	for name, put := range map[string]func(*fakeregistry.Registry) ocispec.Descriptor{
 		"oci":    func(r *fakeregistry.Registry) ocispec.Descriptor { return r.PutImage("a", "x", "v1", "v2") },
@@ -32,16 +32,16 @@ func TestSeedsAreWholeImages(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := inMemory(t)
+			c := newRoundTripClient(t)
 			desc := put(c.reg)
 			if len(c.reg.Requests()) > 0 {
-				t.Error("seeding was logged")
+				t.Error("storing without HTTP was logged")
 			}
 			resp := c.do("GET", "/v2/a/manifests/"+desc.Digest.String(), "").want(t, 200, "Content-Type", desc.MediaType)
 			if int64(len(resp.body)) != desc.Size {
 				t.Errorf("size %d, want %d", len(resp.body), desc.Size)
 			}
-			// A registry that checks everything takes it back: what it refers to is there.
+			// Pushing the manifest again validates it and checks that all its content exists.
 			c.do("PUT", "/v2/a/manifests/again", resp.body, "Content-Type", desc.MediaType).want(t, 201, "Docker-Content-Digest", desc.Digest.String())
 			if name != "referrer" {
 				want := map[string]digest.Digest{"v1": desc.Digest, "v2": desc.Digest, "again": desc.Digest}
@@ -56,18 +56,18 @@ func TestSeedsAreWholeImages(t *testing.T) {
 	}
 }
 
-func TestTheSameContentHasTheSameDigest(t *testing.T) {
+func TestSameContentHasSameDigest(t *testing.T) {
 	t.Parallel()
 	reg := fakeregistry.New()
 	first, second := reg.PutImage("a", "x", "v1"), fakeregistry.New().PutImage("b/c", "x")
 	if first.Digest != second.Digest || first.Digest == reg.PutImage("a", "y").Digest {
-		t.Error("digests do not follow the content")
+		t.Error("digests do not depend on the content alone")
 	}
 }
 
 func TestIndexesListTheirPlatforms(t *testing.T) {
 	t.Parallel()
-	c := inMemory(t)
+	c := newRoundTripClient(t)
 	c.reg.PutIndex("a", strings.Split("abcdefgh", ""), "v1")
 	index := unmarshal[ocispec.Index](t, c.do("GET", "/v2/a/manifests/v1", "").body)
 	var got []string
@@ -82,8 +82,8 @@ func TestIndexesListTheirPlatforms(t *testing.T) {
 	}
 }
 
-// payload takes the signatures out of a signed schema1 manifest as a client does.
-func payload(t *testing.T, signed string) []byte {
+// schema1Payload removes the signatures from a signed schema1 manifest, as a client does.
+func schema1Payload(t *testing.T, signed string) []byte {
 	t.Helper()
 	decode := func(s string) []byte {
 		raw, err := base64.RawURLEncoding.DecodeString(s)
@@ -105,14 +105,14 @@ func payload(t *testing.T, signed string) []byte {
 
 func TestSchema1HasTheDigestOfItsPayload(t *testing.T) {
 	t.Parallel()
-	c := inMemory(t)
+	c := newRoundTripClient(t)
 	desc := c.reg.PutSchema1("team/app", "x", "v1")
 	resp := c.do("GET", "/v2/team/app/manifests/v1", "").
 		want(t, 200, "Content-Type", mediaTypeSchema1Signed, "Docker-Content-Digest", desc.Digest.String())
 	if desc.Digest == digest.FromString(resp.body) {
 		t.Error("the digest is that of the signed bytes")
 	}
-	unsigned := payload(t, resp.body)
+	unsigned := schema1Payload(t, resp.body)
 	if digest.FromBytes(unsigned) != desc.Digest {
 		t.Error("the digest is not that of the payload")
 	}
@@ -124,23 +124,23 @@ func TestSchema1HasTheDigestOfItsPayload(t *testing.T) {
 	c.do("GET", "/v2/team/app/manifests/v1", "").want(t, 404)
 }
 
-func TestBadSchema1IsRefused(t *testing.T) {
+func TestInvalidSchema1IsRejected(t *testing.T) {
 	t.Parallel()
-	c := inMemory(t)
+	c := newRoundTripClient(t)
 	c.reg.PutSchema1("a", "x", "v1")
 	good := c.do("GET", "/v2/a/manifests/v1", "").body
 	protect := func(header string) string {
 		return `{"schemaVersion":1,"signatures":[{"protected":"` + base64.RawURLEncoding.EncodeToString([]byte(header)) + `"}]}`
 	}
 	for name, raw := range map[string]string{
-		"no signatures":       `{"schemaVersion":1}`,
-		"another version":     strings.Replace(good, `"schemaVersion": 1`, `"schemaVersion": 2`, 1),
-		"no base64":           `{"schemaVersion":1,"signatures":[{"protected":"!"}]}`,
-		"no json":             protect(`{`),
-		"a tail of no base64": protect(`{"formatLength":1,"formatTail":"!"}`),
-		"too long":            protect(`{"formatLength":100000,"formatTail":"fQ"}`),
-		"negative":            protect(`{"formatLength":-1,"formatTail":"fQ"}`),
-		"missing layers":      strings.Replace(good, dgstOf("x"), nobody, 1),
+		"no signatures":    `{"schemaVersion":1}`,
+		"another version":  strings.Replace(good, `"schemaVersion": 1`, `"schemaVersion": 2`, 1),
+		"not base64":       `{"schemaVersion":1,"signatures":[{"protected":"!"}]}`,
+		"not json":         protect(`{`),
+		"tail not base64":  protect(`{"formatLength":1,"formatTail":"!"}`),
+		"length too large": protect(`{"formatLength":100000,"formatTail":"fQ"}`),
+		"length negative":  protect(`{"formatLength":-1,"formatTail":"fQ"}`),
+		"missing layers":   strings.Replace(good, digestOf("x"), absentDigest, 1),
 	} {
 		c.do("PUT", "/v2/a/manifests/v1", raw, "Content-Type", mediaTypeSchema1Signed).want(t, 400)
 		if c.reg.HasManifest("a", digest.FromString(raw)) {
@@ -149,15 +149,16 @@ func TestBadSchema1IsRefused(t *testing.T) {
 	}
 }
 
-func TestSeedsOfAnyBytes(t *testing.T) {
+func TestPutManifestStoresAnyBytes(t *testing.T) {
 	t.Parallel()
-	c := inMemory(t)
+	c := newRoundTripClient(t)
 	desc := c.reg.PutManifest("a", "", "application/x", []byte("not json"))
 	c.reg.PutManifest("a", "v1", mediaTypeSchema1Signed, []byte("not signed"))
 	c.do("GET", "/v2/a/manifests/"+desc.Digest.String(), "").want(t, 200, "Content-Type", "application/x").wantBody(t, "not json")
-	c.do("GET", "/v2/a/manifests/v1", "").want(t, 200, "Docker-Content-Digest", dgstOf("not signed"))
+	c.do("GET", "/v2/a/manifests/v1", "").want(t, 200, "Docker-Content-Digest", digestOf("not signed"))
 
-	// The same bytes under another type are the same manifest, and its references are those of the new type.
+	// Storing the same bytes with another media type replaces the manifest, including its type in
+	// the list of referrers.
 	subject := c.reg.PutImage("a", "x")
 	raw := marshal(t, ocispec.Index{MediaType: ocispec.MediaTypeImageIndex, Subject: &subject, Manifests: []ocispec.Descriptor{subject}})
 	for _, mediaType := range []string{"application/y", ocispec.MediaTypeImageIndex, ocispec.MediaTypeImageIndex} {
@@ -169,26 +170,26 @@ func TestSeedsOfAnyBytes(t *testing.T) {
 	}
 }
 
-func TestStateWithoutHTTP(t *testing.T) {
+func TestStateMethods(t *testing.T) {
 	t.Parallel()
-	c := inMemory(t)
+	c := newRoundTripClient(t)
 	image := c.reg.PutImage("a", "x", "v1")
-	c.reg.SetTag("a", "v1", nobody)
+	c.reg.SetTag("a", "v1", absentDigest)
 	c.reg.SetTag("a", "v2", image.Digest)
-	if got, ok := c.reg.Tag("a", "v1"); !ok || got != nobody {
+	if got, ok := c.reg.Tag("a", "v1"); !ok || got != absentDigest {
 		t.Errorf("tag %v, %v", got, ok)
 	}
-	c.do("GET", "/v2/a/manifests/v1", "").wantCodes(t, 404, "MANIFEST_UNKNOWN") // it dangles
+	c.do("GET", "/v2/a/manifests/v1", "").wantCodes(t, 404, "MANIFEST_UNKNOWN") // the tag dangles
 	c.do("DELETE", "/v2/a/manifests/"+image.Digest.String(), "").want(t, 202)
-	if diff := cmp.Diff(map[string]digest.Digest{"v1": nobody}, c.reg.Tags("a")); diff != "" {
-		t.Errorf("a tag that had moved away went with its old manifest (-want +got):\n%s", diff)
+	if diff := cmp.Diff(map[string]digest.Digest{"v1": absentDigest}, c.reg.Tags("a")); diff != "" {
+		t.Errorf("tags after deleting a manifest that v1 no longer points to (-want +got):\n%s", diff)
 	}
 	tags := c.reg.Tags("a")
 	delete(tags, "v1")
 	if len(c.reg.Tags("a")) != 1 {
-		t.Error("Tags is not a copy")
+		t.Error("Tags does not return a copy")
 	}
-	if _, ok := c.reg.Tag("nope", "v1"); ok || c.reg.Tags("nope") != nil || c.reg.HasManifest("nope", nobody) || c.reg.HasBlob("nope", nobody) {
-		t.Error("a repository that does not exist has something")
+	if _, ok := c.reg.Tag("nope", "v1"); ok || c.reg.Tags("nope") != nil || c.reg.HasManifest("nope", absentDigest) || c.reg.HasBlob("nope", absentDigest) {
+		t.Error("a repository that does not exist has content")
 	}
 }

@@ -11,57 +11,59 @@ import (
 	"time"
 )
 
-// tokenPath is where the registry serves tokens whose service has no realm of its own.
+// tokenPath is the path at which the registry serves tokens if the token service has no realm.
 const tokenPath = "/token"
 
-// TokenService hands out the Bearer tokens a registry made with WithTokenAuth wants. It is an [http.Handler] and an
-// [http.RoundTripper], so that it can live under an origin of its own, and answers at every path.
+// TokenService issues the Bearer tokens that a registry with WithTokenAuth requires. It is an
+// [http.Handler] and an [http.RoundTripper], so it can have an origin of its own. It responds to
+// every path.
 //
 //	GET /token?service=…&scope=…      https://distribution.github.io/distribution/spec/auth/token/
 //	POST /token grant_type=…&…        https://distribution.github.io/distribution/spec/auth/oauth/
 //
-// It grants, of what is asked for, what the user may do: a token without any right is still a token, and the registry
-// answers insufficient_scope to it.
+// A token grants the part of the requested access that the user has. A token without any access is
+// still issued; the registry then responds with insufficient_scope.
 type TokenService struct {
 	server
-	service       string
-	users         map[string]user
-	anonymous     []Grant
-	expiry        time.Duration
-	withoutExpiry bool // expires_in is left out
-	jwt           bool
-	scopeActions  []string // nil: all
-	rotate        bool
-	withoutOAuth2 int // the status to say so with
-	refuseUnnamed bool
+	service             string
+	users               map[string]tokenUser
+	anonymous           []Grant
+	expiry              time.Duration
+	withoutExpiry       bool // omit expires_in and issued_at
+	jwt                 bool
+	scopeActions        []string // the actions allowed in scopes; nil for all
+	rotateRefresh       bool
+	oauth2Status        int // status code of the response to a POST; 0 if OAuth2 is supported
+	credentialsRequired bool
 
-	mu      sync.Mutex // guards everything below
-	realm   string
-	tokens  map[string]grantedToken
-	refresh map[string]string // token to user
-	count   int
+	mu            sync.Mutex // guards everything below
+	realm         string
+	tokens        map[string]grantedToken
+	refreshTokens map[string]string // refresh token to user name
+	secretCount   int
 }
 
-type user struct {
+type tokenUser struct {
 	password string
 	grants   []Grant
 }
 
-// Grant is what may be done to some repositories.
+// Grant allows actions on some repositories.
 type Grant struct {
-	Pattern string   // of names, "*" standing for any run of characters
+	Pattern string   // of repository names; "*" matches any run of characters
 	Actions []string // "pull", "push", "delete"; "*" for all
 }
 
-// Allow makes a Grant. For the catalog the pattern is "registry:catalog", the action "*".
+// Allow returns a Grant. The pattern for the catalog is "registry:catalog", and its action is "*".
 func Allow(pattern string, actions ...string) Grant { return Grant{pattern, actions} }
 
+// grantedToken is an issued token.
 type grantedToken struct {
 	expires time.Time
 	access  []resourceActions
 }
 
-// resourceActions is how tokens speak of access.
+// resourceActions is an entry of the access claim of a token.
 type resourceActions struct {
 	Type    string   `json:"type"`
 	Name    string   `json:"name"`
@@ -71,17 +73,17 @@ type resourceActions struct {
 // TokenOption configures a TokenService.
 type TokenOption func(*TokenService)
 
-// NewTokenService makes a service that knows nobody and lets nobody do anything. realm is the URL that challenges name;
-// if it is empty, the registry serves the tokens itself, at /token of whatever origin it is called by, as Harbor does
-// at a path of its own.
+// NewTokenService returns a service without users and without anonymous access. realm is the URL in
+// challenges. If it is empty, the registry serves the tokens itself, at /token of the origin of the
+// request, as Harbor does at another path.
 func NewTokenService(realm, service string, opts ...TokenOption) *TokenService {
 	ts := &TokenService{
-		service: service,
-		realm:   realm,
-		users:   map[string]user{},
-		expiry:  5 * time.Minute,
-		tokens:  map[string]grantedToken{},
-		refresh: map[string]string{},
+		service:       service,
+		realm:         realm,
+		users:         map[string]tokenUser{},
+		expiry:        5 * time.Minute,
+		tokens:        map[string]grantedToken{},
+		refreshTokens: map[string]string{},
 	}
 	for _, opt := range opts {
 		opt(ts)
@@ -90,82 +92,90 @@ func NewTokenService(realm, service string, opts ...TokenOption) *TokenService {
 	return ts
 }
 
-// WithUser adds a user and what it may do.
+// WithUser adds a user with the given grants.
 func WithUser(name, password string, grants ...Grant) TokenOption {
-	return func(ts *TokenService) { ts.users[name] = user{password, grants} }
+	return func(ts *TokenService) { ts.users[name] = tokenUser{password, grants} }
 }
 
-// WithAnonymous says what may be done without credentials, as on Docker Hub: pull public repositories.
+// WithAnonymous grants access without credentials. Docker Hub lets anonymous clients pull public
+// repositories.
 func WithAnonymous(grants ...Grant) TokenOption {
 	return func(ts *TokenService) { ts.anonymous = append(ts.anonymous, grants...) }
 }
 
-// WithCredentialsRequired answers 401 to requests without credentials, instead of a token without rights.
+// WithCredentialsRequired responds with 401 to a request without credentials, instead of issuing a
+// token without access.
 func WithCredentialsRequired() TokenOption {
-	return func(ts *TokenService) { ts.refuseUnnamed = true }
+	return func(ts *TokenService) { ts.credentialsRequired = true }
 }
 
-// WithTokenExpiry makes tokens good for d instead of five minutes: Docker Hub's for five minutes, Harbor's for thirty,
-// Quay's for an hour.
+// WithTokenExpiry sets the lifetime of tokens. The default is five minutes, as on Docker Hub.
+// Harbor's tokens expire after thirty minutes, Quay's after an hour.
 func WithTokenExpiry(d time.Duration) TokenOption {
 	return func(ts *TokenService) { ts.expiry = d }
 }
 
-// WithoutExpiresIn leaves expires_in and issued_at out of the answer. Clients are to assume 60 seconds.
+// WithoutExpiresIn omits expires_in and issued_at from the response. Clients must then assume 60
+// seconds.
 func WithoutExpiresIn() TokenOption {
 	return func(ts *TokenService) { ts.withoutExpiry = true }
 }
 
-// WithJWT gives tokens the shape of a JSON Web Token whose payload holds the access claim, as distribution wants them.
-// They are not signed: the signature is a constant.
+// WithJWT makes tokens JSON Web Tokens with an access claim, as distribution requires. They are not
+// signed; the signature is a constant.
 func WithJWT() TokenOption {
 	return func(ts *TokenService) { ts.jwt = true }
 }
 
-// WithScopeActions answers 400 to a scope with any action but these, as Quay does with "push", "pull" and "*".
+// WithScopeActions responds with 400 to a scope with any other action, as Quay does for all but
+// "push", "pull" and "*".
 func WithScopeActions(actions ...string) TokenOption {
 	return func(ts *TokenService) { ts.scopeActions = actions }
 }
 
-// WithRefreshRotation gives out a new refresh token whenever one is used, which is then no longer good.
+// WithRefreshRotation issues a new refresh token whenever one is used, and revokes the used one.
 func WithRefreshRotation() TokenOption {
-	return func(ts *TokenService) { ts.rotate = true }
+	return func(ts *TokenService) { ts.rotateRefresh = true }
 }
 
-// WithoutOAuth2 answers every POST with a status: 404 or 405, for services that know only GET.
+// WithoutOAuth2 responds to every POST with a status code, usually 404 or 405, like a service that
+// supports only GET.
 func WithoutOAuth2(status int) TokenOption {
-	return func(ts *TokenService) { ts.withoutOAuth2 = status }
+	return func(ts *TokenService) { ts.oauth2Status = status }
 }
 
-// SetRealm changes the URL that challenges name: for a service whose address is known only once it listens.
+// SetRealm changes the URL in challenges, for a service whose address is not known until it
+// listens.
 func (ts *TokenService) SetRealm(realm string) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	ts.realm = realm
 }
 
-// RevokeAll makes every token and every refresh token so far worthless.
+// RevokeAll revokes all tokens and refresh tokens issued so far.
 func (ts *TokenService) RevokeAll() {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	clear(ts.tokens)
-	clear(ts.refresh)
+	clear(ts.refreshTokens)
 }
 
-// IssueRefreshToken makes a refresh token for a user: what "docker login" would have stored as identity token.
+// IssueRefreshToken returns a new refresh token for a user, such as "docker login" stores as
+// identity token.
 func (ts *TokenService) IssueRefreshToken(name string) string {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	return ts.newRefreshToken(name)
 }
 
-// servedAt reports whether a request to the registry is one for a token.
-func (ts *TokenService) servedAt(req *http.Request) bool {
+// serves reports whether a request to the registry is a request for a token.
+func (ts *TokenService) serves(req *http.Request) bool {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	return ts.realm == "" && req.URL.Path == tokenPath
 }
 
+// realmFor returns the realm of the challenge in the response to req.
 func (ts *TokenService) realmFor(req *http.Request) string {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
@@ -175,11 +185,13 @@ func (ts *TokenService) realmFor(req *http.Request) string {
 	return schemeOf(req) + "://" + req.Host + tokenPath
 }
 
-// insufficientScope is how a challenge refuses a token that is good for something else.
+// insufficientScope is the error in the challenge for a valid token that does not grant the
+// required access.
 const insufficientScope = "insufficient_scope"
 
-// check says whether a token covers what a request needs, and if not, what the challenge gives as error.
-func (ts *TokenService) check(token string, needed []access) (refusal string, ok bool) {
+// checkToken reports whether a token grants the needed access. If not, it returns the error for the
+// challenge.
+func (ts *TokenService) checkToken(token string, needed []access) (challengeError string, ok bool) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	if token == "" {
@@ -199,12 +211,14 @@ func (ts *TokenService) check(token string, needed []access) (refusal string, ok
 	return "", true
 }
 
+// covers reports whether actions include action, explicitly or by "*".
 func covers(actions []string, action string) bool {
 	return slices.Contains(actions, action) || slices.Contains(actions, "*")
 }
 
-// grant is what of the requested access a user may have; the empty name is nobody.
-func (ts *TokenService) grant(name string, requested []resourceActions) []resourceActions {
+// grantedAccess returns the part of the requested access that a user has. The empty name means an
+// anonymous client.
+func (ts *TokenService) grantedAccess(name string, requested []resourceActions) []resourceActions {
 	grants := ts.anonymous
 	if name != "" {
 		grants = ts.users[name].grants
@@ -228,7 +242,8 @@ func (ts *TokenService) grant(name string, requested []resourceActions) []resour
 	return granted
 }
 
-// intersect is what is both requested and allowed; "*" on either side is everything.
+// intersect returns the actions that are both requested and allowed. "*" on either side means all
+// actions.
 func intersect(requested, allowed []string) []string {
 	if slices.Contains(requested, "*") {
 		return slices.Compact(slices.Sorted(slices.Values(allowed)))
@@ -236,38 +251,41 @@ func intersect(requested, allowed []string) []string {
 	return slices.DeleteFunc(slices.Clone(requested), func(action string) bool { return !covers(allowed, action) })
 }
 
-// newToken makes and remembers a token. The caller holds the lock.
+// newToken issues a token. The caller holds the lock.
 func (ts *TokenService) newToken(name string, granted []resourceActions, now time.Time) string {
 	var token string
 	if ts.jwt {
 		token = ts.newJWT(name, granted, now)
 	} else {
-		token = ts.secret("token")
+		token = ts.newSecret("token")
 	}
 	ts.tokens[token] = grantedToken{now.Add(ts.expiry), granted}
 	return token
 }
 
+// newRefreshToken issues a refresh token. The caller holds the lock.
 func (ts *TokenService) newRefreshToken(name string) string {
-	token := ts.secret("refresh")
-	ts.refresh[token] = name
+	token := ts.newSecret("refresh")
+	ts.refreshTokens[token] = name
 	return token
 }
 
-// secret makes up a string that no other call makes up, the same in every run.
-func (ts *TokenService) secret(kind string) string {
-	ts.count++
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %s %d", kind, ts.service, ts.realm, ts.count))
+// newSecret returns a string that is unique for each call but the same in every run.
+func (ts *TokenService) newSecret(kind string) string {
+	ts.secretCount++
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %s %d", kind, ts.service, ts.realm, ts.secretCount))
 	return kind + "." + base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// newJWT puts the claims of https://distribution.github.io/distribution/spec/auth/jwt/ into an unsigned token.
+// newJWT returns an unsigned token with the claims that distribution specifies.
+//
+// https://distribution.github.io/distribution/spec/auth/jwt/
 func (ts *TokenService) newJWT(name string, granted []resourceActions, now time.Time) string {
 	encode := func(v any) string { return base64.RawURLEncoding.EncodeToString(mustJSON(v)) }
 	return strings.Join([]string{
 		encode(map[string]string{"typ": "JWT", "alg": "none"}),
 		encode(map[string]any{
-			"iss": "fakeregistry", "sub": name, "aud": ts.service, "jti": ts.secret("jti"),
+			"iss": "fakeregistry", "sub": name, "aud": ts.service, "jti": ts.newSecret("jti"),
 			"iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(ts.expiry).Unix(), "access": granted,
 		}),
 		"unsigned",

@@ -23,8 +23,8 @@ const (
 	service = "registry.example.com"
 )
 
-// tokens is what a token service answers.
-type tokens struct {
+// tokenResponse is the response of a token service, for any kind of request.
+type tokenResponse struct {
 	Status       int    `json:"-"`
 	Token        string `json:"token"`
 	AccessToken  string `json:"access_token"`
@@ -35,6 +35,8 @@ type tokens struct {
 	Error        string `json:"error"`
 }
 
+// send sends a request through rt and returns the response with its body. header alternates names
+// and values.
 func send(t *testing.T, rt http.RoundTripper, method, target string, body string, header ...string) (*http.Response, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
@@ -56,12 +58,12 @@ func send(t *testing.T, rt http.RoundTripper, method, target string, body string
 	return resp, string(content)
 }
 
-func basic(user, password string) string {
+func basicAuth(user, password string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
 }
 
-// ask asks for a token by GET; credentials are a value of Authorization, or empty.
-func ask(t *testing.T, ts *fakeregistry.TokenService, credentials string, scopes ...string) tokens {
+// getToken requests a token by GET. credentials is the value of Authorization, or empty.
+func getToken(t *testing.T, ts *fakeregistry.TokenService, credentials string, scopes ...string) tokenResponse {
 	t.Helper()
 	var header []string
 	if credentials != "" {
@@ -69,55 +71,56 @@ func ask(t *testing.T, ts *fakeregistry.TokenService, credentials string, scopes
 	}
 	query := url.Values{"service": {service}, "scope": scopes}
 	resp, body := send(t, ts, "GET", realm+"?"+query.Encode(), "", header...)
-	got := unmarshal[tokens](t, body)
+	got := unmarshal[tokenResponse](t, body)
 	got.Status = resp.StatusCode
 	return got
 }
 
-// post asks by OAuth2.
-func post(t *testing.T, ts *fakeregistry.TokenService, form url.Values) tokens {
+// postToken requests a token by OAuth2.
+func postToken(t *testing.T, ts *fakeregistry.TokenService, form url.Values) tokenResponse {
 	t.Helper()
 	form.Set("service", service)
 	form.Set("client_id", "test")
 	resp, body := send(t, ts, "POST", realm, form.Encode(), "Content-Type", "application/x-www-form-urlencoded")
-	got := tokens{}
+	got := tokenResponse{}
 	if strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json") {
-		got = unmarshal[tokens](t, body)
+		got = unmarshal[tokenResponse](t, body)
 	}
 	got.Status = resp.StatusCode
 	return got
 }
 
-// secured makes a registry with an image and the token service that guards it.
-func secured(t *testing.T, opts ...fakeregistry.TokenOption) (*client, *fakeregistry.TokenService) {
+// newSecuredRegistry returns a client of a registry with two images, and the token service whose
+// tokens the registry requires.
+func newSecuredRegistry(t *testing.T, opts ...fakeregistry.TokenOption) (*client, *fakeregistry.TokenService) {
 	t.Helper()
 	ts := fakeregistry.NewTokenService(realm, service, append([]fakeregistry.TokenOption{
 		fakeregistry.WithUser("user", "pass", fakeregistry.Allow("team/*", "pull", "delete"), fakeregistry.Allow("registry:catalog", "*")),
 		fakeregistry.WithUser("admin", "pass", fakeregistry.Allow("*", "*")),
 		fakeregistry.WithAnonymous(fakeregistry.Allow("public/*", "pull")),
 	}, opts...)...)
-	c := inMemory(t, fakeregistry.WithTokenAuth(ts))
+	c := newRoundTripClient(t, fakeregistry.WithTokenAuth(ts))
 	c.reg.PutImage("team/app", "x", "v1")
 	c.reg.PutImage("public/app", "x", "v1")
 	return c, ts
 }
 
-func TestChallengesNameWhatIsNeeded(t *testing.T) {
+func TestChallengesNameTheRequiredScope(t *testing.T) {
 	t.Parallel()
-	c, ts := secured(t)
+	c, ts := newSecuredRegistry(t)
 	const base = `Bearer realm="https://auth.example.com/token",service="registry.example.com"`
-	pullOnly := ask(t, ts, basic("user", "pass"), "repository:team/app:pull").Token
+	pullOnly := getToken(t, ts, basicAuth("user", "pass"), "repository:team/app:pull").Token
 	for _, test := range []struct{ method, path, token, want string }{
 		{"GET", "/v2/", "", ``},
 		{"GET", "/v2/team/app/manifests/v1", "", `,scope="repository:team/app:pull"`},
 		{"HEAD", "/v2/team/app/manifests/v1", "", `,scope="repository:team/app:pull"`},
 		{"GET", "/v2/team/app/tags/list", "", `,scope="repository:team/app:pull"`},
-		{"GET", "/v2/team/app/referrers/" + nobody, "", `,scope="repository:team/app:pull"`},
+		{"GET", "/v2/team/app/referrers/" + absentDigest, "", `,scope="repository:team/app:pull"`},
 		{"PUT", "/v2/team/app/manifests/v1", "", `,scope="repository:team/app:pull,push"`},
 		{"POST", "/v2/team/app/blobs/uploads/", "", `,scope="repository:team/app:pull,push"`},
-		{"POST", "/v2/team/app/blobs/uploads/?mount=" + nobody + "&from=b", "", `,scope="repository:team/app:pull,push repository:b:pull"`},
+		{"POST", "/v2/team/app/blobs/uploads/?mount=" + absentDigest + "&from=b", "", `,scope="repository:team/app:pull,push repository:b:pull"`},
 		{"DELETE", "/v2/team/app/manifests/v1", "", `,scope="repository:team/app:delete"`},
-		{"DELETE", "/v2/team/app/blobs/" + nobody, "", `,scope="repository:team/app:delete"`},
+		{"DELETE", "/v2/team/app/blobs/" + absentDigest, "", `,scope="repository:team/app:delete"`},
 		{"GET", "/v2/_catalog", "", `,scope="registry:catalog:*"`},
 		{"DELETE", "/v2/team/app/manifests/v1", "nonsense", `,scope="repository:team/app:delete",error="invalid_token"`},
 		{"DELETE", "/v2/team/app/manifests/v1", pullOnly, `,scope="repository:team/app:delete",error="insufficient_scope"`},
@@ -138,29 +141,29 @@ func TestChallengesNameWhatIsNeeded(t *testing.T) {
 	}
 }
 
-func TestTokensGrantWhatTheUserMayDo(t *testing.T) {
+func TestTokensGrantRequestedAndAllowedAccess(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name, credentials string
 		scopes            []string
 		allows, refuses   []string
 	}{
-		{"a user what was asked for and granted", basic("user", "pass"), []string{"repository:team/app:pull,delete"},
-			[]string{"GET /v2/", "GET /v2/team/app/tags/list", "DELETE /v2/team/app/manifests/" + nobody}, []string{"PUT /v2/team/app/manifests/v1", "GET /v2/public/app/tags/list"}},
-		{"no more than was asked for", basic("admin", "pass"), []string{"repository:team/app:pull"},
-			[]string{"GET /v2/team/app/tags/list"}, []string{"DELETE /v2/team/app/manifests/" + nobody, "GET /v2/public/app/tags/list"}},
-		{"no more than is granted", basic("user", "pass"), []string{"repository:team/app:pull,push,delete", "repository:other:pull"},
-			[]string{"DELETE /v2/team/app/manifests/" + nobody}, []string{"POST /v2/team/app/blobs/uploads/", "GET /v2/other/tags/list"}},
-		{"several scopes in one parameter", basic("admin", "pass"), []string{"repository:team/app:pull repository:public/app:pull"},
+		{"requested and allowed access is granted", basicAuth("user", "pass"), []string{"repository:team/app:pull,delete"},
+			[]string{"GET /v2/", "GET /v2/team/app/tags/list", "DELETE /v2/team/app/manifests/" + absentDigest}, []string{"PUT /v2/team/app/manifests/v1", "GET /v2/public/app/tags/list"}},
+		{"access that was not requested is not granted", basicAuth("admin", "pass"), []string{"repository:team/app:pull"},
+			[]string{"GET /v2/team/app/tags/list"}, []string{"DELETE /v2/team/app/manifests/" + absentDigest, "GET /v2/public/app/tags/list"}},
+		{"access that is not allowed is not granted", basicAuth("user", "pass"), []string{"repository:team/app:pull,push,delete", "repository:other:pull"},
+			[]string{"DELETE /v2/team/app/manifests/" + absentDigest}, []string{"POST /v2/team/app/blobs/uploads/", "GET /v2/other/tags/list"}},
+		{"several scopes in one parameter are granted", basicAuth("admin", "pass"), []string{"repository:team/app:pull repository:public/app:pull"},
 			[]string{"GET /v2/team/app/tags/list", "GET /v2/public/app/tags/list"}, nil},
-		{"everything granted for a star", basic("user", "pass"), []string{"repository:team/app:*"},
-			[]string{"GET /v2/team/app/tags/list", "DELETE /v2/team/app/manifests/" + nobody}, []string{"POST /v2/team/app/blobs/uploads/"}},
-		{"everything to a star granted", basic("admin", "pass"), []string{"repository:team/app:*"},
-			[]string{"DELETE /v2/team/app/manifests/" + nobody, "POST /v2/team/app/blobs/uploads/"}, nil},
-		{"the catalog", basic("user", "pass"), []string{"registry:catalog:*"}, []string{"GET /v2/_catalog"}, nil},
-		{"the catalog, which is no repository", basic("admin", "pass"), []string{"repository:catalog:*"},
+		{"a requested star grants all allowed actions", basicAuth("user", "pass"), []string{"repository:team/app:*"},
+			[]string{"GET /v2/team/app/tags/list", "DELETE /v2/team/app/manifests/" + absentDigest}, []string{"POST /v2/team/app/blobs/uploads/"}},
+		{"a requested and allowed star grants all actions", basicAuth("admin", "pass"), []string{"repository:team/app:*"},
+			[]string{"DELETE /v2/team/app/manifests/" + absentDigest, "POST /v2/team/app/blobs/uploads/"}, nil},
+		{"access to the catalog is granted", basicAuth("user", "pass"), []string{"registry:catalog:*"}, []string{"GET /v2/_catalog"}, nil},
+		{"a repository called catalog is not the catalog", basicAuth("admin", "pass"), []string{"repository:catalog:*"},
 			[]string{"GET /v2/catalog/tags/list"}, []string{"GET /v2/_catalog"}},
-		{"nobody the public part", "", []string{"repository:public/app:pull,push", "repository:team/app:pull"},
+		{"an anonymous client is granted public access", "", []string{"repository:public/app:pull,push", "repository:team/app:pull"},
 			[]string{"GET /v2/", "GET /v2/public/app/tags/list"}, []string{"GET /v2/team/app/tags/list", "POST /v2/public/app/blobs/uploads/"}},
 	} {
 		for _, shape := range []string{"opaque", "jwt"} {
@@ -170,8 +173,8 @@ func TestTokensGrantWhatTheUserMayDo(t *testing.T) {
 				if shape == "jwt" {
 					opts = append(opts, fakeregistry.WithJWT())
 				}
-				c, ts := secured(t, opts...)
-				got := ask(t, ts, test.credentials, test.scopes...)
+				c, ts := newSecuredRegistry(t, opts...)
+				got := getToken(t, ts, test.credentials, test.scopes...)
 				if got.Status != 200 || got.Token == "" || got.Token != got.AccessToken || got.ExpiresIn != 300 {
 					t.Fatalf("token %+v", got)
 				}
@@ -192,14 +195,14 @@ func TestTokensGrantWhatTheUserMayDo(t *testing.T) {
 
 func TestWrongCredentialsGetNoToken(t *testing.T) {
 	t.Parallel()
-	_, ts := secured(t)
-	for _, credentials := range []string{basic("user", "wrong"), basic("nobody", "pass"), basic("", "")} {
-		if got := ask(t, ts, credentials, "repository:team/app:pull"); got.Status != 401 || got.Token != "" {
+	_, ts := newSecuredRegistry(t)
+	for _, credentials := range []string{basicAuth("user", "wrong"), basicAuth("nobody", "pass"), basicAuth("", "")} {
+		if got := getToken(t, ts, credentials, "repository:team/app:pull"); got.Status != 401 || got.Token != "" {
 			t.Errorf("%s: %+v", credentials, got)
 		}
 	}
-	_, strict := secured(t, fakeregistry.WithCredentialsRequired())
-	if got := ask(t, strict, "", "repository:public/app:pull"); got.Status != 401 {
+	_, strict := newSecuredRegistry(t, fakeregistry.WithCredentialsRequired())
+	if got := getToken(t, strict, "", "repository:public/app:pull"); got.Status != 401 {
 		t.Errorf("without credentials: %+v", got)
 	}
 	if resp, _ := send(t, ts, "DELETE", realm, ""); resp.StatusCode != 405 {
@@ -210,8 +213,8 @@ func TestWrongCredentialsGetNoToken(t *testing.T) {
 func TestJWTsCarryTheAccessClaim(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		_, ts := secured(t, fakeregistry.WithJWT())
-		got := ask(t, ts, basic("user", "pass"), "repository:team/app:pull,push")
+		_, ts := newSecuredRegistry(t, fakeregistry.WithJWT())
+		got := getToken(t, ts, basicAuth("user", "pass"), "repository:team/app:pull,push")
 		raw, err := base64.RawURLEncoding.DecodeString(strings.Split(got.Token, ".")[1])
 		if err != nil {
 			t.Fatal(err)
@@ -235,13 +238,15 @@ func TestJWTsCarryTheAccessClaim(t *testing.T) {
 func TestTokensExpire(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c, ts := secured(t, fakeregistry.WithTokenExpiry(time.Minute))
-		got := ask(t, ts, basic("user", "pass"), "repository:team/app:pull")
+		c, ts := newSecuredRegistry(t, fakeregistry.WithTokenExpiry(time.Minute))
+		got := getToken(t, ts, basicAuth("user", "pass"), "repository:team/app:pull")
 		issued, err := time.Parse(time.RFC3339, got.IssuedAt)
 		if err != nil || !issued.Equal(time.Now()) || got.ExpiresIn != 60 {
 			t.Errorf("token %+v, %v", got, err)
 		}
-		try := func() answer { return c.do("GET", "/v2/team/app/tags/list", "", "Authorization", "Bearer "+got.Token) }
+		try := func() response {
+			return c.do("GET", "/v2/team/app/tags/list", "", "Authorization", "Bearer "+got.Token)
+		}
 		wait := func(d time.Duration) { <-time.After(d) }
 		try().want(t, 200)
 		wait(time.Minute - time.Nanosecond)
@@ -253,36 +258,36 @@ func TestTokensExpire(t *testing.T) {
 	})
 }
 
-func TestExpiryMayBeLeftOut(t *testing.T) {
+func TestWithoutExpiresIn(t *testing.T) {
 	t.Parallel()
-	_, ts := secured(t, fakeregistry.WithoutExpiresIn())
-	if got := ask(t, ts, "", "repository:public/app:pull"); got.ExpiresIn != 0 || got.IssuedAt != "" || got.Token == "" {
+	_, ts := newSecuredRegistry(t, fakeregistry.WithoutExpiresIn())
+	if got := getToken(t, ts, "", "repository:public/app:pull"); got.ExpiresIn != 0 || got.IssuedAt != "" || got.Token == "" {
 		t.Errorf("token %+v", got)
 	}
 }
 
 func TestRevokedTokensAreInvalid(t *testing.T) {
 	t.Parallel()
-	c, ts := secured(t)
-	got := ask(t, ts, basic("user", "pass"), "repository:team/app:pull")
+	c, ts := newSecuredRegistry(t)
+	got := getToken(t, ts, basicAuth("user", "pass"), "repository:team/app:pull")
 	refresh := ts.IssueRefreshToken("user")
 	ts.RevokeAll()
 	c.do("GET", "/v2/team/app/tags/list", "", "Authorization", "Bearer "+got.Token).want(t, 401)
-	if got := post(t, ts, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}}); got.Status != 400 {
+	if got := postToken(t, ts, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}}); got.Status != 400 {
 		t.Errorf("refreshed: %+v", got)
 	}
-	again := ask(t, ts, basic("user", "pass"), "repository:team/app:pull")
+	again := getToken(t, ts, basicAuth("user", "pass"), "repository:team/app:pull")
 	c.do("GET", "/v2/team/app/tags/list", "", "Authorization", "Bearer "+again.Token).want(t, 200)
 }
 
-func TestScopesOutsideTheGrammarAreRefused(t *testing.T) {
+func TestMalformedScopesAreRejected(t *testing.T) {
 	t.Parallel()
-	_, ts := secured(t, fakeregistry.WithScopeActions("push", "pull", "*"))
+	_, ts := newSecuredRegistry(t, fakeregistry.WithScopeActions("push", "pull", "*"))
 	for scope, want := range map[string]int{
 		"repository:team/app:pull": 200, "repository:team/app:pull,push": 200, "repository:team/app:*": 200,
 		"repository:team/app:pull,delete": 400, "repository:team/app:": 400, "repository": 400,
 	} {
-		if got := ask(t, ts, basic("user", "pass"), scope); got.Status != want {
+		if got := getToken(t, ts, basicAuth("user", "pass"), scope); got.Status != want {
 			t.Errorf("%s: %d, want %d", scope, got.Status, want)
 		}
 	}
@@ -293,73 +298,73 @@ func TestScopesOutsideTheGrammarAreRefused(t *testing.T) {
 	}
 }
 
-func TestDeleteActionsAreAsked(t *testing.T) {
+func TestDeleteActionsAreRequired(t *testing.T) {
 	t.Parallel()
 	ts := fakeregistry.NewTokenService(realm, service, fakeregistry.WithUser("user", "pass", fakeregistry.Allow("*", "pull", "push")))
-	c := inMemory(t, fakeregistry.WithTokenAuth(ts), fakeregistry.WithDeleteActions("pull", "push"))
+	c := newRoundTripClient(t, fakeregistry.WithTokenAuth(ts), fakeregistry.WithDeleteActions("pull", "push"))
 	image := c.reg.PutImage("a", "x", "v1")
 	header := c.do("DELETE", "/v2/a/manifests/v1", "").want(t, 401).Header.Get("WWW-Authenticate")
 	if !strings.HasSuffix(header, `scope="repository:a:pull,push"`) {
 		t.Errorf("challenge %s", header)
 	}
-	token := ask(t, ts, basic("user", "pass"), "repository:a:pull,push").Token
+	token := getToken(t, ts, basicAuth("user", "pass"), "repository:a:pull,push").Token
 	c.do("DELETE", "/v2/a/manifests/"+image.Digest.String(), "", "Authorization", "Bearer "+token).want(t, 202)
 }
 
-func TestBasicAndTokenTogetherOfferBoth(t *testing.T) {
+func TestBasicAndTokenAuthSendBothChallenges(t *testing.T) {
 	t.Parallel()
 	ts := fakeregistry.NewTokenService(realm, service, fakeregistry.WithUser("user", "pass", fakeregistry.Allow("*", "*")))
-	c := inMemory(t, fakeregistry.WithTokenAuth(ts), fakeregistry.WithBasicAuth("user", "pass"))
+	c := newRoundTripClient(t, fakeregistry.WithTokenAuth(ts), fakeregistry.WithBasicAuth("user", "pass"))
 	resp := c.do("GET", "/v2/", "").want(t, 401)
 	want := []string{`Bearer realm="https://auth.example.com/token",service="registry.example.com"`, `Basic realm="registry"`}
 	if diff := cmp.Diff(want, resp.Header.Values("WWW-Authenticate")); diff != "" {
 		t.Errorf("challenges (-want +got):\n%s", diff)
 	}
-	c.do("GET", "/v2/", "", "Authorization", basic("user", "pass")).want(t, 200)
-	c.do("GET", "/v2/", "", "Authorization", "Bearer "+ask(t, ts, basic("user", "pass")).Token).want(t, 200)
+	c.do("GET", "/v2/", "", "Authorization", basicAuth("user", "pass")).want(t, 200)
+	c.do("GET", "/v2/", "", "Authorization", "Bearer "+getToken(t, ts, basicAuth("user", "pass")).Token).want(t, 200)
 }
 
-func TestAServiceWithoutRealmIsServedByTheRegistry(t *testing.T) {
+func TestRegistryServesTokensWithoutRealm(t *testing.T) {
 	t.Parallel()
 	ts := fakeregistry.NewTokenService("", service, fakeregistry.WithUser("user", "pass", fakeregistry.Allow("*", "*")))
-	overBoth(t, []fakeregistry.Option{fakeregistry.WithTokenAuth(ts)}, func(t *testing.T, c *client) {
+	overBothTransports(t, []fakeregistry.Option{fakeregistry.WithTokenAuth(ts)}, func(t *testing.T, c *client) {
 		c.do("GET", "/v2/", "").want(t, 401, "WWW-Authenticate", `Bearer realm="`+c.base+`/token",service="registry.example.com"`)
-		got := unmarshal[tokens](t, c.do("GET", "/token?service="+service, "", "Authorization", basic("user", "pass")).want(t, 200).body)
+		got := unmarshal[tokenResponse](t, c.do("GET", "/token?service="+service, "", "Authorization", basicAuth("user", "pass")).want(t, 200).body)
 		c.do("GET", "/v2/", "", "Authorization", "Bearer "+got.Token).want(t, 200)
 	})
 }
 
-func TestTheRealmMayBeSetLater(t *testing.T) {
+func TestSetRealm(t *testing.T) {
 	t.Parallel()
-	c, ts := secured(t)
+	c, ts := newSecuredRegistry(t)
 	srv := httptest.NewServer(ts)
 	defer srv.Close()
 	ts.SetRealm(srv.URL + "/token")
 	c.do("GET", "/v2/", "").want(t, 401, "WWW-Authenticate", `Bearer realm="`+srv.URL+`/token",service="registry.example.com"`)
 	resp, body := send(t, srv.Client().Transport, "GET", srv.URL+"/token", "")
-	c.do("GET", "/v2/", "", "Authorization", "Bearer "+unmarshal[tokens](t, body).Token).want(t, 200)
+	c.do("GET", "/v2/", "", "Authorization", "Bearer "+unmarshal[tokenResponse](t, body).Token).want(t, 200)
 	resp.Body.Close()
 }
 
-func TestTokenServicesAreLoggedAndIntercepted(t *testing.T) {
+func TestTokenServicesHaveLogAndInterceptors(t *testing.T) {
 	t.Parallel()
-	_, ts := secured(t)
+	_, ts := newSecuredRegistry(t)
 	ts.Intercept(1, fakeregistry.On("GET", "/token"), fakeregistry.Errors(503, "UNAVAILABLE", ""))
-	if got := ask(t, ts, "", "repository:a:pull"); got.Status != 503 {
+	if got := getToken(t, ts, "", "repository:a:pull"); got.Status != 503 {
 		t.Errorf("intercepted: %+v", got)
 	}
-	ask(t, ts, "")
+	getToken(t, ts, "")
 	want := []string{"GET /token?scope=repository%3Aa%3Apull&service=registry.example.com 503", "GET /token?service=registry.example.com 200"}
-	if diff := cmp.Diff(want, lines(ts.Requests())); diff != "" {
+	if diff := cmp.Diff(want, logLines(ts.Requests())); diff != "" {
 		t.Errorf("log (-want +got):\n%s", diff)
 	}
 }
 
-func TestSecretsAreTheSameInEveryRun(t *testing.T) {
+func TestTokensAreDeterministic(t *testing.T) {
 	t.Parallel()
-	_, first := secured(t)
-	_, second := secured(t)
-	a, b, c := ask(t, first, "").Token, ask(t, second, "").Token, ask(t, first, "").Token
+	_, first := newSecuredRegistry(t)
+	_, second := newSecuredRegistry(t)
+	a, b, c := getToken(t, first, "").Token, getToken(t, second, "").Token, getToken(t, first, "").Token
 	if a != b || a == c {
 		t.Errorf("tokens %q, %q and %q, want the first two equal", a, b, c)
 	}

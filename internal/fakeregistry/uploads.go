@@ -11,14 +11,15 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// upload is a session that has begun and not been closed.
+// upload is an open upload session.
 type upload struct {
 	id      string
 	name    string // of the repository
 	content []byte
 }
 
-// postUpload starts a session, takes a whole blob at once, or mounts one from another repository.
+// postUpload opens an upload session, stores a complete blob, or mounts one from another
+// repository.
 //
 // https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-blobs
 func (r *Registry) postUpload(w http.ResponseWriter, req *http.Request, rt route) *problem {
@@ -30,7 +31,7 @@ func (r *Registry) postUpload(w http.ResponseWriter, req *http.Request, rt route
 			return p
 		}
 		if r.mount(rt.name, query.Get("from"), dgst) {
-			return r.blobCreated(w, rt.name, dgst)
+			return r.writeBlobCreated(w, rt.name, dgst)
 		}
 	case query.Has("digest"):
 		dgst, p := parseDigest(query.Get("digest"))
@@ -48,17 +49,18 @@ func (r *Registry) postUpload(w http.ResponseWriter, req *http.Request, rt route
 	u := &upload{id: uploadID(r.uploadCount), name: rt.name}
 	r.uploads[u.id] = u
 	r.mu.Unlock()
-	return uploadStatus(w, http.StatusAccepted, u, 0)
+	return writeUploadStatus(w, http.StatusAccepted, u, 0)
 }
 
-// mount links a blob of another repository. Without a name of that repository it looks everywhere, unless there are
-// credentials: then not everything is for everyone.
+// mount makes a blob of another repository available in the repository called name. If from is
+// empty, it searches all repositories, unless the registry requires credentials, because the user
+// may not have access to all of them. distribution never searches.
 //
 // https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#mounting-a-blob-from-another-repository
 func (r *Registry) mount(name, from string, dgst digest.Digest) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if from == "" && (r.opts.distribution > 0 || r.opts.tokens != nil || len(r.opts.basic) > 0) {
+	if from == "" && (r.opts.distributionMajor > 0 || r.opts.tokens != nil || len(r.opts.basic) > 0) {
 		return false
 	}
 	for other, repo := range r.repositories {
@@ -70,7 +72,8 @@ func (r *Registry) mount(name, from string, dgst digest.Digest) bool {
 	return false
 }
 
-// uploadID makes a UUID of a number: a run of the same requests gives the same ids.
+// uploadID returns a UUID derived from n, so that the same sequence of requests always gets the
+// same IDs.
 func uploadID(n int) string {
 	sum := sha256.Sum256([]byte("upload " + strconv.Itoa(n)))
 	sum[6] = sum[6]&0x0f | 0x80 // version 8, custom
@@ -78,32 +81,33 @@ func uploadID(n int) string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
 }
 
-func (r *Registry) upload(rt route) (*upload, *problem) {
+// findUpload returns the upload session that the path names. The caller holds the lock.
+func (r *Registry) findUpload(rt route) (*upload, *problem) {
 	u, ok := r.uploads[rt.ref]
 	if !ok || u.name != rt.name {
-		return nil, refuse(http.StatusNotFound, codeBlobUploadUnknown, "blob upload unknown to registry", nil)
+		return nil, newProblem(http.StatusNotFound, codeBlobUploadUnknown, "blob upload unknown to registry", nil)
 	}
 	return u, nil
 }
 
-// getUpload says how far a session has come.
+// getUpload returns the progress of an upload session.
 func (r *Registry) getUpload(w http.ResponseWriter, _ *http.Request, rt route) *problem {
 	r.mu.Lock()
-	u, p := r.upload(rt)
+	u, p := r.findUpload(rt)
 	if p != nil {
 		r.mu.Unlock()
 		return p
 	}
 	size := len(u.content)
 	r.mu.Unlock()
-	return uploadStatus(w, http.StatusNoContent, u, size)
+	return writeUploadStatus(w, http.StatusNoContent, u, size)
 }
 
-// deleteUpload gives a session up.
+// deleteUpload cancels an upload session.
 func (r *Registry) deleteUpload(w http.ResponseWriter, _ *http.Request, rt route) *problem {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	u, p := r.upload(rt)
+	u, p := r.findUpload(rt)
 	if p != nil {
 		return p
 	}
@@ -112,7 +116,7 @@ func (r *Registry) deleteUpload(w http.ResponseWriter, _ *http.Request, rt route
 	return nil
 }
 
-// patchUpload takes the next chunk; without Content-Range, a stream.
+// patchUpload appends a chunk to an upload session. Without Content-Range the body is a stream.
 //
 // https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-a-blob-in-chunks
 func (r *Registry) patchUpload(w http.ResponseWriter, req *http.Request, rt route) *problem {
@@ -120,10 +124,10 @@ func (r *Registry) patchUpload(w http.ResponseWriter, req *http.Request, rt rout
 	if p != nil {
 		return p
 	}
-	return uploadStatus(w, http.StatusAccepted, u, size)
+	return writeUploadStatus(w, http.StatusAccepted, u, size)
 }
 
-// putUpload closes a session, perhaps with the last chunk.
+// putUpload closes an upload session and stores the blob. The request may contain the last chunk.
 func (r *Registry) putUpload(w http.ResponseWriter, req *http.Request, rt route) *problem {
 	dgst, p := parseDigest(req.URL.Query().Get("digest"))
 	if p != nil {
@@ -140,7 +144,8 @@ func (r *Registry) putUpload(w http.ResponseWriter, req *http.Request, rt route)
 	return r.storeBlob(w, rt.name, dgst, content)
 }
 
-// appendChunk adds a request's body to its session, if it is the one that comes next, and returns the new size.
+// appendChunk appends the body of a request to its upload session and returns the new size. The
+// chunk must start where the previous one ended.
 func (r *Registry) appendChunk(w http.ResponseWriter, req *http.Request, rt route) (*upload, int, *problem) {
 	chunk, p := readContent(req)
 	if p != nil {
@@ -148,7 +153,7 @@ func (r *Registry) appendChunk(w http.ResponseWriter, req *http.Request, rt rout
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	u, p := r.upload(rt)
+	u, p := r.findUpload(rt)
 	if p != nil {
 		return nil, 0, p
 	}
@@ -156,10 +161,10 @@ func (r *Registry) appendChunk(w http.ResponseWriter, req *http.Request, rt rout
 		first, last, ok := parseRange(value)
 		switch {
 		case !ok:
-			return nil, 0, refuse(http.StatusBadRequest, codeBlobUploadInvalid, "blob upload invalid", "Content-Range: "+value)
+			return nil, 0, newProblem(http.StatusBadRequest, codeBlobUploadInvalid, "blob upload invalid", "Content-Range: "+value)
 		case first != len(u.content):
-			setUpload(w, u, len(u.content))
-			return nil, 0, refuse(http.StatusRequestedRangeNotSatisfiable, codeBlobUploadInvalid, "blob upload invalid",
+			setUploadHeaders(w, u, len(u.content))
+			return nil, 0, newProblem(http.StatusRequestedRangeNotSatisfiable, codeBlobUploadInvalid, "blob upload invalid",
 				fmt.Sprintf("chunk starts at %d, want %d", first, len(u.content)))
 		case last-first+1 != len(chunk):
 			return nil, 0, sizeInvalid(fmt.Sprintf("range of %d bytes, body of %d", last-first+1, len(chunk)))
@@ -169,7 +174,7 @@ func (r *Registry) appendChunk(w http.ResponseWriter, req *http.Request, rt rout
 	return u, len(u.content), nil
 }
 
-// parseRange reads "first-last", both inclusive.
+// parseRange parses "first-last", where both are inclusive.
 func parseRange(value string) (first, last int, ok bool) {
 	a, b, found := strings.Cut(value, "-")
 	first, errFirst := strconv.Atoi(a)
@@ -186,10 +191,10 @@ func readContent(req *http.Request) ([]byte, *problem) {
 }
 
 func sizeInvalid(detail string) *problem {
-	return refuse(http.StatusBadRequest, codeSizeInvalid, "provided length did not match content length", detail)
+	return newProblem(http.StatusBadRequest, codeSizeInvalid, "provided length did not match content length", detail)
 }
 
-// storeBlob stores a blob if its digest is the one that was announced.
+// storeBlob stores a blob if its content has the given digest.
 func (r *Registry) storeBlob(w http.ResponseWriter, name string, dgst digest.Digest, content []byte) *problem {
 	if dgst.Algorithm().FromBytes(content) != dgst {
 		return digestInvalid(map[string]string{"digest": dgst.String()})
@@ -197,21 +202,21 @@ func (r *Registry) storeBlob(w http.ResponseWriter, name string, dgst digest.Dig
 	r.mu.Lock()
 	r.repository(name).blobs[dgst] = content
 	r.mu.Unlock()
-	return r.blobCreated(w, name, dgst)
+	return r.writeBlobCreated(w, name, dgst)
 }
 
-func (r *Registry) blobCreated(w http.ResponseWriter, name string, dgst digest.Digest) *problem {
+func (r *Registry) writeBlobCreated(w http.ResponseWriter, name string, dgst digest.Digest) *problem {
 	w.Header().Set("Location", "/v2/"+name+"/blobs/"+dgst.String())
-	r.setDigest(w, dgst)
+	r.setDigestHeader(w, dgst)
 	w.Header().Set("Content-Length", "0")
 	w.WriteHeader(http.StatusCreated)
 	return nil
 }
 
-// uploadStatus answers with the place and the extent of a session. A session without content reads 0-0, as
-// distribution puts it: the specification has no word for it.
-func uploadStatus(w http.ResponseWriter, status int, u *upload, size int) *problem {
-	setUpload(w, u, size)
+// writeUploadStatus writes the location and the range of an upload session. The range of an empty
+// session is 0-0, as in distribution; the specification does not define it.
+func writeUploadStatus(w http.ResponseWriter, status int, u *upload, size int) *problem {
+	setUploadHeaders(w, u, size)
 	if status != http.StatusNoContent {
 		w.Header().Set("Content-Length", "0")
 	}
@@ -219,7 +224,8 @@ func uploadStatus(w http.ResponseWriter, status int, u *upload, size int) *probl
 	return nil
 }
 
-func setUpload(w http.ResponseWriter, u *upload, size int) {
+// setUploadHeaders sets the header fields that describe an upload session of the given size.
+func setUploadHeaders(w http.ResponseWriter, u *upload, size int) {
 	w.Header().Set("Location", "/v2/"+u.name+"/blobs/uploads/"+u.id)
 	w.Header().Set("Range", fmt.Sprintf("0-%d", max(0, size-1)))
 	w.Header().Set("Docker-Upload-Uuid", u.id)

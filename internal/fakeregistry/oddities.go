@@ -5,16 +5,16 @@ import (
 	"slices"
 )
 
-// Oddity is one thing that some registry, or what stands before it, does now and then.
+// Oddity is one unusual behaviour of a registry, or of a proxy in front of it.
 type Oddity struct {
 	Name     string
-	Who      string // which registry has been seen, or is built, to do so; empty for none in particular
+	Who      string // the registry that behaves so; empty for none in particular
 	Evidence Evidence
 	Options  []Option
-	Faults   func(*Registry) // what cannot be said in options
+	Faults   func(*Registry) // adds interceptors for what options cannot express; may be nil
 }
 
-// New makes a registry with this oddity; more options are laid over it.
+// New returns a registry with this oddity, with overlays applied after its options.
 func (o Oddity) New(overlays ...Option) *Registry {
 	r := New(slices.Concat(o.Options, overlays)...)
 	if o.Faults != nil {
@@ -23,10 +23,11 @@ func (o Oddity) New(overlays ...Option) *Registry {
 	return r
 }
 
+// nginx405 is the page that nginx sends with 405.
 const nginx405 = "<html>\r\n<head><title>405 Not Allowed</title></head>\r\n<body>\r\n<center><h1>405 Not Allowed</h1></center>\r\n" +
 	"<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
 
-// Oddities are all of them, each by itself; any number can be combined by their options.
+// Oddities returns all oddities. Several can be combined by combining their options.
 func Oddities() []Oddity {
 	html := map[string]string{"Content-Type": "text/html"}
 	return slices.Concat([]Oddity{
@@ -44,23 +45,24 @@ func Oddities() []Oddity {
 			WithTokenAuth(NewTokenService("", "registry", WithUser("user", "password", Allow("*", "pull")))),
 		}},
 	}, linkOddities(), []Oddity{
-		odd("406 with a number for a code", "Artifactory", Reported, "DELETE",
+		faultOddity("406 with a number for a code", "Artifactory", Reported, "DELETE",
 			Answer(http.StatusNotAcceptable, map[string]string{"Content-Type": "application/json"}, `{"errors":[{"status":406,"message":"Not Acceptable"}]}`)),
-		odd("a 404 with an array as detail", "Nexus", Reported, "DELETE",
+		faultOddity("a 404 with an array as detail", "Nexus", Reported, "DELETE",
 			Answer(http.StatusNotFound, map[string]string{"Content-Type": "application/json"},
 				`{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":[{"Name":"team/app"},{"Revision":"sha256:1"}]}]}`)),
-		odd("a page of HTML with 405", "nginx", Documented, "DELETE", Answer(http.StatusMethodNotAllowed, html, nginx405)),
-		odd("a page of HTML with 403", "a firewall", Unverified, "DELETE", Answer(http.StatusForbidden, html, "<html><head><title>403 Forbidden</title></head></html>")),
-		odd("JSON called text", "olareg", Measured, "DELETE", Answer(http.StatusMethodNotAllowed, map[string]string{"Content-Type": "text/plain; charset=utf-8"},
+		faultOddity("a page of HTML with 405", "nginx", Documented, "DELETE", Answer(http.StatusMethodNotAllowed, html, nginx405)),
+		faultOddity("a page of HTML with 403", "a firewall", Unverified, "DELETE", Answer(http.StatusForbidden, html, "<html><head><title>403 Forbidden</title></head></html>")),
+		faultOddity("JSON called text", "olareg", Measured, "DELETE", Answer(http.StatusMethodNotAllowed, map[string]string{"Content-Type": "text/plain; charset=utf-8"},
 			`{"errors":[{"code":"UNSUPPORTED","message":"the operation is unsupported","detail":"method not allowed"}]}`)),
-		odd("429 without a body", "olareg", ReadSource, "DELETE", Answer(http.StatusTooManyRequests, map[string]string{"Retry-After": "1"}, "")),
-		odd("401 whatever is sent", "", Unverified, "DELETE", Answer(http.StatusUnauthorized, map[string]string{"WWW-Authenticate": `Basic realm="again"`}, "")),
+		faultOddity("429 without a body", "olareg", ReadSource, "DELETE", Answer(http.StatusTooManyRequests, map[string]string{"Retry-After": "1"}, "")),
+		faultOddity("401 whatever is sent", "", Unverified, "DELETE", Answer(http.StatusUnauthorized, map[string]string{"WWW-Authenticate": `Basic realm="again"`}, "")),
 		{Name: "the connection breaks after the deletion", Who: "", Evidence: Measured, Faults: func(r *Registry) {
 			r.Intercept(1, On("DELETE", "/"), r.LoseResponse())
 		}},
 	})
 }
 
+// linkOddities returns the oddities of the Link to the next page.
 func linkOddities() []Oddity {
 	paged := func(opts ...Option) []Option { return append([]Option{WithPageCap(2)}, opts...) }
 	return []Oddity{
@@ -72,10 +74,10 @@ func linkOddities() []Oddity {
 	}
 }
 
-// answerer answers a request, or leaves it to others.
-type answerer = func(http.ResponseWriter, *http.Request) bool
+// interceptFunc is a function for [Registry.Intercept].
+type interceptFunc = func(http.ResponseWriter, *http.Request) bool
 
-// odd is an oddity in the answer to a method.
-func odd(name, who string, evidence Evidence, method string, answer answerer) Oddity {
+// faultOddity returns an oddity that calls answer for all requests with the given method.
+func faultOddity(name, who string, evidence Evidence, method string, answer interceptFunc) Oddity {
 	return Oddity{Name: name, Who: who, Evidence: evidence, Faults: func(r *Registry) { r.Intercept(0, On(method, "/"), answer) }}
 }
