@@ -9,14 +9,14 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/origin"
 )
 
-// A Source finds the credential for a registry. A client calls it when a registry first asks for credentials, and
-// again when a token expires or a credential was refused.
+// A Source finds the credential for a registry. A client calls it when the registry asks for credentials, at most once
+// for each token, and again after a credential was refused.
 //
 // The registry is a host with an optional port, such as "registry.example.com:5000"; for Docker Hub it is
 // "registry-1.docker.io". The repository is empty for requests about the registry as a whole.
 //
 // A source that has nothing returns the zero Credential, which is anonymous. A source that fails must return an error,
-// which ends the operation: continuing without credentials could succeed with less than the caller asked for.
+// which ends the operation: no caller becomes anonymous by accident.
 type Source interface {
 	Credential(ctx context.Context, registry, repository string) (Credential, error)
 }
