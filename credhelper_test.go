@@ -21,8 +21,8 @@ func TestHelperCredentialIsUsedAtTheRegistry(t *testing.T) {
 	wantErr(t, resolve(t, newClient(t, reg, regret.WithCredentials(load(t, `{"credsStore":"regret-good"}`)))))
 }
 
-// A failing helper ends the operation: the client does not become anonymous, and no other account takes the place of the
-// helper's (V16).
+// A failing helper ends the operation: the client does not become anonymous, and no other account
+// takes the place of the helper's (V16).
 func TestHelperFailures(t *testing.T) {
 	t.Parallel()
 	const fileSecret = "c4n4ry-in-the-file"

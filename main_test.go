@@ -13,7 +13,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// helperPrefix starts the file name of every helper program of these tests. A configuration names them "regret-good".
+// helperPrefix starts the file name of every helper program of these tests. A configuration names
+// them "regret-good".
 const helperPrefix = "docker-credential-regret-"
 
 // helperSecret is what only a helper knows.
@@ -27,8 +28,9 @@ var helperPrograms = map[string]func() int{
 	"hangs":   func() int { <-time.After(time.Minute); return 0 },
 }
 
-// TestMain runs the test binary as a credential helper if it was called by the name of one. Otherwise it puts the
-// binary into $PATH under those names, runs the tests, and fails if they leave a goroutine behind.
+// TestMain runs the test binary as a credential helper if it was called by the name of one.
+// Otherwise it puts the binary into $PATH under those names, runs the tests, and fails if they
+// leave a goroutine behind.
 func TestMain(m *testing.M) {
 	if name, ok := strings.CutPrefix(filepath.Base(os.Args[0]), helperPrefix); ok {
 		fmt.Fprintln(os.Stderr, "warning:", helperSecret) // helpers complain there, and may quote the secret

@@ -104,8 +104,8 @@ func TestSearchPath(t *testing.T) {
 	})
 }
 
-// setEnvironment sets these variables and unsets all others that decide which files are read. It returns the folder that
-// replaces "%".
+// setEnvironment sets these variables and unsets all others that decide which files are read. It
+// returns the folder that replaces "%".
 func setEnvironment(t *testing.T, env map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()

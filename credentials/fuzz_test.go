@@ -10,8 +10,9 @@ import (
 	"github.com/seed-8cb7cc86/regret/credentials"
 )
 
-// For every configuration: either it is rejected with an error that contains none of its secrets, or its credential for a
-// registry is valid, comes from an entry whose key contains the name of that registry, and is the same every time.
+// For every configuration: either it is rejected with an error that contains none of its secrets,
+// or its credential for a registry is valid, comes from an entry whose key contains the name of
+// that registry, and is the same every time.
 func FuzzDockerConfig(f *testing.F) {
 	for _, content := range []string{
 		`{"auths":{"` + host + `":` + entry(account, password) + `}}`,
@@ -101,7 +102,8 @@ func (c decodedConfig) secrets() []string {
 	return secrets
 }
 
-// wantNoSecretIn wants no secret in an error, unless it is also a name or a part of the error's fixed words.
+// wantNoSecretIn wants no secret in an error, unless it is also a name or a part of the error's
+// fixed words.
 func (c decodedConfig) wantNoSecretIn(t *testing.T, err error) {
 	t.Helper()
 	text := err.Error()
@@ -117,8 +119,8 @@ func (c decodedConfig) wantNoSecretIn(t *testing.T, err error) {
 	}
 }
 
-// For every output of a helper: either the result is a valid credential with exactly what was printed, or the error has
-// one of a few fixed texts.
+// For every output of a helper: either the result is a valid credential with exactly what was
+// printed, or the error has one of a few fixed texts.
 func FuzzHelperOutput(f *testing.F) {
 	for _, out := range []string{
 		`{"ServerURL":"https://index.docker.io/v1/","Username":"ann","Secret":"c4n4ry"}`, `{"Username":"<token>","Secret":"r3fresh"}` + "\n",

@@ -11,14 +11,15 @@ import (
 	"time"
 )
 
-// helperPrefix starts the file name of every helper program of these tests. A configuration names them "regret-good".
+// helperPrefix starts the file name of every helper program of these tests. A configuration names
+// them "regret-good".
 const helperPrefix = "docker-credential-regret-"
 
 // helperSecret is what only a helper knows.
 const helperSecret = "c4n4ry-of-the-helper"
 
-// helperPrograms are the helpers, by what they do. Each gets the server that it is asked for from its standard input
-// and returns its exit status.
+// helperPrograms are the helpers, by what they do. Each gets the server that it is asked for from
+// its standard input and returns its exit status.
 var helperPrograms = map[string]func(server string) int{
 	"good": func(string) int {
 		return printAndExit(0, `{"ServerURL":"x","Username":"ann","Secret":"`+helperSecret+`"}`+"\n")

@@ -66,8 +66,9 @@ func TestHelperAnswers(t *testing.T) {
 	})
 }
 
-// loadWithStore returns a source that asks a helper for every registry, and the path of its file. The file also has
-// entries of its own, and a second file has another, which must not be used when the helper fails.
+// loadWithStore returns a source that asks a helper for every registry, and the path of its file.
+// The file also has entries of its own, and a second file has another, which must not be used when
+// the helper fails.
 func loadWithStore(t testing.TB, helper string) (source credentials.Source, path string) {
 	t.Helper()
 	path = writeConfig(t, `{"credsStore":"`+helper+`","auths":{"`+host+`":`+entry(account, fileSecret)+
@@ -79,7 +80,8 @@ func loadWithStore(t testing.TB, helper string) (source credentials.Source, path
 	return source, path
 }
 
-// A failing helper never makes the caller anonymous, and no other account takes the place of the one it has (V16).
+// A failing helper never makes the caller anonymous, and no other account takes the place of the
+// one it has (V16).
 func TestHelperFailures(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, helper, want string }{
@@ -130,8 +132,8 @@ func TestHelperInWorkingDirectoryIsNotRun(t *testing.T) {
 	wantText(t, err, host, helperPrefix+"here", "cannot be run")
 }
 
-// listen returns the listener to which helpers and their children connect. Its address is the registry that the helper
-// is asked for.
+// listen returns the listener to which helpers and their children connect. Its address is the
+// registry that the helper is asked for.
 func listen(t *testing.T) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -153,8 +155,8 @@ func accept(t *testing.T, l net.Listener) net.Conn {
 	return conn
 }
 
-// tolerance is much shorter than the minute for which the programs hang, and long enough for a busy machine. Processes
-// do not run in the virtual time of testing/synctest.
+// tolerance is much shorter than the minute for which the programs hang, and long enough for a busy
+// machine. Processes do not run in the virtual time of testing/synctest.
 const tolerance = 20 * time.Second
 
 func wantWithin(t *testing.T, start time.Time, limit time.Duration) {

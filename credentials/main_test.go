@@ -11,8 +11,9 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestMain runs the test binary as a credential helper if it was called by the name of one. Otherwise it puts the
-// binary into $PATH under those names, runs the tests, and fails if they leave a goroutine behind.
+// TestMain runs the test binary as a credential helper if it was called by the name of one.
+// Otherwise it puts the binary into $PATH under those names, runs the tests, and fails if they
+// leave a goroutine behind.
 func TestMain(m *testing.M) {
 	if name, ok := strings.CutPrefix(filepath.Base(os.Args[0]), helperPrefix); ok {
 		os.Exit(runAsHelper(strings.TrimSuffix(name, ".exe")))

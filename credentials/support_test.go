@@ -17,7 +17,8 @@ import (
 	"github.com/seed-8cb7cc86/regret/credentials"
 )
 
-// What most tests ask for, and the account that they expect. Each encoding spells the password in a different way.
+// What most tests ask for, and the account that they expect. Each encoding spells the password in a
+// different way.
 const (
 	host     = "registry.example.com"
 	hub      = "registry-1.docker.io"
@@ -140,7 +141,8 @@ func wantNoSecret(t testing.TB, what, text string, secrets ...string) {
 	}
 }
 
-// wantNoSecretInError wants no secret in an error and in the errors that it wraps, however they are printed.
+// wantNoSecretInError wants no secret in an error and in the errors that it wraps, however they are
+// printed.
 func wantNoSecretInError(t testing.TB, err error, secrets ...string) {
 	t.Helper()
 	for e := err; e != nil; e = errors.Unwrap(e) {
@@ -152,8 +154,9 @@ func wantNoSecretInError(t testing.TB, err error, secrets ...string) {
 	}
 }
 
-// printedForms prints a value in every way in which programs print values, except %p and %w: fmt calls no method for
-// these, and go vet rejects both. If a value cannot be marshalled, as functions cannot, the error is printed.
+// printedForms prints a value in every way in which programs print values, except %p and %w: fmt
+// calls no method for these, and go vet rejects both. If a value cannot be marshalled, as functions
+// cannot, the error is printed.
 func printedForms(v any) string {
 	var out bytes.Buffer
 	for _, verb := range "vsqxXdtbcoOUeEfFgGTzZ" {
