@@ -1,12 +1,9 @@
 package regret_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"testing"
 
@@ -127,29 +124,5 @@ func TestPasswordIsKnownAfterManyTokens(t *testing.T) {
 		if t.Failed() {
 			return
 		}
-	}
-}
-
-func TestCredentialsAreRedacted(t *testing.T) {
-	t.Parallel()
-	c := regret.Credential{Username: account, Password: password}
-	for _, v := range []any{c, &c, regret.StaticCredential(c), []regret.Credential{c}} {
-		var text, lines bytes.Buffer
-		fmt.Fprintf(&text, "%v %+v %#v %s %q %d", v, v, v, v, v, v)
-		raw, err := json.Marshal(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		slog.New(slog.NewTextHandler(&lines, nil)).Info("x", "v", v)
-		slog.New(slog.NewJSONHandler(&lines, nil)).Info("x", "v", v)
-		wantSilence(t, "fmt", text.String(), password)
-		wantSilence(t, "JSON", string(raw), password)
-		wantSilence(t, "slog", lines.String(), password)
-	}
-	if got, want := c.String(), `"ann" with a password`; got != want {
-		t.Errorf("String is %q, want %q", got, want)
-	}
-	if got, want := fmt.Sprint(regret.Credential{}), "anonymous"; got != want {
-		t.Errorf("the zero credential prints %q, want %q", got, want)
 	}
 }

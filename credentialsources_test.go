@@ -3,11 +3,13 @@ package regret_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -17,87 +19,43 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-func TestFirstOf(t *testing.T) {
-	t.Parallel()
-	first, second := regret.Credential{Username: "first", Password: "p"}, regret.Credential{Username: "second", Password: "p"}
-	has := func(c regret.Credential) *asked { return &asked{answers: []regret.Credential{c}} }
-	broken := errors.New("the vault is sealed")
-	tests := []struct {
-		name    string
-		sources []*asked
-		want    regret.Credential
-		failure error
-		asked   []int // how often each
-	}{
-		{"the first that has something decides, and the rest are not asked", []*asked{has(first), has(second)}, first, nil, []int{1, 0}},
-		{"one that is anonymous is passed over", []*asked{has(regret.Credential{}), has(second)}, second, nil, []int{1, 1}},
-		{"a failure ends the search", []*asked{{err: broken}, has(second)}, regret.Credential{}, broken, []int{1, 0}},
-		{"a failure after the decision does not matter", []*asked{has(first), {err: broken}}, first, nil, []int{1, 0}},
-		{"nothing anywhere is anonymous", []*asked{has(regret.Credential{}), has(regret.Credential{})}, regret.Credential{}, nil, []int{1, 1}},
-		{"no source at all is anonymous", nil, regret.Credential{}, nil, nil},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			var sources []regret.CredentialSource
-			for _, source := range tt.sources {
-				sources = append(sources, source)
-			}
-			got, err := regret.FirstOf(sources...).Credential(t.Context(), host, repo)
-			if got != tt.want || !errors.Is(err, tt.failure) {
-				t.Errorf("%v and %v, want %v and %v", got, err, tt.want, tt.failure)
-			}
-			for i, source := range tt.sources {
-				if len(source.calls) != tt.asked[i] || tt.asked[i] > 0 && source.calls[0] != host+" "+repo {
-					t.Errorf("source %d was asked for %q", i, source.calls)
-				}
-			}
-		})
-	}
+// good is the account that most sources have.
+var good = regret.Credential{Username: account, Password: password}
+
+// entry returns an entry of the field auths of a docker configuration.
+func entry(user, password string) string {
+	return `{"auth":"` + base64.StdEncoding.EncodeToString([]byte(user+":"+password)) + `"}`
 }
 
-func TestForRegistry(t *testing.T) {
+// writeConfig writes a docker configuration to a new file and returns its path.
+func writeConfig(t testing.TB, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "config.json")
+	writeFile(t, path, content)
+	return path
+}
+
+// load writes a docker configuration and loads it.
+func load(t testing.TB, content string) regret.CredentialSource {
+	t.Helper()
+	source, err := regret.LoadDockerConfig(writeConfig(t, content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return source
+}
+
+// A registry has the same names for ForRegistry as for New.
+func TestForRegistryAcceptsTheNamesThatNewAccepts(t *testing.T) {
 	t.Parallel()
-	tests := []struct {
-		named, registry string
-		want            bool
-	}{
-		{host, host, true},
-		{"https://" + host, host, true},
-		{"https://REGISTRY.example.com/", host, true},
-		{"https://" + host + ":443", host, true},
-		{"http://" + host + ":80", host, true},
-		{host + ":5000", host + ":5000", true},
-		{"docker.io", "registry-1.docker.io", true},
-		{"https://index.docker.io/v1/", "registry-1.docker.io", true},
-		{"localhost:5000", "localhost:5000", true},
-		{host, host + ":5000", false},
-		{host, "x." + host, false},
-		{host, "registry-1.docker.io", false},
-		{"https://" + host + "/team", host, false},
-		{"", host, false},
-	}
-	for _, tt := range tests {
-		t.Run(fmt.Sprintf("a source for %q is asked for %s: %t", tt.named, tt.registry, tt.want), func(t *testing.T) {
-			t.Parallel()
-			inner := &asked{answers: []regret.Credential{good}}
-			got, err := regret.ForRegistry(tt.named, inner).Credential(t.Context(), tt.registry, repo)
-			if err != nil || (got == good) != tt.want || (len(inner.calls) == 1) != tt.want {
-				t.Errorf("%v and %v after %d calls", got, err, len(inner.calls))
-			}
-		})
-	}
-	t.Run("what New takes for a registry, its source answers to", func(t *testing.T) {
-		t.Parallel()
-		for _, named := range []string{host, "https://" + host + ":443", "http://" + host + ":80/", "docker.io", "index.docker.io/v1/", "LOCALHOST:5000"} {
-			inner := &asked{answers: []regret.Credential{good}}
-			c := newClientOf(t, named, always(401, "", "WWW-Authenticate", `Basic realm="r"`), regret.WithCredentials(regret.ForRegistry(named, inner)))
-			wantErr(t, c.Ping(t.Context()), regret.ErrUnauthorized)
-			if len(inner.calls) != 1 {
-				t.Errorf("the source for %q was asked for %q", named, inner.calls)
-			}
+	for _, named := range []string{host, "https://" + host + ":443", "http://" + host + ":80/", "docker.io", "index.docker.io/v1/", "LOCALHOST:5000"} {
+		inner := &asked{answers: []regret.Credential{good}}
+		c := newClientOf(t, named, always(401, "", "WWW-Authenticate", `Basic realm="r"`), regret.WithCredentials(regret.ForRegistry(named, inner)))
+		wantErr(t, c.Ping(t.Context()), regret.ErrUnauthorized)
+		if len(inner.calls) != 1 {
+			t.Errorf("the source for %q was asked for %q", named, inner.calls)
 		}
-	})
+	}
 }
 
 func TestSourcesAreCheckedByNew(t *testing.T) {
@@ -157,9 +115,8 @@ func TestSourceErrorsKeepTheirFacts(t *testing.T) {
 	wantDiscreet(t, err, password)
 }
 
-func TestSourcesAreRedacted(t *testing.T) {
+func TestClientsAndOptionsAreRedacted(t *testing.T) {
 	t.Parallel()
-	type open struct{ *asked } // a source of somebody else's, which prints all it has
 	secrets := []string{password, "r3fresh-t0ken", "b3arer-t0ken"}
 	for _, c := range []regret.Credential{
 		good, {Username: account, IdentityToken: "r3fresh-t0ken"}, {RegistryToken: "b3arer-t0ken"},
@@ -168,31 +125,16 @@ func TestSourcesAreRedacted(t *testing.T) {
 		static := regret.StaticCredential(c)
 		file := load(t, fmt.Sprintf(`{"auths":{%q:{"username":%q,"password":%q,"identitytoken":%q,"registrytoken":%q}}}`,
 			host, c.Username, c.Password, c.IdentityToken, c.RegistryToken))
-		func1 := regret.CredentialFunc(func(context.Context, string, string) (regret.Credential, error) { return c, nil })
 		client, err := regret.New(host, regret.WithCredentials(regret.FirstOf(static, file)))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, v := range []any{
-			c, &c, (*regret.Credential)(nil), []regret.Credential{c}, []*regret.Credential{&c}, map[string]regret.Credential{"c": c}, struct{ C regret.Credential }{c},
-			static, file, &static, []regret.CredentialSource{static, file}, struct{ S regret.CredentialSource }{file}, func1,
-			regret.FirstOf(static, file, open{&asked{answers: []regret.Credential{c}}}),
-			regret.ForRegistry(host, static), regret.ForRegistry(host, regret.FirstOf(file)), regret.FirstOf(regret.ForRegistry(host, file)),
 			client, *client, regret.WithCredentials(static), []regret.Option{regret.WithCredentials(file), regret.WithBasicAuth(account, password)},
 		} {
 			for line := range strings.Lines(shown(v)) {
 				wantSilence(t, fmt.Sprintf("a %T", v), line, secrets...)
 			}
-		}
-	}
-	for _, tt := range []struct{ got, want string }{
-		{fmt.Sprint(regret.Credential{Username: "a", IdentityToken: "x"}), `"a" with an identity token`},
-		{fmt.Sprint(regret.Credential{RegistryToken: "x"}), `"" with a registry token`},
-		{fmt.Sprintf("%#v", regret.FirstOf(regret.StaticCredential(good))), "the first of 1 sources of credentials"},
-		{fmt.Sprintf("%d", regret.ForRegistry("docker.io", nil)), "credentials for registry-1.docker.io"},
-	} {
-		if tt.got != tt.want {
-			t.Errorf("printed %q, want %q", tt.got, tt.want)
 		}
 	}
 }
@@ -252,4 +194,17 @@ func TestRegistryToken(t *testing.T) {
 			t.Errorf("requests (-want +got):\n%s", diff)
 		}
 	})
+}
+
+func TestDockerConfigAtARegistry(t *testing.T) {
+	t.Parallel()
+	p := newPlace()
+	source := load(t, `{"auths":{"https://index.docker.io/v1/":`+entry("hub", "hub-c4n4ry")+`,"`+host+`/team":`+entry(account, password)+`}}`)
+	c := newClient(t, p, regret.WithCredentials(source), regret.WithTrustedRealm(authURL))
+	wantErr(t, resolve(t, c))
+	want := []string{"HEAD registry 401", "GET auth 200", "HEAD registry 200"}
+	if diff := cmp.Diff(want, traffic(p.Network)); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+	wantSilence(t, "the traffic", fmt.Sprintf("%+v", p.Network.Requests()), "hub-c4n4ry")
 }

@@ -2,7 +2,6 @@ package regret_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,9 +10,9 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// What docker login and podman login have stored is used; without a name the
-// files are looked for where both keep them.
-func ExampleLoadDockerConfig() {
+// The client uses what docker login and podman login have stored. Without a path, LoadDockerConfig
+// reads the files where both keep it.
+func ExampleWithCredentials_dockerConfig() {
 	dir, err := os.MkdirTemp("", "example")
 	if err != nil {
 		fmt.Println(err)
@@ -40,30 +39,6 @@ func ExampleLoadDockerConfig() {
 	}
 	_, err = c.ResolveDigest(context.Background(), "team/app", "v1")
 	fmt.Println(err)
-
-	_, err = regret.LoadDockerConfig("/does/not/exist.json")
-	if e, ok := errors.AsType[*regret.CredentialError](err); ok {
-		fmt.Println("cannot use", e.File)
-	}
 	// Output:
 	// <nil>
-	// cannot use /does/not/exist.json
-}
-
-// A robot's account for one registry, and for all others whatever the user has
-// logged in to.
-func ExampleFirstOf() {
-	robot := regret.StaticCredential(regret.Credential{Username: "robot", Password: "secret"})
-	user := regret.CredentialFunc(func(_ context.Context, registry, _ string) (regret.Credential, error) {
-		return regret.Credential{Username: "ann", Password: "of " + registry}, nil
-	})
-	source := regret.FirstOf(regret.ForRegistry("registry.example.com", robot), user)
-
-	for _, registry := range []string{"registry.example.com", "registry-1.docker.io"} {
-		cred, err := source.Credential(context.Background(), registry, "team/app")
-		fmt.Println(cred, err)
-	}
-	// Output:
-	// "robot" with a password <nil>
-	// "ann" with a password <nil>
 }

@@ -60,7 +60,8 @@ func readFile(path string) ([]byte, error) {
 	return raw, nil
 }
 
-// withoutPath removes the path from an error of the os package, because [Error] names the file already.
+// withoutPath removes the path from an error of the os package, because [Error] names the file
+// already.
 func withoutPath(err error) error {
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		return e.Err
@@ -68,8 +69,8 @@ func withoutPath(err error) error {
 	return err
 }
 
-// parseConfigFile parses a configuration. Its errors contain keys and the names of helpers, and nothing else of the
-// content.
+// parseConfigFile parses a configuration. Its errors contain keys and the names of helpers, and
+// nothing else of the content.
 func parseConfigFile(name string, raw []byte) (*configFile, error) {
 	var wire struct {
 		Auths       map[string]json.RawMessage `json:"auths"`
@@ -102,15 +103,16 @@ func parseConfigFile(name string, raw []byte) (*configFile, error) {
 	return file, nil
 }
 
-// shortestFirst orders keys by length, so that the shortest of several spellings of a name comes first. The order does
-// not depend on the order of the map.
+// shortestFirst orders keys by length, so that the shortest of several spellings of a name comes
+// first. The order does not depend on the order of the map.
 func shortestFirst[V any](entries map[string]V) []string {
 	return slices.SortedFunc(maps.Keys(entries), func(a, b string) int {
 		return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(b, a))
 	})
 }
 
-// parseAuthEntry parses an entry of the field auths. Its field auth takes precedence over username and password.
+// parseAuthEntry parses an entry of the field auths. Its field auth takes precedence over username
+// and password.
 func parseAuthEntry(raw json.RawMessage) (Credential, error) {
 	var wire struct {
 		Auth          string `json:"auth"`
@@ -146,8 +148,8 @@ func parseAuthEntry(raw json.RawMessage) (Credential, error) {
 	return cred, nil
 }
 
-// check returns the error of the first malformed entry or helper name. Which one is first does not depend on the order
-// of the maps.
+// check returns the error of the first malformed entry or helper name. Which one is first does not
+// depend on the order of the maps.
 func (f *configFile) check() error {
 	for _, key := range slices.Sorted(maps.Keys(f.entries)) {
 		for _, entry := range f.entries[key] {
@@ -167,8 +169,9 @@ func (f *configFile) check() error {
 	return nil
 }
 
-// lookUp returns the file's credential for a repository of a registry. It tries the longest key first: "host/team/app",
-// "host/team", "host". For the host itself a helper takes precedence over the file's own entry.
+// lookUp returns the file's credential for a repository of a registry. It tries the longest key
+// first: "host/team/app", "host/team", "host". For the host itself a helper takes precedence over
+// the file's own entry.
 func (f *configFile) lookUp(ctx context.Context, registry, repository string) (cred Credential, found bool, err error) {
 	host := origin.CanonicalHost(registry)
 	for key := host + "/" + repository; len(key) > len(host); key = key[:strings.LastIndexByte(key, '/')] {
@@ -189,7 +192,8 @@ func (f *configFile) lookUp(ctx context.Context, registry, repository string) (c
 	return entry.cred, found, nil
 }
 
-// entryFor returns the entry that is used for a key: of several spellings the shortest that has a credential.
+// entryFor returns the entry that is used for a key: of several spellings the shortest that has a
+// credential.
 func (f *configFile) entryFor(key string) (authEntry, bool) {
 	for _, entry := range f.entries[key] {
 		if !entry.cred.IsZero() {
@@ -207,8 +211,9 @@ func (f *configFile) helperFor(host string) string {
 	return f.store
 }
 
-// normalizeKey returns the one spelling of a key that has several: "https://host/v1/", "host/v2", "host:443" and "host"
-// are all "host". A key that podman writes for a repository, "host/team/app", keeps its path.
+// normalizeKey returns the one spelling of a key that has several: "https://host/v1/", "host/v2",
+// "host:443" and "host" are all "host". A key that podman writes for a repository, "host/team/app",
+// keeps its path.
 func normalizeKey(key string) string {
 	scheme, rest, found := strings.Cut(key, "://")
 	if !found {

@@ -14,13 +14,13 @@ import (
 // maxToken is the length of the longest registry token that is accepted.
 const maxToken = 16 << 10
 
-// A Credential is a login for a registry. The zero value is anonymous. It prints, marshals and logs with its secret
-// redacted.
+// A Credential is a login for a registry. The zero value is anonymous. It prints, marshals and logs
+// with its secret redacted.
 type Credential struct {
 	Username string
 	Password string // password or personal access token
-	// IdentityToken is an OAuth 2 refresh token, which a token service exchanges for access tokens. It takes the place
-	// of a password; docker login stores one for some registries.
+	// IdentityToken is an OAuth 2 refresh token, which a token service exchanges for access tokens.
+	// It takes the place of a password; docker login stores one for some registries.
 	// See https://distribution.github.io/distribution/spec/auth/oauth/
 	IdentityToken string
 	// RegistryToken is a bearer token that the registry accepts as it is.
@@ -30,12 +30,13 @@ type Credential struct {
 // IsZero reports whether the credential is anonymous.
 func (c Credential) IsZero() bool { return c == Credential{} }
 
-// Secret returns what is sent as the password in Basic authentication: the password or, without one, the identity
-// token.
+// Secret returns what is sent as the password in Basic authentication: the password or, without
+// one, the identity token.
 func (c Credential) Secret() string { return cmp.Or(c.Password, c.IdentityToken) }
 
-// Validate reports whether the credential can be sent in the header fields of a request: Basic authentication cannot
-// carry a colon in the user name or any control character. Its error does not contain the credential.
+// Validate reports whether the credential can be sent in the header fields of a request: Basic
+// authentication cannot carry a colon in the user name or any control character. Its error does not
+// contain the credential.
 //
 // See https://www.rfc-editor.org/rfc/rfc7617#section-2
 func (c Credential) Validate() error {

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// An Error says which file or helper failed for which registry. It never contains the content of the file or the
-// output of the helper.
+// An Error says which file or helper failed for which registry. Its text may quote a key of the file
+// or the name of a helper, but no other content of the file and no output of the helper.
 type Error struct {
 	Registry string // empty while a file is being loaded
 	File     string // the configuration file
@@ -34,25 +34,28 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// LoadDockerConfig reads the files in which docker and podman keep credentials. Named paths are read in order, and each
-// file must exist. Without a path it reads the files that podman documents, as far as they exist:
+// LoadDockerConfig reads the files in which docker and podman keep credentials. Named paths are
+// read in order, and each file must exist. Without a path it reads the files that podman documents,
+// as far as they exist:
 //
 //   - $REGISTRY_AUTH_FILE; if it is set, the file must exist, and no other is read
 //   - $XDG_RUNTIME_DIR/containers/auth.json
 //   - $XDG_CONFIG_HOME/containers/auth.json, by default ~/.config/containers/auth.json
 //   - $DOCKER_CONFIG/config.json, by default ~/.docker/config.json
 //
-// It understands the fields auths (with auth, username and password, identitytoken, registrytoken), credHelpers and
-// credsStore. Keys may have a scheme and end in /v1/ or /v2/, may be any name of Docker Hub, and may name a namespace
-// or a repository as podman's do; the longest matching key wins.
+// It understands the fields auths (with auth, username and password, identitytoken, registrytoken),
+// credHelpers and credsStore. Keys may have a scheme and end in /v1/ or /v2/, may be any name of
+// Docker Hub, and may name a namespace or a repository as podman's do; the longest matching key
+// wins.
 //
-// A helper runs when the source is asked for its registry, with the context of that call. It takes precedence over the
-// file's own entry for the registry, but not over an entry for a namespace or a repository. The first file that has
-// something for the registry decides; if none has, the credential is anonymous.
+// A helper runs when the source is asked for its registry, with the context of that call. It takes
+// precedence over the file's own entry for the registry, but not over an entry for a namespace or a
+// repository. The first file that has something for the registry decides; if none has, the
+// credential is anonymous.
 //
-// Errors are of type [*Error]: from LoadDockerConfig for a file that cannot be read or is malformed, and from the
-// source for a helper that is missing or fails. Such a failure never makes the caller anonymous, and no other file is
-// searched.
+// Errors are of type [*Error]: from LoadDockerConfig for a file that cannot be read or is
+// malformed, and from the source for a helper that is missing or fails. Such a failure never makes
+// the caller anonymous, and no other file is searched.
 //
 // See https://docs.docker.com/reference/cli/docker/login/ and
 // https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md
@@ -106,8 +109,8 @@ func searchPath() []location {
 	return locations
 }
 
-// envOrHome returns the directory that a variable names, by default a directory in the user's home. It returns the
-// empty string if there is no home directory either.
+// envOrHome returns the directory that a variable names, by default a directory in the user's home.
+// It returns the empty string if there is no home directory either.
 func envOrHome(variable, name string) string {
 	if dir := os.Getenv(variable); dir != "" {
 		return dir

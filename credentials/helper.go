@@ -20,8 +20,8 @@ const (
 	helperTimeout   = 30 * time.Second
 	maxHelperOutput = 1 << 20
 
-	// helperWaitDelay limits the wait for the pipes of a helper that has ended: a process that it started may still
-	// hold them open.
+	// helperWaitDelay limits the wait for the pipes of a helper that has ended: a process that it
+	// started may still hold them open.
 	helperWaitDelay = 50 * time.Millisecond
 
 	// dockerHubServer is the name of Docker Hub in docker's files and helpers.
@@ -46,8 +46,8 @@ func helperServer(host string) string {
 	return host
 }
 
-// runHelper asks a credential helper for the credential of one server. No error contains anything that the helper
-// prints, because that may be the secret.
+// runHelper asks a credential helper for the credential of one server. No error contains anything
+// that the helper prints, because that may be the secret.
 //
 // See https://github.com/docker/docker-credential-helpers#development
 func runHelper(caller context.Context, name, server string) (cred Credential, found bool, err error) {
@@ -93,14 +93,14 @@ func helperFailure(err error) error {
 	return fmt.Errorf("failed: %w", err)
 }
 
-// saysNotFound recognizes a helper that has nothing for a server. Such a helper exits with a failure, and only a
-// sentence on its standard output tells that failure from any other.
+// saysNotFound recognizes a helper that has nothing for a server. Such a helper exits with a
+// failure, and only a sentence on its standard output tells that failure from any other.
 func saysNotFound(stdout []byte) bool {
 	return strings.HasPrefix(strings.ToLower(string(bytes.TrimSpace(stdout))), "credentials not found")
 }
 
-// parseHelperOutput reads what a helper printed before it exited successfully. The user name "<token>" marks the
-// secret as an identity token.
+// parseHelperOutput reads what a helper printed before it exited successfully. The user name
+// "<token>" marks the secret as an identity token.
 func parseHelperOutput(stdout []byte) (Credential, error) {
 	var wire struct{ Username, Secret string }
 	if json.Unmarshal(stdout, &wire) != nil { // the error of the json package may quote the output
@@ -119,8 +119,8 @@ func parseHelperOutput(stdout []byte) (Credential, error) {
 	return cred, nil
 }
 
-// A limitedBuffer keeps what is written to it up to a limit. It has no method but Write: io.Copy would fill a
-// bytes.Buffer through its ReadFrom, past the limit.
+// A limitedBuffer keeps what is written to it up to a limit. It has no method but Write: io.Copy
+// would fill a bytes.Buffer through its ReadFrom, past the limit.
 type limitedBuffer struct {
 	kept       bytes.Buffer
 	limit      int
@@ -128,8 +128,8 @@ type limitedBuffer struct {
 	onOverflow func()
 }
 
-// Write fails beyond the limit. It also calls onOverflow then, which kills the helper: a helper that ignores the closed
-// pipe would keep running.
+// Write fails beyond the limit. It also calls onOverflow then, which kills the helper: a helper
+// that ignores the closed pipe would keep running.
 func (b *limitedBuffer) Write(p []byte) (int, error) {
 	if b.kept.Len()+len(p) > b.limit {
 		b.overflowed = true

@@ -9,14 +9,14 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/origin"
 )
 
-// A Source finds the credential for a registry. A client calls it when a registry first asks for credentials, and
-// again when a token expires or a credential was refused.
+// A Source finds the credential for a registry. A client calls it when the registry asks for
+// credentials, at most once for each token, and again after a credential was refused.
 //
-// The registry is a host with an optional port, such as "registry.example.com:5000"; for Docker Hub it is
-// "registry-1.docker.io". The repository is empty for requests about the registry as a whole.
+// The registry is a host with an optional port, such as "registry.example.com:5000"; for Docker Hub
+// it is "registry-1.docker.io". The repository is empty for requests about the registry as a whole.
 //
-// A source that has nothing returns the zero Credential, which is anonymous. A source that fails must return an error,
-// which ends the operation: continuing without credentials could succeed with less than the caller asked for.
+// A source that has nothing returns the zero Credential, which is anonymous. A source that fails
+// must return an error, which ends the operation: no caller becomes anonymous by accident.
 type Source interface {
 	Credential(ctx context.Context, registry, repository string) (Credential, error)
 }
@@ -29,8 +29,8 @@ func (f Func) Credential(ctx context.Context, registry, repository string) (Cred
 	return f(ctx, registry, repository)
 }
 
-// Static returns a source that has the same credential for every registry. Limit it with [ForRegistry] where a client
-// may speak to more than one.
+// Static returns a source that has the same credential for every registry. Limit it with
+// [ForRegistry] where a client may speak to more than one.
 func Static(c Credential) Source { return static(c) }
 
 type static Credential
@@ -45,8 +45,9 @@ func (s static) Format(f fmt.State, verb rune) { Credential(s).Format(f, verb) }
 // MarshalJSON writes the redacted form.
 func (s static) MarshalJSON() ([]byte, error) { return Credential(s).MarshalJSON() }
 
-// FirstOf returns a source that asks sources in order and returns the first credential that is not anonymous. An error
-// ends the search, because the next source might have a different account than the one that was meant.
+// FirstOf returns a source that asks sources in order and returns the first credential that is not
+// anonymous. An error ends the search, because the next source might have a different account than
+// the one that was meant.
 func FirstOf(sources ...Source) Source { return firstOf(sources) }
 
 type firstOf []Source
@@ -72,8 +73,9 @@ func (f firstOf) Format(s fmt.State, _ rune) { fmt.Fprint(s, f.String()) }
 // MarshalJSON writes the result of String.
 func (f firstOf) MarshalJSON() ([]byte, error) { return json.Marshal(f.String()) }
 
-// ForRegistry limits a source to one registry: a host with an optional scheme and port, or one of the names of Docker
-// Hub. For every other registry the result is anonymous, and the source is not asked.
+// ForRegistry limits a source to one registry: a host with an optional scheme and port, or one of
+// the names of Docker Hub. For every other registry the result is anonymous, and the source is not
+// asked.
 func ForRegistry(registry string, source Source) Source {
 	return forRegistry{host: normalizeKey(registry), source: source}
 }
@@ -90,7 +92,8 @@ func (f forRegistry) Credential(ctx context.Context, registry, repository string
 	return f.source.Credential(ctx, registry, repository)
 }
 
-// String names the registry. It does not print the source, because a source of another package may print its secrets.
+// String names the registry. It does not print the source, because a source of another package may
+// print its secrets.
 func (f forRegistry) String() string { return fmt.Sprintf("credentials for %s", f.host) }
 
 // Format prints the result of String for every verb.
@@ -99,8 +102,9 @@ func (f forRegistry) Format(s fmt.State, _ rune) { fmt.Fprint(s, f.String()) }
 // MarshalJSON writes the result of String.
 func (f forRegistry) MarshalJSON() ([]byte, error) { return json.Marshal(f.String()) }
 
-// Check returns everything that is wrong with a source and can be known before it is asked: it is nil, or it is static
-// and its credential is not valid. It looks into the sources of [FirstOf] and [ForRegistry].
+// Check returns everything that is wrong with a source and can be known before it is asked: it is
+// nil, or it is static and its credential is not valid. It looks into the sources of [FirstOf] and
+// [ForRegistry].
 func Check(source Source) error {
 	switch s := source.(type) {
 	case nil:

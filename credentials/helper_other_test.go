@@ -1,8 +1,8 @@
 //go:build !unix
 
-package regret_test
+package credentials_test
 
 import "syscall"
 
-// detached is the best there is without process groups.
+// detached has no effect where there are no process groups.
 func detached() *syscall.SysProcAttr { return nil }

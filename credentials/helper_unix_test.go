@@ -1,8 +1,8 @@
 //go:build unix
 
-package regret_test
+package credentials_test
 
 import "syscall"
 
-// detached takes a process out of the group of its parent.
+// detached starts a process outside of its parent's process group.
 func detached() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }

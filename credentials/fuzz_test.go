@@ -1,4 +1,4 @@
-package regret_test
+package credentials_test
 
 import (
 	"encoding/json"
@@ -7,12 +7,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/credentials"
 )
 
-// Whatever a configuration holds: it is refused without a word of its secrets,
-// or what it has for a registry is a credential that New takes, stands under a
-// key with the name of that registry, and is the same every time.
+// For every configuration: either it is rejected with an error that contains none of its secrets,
+// or its credential for a registry is valid, comes from an entry whose key contains the name of
+// that registry, and is the same every time.
 func FuzzDockerConfig(f *testing.F) {
 	for _, content := range []string{
 		`{"auths":{"` + host + `":` + entry(account, password) + `}}`,
@@ -30,58 +30,58 @@ func FuzzDockerConfig(f *testing.F) {
 	}
 	f.Setenv("PATH", "") // no helper is run
 	f.Fuzz(func(t *testing.T, content, registry, repository string) {
-		source, err := regret.ParseDockerConfig([]byte(content))
-		_, twice := regret.ParseDockerConfig([]byte(content))
+		source, err := credentials.ParseDockerConfig([]byte(content))
+		_, twice := credentials.ParseDockerConfig([]byte(content))
 		if fmt.Sprint(err) != fmt.Sprint(twice) {
 			t.Errorf("%v, and the second time %v", err, twice)
 		}
-		wire := written(content)
+		wire := decode(content)
 		if err != nil {
-			wire.wantUnsaid(t, err)
+			wire.wantNoSecretIn(t, err)
 			return
 		}
-		wantSilence(t, "the source", fmt.Sprintf("%+v %#v", source, source), wire.secrets()...)
+		wantNoSecret(t, "the source", fmt.Sprintf("%+v %#v", source, source), wire.secrets()...)
 		got, err := source.Credential(t.Context(), registry, repository)
 		if err != nil {
-			wire.wantUnsaid(t, err)
+			wire.wantNoSecretIn(t, err)
 			return
 		}
 		if again, err := source.Credential(t.Context(), registry, repository); again != got || err != nil {
 			t.Errorf("the second time %v, %v", again, err)
 		}
-		if got == (regret.Credential{}) {
+		if got.IsZero() {
 			return
 		}
-		if _, err := regret.New(host, regret.WithCredentials(regret.StaticCredential(got))); err != nil {
-			t.Errorf("New refuses it: %v", err)
+		if err := credentials.Check(credentials.Static(got)); err != nil {
+			t.Errorf("the credential is not valid: %v", err)
 		}
 		name := strings.ToLower(registry)
 		if strings.HasSuffix(name, "docker.io") {
 			name = "docker.io"
 		}
 		if !slices.ContainsFunc(wire.keys(), func(key string) bool { return strings.Contains(strings.ToLower(key), name) }) {
-			t.Errorf("%v for %q comes from nowhere in %q", got, registry, content)
+			t.Errorf("%v for %q is under no key of %q that contains that name", got, registry, content)
 		}
 	})
 }
 
-// configWritten is a configuration as another reader sees it.
-type configWritten struct {
+// A decodedConfig is a configuration as encoding/json alone decodes it.
+type decodedConfig struct {
 	Auths map[string]struct{ Auth, Username, Password, IdentityToken, RegistryToken string }
-	// Names may be said.
+	// Errors may contain the names of helpers.
 	CredHelpers map[string]string
 	CredsStore  string
 }
 
-func written(content string) configWritten {
-	var c configWritten
+func decode(content string) decodedConfig {
+	var c decodedConfig
 	if json.Unmarshal([]byte(content), &c) != nil {
-		return configWritten{}
+		return decodedConfig{}
 	}
 	return c
 }
 
-func (c configWritten) keys() []string {
+func (c decodedConfig) keys() []string {
 	keys := []string{}
 	for key := range c.Auths {
 		keys = append(keys, key)
@@ -89,8 +89,8 @@ func (c configWritten) keys() []string {
 	return keys
 }
 
-// secrets are those that are long enough not to be a part of something else.
-func (c configWritten) secrets() []string {
+// secrets returns the secrets that are too long to be in a text by accident.
+func (c decodedConfig) secrets() []string {
 	var secrets []string
 	for _, a := range c.Auths {
 		for _, secret := range []string{a.Auth, a.Password, a.IdentityToken, a.RegistryToken} {
@@ -102,24 +102,25 @@ func (c configWritten) secrets() []string {
 	return secrets
 }
 
-// wantUnsaid wants no secret in an error, unless it is also a name.
-func (c configWritten) wantUnsaid(t *testing.T, err error) {
+// wantNoSecretIn wants no secret in an error, unless it is also a name or a part of the error's
+// fixed words.
+func (c decodedConfig) wantNoSecretIn(t *testing.T, err error) {
 	t.Helper()
-	said := err.Error()
-	if len(said) > 2<<10 {
-		t.Errorf("the error has %d bytes", len(said))
+	text := err.Error()
+	if len(text) > 2<<10 {
+		t.Errorf("the error has %d bytes", len(text))
 	}
-	names := fmt.Sprintf("%q %q %q not the JSON of a docker configuration control characters in user name or password "+
+	names := fmt.Sprintf("%q %q %q not the JSON of a docker configuration not the JSON of an entry control characters in user name or password "+
 		"a token has characters that no token has, or is too long", c.keys(), c.CredHelpers, c.CredsStore)
 	for _, secret := range c.secrets() {
-		if strings.Contains(said, secret) && !strings.Contains(names, secret) {
-			t.Errorf("the error tells %q: %s", secret, said)
+		if strings.Contains(text, secret) && !strings.Contains(names, secret) {
+			t.Errorf("the error contains %q: %s", secret, text)
 		}
 	}
 }
 
-// Whatever a helper prints: there is a credential that New takes and that says
-// what was printed, or an error in words that were chosen beforehand.
+// For every output of a helper: either the result is a valid credential with exactly what was
+// printed, or the error has one of a few fixed texts.
 func FuzzHelperOutput(f *testing.F) {
 	for _, out := range []string{
 		`{"ServerURL":"https://index.docker.io/v1/","Username":"ann","Secret":"c4n4ry"}`, `{"Username":"<token>","Secret":"r3fresh"}` + "\n",
@@ -133,29 +134,30 @@ func FuzzHelperOutput(f *testing.F) {
 		"a password without a user name", "the user name contains a colon", "control characters in user name or password",
 	}
 	f.Fuzz(func(t *testing.T, out []byte) {
-		if says := "credentials not found"; regret.HelperHasNothing(out) && !strings.Contains(strings.ToLower(string(out)), says) {
-			t.Errorf("%q is taken for %q", out, says)
+		const notFound = "credentials not found"
+		if credentials.SaysNotFound(out) && !strings.Contains(strings.ToLower(string(out)), notFound) {
+			t.Errorf("%q is taken for %q", out, notFound)
 		}
-		got, found, err := regret.HelperCredential(out)
+		got, err := credentials.ParseHelperOutput(out)
 		if err != nil {
 			if !slices.Contains(known, err.Error()) {
-				t.Errorf("error in words of its own: %q", err)
+				t.Errorf("unexpected text of an error: %q", err)
 			}
 			return
 		}
 		var printed struct{ Username, Secret string }
-		if err := json.Unmarshal(out, &printed); err != nil || !found {
-			t.Fatalf("a credential out of %q: %v", out, err)
+		if err := json.Unmarshal(out, &printed); err != nil {
+			t.Fatalf("%q is not JSON, but has a credential: %v", out, err)
 		}
-		want := regret.Credential{Username: printed.Username, Password: printed.Secret}
+		want := credentials.Credential{Username: printed.Username, Password: printed.Secret}
 		if printed.Username == "<token>" {
-			want = regret.Credential{IdentityToken: printed.Secret}
+			want = credentials.Credential{IdentityToken: printed.Secret}
 		}
 		if got != want || printed.Secret == "" {
-			t.Errorf("%q is read as another credential", out)
+			t.Errorf("%q is parsed as a different credential", out)
 		}
-		if _, err := regret.New(host, regret.WithCredentials(regret.StaticCredential(got))); err != nil {
-			t.Errorf("New refuses it: %v", err)
+		if err := credentials.Check(credentials.Static(got)); err != nil {
+			t.Errorf("the credential is not valid: %v", err)
 		}
 	})
 }
