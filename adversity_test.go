@@ -16,6 +16,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/credentials"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
@@ -213,7 +214,7 @@ func TestARepeatedPageCountsOnce(t *testing.T) {
 
 func TestNilsAreRefusedByNew(t *testing.T) {
 	t.Parallel()
-	_, err := regret.New(host, nil, regret.WithCredentials(regret.CredentialFunc(nil)))
+	_, err := regret.New(host, nil, regret.WithCredentials(credentials.Func(nil)))
 	wantErr(t, err, regret.ErrInvalid)
 	wantText(t, err, "an option is nil", "the function is nil")
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/credentials"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
@@ -86,17 +87,17 @@ var phases = []phase{
 		return c
 	}},
 	{name: "the source of credentials", start: func(t *testing.T, p *place) *regret.Client {
-		return newClient(t, p, regret.WithTrustedRealm(authURL), regret.WithCredentials(regret.CredentialFunc(
-			func(ctx context.Context, _, _ string) (regret.Credential, error) {
+		return newClient(t, p, regret.WithTrustedRealm(authURL), regret.WithCredentials(credentials.Func(
+			func(ctx context.Context, _, _ string) (credentials.Credential, error) {
 				<-ctx.Done()
-				return regret.Credential{}, ctx.Err()
+				return credentials.Credential{}, ctx.Err()
 			})))
 	}},
 	{name: "another caller's source of credentials", start: func(t *testing.T, p *place) *regret.Client {
-		c := newClient(t, p, regret.WithTrustedRealm(authURL), regret.WithCredentials(regret.CredentialFunc(
-			func(ctx context.Context, _, _ string) (regret.Credential, error) {
+		c := newClient(t, p, regret.WithTrustedRealm(authURL), regret.WithCredentials(credentials.Func(
+			func(ctx context.Context, _, _ string) (credentials.Credential, error) {
 				<-ctx.Done()
-				return regret.Credential{}, ctx.Err()
+				return credentials.Credential{}, ctx.Err()
 			})))
 		meanwhile(t, func(ctx context.Context) error { return c.Untag(ctx, repo, "other") })
 		return c

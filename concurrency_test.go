@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/credentials"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
@@ -125,9 +126,9 @@ func TestWaitersHaveMoreTimeThanTheFirst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlace()
-		slow := regret.CredentialFunc(func(context.Context, string, string) (regret.Credential, error) {
+		slow := credentials.Func(func(context.Context, string, string) (credentials.Credential, error) {
 			<-time.After(2 * time.Second)
-			return regret.Credential{Username: account, Password: password}, nil
+			return credentials.Credential{Username: account, Password: password}, nil
 		})
 		c := newClient(t, p, regret.WithCredentials(slow), regret.WithTrustedRealm(authURL))
 		p.registry.PutImage("team/other", "hello", "v1")
@@ -165,10 +166,10 @@ func TestWaitersShareAFailure(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p, gate := newPlace(), make(chan struct{})
 				var calls atomic.Int32
-				source := regret.CredentialFunc(func(context.Context, string, string) (regret.Credential, error) {
+				source := credentials.Func(func(context.Context, string, string) (credentials.Credential, error) {
 					calls.Add(1)
 					<-gate
-					return regret.Credential{}, tt.err
+					return credentials.Credential{}, tt.err
 				})
 				c := newClient(t, p, regret.WithCredentials(source), regret.WithTrustedRealm(authURL))
 				var wg sync.WaitGroup
@@ -191,13 +192,13 @@ func TestSourceThatPanics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, gate := newPlace(), make(chan struct{})
 		var calls atomic.Int32
-		c := newClient(t, p, regret.WithTrustedRealm(authURL), regret.WithCredentials(regret.CredentialFunc(
-			func(context.Context, string, string) (regret.Credential, error) {
+		c := newClient(t, p, regret.WithTrustedRealm(authURL), regret.WithCredentials(credentials.Func(
+			func(context.Context, string, string) (credentials.Credential, error) {
 				if calls.Add(1) == 1 {
 					<-gate
 					panic("boom")
 				}
-				return regret.Credential{Username: account, Password: password}, nil
+				return credentials.Credential{Username: account, Password: password}, nil
 			})))
 		var wg sync.WaitGroup
 		wg.Go(func() {

@@ -10,27 +10,28 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/credentials"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
 // asked is a source that notes what it was asked for.
 type asked struct {
 	calls   []string
-	answers []regret.Credential // the last one is repeated
+	answers []credentials.Credential // the last one is repeated
 	err     error
 }
 
-func (a *asked) Credential(_ context.Context, registry, repository string) (regret.Credential, error) {
+func (a *asked) Credential(_ context.Context, registry, repository string) (credentials.Credential, error) {
 	a.calls = append(a.calls, registry+" "+repository)
 	if a.err != nil {
-		return regret.Credential{}, a.err
+		return credentials.Credential{}, a.err
 	}
 	return a.answers[min(len(a.calls), len(a.answers))-1], nil
 }
 
 func TestCredentialSource(t *testing.T) {
 	t.Parallel()
-	good := regret.Credential{Username: account, Password: password}
+	good := credentials.Credential{Username: account, Password: password}
 	newRegistry := func() *fakeregistry.Registry {
 		reg := fakeregistry.New(fakeregistry.WithBasicAuth(account, password))
 		reg.PutImage(repo, "hello", "v1")
@@ -39,7 +40,7 @@ func TestCredentialSource(t *testing.T) {
 	}
 	t.Run("it is asked once for each repository, by name", func(t *testing.T) {
 		t.Parallel()
-		source := &asked{answers: []regret.Credential{good}}
+		source := &asked{answers: []credentials.Credential{good}}
 		c := newClient(t, newRegistry(), regret.WithCredentials(source))
 		for range 2 {
 			wantErr(t, resolve(t, c))
@@ -53,7 +54,7 @@ func TestCredentialSource(t *testing.T) {
 	})
 	t.Run("it is asked again after what it gave was refused", func(t *testing.T) {
 		t.Parallel()
-		source := &asked{answers: []regret.Credential{{Username: account, Password: "mistyped"}, good}}
+		source := &asked{answers: []credentials.Credential{{Username: account, Password: "mistyped"}, good}}
 		c := newClient(t, newRegistry(), regret.WithCredentials(source))
 		wantErr(t, resolve(t, c), regret.ErrUnauthorized)
 		wantErr(t, resolve(t, c))
@@ -68,7 +69,7 @@ func TestCredentialSource(t *testing.T) {
 		wantText(t, err, host, "the vault is sealed")
 		wantRequests(t, reg, "DELETE /v2/team/app/manifests/v1 401")
 	})
-	for name, bad := range map[string]regret.Credential{
+	for name, bad := range map[string]credentials.Credential{
 		"a colon in the user name is refused":       {Username: "a:b", Password: password},
 		"a password without a user name is refused": {Password: password},
 		"control characters are refused":            {Username: account, Password: password + "\r\nX: y"},
@@ -76,7 +77,7 @@ func TestCredentialSource(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			reg := newRegistry()
-			c := newClient(t, reg, regret.WithCredentials(&asked{answers: []regret.Credential{bad}}))
+			c := newClient(t, reg, regret.WithCredentials(&asked{answers: []credentials.Credential{bad}}))
 			err := c.Untag(t.Context(), repo, "v1")
 			wantErr(t, err, regret.ErrUnauthorized)
 			wantDiscreet(t, err, password)
@@ -88,7 +89,7 @@ func TestCredentialSource(t *testing.T) {
 func TestManyRepositories(t *testing.T) {
 	t.Parallel()
 	const kept = 4096
-	source := &asked{answers: []regret.Credential{{Username: account, Password: password}}}
+	source := &asked{answers: []credentials.Credential{{Username: account, Password: password}}}
 	c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
 		if req.Header.Get("Authorization") == "" {
 			return respond(req, 401, "", "WWW-Authenticate", `Basic realm="r"`), nil

@@ -16,11 +16,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/credentials"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
 // good is the account that most sources have.
-var good = regret.Credential{Username: account, Password: password}
+var good = credentials.Credential{Username: account, Password: password}
 
 // entry returns an entry of the field auths of a docker configuration.
 func entry(user, password string) string {
@@ -36,9 +37,9 @@ func writeConfig(t testing.TB, content string) string {
 }
 
 // load writes a docker configuration and loads it.
-func load(t testing.TB, content string) regret.CredentialSource {
+func load(t testing.TB, content string) credentials.Source {
 	t.Helper()
-	source, err := regret.LoadDockerConfig(writeConfig(t, content))
+	source, err := credentials.LoadDockerConfig(writeConfig(t, content))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,8 +50,8 @@ func load(t testing.TB, content string) regret.CredentialSource {
 func TestForRegistryAcceptsTheNamesThatNewAccepts(t *testing.T) {
 	t.Parallel()
 	for _, named := range []string{host, "https://" + host + ":443", "http://" + host + ":80/", "docker.io", "index.docker.io/v1/", "LOCALHOST:5000"} {
-		inner := &asked{answers: []regret.Credential{good}}
-		c := newClientOf(t, named, always(401, "", "WWW-Authenticate", `Basic realm="r"`), regret.WithCredentials(regret.ForRegistry(named, inner)))
+		inner := &asked{answers: []credentials.Credential{good}}
+		c := newClientOf(t, named, always(401, "", "WWW-Authenticate", `Basic realm="r"`), regret.WithCredentials(credentials.ForRegistry(named, inner)))
 		wantErr(t, c.Ping(t.Context()), regret.ErrUnauthorized)
 		if len(inner.calls) != 1 {
 			t.Errorf("the source for %q was asked for %q", named, inner.calls)
@@ -60,21 +61,21 @@ func TestForRegistryAcceptsTheNamesThatNewAccepts(t *testing.T) {
 
 func TestSourcesAreCheckedByNew(t *testing.T) {
 	t.Parallel()
-	var function regret.CredentialFunc
-	bad := regret.StaticCredential(regret.Credential{Password: "c4n4ry"})
-	fine := regret.StaticCredential(good)
+	var function credentials.Func
+	bad := credentials.Static(credentials.Credential{Password: "c4n4ry"})
+	fine := credentials.Static(good)
 	tests := []struct {
 		name   string
-		source regret.CredentialSource
+		source credentials.Source
 		says   []string
 	}{
 		{"a source that is nil", nil, []string{"the source is nil"}},
 		{"a function that is nil", function, []string{"the function is nil"}},
-		{"one of several that is nil", regret.FirstOf(fine, nil), []string{"the source is nil"}},
-		{"a registry's that is nil", regret.ForRegistry(host, nil), []string{"the source is nil"}},
-		{"all that is wrong with several", regret.FirstOf(regret.ForRegistry("x", bad), function), []string{"password without a user name", "the function is nil"}},
-		{"a registry token with a blank", regret.StaticCredential(regret.Credential{RegistryToken: "c4n4ry c4n4ry"}), []string{"a token has characters"}},
-		{"an identity token of two lines", regret.StaticCredential(regret.Credential{IdentityToken: "c4n4ry\nc4n4ry"}), []string{"a token has characters"}},
+		{"one of several that is nil", credentials.FirstOf(fine, nil), []string{"the source is nil"}},
+		{"a registry's that is nil", credentials.ForRegistry(host, nil), []string{"the source is nil"}},
+		{"all that is wrong with several", credentials.FirstOf(credentials.ForRegistry("x", bad), function), []string{"password without a user name", "the function is nil"}},
+		{"a registry token with a blank", credentials.Static(credentials.Credential{RegistryToken: "c4n4ry c4n4ry"}), []string{"a token has characters"}},
+		{"an identity token of two lines", credentials.Static(credentials.Credential{IdentityToken: "c4n4ry\nc4n4ry"}), []string{"a token has characters"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name+" is refused", func(t *testing.T) {
@@ -87,7 +88,7 @@ func TestSourcesAreCheckedByNew(t *testing.T) {
 			wantDiscreet(t, err, "c4n4ry")
 		})
 	}
-	for _, source := range []regret.CredentialSource{fine, regret.FirstOf(), regret.ForRegistry(host, fine), load(t, "{}"), &asked{}} {
+	for _, source := range []credentials.Source{fine, credentials.FirstOf(), credentials.ForRegistry(host, fine), load(t, "{}"), &asked{}} {
 		if _, err := regret.New(host, regret.WithCredentials(source)); err != nil {
 			t.Errorf("%v is refused: %v", source, err)
 		}
@@ -97,17 +98,17 @@ func TestSourcesAreCheckedByNew(t *testing.T) {
 // A failure on the way to a credential reaches the caller as what it is.
 func TestSourceErrorsKeepTheirFacts(t *testing.T) {
 	t.Parallel()
-	late := regret.CredentialFunc(func(context.Context, string, string) (regret.Credential, error) {
-		source, err := regret.LoadDockerConfig("/does/not/exist.json")
+	late := credentials.Func(func(context.Context, string, string) (credentials.Credential, error) {
+		source, err := credentials.LoadDockerConfig("/does/not/exist.json")
 		if err == nil {
 			t.Errorf("loaded %v", source)
 		}
-		return regret.Credential{}, err
+		return credentials.Credential{}, err
 	})
-	c := newClient(t, always(401, "", "WWW-Authenticate", `Basic realm="r"`), regret.WithCredentials(regret.FirstOf(late, regret.StaticCredential(good))))
+	c := newClient(t, always(401, "", "WWW-Authenticate", `Basic realm="r"`), regret.WithCredentials(credentials.FirstOf(late, credentials.Static(good))))
 	err := c.Untag(t.Context(), repo, "v1")
 	wantErr(t, err, regret.ErrUnauthorized)
-	e, ok := errors.AsType[*regret.CredentialError](err)
+	e, ok := errors.AsType[*credentials.Error](err)
 	if !ok || e.File != "/does/not/exist.json" {
 		t.Errorf("%v, want a *CredentialError", err)
 	}
@@ -118,14 +119,14 @@ func TestSourceErrorsKeepTheirFacts(t *testing.T) {
 func TestClientsAndOptionsAreRedacted(t *testing.T) {
 	t.Parallel()
 	secrets := []string{password, "r3fresh-t0ken", "b3arer-t0ken"}
-	for _, c := range []regret.Credential{
+	for _, c := range []credentials.Credential{
 		good, {Username: account, IdentityToken: "r3fresh-t0ken"}, {RegistryToken: "b3arer-t0ken"},
 		{Username: account, Password: password, IdentityToken: "r3fresh-t0ken", RegistryToken: "b3arer-t0ken"},
 	} {
-		static := regret.StaticCredential(c)
+		static := credentials.Static(c)
 		file := load(t, fmt.Sprintf(`{"auths":{%q:{"username":%q,"password":%q,"identitytoken":%q,"registrytoken":%q}}}`,
 			host, c.Username, c.Password, c.IdentityToken, c.RegistryToken))
-		client, err := regret.New(host, regret.WithCredentials(regret.FirstOf(static, file)))
+		client, err := regret.New(host, regret.WithCredentials(credentials.FirstOf(static, file)))
 		if err != nil {
 			t.Fatal(err)
 		}

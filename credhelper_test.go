@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/credentials"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
@@ -42,7 +43,7 @@ func TestHelperFailures(t *testing.T) {
 			}
 			path := writeConfig(t, `{"credsStore":"regret-`+tt.helper+`","auths":{"`+host+`":`+entry(account, fileSecret)+
 				`,"https://index.docker.io/v1/":`+entry("hub", fileSecret)+`}}`)
-			source, err := regret.LoadDockerConfig(path, writeConfig(t, `{"auths":{"`+host+`":`+entry(account, fileSecret)+`}}`))
+			source, err := credentials.LoadDockerConfig(path, writeConfig(t, `{"auths":{"`+host+`":`+entry(account, fileSecret)+`}}`))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -51,7 +52,7 @@ func TestHelperFailures(t *testing.T) {
 			wantErr(t, err, regret.ErrUnauthorized)
 			wantText(t, err, host, helperPrefix+tt.helper, path, tt.want)
 			wantDiscreet(t, err, helperSecret, fileSecret)
-			e, ok := errors.AsType[*regret.CredentialError](err)
+			e, ok := errors.AsType[*credentials.Error](err)
 			if !ok {
 				t.Fatalf("not a *CredentialError: %v", err)
 			}

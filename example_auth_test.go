@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/credentials"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
@@ -37,9 +38,9 @@ func ExampleWithCredentials() {
 	registry := fakeregistry.New(fakeregistry.WithBasicAuth("ann", "secret"))
 	registry.PutImage("team/app", "hello", "v1")
 
-	vault := regret.CredentialFunc(func(_ context.Context, registry, repository string) (regret.Credential, error) {
+	vault := credentials.Func(func(_ context.Context, registry, repository string) (credentials.Credential, error) {
 		fmt.Println("asked for", registry, repository)
-		return regret.Credential{Username: "ann", Password: "secret"}, nil
+		return credentials.Credential{Username: "ann", Password: "secret"}, nil
 	})
 	c, err := regret.New("registry.example.com", regret.WithTransport(registry), regret.WithCredentials(vault))
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/credentials"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
@@ -25,7 +26,7 @@ func ExampleWithCredentials_dockerConfig() {
 		fmt.Println(err)
 		return
 	}
-	source, err := regret.LoadDockerConfig(path)
+	source, err := credentials.LoadDockerConfig(path)
 	if err != nil {
 		fmt.Println(err)
 		return

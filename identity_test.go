@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/credentials"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
@@ -25,7 +26,7 @@ func (p *place) identified(t testing.TB, opts ...regret.Option) (*regret.Client,
 	t.Helper()
 	identity := p.tokens.IssueRefreshToken(account)
 	return newClient(t, p, append([]regret.Option{
-		regret.WithCredentials(regret.StaticCredential(regret.Credential{IdentityToken: identity})), regret.WithTrustedRealm(authURL),
+		regret.WithCredentials(credentials.Static(credentials.Credential{IdentityToken: identity})), regret.WithTrustedRealm(authURL),
 	}, opts...)...), identity
 }
 
@@ -111,7 +112,7 @@ func TestIdentityTokenWithoutServiceAndScope(t *testing.T) {
 			return respond(req, 200, "{}"), nil
 		}
 		return respond(req, 401, "", "WWW-Authenticate", `Bearer realm="`+registryURL+`/token"`), nil
-	}), regret.WithCredentials(regret.StaticCredential(regret.Credential{IdentityToken: "r3fresh"})))
+	}), regret.WithCredentials(credentials.Static(credentials.Credential{IdentityToken: "r3fresh"})))
 	wantErr(t, c.Ping(t.Context()))
 	want := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"r3fresh"}, "client_id": {"regret"}}
 	if diff := cmp.Diff(want, form); diff != "" {
@@ -126,7 +127,7 @@ func TestIdentityTokenWhereThereIsNoPost(t *testing.T) {
 			t.Parallel()
 			p := newPlace(fakeregistry.WithUser("ann2", "id3ntity", fakeregistry.Allow("*", "*")), fakeregistry.WithoutOAuth2(status))
 			c := newClient(t, p, regret.WithTrustedRealm(authURL),
-				regret.WithCredentials(regret.StaticCredential(regret.Credential{Username: "ann2", IdentityToken: "id3ntity"})))
+				regret.WithCredentials(credentials.Static(credentials.Credential{Username: "ann2", IdentityToken: "id3ntity"})))
 			wantErr(t, resolve(t, c))
 			wantErr(t, again(t, c, "team/other"))
 			want := []string{fmt.Sprint("POST auth ", status), "GET auth 200", "GET auth 200"}
@@ -201,7 +202,7 @@ func TestIdentityTokenRotation(t *testing.T) {
 		t.Parallel()
 		p := newPlace(fakeregistry.WithRefreshRotation())
 		first, second := p.tokens.IssueRefreshToken(account), p.tokens.IssueRefreshToken(account)
-		c := newClient(t, p, regret.WithTrustedRealm(authURL), regret.WithCredentials(&asked{answers: []regret.Credential{
+		c := newClient(t, p, regret.WithTrustedRealm(authURL), regret.WithCredentials(&asked{answers: []credentials.Credential{
 			{IdentityToken: first}, {IdentityToken: second}, {IdentityToken: first},
 		}}))
 		for _, name := range []string{"a", "b", "c"} {
@@ -357,7 +358,7 @@ func TestIdentityTokenStaysAtHome(t *testing.T) {
 		t.Parallel()
 		p := newPlace()
 		identity := p.tokens.IssueRefreshToken(account)
-		c := newClient(t, p, regret.WithCredentials(regret.StaticCredential(regret.Credential{IdentityToken: identity})))
+		c := newClient(t, p, regret.WithCredentials(credentials.Static(credentials.Credential{IdentityToken: identity})))
 		wantDiscreet(t, c.Untag(t.Context(), repo, "v1"), identity)
 		if diff := cmp.Diff([]string{"DELETE registry 401"}, traffic(p.Network)); diff != "" {
 			t.Errorf("requests (-want +got):\n%s", diff)

@@ -46,7 +46,7 @@ func TestLog(t *testing.T) {
 		{"nothing is told at Info", slog.LevelInfo, func(*place) {}, nil},
 		{"a repetition is told at Warn", slog.LevelWarn, func(p *place) {
 			p.registry.Intercept(1, fakeregistry.On("HEAD", "/"), fakeregistry.Answer(502, nil, ""))
-		}, []string{`level=WARN msg=retry op=resolve repository=team/app attempt=1 status=502 kind="registry unavailable"`}},
+		}, []string{`level=WARN msg=retry op=resolve repository=team/app attempt=1 status=502`}},
 		{"the registry's warnings are told at Warn", slog.LevelWarn, func(p *place) {
 			p.registry.Intercept(0, func(req *http.Request) bool { return req.Header.Get("Authorization") != "" }, warn)
 		}, []string{

@@ -37,7 +37,7 @@ func TestOptionsThatAreRefused(t *testing.T) {
 		{"neither user name nor password", regret.WithBasicAuth("", ""), "are empty"},
 		{"a password without a user name", regret.WithBasicAuth("", "x"), "without a user name"},
 		{"a control character in a password", regret.WithBasicAuth("a", "x\r\n"), "control characters"},
-		{"no source of credentials", regret.WithCredentials(nil), "WithCredentials"},
+		{"no source of credentials", regret.WithCredentials(nil), "the source is nil"},
 		{"an empty token", regret.WithToken(""), "WithToken"},
 		{"a token with a line break", regret.WithToken("abc\r\nX: y"), "WithToken"},
 		{"no transport", regret.WithTransport(nil), "WithTransport"},

@@ -143,7 +143,7 @@ func TestAnswerThatComesTooLate(t *testing.T) {
 		}), regret.WithLimits(limits), regret.WithRetries(regret.Retries{}))
 		err := c.Ping(t.Context())
 		wantErr(t, err, regret.ErrUnavailable)
-		wantText(t, err, "no answer within the time-out")
+		wantText(t, err, "no response within the time-out")
 		wantNot(t, err, context.Canceled)
 		if !body.closed {
 			t.Error("the answer was left open")

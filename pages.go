@@ -37,7 +37,7 @@ type list[T any] struct {
 	op         string
 	repository string
 	path       string
-	query      string   // of the first page, beside n
+	query      string // of the first page, beside n
 	name       string // what the member "name" must be; empty if it may be anything
 	key        string // of the JSON array
 	scope      auth.Scope

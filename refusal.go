@@ -46,14 +46,14 @@ const (
 		"(REGISTRY_STORAGE_DELETE_ENABLED=true) and restart it; a pull-through cache never allows deletion"
 	hintTag = "this registry deletes by digest only: DeleteManifest deletes the manifest with all its tags, " +
 		"UntagByOverwrite removes one; if deletion is disabled altogether, CheckDelete tells"
-	hintUnsupported  = "either all deletion is off, or only that by tag: CheckDelete tells"
-	hintGitHub       = "GitHub has been deleting versions of packages by its own API only, which this library does not speak"
-	hintHubTag       = "Docker Hub removes tags by its own API only, which this library does not speak"
-	hintReferenced   = "delete what refers to it first: an index before its children, a referrer before its subject"
-	hintStillTagged  = "this registry wants every tag of the manifest removed first, with Untag"
-	hintReadOnly     = "the registry is in maintenance; try again when its operator has ended that"
-	hintCodeless     = "the answer has no registry error code: it may come from a proxy on the way, or this registry does not have this route"
-	hintCodeless403  = "the answer has no registry error code: it may come from a proxy or firewall on the way"
+	hintUnsupported   = "either all deletion is off, or only that by tag: CheckDelete tells"
+	hintGitHub        = "GitHub has been deleting versions of packages by its own API only, which this library does not speak"
+	hintHubTag        = "Docker Hub removes tags by its own API only, which this library does not speak"
+	hintReferenced    = "delete what refers to it first: an index before its children, a referrer before its subject"
+	hintStillTagged   = "this registry wants every tag of the manifest removed first, with Untag"
+	hintReadOnly      = "the registry is in maintenance; try again when its operator has ended that"
+	hintCodeless      = "the answer has no registry error code: it may come from a proxy on the way, or this registry does not have this route"
+	hintCodeless403   = "the answer has no registry error code: it may come from a proxy or firewall on the way"
 	hintNoCredentials = "no credentials were given: WithBasicAuth, or WithCredentials with LoadDockerConfig"
 )
 

@@ -93,7 +93,7 @@ func TestWhatIsServedIsNotMissing(t *testing.T) {
 		err := newClient(t, reg).DeleteManifest(t.Context(), repo, image.Digest)
 		wantErr(t, err, regret.CodeManifestUnknown)
 		wantNot(t, err, regret.ErrNotFound)
-		wantText(t, err, "will not delete it", "Quay")
+		wantText(t, err, "does not delete it", "Quay")
 		if got := methods(t, reg); got != "HEAD 200, DELETE 404, HEAD 200" {
 			t.Errorf("requests %q", got)
 		}

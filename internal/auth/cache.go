@@ -34,7 +34,7 @@ type fetch struct {
 	done      chan struct{}
 	grant     grant
 	err       error
-	abandoned bool // it failed for lack of time, which other callers may have
+	abandoned bool // it failed for lack of time, which other callers may have, or panicked
 }
 
 // lookup finds a header that allows the action and has not expired.
@@ -90,7 +90,7 @@ func (t *tokenCache) join(scope Scope) (kept grant, f *fetch, first bool) {
 	if t.fetches == nil {
 		t.fetches = make(map[Scope]*fetch)
 	}
-	f = &fetch{done: make(chan struct{}), err: errors.New("the source of credentials did not return")}
+	f = &fetch{done: make(chan struct{})}
 	t.fetches[scope] = f
 	return grant{}, f, true
 }
@@ -98,8 +98,8 @@ func (t *tokenCache) join(scope Scope) (kept grant, f *fetch, first bool) {
 // run fetches, caches the result and wakes the callers who wait, even if get
 // panics.
 func (t *tokenCache) run(ctx context.Context, f *fetch, scope Scope, get func() (grant, error)) {
+	f.abandoned = true // until get returns
 	defer func() {
-		f.abandoned = f.err != nil && (ctx.Err() != nil || outOfTime(f.err))
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		delete(t.fetches, scope)
@@ -109,6 +109,7 @@ func (t *tokenCache) run(ctx context.Context, f *fetch, scope Scope, get func() 
 		close(f.done)
 	}()
 	f.grant, f.err = get()
+	f.abandoned = f.err != nil && (ctx.Err() != nil || outOfTime(f.err))
 }
 
 // outOfTime reports whether a request was not even sent because its caller could

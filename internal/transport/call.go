@@ -52,8 +52,7 @@ func (c *call) RoundTrip(req *http.Request) (*http.Response, error) {
 		// connection, and the token service may be behind the only one there is.
 		said, _ := body.ReadError(resp.Body, c.client.config.ErrorBytes)
 		resp.Body = io.NopCloser(bytes.NewReader(said))
-		header, err := auth.Answer(c.ctx, resp.StatusCode, resp.Header, said)
-		if err != nil {
+		if header, err = auth.Answer(c.ctx, resp.StatusCode, resp.Header, said); err != nil {
 			return nil, err
 		}
 		if header == "" {

@@ -175,13 +175,14 @@ func (a *allowance) spend() bool {
 	return false
 }
 
-// neverSent reports whether an error says that no connection was made.
+// neverSent reports whether an error says that there was no connection to send
+// a request on.
 func neverSent(err error) bool {
 	if op, ok := errors.AsType[*net.OpError](err); ok && (op.Op == "dial" || op.Op == "proxyconnect") {
 		return true
 	}
 	_, dns := errors.AsType[*net.DNSError](err)
-	return dns
+	return dns || isTLS(err)
 }
 
 // permanent reports whether the next attempt would fail in the same way.
@@ -189,6 +190,12 @@ func permanent(err error) bool {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return dns.IsNotFound
 	}
+	return isTLS(err)
+}
+
+// isTLS reports whether the server did not prove its identity, or does not speak
+// TLS.
+func isTLS(err error) bool {
 	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
 	_, record := errors.AsType[tls.RecordHeaderError](err)
 	return certificate || record || errors.Is(err, http.ErrSchemeMismatch)

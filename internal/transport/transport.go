@@ -19,7 +19,9 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/seed-8cb7cc86/regret/internal/errorbody"
 	"github.com/seed-8cb7cc86/regret/internal/origin"
+	"github.com/seed-8cb7cc86/regret/internal/redact"
 )
 
 // A Client sends requests to one registry. It is safe for concurrent use.
@@ -145,8 +147,14 @@ func (c *call) canceled(f *Failure, ended error) *Failure {
 // the path of a Location.
 func (w *Wire) shown(u *url.URL) string { return w.config.Secrets.Redact(origin.Redact(u)) }
 
+// logRetry reports why there is another attempt.
 func (c *call) logRetry(ctx context.Context) {
-	c.client.config.Logger.LogAttrs(ctx, slog.LevelWarn, "retry",
-		slog.String("op", c.request.Op), slog.String("repository", c.request.Repository), slog.Int("attempt", c.attempts),
-		slog.Int("status", c.failure.StatusCode))
+	attrs := []slog.Attr{
+		slog.String("op", c.request.Op), slog.String("repository", c.request.Repository),
+		slog.Int("attempt", c.attempts), slog.Int("status", c.failure.StatusCode),
+	}
+	if err := c.client.config.Secrets.RedactError(c.failure.Err); err != nil {
+		attrs = append(attrs, slog.String("error", redact.Printable(err.Error(), errorbody.MaxText)))
+	}
+	c.client.config.Logger.LogAttrs(ctx, slog.LevelWarn, "retry", attrs...)
 }

@@ -2,8 +2,10 @@ package transport
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
+	"net/http"
 	"net/http/httptrace"
 	"sync"
 )
@@ -76,6 +78,9 @@ func (w *watch) noResponse(cause, err error) *noResponse {
 	defer w.mu.Unlock()
 	if errors.Is(cause, errSlowHeader) || errors.Is(cause, errReplayed) {
 		err = cause
+	}
+	if record, ok := errors.AsType[tls.RecordHeaderError](err); ok && string(record.RecordHeader[:]) == "HTTP/" {
+		err = http.ErrSchemeMismatch // as net/http's client has it
 	}
 	arrived := w.connected && !w.refused
 	if w.asked == 0 {

@@ -61,8 +61,8 @@ func TestWhatIsRemembered(t *testing.T) {
 			return c.DeleteManifest(t.Context(), repository, dgst)
 		}, 0, 0},
 		{"a tag that has moved on since", func(c *Client) error {
-			c.remember(repository, "v1", dgst)
-			c.tags.Set(imageName{repository, "v1"}, digest.FromString("another"))
+			c.seen.add(repository, "v1", dgst)
+			c.seen.tags.Set(imageName{repository, "v1"}, digest.FromString("another"))
 			return c.DeleteManifest(t.Context(), repository, dgst)
 		}, 0, 1},
 	}
@@ -76,7 +76,7 @@ func TestWhatIsRemembered(t *testing.T) {
 			if err := tt.do(c); err != nil {
 				t.Fatal(err)
 			}
-			if m, n := c.manifests.Len(), c.tags.Len(); m != tt.manifests || n != tt.tags {
+			if m, n := c.seen.manifests.Len(), c.seen.tags.Len(); m != tt.manifests || n != tt.tags {
 				t.Errorf("%d manifests and %d tags, want %d and %d", m, n, tt.manifests, tt.tags)
 			}
 		})
