@@ -150,7 +150,7 @@ func (e *event) possibleFaults() []faultKind {
 		return slices.Concat(requestFaults, bodyFaults, []faultKind{encodedBody})
 	case e.write():
 		return slices.Concat(requestFaults, intermediaryFaults, writeFaults, writeFaults)
-	case e.route.kind == referrers: // no proxyError: a 404 without a code means that there is no referrers API
+	case e.route.kind == referrers: // not intermediaryFaults: a 404 without a code means that there is no referrers API
 		return slices.Concat(requestFaults, bodyFaults, listFaults)
 	case e.route.kind == tagsList, e.route.kind == catalog:
 		return slices.Concat(requestFaults, intermediaryFaults, bodyFaults, listFaults)

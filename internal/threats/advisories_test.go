@@ -231,7 +231,7 @@ func TestThreatV10AllocationByContentLength(t *testing.T) {
 func TestThreatV11PinnedDigestIgnored(t *testing.T) {
 	t.Parallel()
 	other := string(digest.FromString(emptyImage))
-	for name, lie := range map[string]func(*testServer){
+	for name, setUp := range map[string]func(*testServer){
 		"HEAD and GET name another digest":                        func(s *testServer) { s.setDigestHeader("HEAD", other); s.setDigestHeader("GET", other) },
 		"GET returns another manifest":                            func(s *testServer) { s.serveManifestContent(emptyImage, "") },
 		"GET returns another manifest and names its digest":       func(s *testServer) { s.serveManifestContent(emptyImage, other) },
@@ -248,7 +248,7 @@ func TestThreatV11PinnedDigestIgnored(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			eachOperation(t, allTransports(), byDigest(), func(t *testing.T, s *testServer, op operation) {
-				lie(s)
+				setUp(s)
 				wantErr(t, op.run(s.ctx(), s.client(), s), regret.ErrDigestMismatch)
 				s.wantNoWrites()
 				s.wantNothingDeleted()

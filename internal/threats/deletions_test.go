@@ -50,6 +50,7 @@ type deletionCase struct {
 	deleted  bool // whether the tag is deleted
 }
 
+// runDeletions runs each case over all transports. It also checks that nothing else was deleted.
 func runDeletions(t *testing.T, tests ...deletionCase) {
 	t.Helper()
 	for _, tt := range tests {
@@ -86,14 +87,17 @@ func (s *testServer) wantManifestKept() {
 	}
 }
 
+// answers returns the given faults, for a deletionCase.
 func answers(faults ...fault) func(*testServer) []fault {
 	return func(*testServer) []fault { return faults }
 }
 
+// answersAfterDeleting returns one fault that lets the registry delete and then replaces the response.
 func answersAfterDeleting(f fault) func(*testServer) []fault {
 	return func(s *testServer) []fault { return []fault{s.afterServing(f)} }
 }
 
+// answersRepeatedly returns the same fault for every attempt that the default retries allow.
 func answersRepeatedly(f fault) func(*testServer) []fault { return answers(f, f, f, f) }
 
 // emptyResponse returns a response without a body.

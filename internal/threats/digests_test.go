@@ -120,9 +120,9 @@ func wantMalformedDigestsRefused(t *testing.T, id string) {
 	t.Helper()
 	t.Parallel()
 	for i, bad := range malformedDigests[id] {
-		ways := []transport{memory}
+		transports := []transport{memory}
 		if i == 0 { // one digest per case over all transports is enough
-			ways = allTransports()
+			transports = allTransports()
 		}
 		t.Run(fmt.Sprint("header ", i), func(t *testing.T) {
 			t.Parallel()
@@ -131,7 +131,7 @@ func wantMalformedDigestsRefused(t *testing.T, id string) {
 				if method == "GET" {
 					operations = []operation{manifest, manifestByDigest}
 				}
-				eachOperation(t, ways, operations, func(t *testing.T, s *testServer, op operation) {
+				eachOperation(t, transports, operations, func(t *testing.T, s *testServer, op operation) {
 					s.setDigestHeader(method, bad)
 					wantErr(t, op.run(s.ctx(), s.client(), s), regret.ErrNotRegistry)
 					s.wantNoWrites()

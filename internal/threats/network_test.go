@@ -195,7 +195,7 @@ type networkOperation struct {
 	name   string
 	writes bool
 	list   bool
-	run    func(ctx context.Context, c *regret.Client, w *network) error
+	run    func(ctx context.Context, c *regret.Client, nnw *network) error
 }
 
 var networkOperations = []networkOperation{
@@ -215,8 +215,8 @@ var networkOperations = []networkOperation{
 		}
 		return nil
 	}},
-	{name: "delete", writes: true, run: func(ctx context.Context, c *regret.Client, w *network) error {
-		return c.DeleteManifest(ctx, networkRepo, w.image.Digest)
+	{name: "delete", writes: true, run: func(ctx context.Context, c *regret.Client, nw *network) error {
+		return c.DeleteManifest(ctx, networkRepo, nw.image.Digest)
 	}},
 	{name: "untag", writes: true, run: func(ctx context.Context, c *regret.Client, _ *network) error {
 		return c.Untag(ctx, networkRepo, "v1")

@@ -54,10 +54,10 @@ func TestThreatC23TokenGarbage(t *testing.T) {
 
 func TestThreatC24TokenWithALineBreak(t *testing.T) {
 	t.Parallel()
-	for name, mischief := range map[string]string{"CRLF": `\r\nX-Evil: 1`, "LF": `\nX-Evil: 1`, "NUL": `\u0000`, "a space": " Basic x", "not ASCII": `\u00e9`} {
+	for name, suffix := range map[string]string{"CRLF": `\r\nX-Evil: 1`, "LF": `\nX-Evil: 1`, "NUL": `\u0000`, "a space": " Basic x", "not ASCII": `\u00e9`} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			wantTokenRefused(t, tokenServiceResponse(200, `{"token":"`+leakedSecret+mischief+`"}`), 1, regret.ErrNotRegistry)
+			wantTokenRefused(t, tokenServiceResponse(200, `{"token":"`+leakedSecret+suffix+`"}`), 1, regret.ErrNotRegistry)
 		})
 	}
 }
@@ -91,14 +91,14 @@ func TestThreatC27ErrorBodyWithASecret(t *testing.T) {
 // seconds before it expires.
 func TestThreatC28ImplausibleLifetimes(t *testing.T) {
 	t.Parallel()
-	for expires, want := range map[string]time.Duration{
+	for expiresIn, want := range map[string]time.Duration{
 		`-3600`: time.Minute, `0`: time.Minute, `"soon"`: time.Minute, `null`: time.Minute, `1e999`: time.Minute, `-9223372036854775808`: time.Minute,
 		`"300"`: 5 * time.Minute, `300.9`: 5 * time.Minute, `86400`: time.Hour, `9223372036854775807`: time.Hour, `1e300`: time.Hour,
 	} {
-		t.Run(expires, func(t *testing.T) {
+		t.Run(expiresIn, func(t *testing.T) {
 			t.Parallel()
 			inMemory(t, func(t *testing.T, s *testServer) {
-				s.requireAuth(authConfig{challenges: bearerChallenge, tokenHandler: tokenServiceResponse(200, `{"token":"`+authToken+`","expires_in":`+expires+`}`)})
+				s.requireAuth(authConfig{challenges: bearerChallenge, tokenHandler: tokenServiceResponse(200, `{"token":"`+authToken+`","expires_in":`+expiresIn+`}`)})
 				c := s.client(passwordOption())
 				for _, step := range []struct {
 					wait   time.Duration

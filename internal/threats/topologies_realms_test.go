@@ -14,7 +14,7 @@ import (
 // outcome.
 type realmTopology struct {
 	name string
-	set  func(w *network)
+	set  func(nw *network)
 	want error // nil if the client may request a token
 }
 
@@ -128,23 +128,23 @@ var tokenServiceTopologies = []realmTopology{
 	{"redirects with 303", tokenRedirect(303), regret.ErrRedirect},
 	{"redirects with 307", tokenRedirect(307), regret.ErrRedirect},
 	{"redirects with 308", tokenRedirect(308), regret.ErrRedirect},
-	{"redirects to http", func(w *network) { w.serveToken = redirectHandler(307, "http://auth.example.com") }, regret.ErrRedirect},
-	{"redirects to the registry", func(w *network) { w.serveToken = redirectHandler(307, registryOrigin) }, regret.ErrRedirect},
-	{"redirects to another path of its own", func(w *network) { w.serveToken = redirectHandler(307, tokenOrigin+"/other") }, regret.ErrRedirect},
+	{"redirects to http", func(nw *network) { nw.serveToken = redirectHandler(307, "http://auth.example.com") }, regret.ErrRedirect},
+	{"redirects to the registry", func(nw *network) { nw.serveToken = redirectHandler(307, registryOrigin) }, regret.ErrRedirect},
+	{"redirects to another path of its own", func(nw *network) { nw.serveToken = redirectHandler(307, tokenOrigin+"/other") }, regret.ErrRedirect},
 	{"challenges with the realm of another host", tokenResponse(401, "no", "WWW-Authenticate", `Bearer realm="https://evil.example.net/token"`), regret.ErrUnauthorized},
 	{"challenges for a password", tokenResponse(401, "no", "WWW-Authenticate", `Basic realm="token service"`), regret.ErrUnauthorized},
 	{"links to another host", tokenResponse(200, `{"token":"`+canaryIssued+`"}`, "Link", `<https://evil.example.net/token>; rel="next"`, "Refresh", "0; url=https://evil.example.net/"), nil},
 	{"issues a token and a refresh token", tokenResponse(200, `{"token":"`+canaryIssued+`","refresh_token":"`+canaryRefresh+`"}`), nil},
 	{"issues only a refresh token", tokenResponse(200, `{"refresh_token":"`+canaryRefresh+`"}`), regret.ErrNotRegistry},
 	{"issues a token with a line break", tokenResponse(200, `{"token":"`+canaryIssued+`\r\nX-Evil: 1"}`), regret.ErrNotRegistry},
-	{"echoes the credentials in an error", func(w *network) {
-		w.serveToken = func(rw http.ResponseWriter, req *http.Request) {
+	{"echoes the credentials in an error", func(nw *network) {
+		nw.serveToken = func(rw http.ResponseWriter, req *http.Request) {
 			rw.WriteHeader(http.StatusForbidden)
 			fmt.Fprintf(rw, `{"errors":[{"code":"DENIED","message":%q}]}`, fmt.Sprint(req.Header, req.PostFormValue("refresh_token")))
 		}
 	}, regret.ErrForbidden},
-	{"does not support POST", func(w *network) {
-		w.serveToken = func(rw http.ResponseWriter, req *http.Request) {
+	{"does not support POST", func(nw *network) {
+		nw.serveToken = func(rw http.ResponseWriter, req *http.Request) {
 			if req.Method == http.MethodPost {
 				rw.WriteHeader(http.StatusMethodNotAllowed)
 				return

@@ -14,7 +14,7 @@ import (
 // expected outcome.
 type redirectTopology struct {
 	name        string
-	set         func(w *network)
+	set         func(nw *network)
 	wantRead    error    // error of a read; nil if it succeeds
 	wantWrite   error    // error of a DELETE; nil if it succeeds
 	wantOrigins []string // other origins that a read contacts
@@ -121,35 +121,35 @@ var redirects = []redirectTopology{
 	{"a file", redirectToLocation(307, "file:///etc/passwd?"+canaryAddress), regret.ErrRedirect, regret.ErrRedirect, nil},
 	{"an invalid URL", redirectToLocation(307, "https://%zz"+canaryAddress), regret.ErrRedirect, regret.ErrRedirect, nil},
 	{"an empty Location", redirectToLocation(307, ""), regret.ErrRedirect, regret.ErrRedirect, nil},
-	{"a signed URL", func(w *network) {
-		w.serveAuthorized = func(rw http.ResponseWriter, req *http.Request) {
+	{"a signed URL", func(nw *network) {
+		nw.serveAuthorized = func(rw http.ResponseWriter, req *http.Request) {
 			http.Redirect(rw, req, storageOrigin+req.URL.Path+"?X-Signature="+canaryAddress+"&token="+canaryAddress+"#"+canaryAddress, http.StatusTemporaryRedirect)
 		}
 	}, nil, regret.ErrRedirect, []string{storageOrigin}},
 	{"a host that asks for a password", redirectToCredentialPrompt(307, storageOrigin), regret.ErrUnauthorized, regret.ErrRedirect, []string{storageOrigin}},
 	{"another port that asks for a password", redirectToCredentialPrompt(302, registryOrigin+":8443"), regret.ErrUnauthorized, regret.ErrRedirect, []string{registryOrigin + ":8443"}},
-	{"a host that names the trusted token service", func(w *network) {
-		w.serveAuthorized = redirectHandler(307, storageOrigin)
-		w.otherHosts[storageOrigin] = http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+	{"a host that names the trusted token service", func(nw *network) {
+		nw.serveAuthorized = redirectHandler(307, storageOrigin)
+		nw.otherHosts[storageOrigin] = http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 			rw.Header().Set("WWW-Authenticate", `Bearer realm="`+tokenOrigin+`/token",service="registry"`)
 			rw.WriteHeader(http.StatusUnauthorized)
 		})
 	}, regret.ErrUnauthorized, regret.ErrRedirect, []string{storageOrigin}},
-	{"the host of the registry without its port", func(w *network) {
-		w.name, w.registryOrigin = "registry.example.com:5000", registryOrigin+":5000"
-		w.serveAuthorized = redirectHandler(307, registryOrigin)
+	{"the host of the registry without its port", func(nw *network) {
+		nw.name, nw.registryOrigin = "registry.example.com:5000", registryOrigin+":5000"
+		nw.serveAuthorized = redirectHandler(307, registryOrigin)
 	}, nil, regret.ErrRedirect, []string{registryOrigin}},
-	{"the address of a registry on this machine", func(w *network) {
-		w.name, w.registryOrigin = "localhost:5000", "http://localhost:5000"
-		w.serveAuthorized = redirectHandler(307, "http://127.0.0.1:5000")
+	{"the address of a registry on this machine", func(nw *network) {
+		nw.name, nw.registryOrigin = "localhost:5000", "http://localhost:5000"
+		nw.serveAuthorized = redirectHandler(307, "http://127.0.0.1:5000")
 	}, nil, regret.ErrRedirect, []string{"http://127.0.0.1:5000"}},
-	{"https of a registry on this machine", func(w *network) {
-		w.name, w.registryOrigin = "localhost:5000", "http://localhost:5000"
-		w.serveAuthorized = redirectHandler(307, "https://localhost:5000")
+	{"https of a registry on this machine", func(nw *network) {
+		nw.name, nw.registryOrigin = "localhost:5000", "http://localhost:5000"
+		nw.serveAuthorized = redirectHandler(307, "https://localhost:5000")
 	}, nil, regret.ErrRedirect, []string{"https://localhost:5000"}},
-	{"another host of Docker Hub", func(w *network) {
-		w.name, w.registryOrigin = "docker.io", "https://registry-1.docker.io"
-		w.serveAuthorized = redirectHandler(307, "https://production.cloudflare.docker.com")
+	{"another host of Docker Hub", func(nw *network) {
+		nw.name, nw.registryOrigin = "docker.io", "https://registry-1.docker.io"
+		nw.serveAuthorized = redirectHandler(307, "https://production.cloudflare.docker.com")
 	}, nil, regret.ErrRedirect, []string{"https://production.cloudflare.docker.com"}},
 }
 

@@ -42,9 +42,9 @@ func (s *testServer) hangOnce(match fakeregistry.Matcher, before fault) (started
 
 // cancelWhile runs operations and cancels their context while the server hangs. They must return at
 // once with the context's error and send nothing more.
-func cancelWhile(t *testing.T, ways []transport, operations []operation, setUp func(s *testServer) (started chan struct{}), outcomeUnknown bool) {
+func cancelWhile(t *testing.T, transports []transport, operations []operation, setUp func(s *testServer) (started chan struct{}), outcomeUnknown bool) {
 	t.Helper()
-	eachOperation(t, ways, operations, func(t *testing.T, s *testServer, op operation) {
+	eachOperation(t, transports, operations, func(t *testing.T, s *testServer, op operation) {
 		started := setUp(s)
 		c := s.client(passwordOption())
 		ctx, cancel := context.WithCancel(s.ctx())
