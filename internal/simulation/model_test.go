@@ -15,44 +15,44 @@ const (
 	typeIndex = "application/vnd.oci.image.index.v1+json"
 )
 
-// A name is a tag or a digest of a repository.
+// A name identifies a manifest by a tag or a digest within a repository.
 type name struct{ repository, reference string }
 
-// A manifest never changes.
+// A manifest is immutable.
 type manifest struct {
 	mediaType, digest string
 	raw               []byte
-	subject           string // digest of what it refers to
+	subject           string // digest of the manifest that it refers to
 	artifactType      string
-	children          []string // digests of what an index lists
+	children          []string // digests that an index lists
 }
 
 type repository struct {
 	manifests map[string]*manifest // by digest
-	tags      map[string]string    // to digests
-	dangling  map[string]bool      // tags still listed although their manifest is gone
+	tags      map[string]string    // tag to digest
+	dangling  map[string]bool      // tags that are still listed although their manifest is gone
 }
 
-// A change is what a name stands for from a moment on; empty for nothing.
+// A change records the digest that a name points to from a version on; "" if it points to nothing.
 type change struct {
-	moment int
-	digest string
+	version int
+	digest  string
 }
 
-// A store is what the registry holds, and everything it ever held. A moment is
-// the number of changes so far.
+// A store holds the content of the registry and its whole history. The version is the number of
+// changes so far.
 type store struct {
 	repositories map[string]*repository
-	known        map[string]*manifest // every manifest there ever was
+	everStored   map[string]*manifest // by digest, deleted ones included
 	history      map[name][]change
-	moment       int
+	version      int
 	rng          *rand.Rand
 }
 
 func newStore(rng *rand.Rand) *store {
 	return &store{
 		repositories: map[string]*repository{},
-		known:        map[string]*manifest{},
+		everStored:   map[string]*manifest{},
 		history:      map[name][]change{},
 		rng:          rng,
 	}
@@ -62,8 +62,8 @@ func (s *store) create(repo string) {
 	s.repositories[repo] = &repository{manifests: map[string]*manifest{}, tags: map[string]string{}, dangling: map[string]bool{}}
 }
 
-// served is the digest that a read of the name would bring; empty for none.
-func (s *store) served(n name) string {
+// current returns the digest that n points to, or "".
+func (s *store) current(n name) string {
 	h := s.history[n]
 	if len(h) == 0 {
 		return ""
@@ -71,47 +71,46 @@ func (s *store) served(n name) string {
 	return h[len(h)-1].digest
 }
 
-// during lists what a name stood for between two moments, "" for nothing.
-func (s *store) during(n name, from, to int) []string {
+// valuesBetween returns the digests that n pointed to between two versions, with "" for nothing.
+func (s *store) valuesBetween(n name, fromVersion, toVersion int) []string {
 	values := []string{""}
 	for _, c := range s.history[n] {
 		switch {
-		case c.moment <= from:
+		case c.version <= fromVersion:
 			values[0] = c.digest
-		case c.moment <= to:
+		case c.version <= toVersion:
 			values = append(values, c.digest)
 		}
 	}
 	return values
 }
 
-func (s *store) note(n name, digest string) {
-	if s.served(n) == digest {
+func (s *store) record(n name, digest string) {
+	if s.current(n) == digest {
 		return
 	}
-	s.moment++
-	s.history[n] = append(s.history[n], change{s.moment, digest})
+	s.version++
+	s.history[n] = append(s.history[n], change{s.version, digest})
 }
 
 // put stores a manifest under a tag, or only under its digest if tag is empty.
 func (s *store) put(repo, tag string, m *manifest) {
 	r := s.repositories[repo]
-	s.known[m.digest] = m
+	s.everStored[m.digest] = m
 	r.manifests[m.digest] = m
-	s.note(name{repo, m.digest}, m.digest)
+	s.record(name{repo, m.digest}, m.digest)
 	if tag != "" {
 		r.tags[tag] = m.digest
 		delete(r.dangling, tag)
-		s.note(name{repo, tag}, m.digest)
+		s.record(name{repo, tag}, m.digest)
 	}
 }
 
-// remove takes a manifest away, and with it its tags, which may be listed a
-// little longer.
+// remove deletes a manifest and its tags. The tags may remain listed for a while.
 func (s *store) remove(repo, digest string) {
 	r := s.repositories[repo]
 	delete(r.manifests, digest)
-	s.note(name{repo, digest}, "")
+	s.record(name{repo, digest}, "")
 	for _, tag := range slices.Sorted(maps.Keys(r.tags)) {
 		if r.tags[tag] == digest {
 			s.untag(repo, tag)
@@ -122,31 +121,31 @@ func (s *store) remove(repo, digest string) {
 
 func (s *store) untag(repo, tag string) {
 	delete(s.repositories[repo].tags, tag)
-	s.note(name{repo, tag}, "")
+	s.record(name{repo, tag}, "")
 }
 
-// settle ends what was half done: dangling tags disappear from the list.
-func (s *store) settle() {
+// dropDangling removes dangling tags from the tag lists.
+func (s *store) dropDangling() {
 	for _, r := range s.repositories {
 		clear(r.dangling)
 	}
 }
 
-// names of repositories, and what they hold, in an order that does not depend
-// on chance.
-func (s *store) names() []string { return slices.Sorted(maps.Keys(s.repositories)) }
+// The following methods return sorted lists, because the order of a map would make runs differ.
+
+func (s *store) repositoryNames() []string { return slices.Sorted(maps.Keys(s.repositories)) }
 
 func (r *repository) digests() []string { return slices.Sorted(maps.Keys(r.manifests)) }
 
-func (r *repository) tagged() []string { return slices.Sorted(maps.Keys(r.tags)) }
+func (r *repository) tagNames() []string { return slices.Sorted(maps.Keys(r.tags)) }
 
-func (r *repository) listed() []string {
+func (r *repository) listedTags() []string {
 	all := append(slices.Collect(maps.Keys(r.tags)), slices.Collect(maps.Keys(r.dangling))...)
 	slices.Sort(all)
 	return slices.Compact(all)
 }
 
-// referrers of a subject, by digest.
+// referrers returns the manifests that refer to subject, sorted by digest.
 func (r *repository) referrers(subject string) []*manifest {
 	var found []*manifest
 	for _, d := range r.digests() {
@@ -159,7 +158,7 @@ func (r *repository) referrers(subject string) []*manifest {
 
 func digestOf(raw []byte) string { return fmt.Sprintf("sha256:%x", sha256.Sum256(raw)) }
 
-// descriptor is how JSON refers to a manifest.
+// A descriptor is an OCI content descriptor.
 type descriptor struct {
 	MediaType    string `json:"mediaType"`
 	Digest       string `json:"digest"`
@@ -171,8 +170,8 @@ func (m *manifest) descriptor() descriptor {
 	return descriptor{m.mediaType, m.digest, len(m.raw), m.artifactType}
 }
 
-// image draws an image that nobody has seen before; subject may be empty.
-func (s *store) image(subject string) *manifest {
+// newImage returns a random image that was never pushed before; subject may be "".
+func (s *store) newImage(subject string) *manifest {
 	m := &manifest{mediaType: typeImage, subject: subject}
 	content := map[string]any{
 		"schemaVersion": 2,
@@ -186,38 +185,38 @@ func (s *store) image(subject string) *manifest {
 		content["artifactType"] = m.artifactType
 		content["subject"] = descriptor{typeImage, subject, 1, ""}
 	}
-	return m.seal(content)
+	return m.encode(content)
 }
 
-// index draws an index over the given manifests.
-func (s *store) index(of ...*manifest) *manifest {
-	children := make([]descriptor, 0, len(of))
-	for _, m := range of {
-		children = append(children, m.descriptor())
+// newIndex returns a new index that lists children.
+func (s *store) newIndex(children ...*manifest) *manifest {
+	descriptors := make([]descriptor, 0, len(children))
+	for _, m := range children {
+		descriptors = append(descriptors, m.descriptor())
 	}
 	m := &manifest{mediaType: typeIndex}
-	for _, child := range of {
+	for _, child := range children {
 		m.children = append(m.children, child.digest)
 	}
-	return m.seal(map[string]any{
+	return m.encode(map[string]any{
 		"schemaVersion": 2,
 		"mediaType":     typeIndex,
-		"manifests":     children,
+		"manifests":     descriptors,
 		"annotations":   map[string]string{"drawn": fmt.Sprint(s.rng.Uint64())},
 	})
 }
 
-func (m *manifest) seal(content map[string]any) *manifest {
+func (m *manifest) encode(content map[string]any) *manifest {
 	raw, err := json.Marshal(content)
 	if err != nil {
-		panic(err) // nothing in it that JSON does not know
+		panic(err) // unreachable: every value can be encoded
 	}
 	m.raw, m.digest = raw, digestOf(raw)
 	return m
 }
 
-// draw picks one of a list; the zero value of an empty one.
-func draw[T any](rng *rand.Rand, from []T) T {
+// pick returns a random element of from, or the zero value if from is empty.
+func pick[T any](rng *rand.Rand, from []T) T {
 	if len(from) == 0 {
 		var zero T
 		return zero
@@ -225,16 +224,16 @@ func draw[T any](rng *rand.Rand, from []T) T {
 	return from[rng.IntN(len(from))]
 }
 
-// populate fills the store with what a seed begins with.
+// populate fills the store with its initial content.
 func (s *store) populate(repositories, images int) {
 	for i := range repositories {
 		repo := []string{"library/one", "team/two", "team/sub/three"}[i]
 		s.create(repo)
 		var all []*manifest
 		for j := range 1 + s.rng.IntN(images) {
-			m := s.image("")
+			m := s.newImage("")
 			if j > 1 && s.rng.IntN(4) == 0 {
-				m = s.index(all[0], all[1])
+				m = s.newIndex(all[0], all[1])
 			}
 			all = append(all, m)
 			s.put(repo, "", m)
@@ -242,37 +241,37 @@ func (s *store) populate(repositories, images int) {
 				s.put(repo, fmt.Sprintf("v%d.%d", j, k), m)
 			}
 			for range s.rng.IntN(2) {
-				s.put(repo, "", s.image(m.digest))
+				s.put(repo, "", s.newImage(m.digest))
 			}
 		}
-		s.put(repo, "latest", draw(s.rng, all))
+		s.put(repo, "latest", pick(s.rng, all))
 	}
 }
 
-// somebody does something to a repository behind everybody's back: pushes a tag
-// anew or elsewhere, or deletes.
-func (s *store) somebody(repo string) string {
+// changeByOtherClient changes a repository as a concurrent client would: it pushes, moves or deletes
+// a tag or a manifest. It returns what it did, or "" if it did nothing.
+func (s *store) changeByOtherClient(repo string) string {
 	r := s.repositories[repo]
-	tag, digest := draw(s.rng, r.tagged()), draw(s.rng, r.digests())
+	tag, digest := pick(s.rng, r.tagNames()), pick(s.rng, r.digests())
 	switch s.rng.IntN(7) {
 	case 0:
-		s.put(repo, tag, s.image(""))
+		s.put(repo, tag, s.newImage(""))
 		return "moves " + tag
 	case 1:
-		if m := s.known[digest]; m != nil && tag != "" {
+		if m := s.everStored[digest]; m != nil && tag != "" {
 			s.put(repo, tag, m)
 			return "moves back " + tag
 		}
-	case 2: // what was there before is pushed again
+	case 2: // push a deleted tag again, with its former manifest
 		for n := range 8 {
 			old := fmt.Sprintf("v%d.%d", n, s.rng.IntN(2))
 			if h := s.history[name{repo, old}]; len(h) > 1 && h[len(h)-1].digest == "" {
-				s.put(repo, old, s.known[h[len(h)-2].digest])
-				return "pushes again " + old
+				s.put(repo, old, s.everStored[h[len(h)-2].digest])
+				return "pushes again the deleted tag " + old
 			}
 		}
 	case 3:
-		s.put(repo, fmt.Sprintf("new%d", s.rng.IntN(4)), s.image(""))
+		s.put(repo, fmt.Sprintf("new%d", s.rng.IntN(4)), s.newImage(""))
 		return "pushes a new tag"
 	case 4:
 		if tag != "" && len(r.tags) > 2 {
@@ -284,11 +283,11 @@ func (s *store) somebody(repo string) string {
 			s.remove(repo, digest)
 			return "deletes " + digest[:15]
 		}
-	case 6: // a manifest that was deleted comes back
-		for _, d := range slices.Sorted(maps.Keys(s.known)) {
+	case 6: // push a deleted manifest again
+		for _, d := range slices.Sorted(maps.Keys(s.everStored)) {
 			if h := s.history[name{repo, d}]; len(h) > 1 && h[len(h)-1].digest == "" && s.rng.IntN(3) == 0 {
-				s.put(repo, "", s.known[d])
-				return "brings back " + d[:15]
+				s.put(repo, "", s.everStored[d])
+				return "pushes again the deleted " + d[:15]
 			}
 		}
 	}

@@ -2,5 +2,5 @@
 
 package simulation
 
-// thinned says which part of the faults and seeds is run: all.
-const thinned = 1
+// sampleEvery is 1: the tests run every fault and every seed.
+const sampleEvery = 1

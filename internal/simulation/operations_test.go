@@ -17,41 +17,41 @@ import (
 type opKind string
 
 const (
-	opPing      opKind = "Ping"
-	resolve     opKind = "Resolve"
-	digestOnly  opKind = "ResolveDigest"
-	getManifest opKind = "Manifest"
-	deletion    opKind = "DeleteManifest"
-	untag       opKind = "Untag"
-	checkDelete opKind = "CheckDelete"
-	putManifest opKind = "PutManifest"
-	listTags    opKind = "Tags"
-	listRepos   opKind = "Repositories"
-	listRefs    opKind = "Referrers"
+	opPing         opKind = "Ping"
+	resolve        opKind = "Resolve"
+	resolveDigest  opKind = "ResolveDigest"
+	getManifest    opKind = "Manifest"
+	deleteManifest opKind = "DeleteManifest"
+	untag          opKind = "Untag"
+	checkDelete    opKind = "CheckDelete"
+	putManifest    opKind = "PutManifest"
+	listTags       opKind = "Tags"
+	listRepos      opKind = "Repositories"
+	listRefs       opKind = "Referrers"
 )
 
-// An operation is one call of the client and everything that happened to it.
+// An operation is one call of a client method, with its arguments, its requests and its results.
 type operation struct {
 	id, worker            int
 	kind                  opKind
 	repository, reference string
-	manifest              *manifest // to put
+	manifest              *manifest // for PutManifest
 	artifactTypes         []string
-	stopAfter             int  // entries of a list, then the caller has seen enough; 0 for all
-	unprovable            bool // what it read was changed in a way that nobody can see
-	invalid               bool // a name that must not be sent
-	ends                  time.Duration
-	deadline              bool // ends by deadline rather than by cancellation
+	stopAfter             int  // number of list entries after which the caller stops; 0 to read all
+	undetectable          bool // a fault corrupted a response in a way that no client can detect
+	invalid               bool // an argument is invalid and must not be sent
+	endsAfter             time.Duration
+	deadline              bool // the context ends by deadline, not by cancellation
 	cancel                context.CancelFunc
 
-	began, ended time.Time
-	stopped      time.Time // when its context ended; zero if it did not
-	from, to     int       // moments of the store
-	expected     []string
-	events       []*event
-	facts        fact
-	circling     bool // the pages of this list lead in a circle
-	notes        []string
+	began, ended           time.Time
+	contextEndedAt         time.Time // when the context ended or will end; zero if it does not
+	fromVersion, toVersion int       // versions of the store when it began and ended
+	expected               []string
+	events                 []*event
+	facts                  fact
+	cyclic                 bool // a Link led back to the first page
+	notes                  []string
 
 	err       error
 	digest    string
@@ -63,13 +63,13 @@ type operation struct {
 
 func (op *operation) String() string {
 	s := fmt.Sprintf("#%d/%d %s %s %s", op.id, op.worker, op.kind, op.repository, op.reference)
-	if op.ends > 0 {
-		s += fmt.Sprintf(" ends after %v", op.ends)
+	if op.endsAfter > 0 {
+		s += fmt.Sprintf(" ends after %v", op.endsAfter)
 	}
 	return strings.TrimSpace(s)
 }
 
-func (op *operation) note(e *event, text string) {
+func (op *operation) addNote(e *event, text string) {
 	op.notes = append(op.notes, fmt.Sprintf("%d: %s", e.n, text))
 }
 
@@ -80,7 +80,7 @@ func operationOf(ctx context.Context) *operation {
 	return op
 }
 
-// perform calls the client. It is the only place that knows its API.
+// perform calls the client. No other function calls the client's operations.
 func (op *operation) perform(ctx context.Context, c *regret.Client) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -94,7 +94,7 @@ func (op *operation) perform(ctx context.Context, c *regret.Client) {
 		var d regret.Descriptor
 		d, op.err = c.Resolve(ctx, op.repository, op.reference)
 		op.digest, op.mediaType = string(d.Digest), d.MediaType
-	case digestOnly:
+	case resolveDigest:
 		var d regret.Digest
 		d, op.err = c.ResolveDigest(ctx, op.repository, op.reference)
 		op.digest = string(d)
@@ -103,7 +103,7 @@ func (op *operation) perform(ctx context.Context, c *regret.Client) {
 		if m, op.err = c.Manifest(ctx, op.repository, op.reference); m != nil {
 			op.digest, op.mediaType, op.raw = string(m.Descriptor.Digest), m.Descriptor.MediaType, m.Raw
 		}
-	case deletion:
+	case deleteManifest:
 		op.err = c.DeleteManifest(ctx, op.repository, regret.Digest(op.reference))
 	case untag:
 		op.err = c.Untag(ctx, op.repository, op.reference)
@@ -123,12 +123,11 @@ func (op *operation) perform(ctx context.Context, c *regret.Client) {
 	}
 }
 
-// collect ranges over a list and sees to it that an error is the last thing
-// that it yields.
+// collect ranges over a list and checks that nothing follows an error.
 func collect[T any](op *operation, list iter.Seq2[T, error], text func(T) string) {
 	for entry, err := range list {
 		if op.err != nil {
-			op.err = errors.Join(op.err, errors.New("the list goes on after an error"))
+			op.err = errors.Join(op.err, errors.New("the list continues after an error"))
 			return
 		}
 		if op.err = err; err != nil {
@@ -141,37 +140,39 @@ func collect[T any](op *operation, list iter.Seq2[T, error], text func(T) string
 	}
 }
 
-// stop ends the operation's context.
-func (op *operation) stop() {
-	if now := time.Now(); op.stopped.IsZero() || now.Before(op.stopped) {
-		op.stopped = now
+// endContext cancels the operation's context.
+func (op *operation) endContext() {
+	if now := time.Now(); op.contextEndedAt.IsZero() || now.Before(op.contextEndedAt) {
+		op.contextEndedAt = now
 	}
 	op.cancel()
 }
 
-// over says that the operation may have returned because its context ended.
-func (op *operation) over() bool { return !op.stopped.IsZero() && !op.ended.Before(op.stopped) }
+// contextEnded reports whether the context ended before the operation returned.
+func (op *operation) contextEnded() bool {
+	return !op.contextEndedAt.IsZero() && !op.ended.Before(op.contextEndedAt)
+}
 
-// list says whether the operation is one.
-func (op *operation) list() bool {
+// isList reports whether the operation reads a list.
+func (op *operation) isList() bool {
 	return op.kind == listTags || op.kind == listRepos || op.kind == listRefs
 }
 
-// mayHave says whether a request to the registry is part of what the operation
-// was asked to do: no other object, no other kind of write.
-func (m *model) mayHave(op *operation, e *event) bool {
-	own := e.route.kind == manifests && e.route.repository == op.repository && e.route.reference == op.reference
+// permits reports whether op may send the request e to the registry. An operation may only touch
+// the object that it names, and only with its own kind of write.
+func (m *model) permits(op *operation, e *event) bool {
+	ownManifest := e.route.kind == manifests && e.route.repository == op.repository && e.route.reference == op.reference
 	if e.write() {
 		switch e.method + " " + string(op.kind) {
 		case "DELETE DeleteManifest":
-			return own && strings.Contains(op.reference, ":")
+			return ownManifest && strings.Contains(op.reference, ":")
 		case "DELETE Untag":
-			return own && !strings.Contains(op.reference, ":")
+			return ownManifest && !strings.Contains(op.reference, ":")
 		case "DELETE CheckDelete":
 			return e.route.kind == manifests && e.route.repository == op.repository &&
-				strings.HasPrefix(e.route.reference, "sha256:") && m.store.known[e.route.reference] == nil
+				strings.HasPrefix(e.route.reference, "sha256:") && m.store.everStored[e.route.reference] == nil
 		case "PUT PutManifest":
-			return own
+			return ownManifest
 		}
 		return false
 	}
@@ -186,87 +187,87 @@ func (m *model) mayHave(op *operation, e *event) bool {
 		return e.route.repository == op.repository &&
 			(e.route.kind == referrers && e.route.reference == op.reference ||
 				e.route.kind == manifests && e.route.reference == fallbackTag(op.reference))
-	case resolve, digestOnly, getManifest, deletion, untag:
-		return own
+	case resolve, resolveDigest, getManifest, deleteManifest, untag:
+		return ownManifest
 	}
 	return false
 }
 
 func fallbackTag(subject string) string { return strings.Replace(subject, ":", "-", 1) }
 
-var kinds = []opKind{
-	opPing, resolve, resolve, resolve, digestOnly, digestOnly, getManifest, getManifest,
-	deletion, deletion, deletion, untag, untag, untag, untag, checkDelete,
+var weightedKinds = []opKind{
+	opPing, resolve, resolve, resolve, resolveDigest, resolveDigest, getManifest, getManifest,
+	deleteManifest, deleteManifest, deleteManifest, untag, untag, untag, untag, checkDelete,
 	putManifest, putManifest, listTags, listTags, listRepos, listRefs,
 }
 
-// drawOperation decides what a worker does next, from what it may know.
+// drawOperation returns a random operation for a worker.
 func (m *model) drawOperation(rng *rand.Rand, worker, id int) *operation {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	op := &operation{id: id, worker: worker, kind: draw(rng, kinds)}
-	op.repository = draw(rng, m.store.names())
+	op := &operation{id: id, worker: worker, kind: pick(rng, weightedKinds)}
+	op.repository = pick(rng, m.store.repositoryNames())
 	r := m.store.repositories[op.repository]
-	tag, digest := draw(rng, r.tagged()), draw(rng, r.digests())
-	if rng.IntN(8) == 0 { // something that was there once, or never
-		tag = draw(rng, []string{"v0.0", "v1.0", "nobodys", "new0"})
-		digest = draw(rng, append(m.everKnown(), digestOf([]byte("nobody's"))))
+	tag, digest := pick(rng, r.tagNames()), pick(rng, r.digests())
+	if rng.IntN(8) == 0 { // a name that no longer exists or never did
+		tag = pick(rng, []string{"v0.0", "v1.0", "no-such", "new0"})
+		digest = pick(rng, append(m.everStoredDigests(), digestOf([]byte("never pushed"))))
 	}
-	op.reference = draw(rng, []string{tag, tag, digest})
+	op.reference = pick(rng, []string{tag, tag, digest})
 	switch op.kind {
-	case deletion, listRefs:
+	case deleteManifest, listRefs:
 		op.reference = digest
 	case untag:
 		op.reference = tag
 	case putManifest:
-		op.manifest = m.store.known[draw(rng, m.everKnown())]
+		op.manifest = m.store.everStored[pick(rng, m.everStoredDigests())]
 		if rng.IntN(2) == 0 {
-			op.manifest = m.store.image("")
+			op.manifest = m.store.newImage("")
 		}
-		op.reference = draw(rng, []string{tag, "mine", op.manifest.digest})
+		op.reference = pick(rng, []string{tag, "mine", op.manifest.digest})
 	case opPing, checkDelete, listTags, listRepos:
 		op.reference = ""
 	}
 	if op.kind == listRefs && rng.IntN(2) == 0 {
 		op.artifactTypes = []string{"application/signature", "application/sbom"}[:1+rng.IntN(2)]
 	}
-	if op.list() && rng.IntN(8) == 0 {
+	if op.isList() && rng.IntN(8) == 0 {
 		op.stopAfter = 1 + rng.IntN(3)
 	}
 	if rng.IntN(30) == 0 {
-		op.spoil(rng)
+		op.makeInvalid(rng)
 	}
 	if op.reference == "" && op.kind != opPing && op.kind != checkDelete && op.kind != listTags && op.kind != listRepos {
-		op.invalid = true // a repository that has nothing to name
+		op.invalid = true // the repository has no tag or digest to pick
 	}
 	switch rng.IntN(5) {
 	case 0:
-		op.ends = time.Duration(rng.Int64N(int64(draw(rng, []time.Duration{100 * time.Millisecond, 2 * time.Second, time.Minute}))))
-		op.ends++ // never 0, which is no end
+		op.endsAfter = time.Duration(rng.Int64N(int64(pick(rng, []time.Duration{100 * time.Millisecond, 2 * time.Second, time.Minute}))))
+		op.endsAfter++ // 0 would mean that the context does not end
 		op.deadline = rng.IntN(2) == 0
 	}
 	return op
 }
 
-// spoil makes a name of the operation one that no registry could have.
-func (op *operation) spoil(rng *rand.Rand) {
+// makeInvalid replaces an argument by one that violates the grammar of names.
+func (op *operation) makeInvalid(rng *rand.Rand) {
 	bad := []string{"", "../x", "a//b", "A/b", "a b", "a?x=y", "a#b", "%2e%2e", "a/../b", "é", strings.Repeat("a", 300), "a:b", "-a"}
 	switch {
 	case op.kind == opPing || op.kind == listRepos:
 		return
 	case rng.IntN(2) == 0 || op.kind == checkDelete || op.kind == listTags:
-		op.repository = draw(rng, bad)
-	case op.kind == deletion || op.kind == listRefs:
-		op.reference = draw(rng, []string{"", "latest", "sha256:zz", "sha256:" + strings.Repeat("A", 64), "md5:" + strings.Repeat("a", 32), "sha256:../.."})
+		op.repository = pick(rng, bad)
+	case op.kind == deleteManifest || op.kind == listRefs:
+		op.reference = pick(rng, []string{"", "latest", "sha256:zz", "sha256:" + strings.Repeat("A", 64), "md5:" + strings.Repeat("a", 32), "sha256:../.."})
 	default:
-		op.reference = draw(rng, []string{"", "a/b", ".a", "a b", "a?b", strings.Repeat("a", 129), "sha256:zz", "../../x", "a\nb"})
+		op.reference = pick(rng, []string{"", "a/b", ".a", "a b", "a?b", strings.Repeat("a", 129), "sha256:zz", "../../x", "a\nb"})
 	}
 	op.invalid = true
 }
 
-func (m *model) everKnown() []string {
-	all := make([]string, 0, len(m.store.known))
-	for digest := range m.store.known {
+func (m *model) everStoredDigests() []string {
+	all := make([]string, 0, len(m.store.everStored))
+	for digest := range m.store.everStored {
 		all = append(all, digest)
 	}
 	slices.Sort(all)

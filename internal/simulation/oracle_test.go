@@ -15,253 +15,252 @@ import (
 	"github.com/seed-8cb7cc86/regret"
 )
 
-// A fact is something that happened to an operation and that its error may
-// rest on.
+// A fact is something that happened during an operation and that justifies some kinds of error.
 type fact uint32
 
 const (
-	noAnswer fact = 1 << iota
+	noResponse fact = 1 << iota
 	serverFailed
 	rateLimited
 	unauthorized
 	forbidden
-	missing     // in the registry's own words
-	unsupported // so is this
+	notFound    // with a registry's error code
+	unsupported // with a registry's error code
 	readOnly
-	codeless // a refusal without a registry's code
-	odd      // an answer that no registry gives
+	noErrorCode // an error response without a registry's error code
+	notRegistry // a response that no registry sends
 	contradictory
 	mismatched
 	untrusted
 	redirected
-	listTrouble
+	badPage
 )
 
 func (f fact) has(any fact) bool { return f&any != 0 }
 
-// grounds are the facts without which an error of a kind is not honest.
-var grounds = map[regret.Kind]fact{
-	regret.ErrNotFound:             missing,
+// requiredFacts lists, for each kind of error, the facts of which at least one must have happened.
+var requiredFacts = map[regret.Kind]fact{
+	regret.ErrNotFound:             notFound,
 	regret.ErrUnauthorized:         unauthorized,
 	regret.ErrForbidden:            forbidden,
 	regret.ErrDeleteDisabled:       unsupported,
 	regret.ErrTagDeleteUnsupported: unsupported,
 	regret.ErrReadOnly:             readOnly,
 	regret.ErrRateLimited:          rateLimited,
-	regret.ErrUnavailable:          noAnswer | serverFailed,
-	regret.ErrOutcomeUnknown:       noAnswer | serverFailed | contradictory | missing, // see denied
+	regret.ErrUnavailable:          noResponse | serverFailed,
+	regret.ErrOutcomeUnknown:       noResponse | serverFailed | contradictory | notFound, // notFound: see answeredNotFound
 	regret.ErrStillPresent:         contradictory,
-	regret.ErrDigestMismatch:       mismatched | odd,
+	regret.ErrDigestMismatch:       mismatched | notRegistry,
 	regret.ErrUntrustedRealm:       untrusted,
 	regret.ErrRedirect:             redirected,
-	regret.ErrNotRegistry:          odd | contradictory,
+	regret.ErrNotRegistry:          notRegistry | contradictory,
 	regret.ErrIncompleteList:       ^fact(0),
-	"":                             codeless | missing, // said to be missing, and served all the same
+	"":                             noErrorCode | notFound, // notFound: a 404 for a manifest that is served all the same
 }
 
-// maxAttempts is what the default retries come to.
+// maxAttempts is the number of attempts that the default retries allow.
 var maxAttempts = regret.DefaultRetries().Max + 1
 
 func (m *model) problem(format string, args ...any) {
 	m.problems = append(m.problems, fmt.Sprintf(format, args...))
 }
 
-// judge holds the outcome of an operation against what the registry really
-// held.
+// judge compares the outcome of an operation with what the registry really held.
 func (m *model) judge(op *operation) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	wrong := func(format string, args ...any) {
+	fail := func(format string, args ...any) {
 		m.problem("%s: %s (error: %v)", op, fmt.Sprintf(format, args...), op.err)
 	}
 	if op.crash != "" {
-		wrong("panic: %s", op.crash)
+		fail("panic: %s", op.crash)
 		return
 	}
 	if op.invalid {
 		if len(op.events) > 0 || !errors.Is(op.err, regret.ErrInvalid) {
-			wrong("a name that is none: %d requests", len(op.events))
+			fail("want ErrInvalid and no request; got %d requests", len(op.events))
 		}
 		return
 	}
-	if late := op.ended.Sub(op.stopped); op.over() && late > 100*time.Millisecond {
-		wrong("returned %v after its context ended", late)
+	if overrun := op.ended.Sub(op.contextEndedAt); op.contextEnded() && overrun > 100*time.Millisecond {
+		fail("returned %v after its context ended", overrun)
 	}
-	if op.over() && op.err != nil && !op.judged() && !errors.Is(op.err, context.Canceled) && !errors.Is(op.err, context.DeadlineExceeded) {
-		wrong("it does not say that its context ended")
+	if op.contextEnded() && op.err != nil && !op.finalResponseRead() && !errors.Is(op.err, context.Canceled) && !errors.Is(op.err, context.DeadlineExceeded) {
+		fail("the error does not match the context's error")
 	}
-	m.judgeBudget(op, wrong)
+	m.judgeRequestCount(op, fail)
 	if op.err != nil {
-		m.judgeError(op, wrong)
+		m.judgeError(op, fail)
 	}
 	switch op.kind {
-	case resolve, digestOnly, getManifest:
-		m.judgeRead(op, wrong)
-	case deletion, untag:
-		m.judgeDeletion(op, wrong)
+	case resolve, resolveDigest, getManifest:
+		m.judgeRead(op, fail)
+	case deleteManifest, untag:
+		m.judgeDeletion(op, fail)
 	case putManifest:
-		m.judgePut(op, wrong)
+		m.judgePut(op, fail)
 	case checkDelete:
-		if last := op.lastAnswer(); op.err == nil && (last == nil || !last.facts.has(missing)) {
-			wrong("it says that deleting is allowed, which nobody said")
+		if last := op.lastResponse(); op.err == nil && (last == nil || !last.facts.has(notFound)) {
+			fail("it reports that deletion is allowed, but the last response does not show that")
 		}
 	case listTags, listRepos, listRefs:
-		m.judgeList(op, wrong)
+		m.judgeList(op, fail)
 	}
 }
 
-// lastAnswer is what the registry said last.
-func (op *operation) lastAnswer() *event {
+// lastResponse returns the last request whose response the client received, except for those of the
+// token service.
+func (op *operation) lastResponse() *event {
 	for _, e := range slices.Backward(op.events) {
-		if e.delivered && e.route.kind != tokens {
+		if e.headerReceived && e.route.kind != tokens {
 			return e
 		}
 	}
 	return nil
 }
 
-// judged says that the client had read all that an error could rest on when the
-// context ended: the last answer to its end, or a header that condemns it. What
-// is left of a body is only read for the connection's sake.
-func (op *operation) judged() bool {
-	last := op.lastAnswer()
+// finalResponseRead reports whether the client had already read everything that decides its error
+// when the context ended: the whole last response, or a header that makes the response invalid. In
+// the latter case the client reads the rest of the body only to reuse the connection.
+func (op *operation) finalResponseRead() bool {
+	last := op.lastResponse()
 	return last != nil && last == op.events[len(op.events)-1] &&
-		(last.whole || last.fault.kind == linkAway || last.fault.kind == badLink || op.kind == opPing)
+		(last.bodyReceived || last.fault.kind == foreignLink || last.fault.kind == malformedLink || op.kind == opPing)
 }
 
-// ambiguous says that a write may have been done although no answer said so.
+// ambiguous reports whether a write may have taken effect although no response confirms it.
 func (e *event) ambiguous() bool {
 	if !e.write() {
 		return false
 	}
-	return !e.delivered && !e.untouched || e.fault.kind == serverError
+	return !e.headerReceived && !e.neverSent || e.fault.kind == serverError
 }
 
-// cutShort says that the context may have ended before the client could read
-// who it was that answered 503.
-func (op *operation) cutShort() bool {
-	return op.over() && slices.ContainsFunc(op.events, func(e *event) bool { return e.write() && e.status == http.StatusServiceUnavailable })
+// interruptedAfter503 reports whether the context may have ended before the client had read enough
+// of a 503 to tell the registry's own from a proxy's.
+func (op *operation) interruptedAfter503() bool {
+	return op.contextEnded() && slices.ContainsFunc(op.events, func(e *event) bool { return e.write() && e.status == http.StatusServiceUnavailable })
 }
 
-// judgeRead wants what the name stood for at some moment of the call.
-func (m *model) judgeRead(op *operation, wrong func(string, ...any)) {
-	if op.err != nil || op.unprovable {
+// judgeRead checks that a read returned what the name pointed to at some time during the call.
+func (m *model) judgeRead(op *operation, fail func(string, ...any)) {
+	if op.err != nil || op.undetectable {
 		return
 	}
 	n := name{op.repository, op.reference}
-	if op.digest == "" || !slices.Contains(m.store.during(n, op.from, op.to), op.digest) {
-		wrong("it stood for %v, not for %s", m.store.during(n, op.from, op.to), op.digest)
+	if op.digest == "" || !slices.Contains(m.store.valuesBetween(n, op.fromVersion, op.toVersion), op.digest) {
+		fail("the name pointed to %q, not to %q", m.store.valuesBetween(n, op.fromVersion, op.toVersion), op.digest)
 		return
 	}
-	found := m.store.known[op.digest]
+	found := m.store.everStored[op.digest]
 	if op.raw != nil && string(op.raw) != string(found.raw) {
-		wrong("the bytes of %s are others", op.digest)
+		fail("the content of %s differs from what was pushed", op.digest)
 	}
 	if op.mediaType != "" && op.mediaType != found.mediaType {
-		wrong("the media type of %s is %s, not %s", op.digest, found.mediaType, op.mediaType)
+		fail("the media type of %s is %s, not %s", op.digest, found.mediaType, op.mediaType)
 	}
 }
 
-// judgeDeletion: success means that the registry itself said so and at that
-// moment did not serve it; a failure of which nothing is unknown means that
-// nothing was done.
-func (m *model) judgeDeletion(op *operation, wrong func(string, ...any)) {
-	last := op.lastAnswer()
+// judgeDeletion checks a deletion. Success requires that the registry itself confirmed it and did not
+// serve the manifest at that time. An error other than ErrOutcomeUnknown requires that nothing was
+// deleted.
+func (m *model) judgeDeletion(op *operation, fail func(string, ...any)) {
+	last := op.lastResponse()
 	if op.err == nil {
-		if last == nil || last.served != "" || last.status != http.StatusAccepted && !last.facts.has(missing) {
-			wrong("success, while it stood for %+v", last)
+		if last == nil || last.currentDigest != "" || last.status != http.StatusAccepted && !last.facts.has(notFound) {
+			fail("success, but the last response was %+v", last)
 		}
 	}
-	unsure, done := false, false
+	ambiguous, done := false, false
 	for i, e := range op.events {
-		if e.method == http.MethodDelete && unsure && op.kind == untag && !m.checkedSince(op, i) {
-			wrong("a deletion by tag is repeated blindly")
+		if e.method == http.MethodDelete && ambiguous && op.kind == untag && !m.resolvedSinceLastWrite(op, i) {
+			fail("a DELETE by tag was retried without resolving the tag again")
 		}
-		unsure, done = unsure || e.ambiguous(), done || e.write() && e.effect
+		ambiguous, done = ambiguous || e.ambiguous(), done || e.write() && e.changed
 	}
 	unknown := errors.Is(op.err, regret.ErrOutcomeUnknown)
-	again := last != nil && last.served != ""
-	vague := errors.Is(op.err, regret.ErrNotRegistry) && op.facts.has(contradictory)
+	stillServed := last != nil && last.currentDigest != ""
+	unclassified := errors.Is(op.err, regret.ErrNotRegistry) && op.facts.has(contradictory)
 	switch {
 	case op.err == nil:
-	case done && !unknown && !again && !vague:
-		wrong("it was done, and is not there, and the error denies it")
-	case unsure && errors.Is(op.err, regret.ErrNotFound):
-		wrong("what may be our own doing is reported as a missing image")
-	case unknown && !unsure && !op.facts.has(contradictory) && !op.cutShort() && !op.denied():
-		wrong("every attempt had a definite answer")
-	case errors.Is(op.err, regret.ErrStillPresent) && !slices.ContainsFunc(op.events, func(e *event) bool { return !e.write() && e.served != "" }):
-		wrong("nothing says that it is still there")
+	case done && !unknown && !stillServed && !unclassified:
+		fail("the deletion took effect, but the error reports that it did not")
+	case ambiguous && errors.Is(op.err, regret.ErrNotFound):
+		fail("ErrNotFound, although this call may have deleted the image itself")
+	case unknown && !ambiguous && !op.facts.has(contradictory) && !op.interruptedAfter503() && !op.answeredNotFound():
+		fail("ErrOutcomeUnknown, although every attempt had a definite response")
+	case errors.Is(op.err, regret.ErrStillPresent) && !slices.ContainsFunc(op.events, func(e *event) bool { return !e.write() && e.currentDigest != "" }):
+		fail("ErrStillPresent, although no read found the manifest")
 	}
 }
 
-// checkedSince says that between the write at index i and the one before, the
-// registry was asked, and told a digest that this client knew as the tag's
-// before the call.
-func (m *model) checkedSince(op *operation, i int) bool {
+// resolvedSinceLastWrite reports whether, between the write at index i and the previous one, the
+// registry reported a digest for the tag that this client had already seen before the call. It also
+// returns true if the previous write cannot have taken effect.
+func (m *model) resolvedSinceLastWrite(op *operation, i int) bool {
 	for _, e := range slices.Backward(op.events[:i]) {
 		if e.write() {
-			return e.status == 401 || e.untouched || e.fault.kind == busy
+			return e.status == 401 || e.neverSent || e.fault.kind == busy
 		}
-		if e.delivered && e.told != "" {
-			return slices.Contains(op.expected, e.told)
+		if e.headerReceived && e.responseDigest != "" {
+			return slices.Contains(op.expected, e.responseDigest)
 		}
 	}
 	return false
 }
 
-func (m *model) judgePut(op *operation, wrong func(string, ...any)) {
-	last := op.lastAnswer()
-	if op.err == nil && (last == nil || last.status != http.StatusCreated || last.served != op.manifest.digest) {
-		wrong("success, while it stood for %+v", last)
+func (m *model) judgePut(op *operation, fail func(string, ...any)) {
+	last := op.lastResponse()
+	if op.err == nil && (last == nil || last.status != http.StatusCreated || last.currentDigest != op.manifest.digest) {
+		fail("success, but the last response was %+v", last)
 	}
 	byTag := !strings.Contains(op.reference, ":")
-	done := slices.ContainsFunc(op.events, func(e *event) bool { return e.write() && e.effect })
+	done := slices.ContainsFunc(op.events, func(e *event) bool { return e.write() && e.changed })
 	if op.err != nil && done && byTag && !errors.Is(op.err, regret.ErrOutcomeUnknown) && !op.facts.has(contradictory) {
-		wrong("it was done, and the error denies it")
+		fail("the push took effect, but the error reports that it did not")
 	}
 }
 
-// judgeList wants every entry that was there all the time, once.
-func (m *model) judgeList(op *operation, wrong func(string, ...any)) {
-	if op.err != nil || op.unprovable || op.stopAfter > 0 && len(op.entries) == op.stopAfter {
+// judgeList checks that a list has every entry that existed during the whole call, and no entry twice.
+func (m *model) judgeList(op *operation, fail func(string, ...any)) {
+	if op.err != nil || op.undetectable || op.stopAfter > 0 && len(op.entries) == op.stopAfter {
 		return
 	}
 	count := map[string]int{}
 	for _, entry := range op.entries {
 		if count[entry]++; count[entry] == 2 {
-			wrong("%q is listed twice", entry)
+			fail("%q is listed twice", entry)
 		}
 	}
-	for _, entry := range m.lasting(op) {
+	for _, entry := range m.expectedEntries(op) {
 		if count[entry] == 0 {
-			wrong("%q is missing from %q", entry, op.entries)
+			fail("%q is missing from %q", entry, op.entries)
 		}
 	}
 }
 
-// lasting is what belonged into a list during the whole call.
-func (m *model) lasting(op *operation) []string {
+// expectedEntries returns the entries that existed during the whole call.
+func (m *model) expectedEntries(op *operation) []string {
 	if op.kind == listRepos {
-		return m.store.names()
+		return m.store.repositoryNames()
 	}
 	r := m.store.repositories[op.repository]
 	always := func(reference string) bool {
-		return !slices.Contains(m.store.during(name{op.repository, reference}, op.from, op.to), "")
+		return !slices.Contains(m.store.valuesBetween(name{op.repository, reference}, op.fromVersion, op.toVersion), "")
 	}
 	if op.kind == listTags {
-		return slices.DeleteFunc(r.tagged(), func(tag string) bool { return !always(tag) })
+		return slices.DeleteFunc(r.tagNames(), func(tag string) bool { return !always(tag) })
 	}
 	all := r.referrers(op.reference)
 	if m.profile.noReferrers {
 		tag := fallbackTag(op.reference)
-		at := m.store.during(name{op.repository, tag}, op.from, op.to)
+		at := m.store.valuesBetween(name{op.repository, tag}, op.fromVersion, op.toVersion)
 		if len(at) > 1 || at[0] == "" {
 			return nil
 		}
 		all = nil
-		for _, child := range m.store.known[at[0]].children {
-			all = append(all, m.store.known[child])
+		for _, child := range m.store.everStored[at[0]].children {
+			all = append(all, m.store.everStored[child])
 		}
 	}
 	var digests []string
@@ -276,90 +275,89 @@ func (m *model) lasting(op *operation) []string {
 	return digests
 }
 
-// judgeBudget counts the requests: a documented number for every attempt, of
-// which there is a documented number.
-func (m *model) judgeBudget(op *operation, wrong func(string, ...any)) {
-	exchanges := map[opKind]int{
+// judgeRequestCount bounds the number of requests by the documented number of requests of an
+// operation and the documented number of attempts for each.
+func (m *model) judgeRequestCount(op *operation, fail func(string, ...any)) {
+	expectedRequests := map[opKind]int{
 		opPing: 1, getManifest: 1, checkDelete: 1, putManifest: 1, // the request
-		resolve: 2, digestOnly: 2, // HEAD, GET
-		deletion: 5, // the same before, DELETE, the same after
-		untag:    6, // DELETE and the same after, twice
+		resolve: 2, resolveDigest: 2, // HEAD, GET
+		deleteManifest: 5, // HEAD, GET; DELETE; HEAD, GET
+		untag:          6, // DELETE; HEAD, GET; and all of it again
 	}[op.kind]
-	direct, hops, forTokens := 0, 0, 0
+	direct, redirected, tokenRequests := 0, 0, 0
 	pages := map[string]bool{}
 	for _, e := range op.events {
 		switch {
 		case e.route.kind == tokens:
-			forTokens++
+			tokenRequests++
 		case e.route.kind == storage, e.url.Query().Get("via") != "":
-			hops++
+			redirected++
 		default:
 			direct++
 			pages[e.url.RequestURI()] = true
 		}
 	}
-	if op.list() {
-		exchanges = len(pages)
+	if op.isList() {
+		expectedRequests = len(pages)
 	}
-	attempts := max(exchanges, 1) * maxAttempts
-	if direct > 2*attempts || hops > 3*direct || forTokens > 3*attempts {
-		wrong("%d requests to the registry, %d further ones, %d for tokens in at most %d attempts", direct, hops, forTokens, attempts)
+	attempts := max(expectedRequests, 1) * maxAttempts
+	if direct > 2*attempts || redirected > 3*direct || tokenRequests > 3*attempts {
+		fail("%d requests to the registry, %d after redirects and %d for tokens, in at most %d attempts", direct, redirected, tokenRequests, attempts)
 	}
 }
 
-// denied says that a deletion was answered with "unknown", which is worth
-// nothing where no read confirms it.
-func (op *operation) denied() bool {
+// answeredNotFound reports whether a DELETE was answered with 404, which proves nothing unless a
+// read confirms it.
+func (op *operation) answeredNotFound() bool {
 	return slices.ContainsFunc(op.events, func(e *event) bool { return e.write() && e.status == http.StatusNotFound })
 }
 
-// judgeError wants an error that is honest, short, printable, and silent about
-// secrets.
-func (m *model) judgeError(op *operation, wrong func(string, ...any)) {
+// judgeError checks that an error is justified, short and printable, and contains no secrets.
+func (m *model) judgeError(op *operation, fail func(string, ...any)) {
 	e, ok := errors.AsType[*regret.Error](op.err)
 	if !ok {
-		wrong("an error of another type: %T", op.err)
+		fail("the error is a %T, not a *regret.Error", op.err)
 		return
 	}
 	facts := op.facts
-	if m.held {
+	if m.throttled {
 		facts |= rateLimited
 	}
-	if op.kind == opPing && facts.has(codeless) {
-		facts |= odd // whoever has nothing at that path
+	if op.kind == opPing && facts.has(noErrorCode) {
+		facts |= notRegistry // a server without anything at that path may be no registry
 	}
 	if m.profile.noReferrers && op.kind == listRefs {
-		facts |= odd // whoever pushed something else under the fallback tag
+		facts |= notRegistry // another client may have pushed something else under the fallback tag
 	}
-	allowed, known := grounds[e.Kind]
-	excused := op.over() && (e.Kind == "" || e.Kind == regret.ErrOutcomeUnknown || e.Kind == regret.ErrIncompleteList)
+	allowed, known := requiredFacts[e.Kind]
+	excused := op.contextEnded() && (e.Kind == "" || e.Kind == regret.ErrOutcomeUnknown || e.Kind == regret.ErrIncompleteList)
 	if !known || !facts.has(allowed) && !excused {
-		wrong("nothing that happened is a ground for the kind %q", e.Kind)
+		fail("nothing that happened justifies the kind %q", e.Kind)
 	}
-	held := m.store.during(name{op.repository, op.reference}, op.from, op.to)
-	if e.Kind == regret.ErrNotFound && !op.list() && !slices.Contains(held, "") {
-		wrong("it was there all the time, as %v", held)
+	values := m.store.valuesBetween(name{op.repository, op.reference}, op.fromVersion, op.toVersion)
+	if e.Kind == regret.ErrNotFound && !op.isList() && !slices.Contains(values, "") {
+		fail("ErrNotFound, although the name pointed to %v during the whole call", values)
 	}
 	if e.Attempts > maxAttempts {
-		wrong("%d attempts", e.Attempts)
+		fail("%d attempts", e.Attempts)
 	}
 	text := op.err.Error()
 	if len(text) > 1<<10 || !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		wrong("a text of %d bytes that cannot be shown: %q", len(text), text)
+		fail("the error text of %d bytes is too long or not printable: %q", len(text), text)
 	}
 	asJSON, err := json.Marshal(op.err)
 	if err != nil {
-		wrong("as JSON: %v", err)
+		fail("as JSON: %v", err)
 	}
 	for _, form := range []string{text, fmt.Sprintf("%+v", op.err), fmt.Sprintf("%#v %+v", e, e.Details), string(asJSON), detailText(e)} {
 		if leaks(form) {
-			wrong("a secret in %q", form)
+			fail("a secret appears in %q", form)
 			break
 		}
 	}
 }
 
-// detailText is what %v does not show of raw JSON.
+// detailText formats the details of an error, including the raw JSON that %v prints as numbers.
 func detailText(e *regret.Error) string {
 	var b strings.Builder
 	for _, d := range e.Details {

@@ -2,6 +2,6 @@
 
 package simulation
 
-// thinned says which part of the faults and seeds is run, one of so many: the
-// race detector makes each several times as slow, and forgets little.
-const thinned = 8
+// sampleEvery is n if the tests run only one in n faults and seeds, because the race detector makes
+// each of them several times slower.
+const sampleEvery = 8

@@ -13,50 +13,49 @@ import (
 	"strings"
 )
 
-// An answer is what the model wants to say.
-type answer struct {
+// A response is a response of the model, before faults of the body are applied.
+type response struct {
 	status int
 	header http.Header
 	body   []byte
-	digest string // of the manifest that it is about
+	digest string // of the manifest that it describes
 	facts  fact
 }
 
-func reply(status int, contentType string, body []byte) *answer {
-	a := &answer{status: status, header: http.Header{}, body: body}
+func reply(status int, contentType string, body []byte) *response {
+	a := &response{status: status, header: http.Header{}, body: body}
 	if contentType != "" {
 		a.header.Set("Content-Type", contentType)
 	}
 	return a
 }
 
-// handle does what a request asks for, or what its fault makes of that, and
-// notes what the registry then holds.
-func (m *model) handle(e *event, req *http.Request) *answer {
+// handle processes a request, subject to its fault, and records what the registry holds afterwards.
+func (m *model) handle(e *event, req *http.Request) *response {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.rng.IntN(2) == 0 {
-		m.store.settle()
+		m.store.dropDangling()
 	}
-	if e.route.repository != "" && m.store.repositories[e.route.repository] != nil && m.chance(m.profile.others) {
-		if what := m.store.somebody(e.route.repository); what != "" {
-			e.op.note(e, "somebody "+what)
+	if e.route.repository != "" && m.store.repositories[e.route.repository] != nil && m.chance(m.profile.otherClients) {
+		if what := m.store.changeByOtherClient(e.route.repository); what != "" {
+			e.op.addNote(e, "another client "+what)
 		}
 	}
-	before := m.store.moment
+	before := m.store.version
 	a := m.respond(e, req)
-	e.effect = m.store.moment != before
-	e.served = m.store.served(name{e.op.repository, e.op.reference})
-	if e.op.kind == checkDelete && e.effect {
-		m.problem("a check deletes something: %s", e.url)
+	e.changed = m.store.version != before
+	e.currentDigest = m.store.current(name{e.op.repository, e.op.reference})
+	if e.op.kind == checkDelete && e.changed {
+		m.problem("CheckDelete deleted something: %s", e.url)
 	}
 	return a
 }
 
 func (m *model) chance(percent int) bool { return percent > 0 && m.rng.IntN(100) < percent }
 
-// serve is the registry without any fault of the moment.
-func (m *model) serve(e *event, req *http.Request) *answer {
+// serve returns the response of the registry, its token service or its storage without a fault.
+func (m *model) serve(e *event, req *http.Request) *response {
 	switch e.route.kind {
 	case tokens:
 		return m.serveToken(req)
@@ -70,15 +69,15 @@ func (m *model) serve(e *event, req *http.Request) *answer {
 		return reply(200, "application/json", []byte("{}"))
 	}
 	if e.route.kind == catalog {
-		return m.page(req.URL, "repositories", m.store.names())
+		return m.page(req.URL, "repositories", m.store.repositoryNames())
 	}
 	r := m.store.repositories[e.route.repository]
 	if r == nil {
-		return m.refuse(req, 404, "NAME_UNKNOWN", "repository name not known to registry")
+		return m.errorResponse(req, 404, "NAME_UNKNOWN", "repository name not known to registry")
 	}
 	switch e.route.kind {
 	case tagsList:
-		return m.page(req.URL, "tags", r.listed())
+		return m.page(req.URL, "tags", r.listedTags())
 	case referrers:
 		return m.serveReferrers(req, r, e.route.reference)
 	}
@@ -91,7 +90,7 @@ func (m *model) serve(e *event, req *http.Request) *answer {
 	return m.serveManifest(e, req, r)
 }
 
-func (m *model) serveManifest(e *event, req *http.Request, r *repository) *answer {
+func (m *model) serveManifest(e *event, req *http.Request, r *repository) *response {
 	digest := e.route.reference
 	if !strings.Contains(digest, ":") {
 		digest = r.tags[digest]
@@ -99,43 +98,43 @@ func (m *model) serveManifest(e *event, req *http.Request, r *repository) *answe
 	found := r.manifests[digest]
 	head := req.Method == http.MethodHead
 	switch {
-	case head && m.profile.headRefused != 0:
-		a := reply(m.profile.headRefused, "", nil)
-		a.facts |= codeless
+	case head && m.profile.headStatus != 0:
+		a := reply(m.profile.headStatus, "", nil)
+		a.facts |= noErrorCode
 		return a
 	case found == nil:
-		return m.refuse(req, 404, "MANIFEST_UNKNOWN", "manifest unknown")
-	case m.profile.redirects > 0 && m.rng.IntN(2) == 0 && req.URL.Query().Get("via") == "":
-		return m.redirect(req, found.digest, m.profile.redirects)
+		return m.errorResponse(req, 404, "MANIFEST_UNKNOWN", "manifest unknown")
+	case m.profile.redirectHops > 0 && m.rng.IntN(2) == 0 && req.URL.Query().Get("via") == "":
+		return m.redirect(req, found.digest, m.profile.redirectHops)
 	}
 	return m.manifest(req, found)
 }
 
-func (m *model) manifest(req *http.Request, found *manifest) *answer {
+func (m *model) manifest(req *http.Request, found *manifest) *response {
 	a := reply(200, found.mediaType, found.raw)
 	a.digest = found.digest
-	if !m.profile.noDigest {
+	if !m.profile.noDigestHeader {
 		a.header.Set("Docker-Content-Digest", found.digest)
 	}
-	if req.Method == http.MethodGet && m.profile.plainJSON {
+	if req.Method == http.MethodGet && m.profile.genericContentType {
 		a.header.Set("Content-Type", "application/json; charset=utf-8")
 	}
 	return a
 }
 
-// redirect sends a reader to the storage; hops says how often it is sent on.
-func (m *model) redirect(req *http.Request, digest string, hops int) *answer {
+// redirect returns a redirect to the storage that leads to the content after hops redirects.
+func (m *model) redirect(req *http.Request, digest string, hops int) *response {
 	a := reply([]int{301, 302, 303, 307, 308}[m.rng.IntN(5)], "", nil)
 	from := cmp.Or(req.URL.Query().Get("from"), req.URL.Path)
-	q := url.Values{"signature": {marker + "-signature"}, "hops": {strconv.Itoa(hops - 1)}, "from": {from}}
+	q := url.Values{"signature": {secretMarker + "-signature"}, "hops": {strconv.Itoa(hops - 1)}, "from": {from}}
 	a.header.Set("Location", storageOrigin+"/"+digest+"?"+q.Encode())
 	return a
 }
 
-func (m *model) serveStorage(req *http.Request) *answer {
+func (m *model) serveStorage(req *http.Request) *response {
 	digest, q := strings.TrimPrefix(req.URL.Path, "/"), req.URL.Query()
 	switch hops, _ := strconv.Atoi(q.Get("hops")); {
-	case hops > 3: // further than any client should follow
+	case hops > 3: // more redirects than the client follows
 		a := m.redirect(req, digest, hops)
 		a.facts |= redirected
 		return a
@@ -146,10 +145,10 @@ func (m *model) serveStorage(req *http.Request) *answer {
 		a.header.Set("Location", registryOrigin+q.Get("from")+"?via=storage")
 		return a
 	}
-	return m.manifest(req, m.store.known[digest])
+	return m.manifest(req, m.store.everStored[digest])
 }
 
-func (m *model) serveDelete(e *event, req *http.Request, r *repository) *answer {
+func (m *model) serveDelete(e *event, req *http.Request, r *repository) *response {
 	p, reference := &m.profile, e.route.reference
 	byTag := !strings.Contains(reference, ":")
 	switch {
@@ -159,16 +158,16 @@ func (m *model) serveDelete(e *event, req *http.Request, r *repository) *answer 
 		a.facts |= readOnly
 		return a
 	case p.deleteDisabled:
-		a := m.refuse(req, 405, "UNSUPPORTED", "The operation is unsupported.")
+		a := m.errorResponse(req, 405, "UNSUPPORTED", "The operation is unsupported.")
 		if byTag {
-			a.facts |= codeless // for in other words it may be about tags alone
+			a.facts |= noErrorCode // the client may read it as a refusal to delete tags only
 		}
 		return a
 	case byTag && p.noTagDelete:
-		return m.refuse(req, 400, "UNSUPPORTED", "unsupported digest "+reference+": invalid checksum digest format")
+		return m.errorResponse(req, 400, "UNSUPPORTED", "unsupported digest "+reference+": invalid checksum digest format")
 	case byTag && r.tags[reference] == "" && !r.dangling[reference], !byTag && r.manifests[reference] == nil:
-		return m.refuse(req, 404, "MANIFEST_UNKNOWN", "manifest unknown")
-	case e.fault.pretends():
+		return m.errorResponse(req, 404, "MANIFEST_UNKNOWN", "manifest unknown")
+	case e.fault.skipsDeletion():
 	case byTag:
 		m.store.untag(e.route.repository, reference)
 		delete(r.dangling, reference)
@@ -178,16 +177,16 @@ func (m *model) serveDelete(e *event, req *http.Request, r *repository) *answer 
 	return reply(202, "", nil)
 }
 
-func (m *model) servePut(e *event, req *http.Request) *answer {
+func (m *model) servePut(e *event, req *http.Request) *response {
 	if m.profile.readOnly {
 		a := reply(405, "text/plain", []byte("Method Not Allowed"))
-		a.facts |= codeless
+		a.facts |= noErrorCode
 		return a
 	}
 	raw, err := io.ReadAll(req.Body)
 	if err != nil || e.op.manifest == nil || !bytes.Equal(raw, e.op.manifest.raw) {
-		m.problem("a PUT of something else than was asked for: %q, %v", raw, err)
-		return m.refuse(req, 400, "MANIFEST_INVALID", "manifest invalid")
+		m.problem("a PUT with the wrong body: %q, %v", raw, err)
+		return m.errorResponse(req, 400, "MANIFEST_INVALID", "manifest invalid")
 	}
 	tag := e.route.reference
 	if strings.Contains(tag, ":") {
@@ -196,16 +195,16 @@ func (m *model) servePut(e *event, req *http.Request) *answer {
 	m.store.put(e.route.repository, tag, e.op.manifest)
 	a := reply(201, "", nil)
 	a.digest = e.op.manifest.digest
-	if !m.profile.noDigest {
+	if !m.profile.noDigestHeader {
 		a.header.Set("Docker-Content-Digest", a.digest)
 	}
 	return a
 }
 
-func (m *model) serveReferrers(req *http.Request, r *repository, subject string) *answer {
+func (m *model) serveReferrers(req *http.Request, r *repository, subject string) *response {
 	if m.profile.noReferrers {
 		a := reply(404, "text/plain", []byte("404 page not found"))
-		a.facts |= codeless
+		a.facts |= noErrorCode
 		return a
 	}
 	var found []descriptor
@@ -218,12 +217,12 @@ func (m *model) serveReferrers(req *http.Request, r *repository, subject string)
 	return pageOf(m, req.URL, "manifests", found, key)
 }
 
-// page is a part of a sorted list of names.
-func (m *model) page(u *url.URL, key string, all []string) *answer {
+// page returns a page of a sorted list of names.
+func (m *model) page(u *url.URL, key string, all []string) *response {
 	return pageOf(m, u, key, all, func(s string) string { return s })
 }
 
-func pageOf[T any](m *model, u *url.URL, key string, all []T, id func(T) string) *answer {
+func pageOf[T any](m *model, u *url.URL, key string, all []T, id func(T) string) *response {
 	q := u.Query()
 	from := 0
 	if last := q.Get("last"); last != "" {
@@ -259,24 +258,24 @@ func pageOf[T any](m *model, u *url.URL, key string, all []T, id func(T) string)
 	return a
 }
 
-// refuse is an error answer as registries write them; some repeat what they were
-// sent, and some send what no terminal should see.
-func (m *model) refuse(req *http.Request, status int, code, message string) *answer {
+// errorResponse returns an error response in the registries' format. At the rate of hostileErrors
+// it echoes credentials and contains control characters.
+func (m *model) errorResponse(req *http.Request, status int, code, message string) *response {
 	entry := map[string]any{"code": code, "message": message}
-	if m.chance(m.profile.nasty) {
+	if m.chance(m.profile.hostileErrors) {
 		auth := req.Header.Get("Authorization")
-		said := message + " \x1b[31m\u202e\r\n" + auth
-		if auth != "" { // then the password has been given to somebody
-			said += " " + password
+		echoed := message + " \x1b[31m\u202e\r\n" + auth
+		if auth != "" { // the client has already sent the password to some server
+			echoed += " " + password
 		}
-		entry["message"], entry["detail"] = said, map[string]any{"request": said, "padding": strings.Repeat("x", m.rng.IntN(2000))}
+		entry["message"], entry["detail"] = echoed, map[string]any{"request": echoed, "padding": strings.Repeat("x", m.rng.IntN(2000))}
 	}
 	body, err := json.Marshal(map[string]any{"errors": []any{entry}})
 	if err != nil {
 		panic(err)
 	}
 	a := reply(status, "application/json", body)
-	if m.chance(m.profile.nasty) {
+	if m.chance(m.profile.hostileErrors) {
 		a.header.Set("X-Request-Id", "id of "+req.Header.Get("Authorization"))
 		a.header.Set("Warning", `299 - "seen `+req.Header.Get("Authorization")+`"`)
 	}
@@ -284,7 +283,7 @@ func (m *model) refuse(req *http.Request, status int, code, message string) *ans
 	return a
 }
 
-// factOf is what a refusal lets a client say.
+// factOf returns the fact that an error response establishes.
 func factOf(status int, code string) fact {
 	switch {
 	case status >= 500 || status == 408:
@@ -298,7 +297,7 @@ func factOf(status int, code string) fact {
 	case code == "UNSUPPORTED":
 		return unsupported
 	case status == 404 && code != "":
-		return missing
+		return notFound
 	}
-	return codeless
+	return noErrorCode
 }

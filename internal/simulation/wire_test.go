@@ -14,115 +14,113 @@ import (
 	"time"
 )
 
-// The origins of the model. Nothing may be sent to any other.
+// The origins of the model. The client must not send anything to any other.
 const (
 	registryOrigin = "https://registry.test"
 	tokenOrigin    = "https://auth.test"
 	storageOrigin  = "https://storage.test"
 )
 
-// A model is a registry with its token service and its storage, reached as an
-// [http.RoundTripper]. One request at a time changes it; what it does is drawn
-// from its random numbers in the order of arrival.
+// A model is an [http.RoundTripper] that implements a registry, its token service and its storage.
+// It handles one request at a time and draws its random numbers in the order of arrival.
 type model struct {
-	mu       sync.Mutex
-	rng      *rand.Rand
-	profile  profile
-	store    *store
-	tokens   map[string]*token
-	issued   int
-	events   []*event
-	running  map[*operation]bool
-	held     bool                // somebody was told to wait
-	said     map[name][]string   // digests that this client was told, or told the registry
-	choose   func(*event) fault  // what goes wrong with a request
-	reach    func(*event, stage) // called at each stage of a request; may be nil
-	problems []string
-	began    time.Time
+	mu          sync.Mutex
+	rng         *rand.Rand
+	profile     profile
+	store       *store
+	tokens      map[string]*token
+	issued      int
+	events      []*event
+	running     map[*operation]bool
+	throttled   bool                // the registry sent a 429 or 503 to some operation
+	seenDigests map[name][]string   // digests that this client received for a name or pushed to it
+	chooseFault func(*event) fault  // returns the fault of a request
+	onStage     func(*event, stage) // called at each stage of a request; may be nil
+	problems    []string
+	began       time.Time
 }
 
-// A stage of a request, for those who want to act on it.
+// A stage is a point in the life of a request at which a test can intervene.
 type stage int
 
 const (
-	leaving   stage = iota // the request is on its way
-	handled                // the model has dealt with it
-	answered               // the header is back
-	streaming              // a part of the body is asked for
+	sending     stage = iota // the request is on its way
+	responding               // the model has handled it, and the response is on its way
+	readingBody              // the client reads the body; once for each call of Read
 )
 
-// An event is one request and what became of it.
+// An event is one request and its outcome.
 type event struct {
-	n         int
-	at        time.Duration
-	op        *operation
-	method    string
-	url       *url.URL
-	route     route
-	fault     fault
-	there     time.Duration // on the way there
-	back      time.Duration // and back
-	status    int
-	effect    bool   // it changed what the registry holds
-	served    string // what the operation's name stood for when the request had been dealt with
-	told      string // the digest in the answer
-	delivered bool   // the client has seen the header
-	whole     bool   // and the end of the body
-	untouched bool   // the client has seen that nothing was sent
-	chunks    int    // of the answer's body
-	facts     fact
+	n               int
+	at              time.Duration
+	op              *operation
+	method          string
+	url             *url.URL
+	route           route
+	fault           fault
+	requestLatency  time.Duration // from the client to the model
+	responseLatency time.Duration // from the model to the client
+	status          int
+	changed         bool   // the request changed what the registry holds
+	currentDigest   string // digest that the operation's name pointed to after the request
+	responseDigest  string // digest in the response
+	headerReceived  bool   // the client received the header
+	bodyReceived    bool   // the client read the whole body
+	neverSent       bool   // the connection failed, so that the client knows that nothing was sent
+	chunks          int    // of the response body
+	facts           fact
 }
 
-// write says whether the request is meant to change something.
+// write reports whether the request is a write.
 func (e *event) write() bool { return e.method != http.MethodGet && e.method != http.MethodHead }
 
 func newModel(rng *rand.Rand, p profile) *model {
 	m := &model{
 		rng: rng, profile: p, store: newStore(rng), tokens: map[string]*token{},
-		running: map[*operation]bool{}, said: map[name][]string{}, began: time.Now(),
+		running: map[*operation]bool{}, seenDigests: map[name][]string{}, began: time.Now(),
 	}
-	m.choose = m.drawFault
+	m.chooseFault = m.drawFault
 	return m
 }
 
 func (m *model) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
-	if op := operationOf(ctx); op != nil { // who starts at the same time arrives in a fixed order
-		pass(time.Duration(op.worker))
+	if op := operationOf(ctx); op != nil { // requests that start at the same time arrive in a fixed order
+		wait(time.Duration(op.worker))
 	}
-	e := m.arrive(req)
-	if err := m.travel(ctx, e, leaving, e.there); err != nil {
-		if e.fault.after { // it got there all the same
+	e := m.receive(req)
+	if err := m.delay(ctx, e, sending, e.requestLatency); err != nil {
+		if e.fault.takesEffect { // the request arrives even though the client gave up
 			m.handle(e, req)
 		}
-		return nil, m.lost(e, err)
+		return nil, m.recordLoss(e, err)
 	}
-	if err := e.fault.withoutAnswer(); err != nil && !e.fault.after {
-		e.untouched = e.fault.kind == dialFails
-		return nil, m.lost(e, err)
+	if err := e.fault.transportError(); err != nil && !e.fault.takesEffect {
+		e.neverSent = e.fault.kind == dialFails
+		return nil, m.recordLoss(e, err)
 	}
-	if e.fault.kind == hang && !e.fault.after {
+	if e.fault.kind == hang && !e.fault.takesEffect {
 		<-ctx.Done()
-		return nil, m.lost(e, ctx.Err())
+		return nil, m.recordLoss(e, ctx.Err())
 	}
 	a := m.handle(e, req)
-	if err := m.travel(ctx, e, handled, e.back); err != nil {
-		return nil, m.lost(e, err)
+	if err := m.delay(ctx, e, responding, e.responseLatency); err != nil {
+		return nil, m.recordLoss(e, err)
 	}
-	if err := e.fault.withoutAnswer(); err != nil {
-		return nil, m.lost(e, err)
+	if err := e.fault.transportError(); err != nil {
+		return nil, m.recordLoss(e, err)
 	}
 	if e.fault.kind == hang {
 		<-ctx.Done()
-		return nil, m.lost(e, ctx.Err())
+		return nil, m.recordLoss(e, ctx.Err())
 	}
 	return m.deliver(e, req, a), nil
 }
 
-// travel takes time, unless the context ends.
-func (m *model) travel(ctx context.Context, e *event, at stage, d time.Duration) error {
-	if m.reach != nil {
-		m.reach(e, at)
+// delay calls onStage and then returns after d, or when ctx ends.
+func (m *model) delay(ctx context.Context, e *event, at stage, d time.Duration) error {
+	if m.onStage != nil {
+		m.onStage(e, at)
 	}
 	return pause(ctx, d)
 }
@@ -138,8 +136,8 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// arrive notes a request, holds it against the rules, and decides its fate.
-func (m *model) arrive(req *http.Request) *event {
+// receive records a request, checks it, and chooses its latency and its fault.
+func (m *model) receive(req *http.Request) *event {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e := &event{
@@ -148,41 +146,41 @@ func (m *model) arrive(req *http.Request) *event {
 	}
 	m.events = append(m.events, e)
 	if e.op == nil {
-		m.problem("a request that belongs to no operation: %s %s", req.Method, req.URL)
+		m.problem("a request without the context of an operation: %s %s", req.Method, req.URL)
 		e.op = &operation{}
 	}
 	e.op.events = append(e.op.events, e)
 	m.checkRequest(e, req)
-	e.there, e.back = m.latency(), m.latency()
-	e.fault = m.choose(e)
+	e.requestLatency, e.responseLatency = m.latency(), m.latency()
+	e.fault = m.chooseFault(e)
 	if e.fault.kind == slow {
-		e.back += e.fault.delay
+		e.responseLatency += e.fault.delay
 	}
 	return e
 }
 
-// latency is never the same twice, so that the order of all that happens is the
-// seed's.
+// latency returns a random latency. Two of them are practically never equal, so that the seed
+// determines the order of all events.
 func (m *model) latency() time.Duration {
-	if m.profile.steady {
+	if m.profile.fixedLatency {
 		return 10 * time.Millisecond
 	}
 	return time.Millisecond + time.Duration(m.rng.Int64N(int64(40*time.Millisecond)))
 }
 
-// lost notes that a request brought no answer.
-func (m *model) lost(e *event, err error) error {
+// recordLoss records that the client received no response. It returns err.
+func (m *model) recordLoss(e *event, err error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.learn(e, noAnswer)
+	m.addFacts(e, noResponse)
 	return err
 }
 
-// learn gives a fact to whoever may base an error on it. What a token service
-// said is shared: one fetches for many.
-func (m *model) learn(e *event, f fact) {
-	if e.route.kind == tokens && f.has(codeless|forbidden|missing) {
-		f |= unauthorized // whatever it is called, there is no token
+// addFacts adds facts to a request and its operation. It adds those of a token request to every
+// running operation, because operations share tokens.
+func (m *model) addFacts(e *event, f fact) {
+	if e.route.kind == tokens && f.has(noErrorCode|forbidden|notFound) {
+		f |= unauthorized // whatever the status code, there is no token
 	}
 	e.facts |= f
 	e.op.facts |= f
@@ -193,19 +191,19 @@ func (m *model) learn(e *event, f fact) {
 	}
 }
 
-// deliver brings an answer to the client.
-func (m *model) deliver(e *event, req *http.Request, a *answer) *http.Response {
+// deliver turns a response of the model into an HTTP response for the client.
+func (m *model) deliver(e *event, req *http.Request, a *response) *http.Response {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	e.delivered, e.status = true, a.status
-	m.learn(e, a.facts)
+	e.headerReceived, e.status = true, a.status
+	m.addFacts(e, a.facts)
 	if a.digest != "" {
-		e.told = a.digest
+		e.responseDigest = a.digest
 		key := name{e.op.repository, e.op.reference}
 		if e.op.kind == listRefs {
 			key.reference = fallbackTag(e.op.reference)
 		}
-		m.said[key] = append(m.said[key], a.digest)
+		m.seenDigests[key] = append(m.seenDigests[key], a.digest)
 	}
 	resp := &http.Response{
 		Status: http.StatusText(a.status), StatusCode: a.status,
@@ -213,10 +211,10 @@ func (m *model) deliver(e *event, req *http.Request, a *answer) *http.Response {
 		Header: a.header, Body: http.NoBody, ContentLength: int64(len(a.body)), Request: req,
 	}
 	if req.Method == http.MethodHead || len(a.body) == 0 && !e.fault.inBody() {
-		e.whole = true
+		e.bodyReceived = true
 		return resp
 	}
-	size := m.profile.chunk
+	size := m.profile.chunkSize
 	b := &body{ctx: req.Context(), model: m, event: e, fault: e.fault, closed: make(chan struct{})}
 	for rest := a.body; len(rest) > 0; {
 		n := min(size, len(rest))
@@ -226,16 +224,16 @@ func (m *model) deliver(e *event, req *http.Request, a *answer) *http.Response {
 	e.chunks = len(b.chunks)
 	if e.fault.inBody() {
 		resp.ContentLength = -1
-		m.learn(e, noAnswer|odd|codeless)
+		m.addFacts(e, noResponse|notRegistry|noErrorCode)
 		if e.write() {
-			m.learn(e, contradictory) // a success that is not told to its end
+			m.addFacts(e, contradictory) // a success whose body is incomplete
 		}
 	}
 	resp.Body = b
 	return resp
 }
 
-// A body comes in parts, each of which may fail.
+// A body is a response body that arrives in chunks, each of which may fail.
 type body struct {
 	ctx    context.Context
 	model  *model
@@ -248,8 +246,8 @@ type body struct {
 }
 
 func (b *body) Read(p []byte) (int, error) {
-	if b.model.reach != nil {
-		b.model.reach(b.event, streaming)
+	if b.model.onStage != nil {
+		b.model.onStage(b.event, readingBody)
 	}
 	delay := time.Millisecond
 	if b.fault.inBody() && b.next == b.fault.chunk%max(1, len(b.chunks)) {
@@ -273,7 +271,7 @@ func (b *body) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	if b.next >= len(b.chunks) {
-		b.event.whole = true
+		b.event.bodyReceived = true
 		return 0, io.EOF
 	}
 	n := copy(p, b.chunks[b.next])
@@ -301,15 +299,15 @@ func (b *body) Close() error {
 	return nil
 }
 
-// corrupted changes one letter in the middle, so that the text stays text.
+// corrupted returns a copy of chunk with one bit in the middle flipped; ASCII stays ASCII.
 func corrupted(chunk []byte) []byte {
 	changed := append([]byte(nil), chunk...)
 	changed[len(changed)/2] ^= 1
 	return changed
 }
 
-// withoutAnswer is what the client's transport returns where none comes.
-func (f fault) withoutAnswer() error {
+// transportError returns the error of a request that gets no response, or nil.
+func (f fault) transportError() error {
 	switch f.kind {
 	case dialFails:
 		return &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
@@ -321,7 +319,7 @@ func (f fault) withoutAnswer() error {
 	return nil
 }
 
-// A route is what a URL of the model means.
+// A route is the meaning of a URL of the model.
 type route struct {
 	kind                  routeKind
 	repository, reference string

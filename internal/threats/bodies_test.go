@@ -16,38 +16,37 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// Types and headers that answers have.
+// ociImage is the media type of the images in these tests.
 const ociImage = ocispec.MediaTypeImageManifest
 
 func typed(contentType string) map[string]string {
 	return map[string]string{"Content-Type": contentType}
 }
 
-// reading are the operations that come to read a manifest where HEAD does not
-// name a digest.
-func reading() []operation {
-	return []operation{resolve, resolveDigest, manifest, manifestByDigest, deleteManifest, resolveAndDelete, bulk}
+// manifestOperations returns the operations that read a manifest if HEAD returns no digest.
+func manifestOperations() []operation {
+	return []operation{resolve, resolveDigest, manifest, manifestByDigest, deleteManifest, resolveAndDelete, bulkDelete}
 }
 
-// listing are those that read tags.
-func listing() []operation { return []operation{tags, bulk} }
+// tagListOperations returns the operations that list tags.
+func tagListOperations() []operation { return []operation{tags, bulkDelete} }
 
 func TestThreatA01EndlessErrorBody(t *testing.T) {
 	t.Parallel()
 	for status, kind := range map[int]error{403: regret.ErrForbidden, 404: nil, 500: regret.ErrUnavailable} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			t.Parallel()
-			eachOperation(t, anyWay(), all(), func(t *testing.T, s *stage, op operation) {
-				s.on("", "", fakeregistry.Flood(status, nil, "no such thing ", "\x1b[31m!"))
+			eachOperation(t, allTransports(), allOperations(), func(t *testing.T, s *testServer, op operation) {
+				s.intercept("", "", fakeregistry.Flood(status, nil, "no such thing ", "\x1b[31m!"))
 				err := op.run(s.ctx(), s.client(), s)
 				wantErr(t, err)
 				wantNot(t, err, regret.ErrNotFound)
-				if kind != nil && op.name != untag.name && op.name != deleteManifest.name { // whose outcome may be unknown
+				if kind != nil && op.name != untag.name && op.name != deleteManifest.name { // their outcome may be unknown
 					wantErr(t, err, kind)
 				}
-				s.wantAtMost(8)
-				s.wantWritten(len(s.requests()), regret.DefaultLimits().ErrorBytes)
-				s.wantAllThere()
+				s.wantRequestsAtMost(8)
+				s.wantWrittenAtMost(len(s.requestLog()), regret.DefaultLimits().ErrorBytes)
+				s.wantNothingDeleted()
 			})
 		})
 	}
@@ -55,12 +54,12 @@ func TestThreatA01EndlessErrorBody(t *testing.T) {
 
 func TestThreatA02EndlessManifest(t *testing.T) {
 	t.Parallel()
-	eachOperation(t, anyWay(), reading(), func(t *testing.T, s *stage, op operation) {
-		s.on("GET", "/v2/*/manifests/*", fakeregistry.Flood(200, typed(ociImage), `{"schemaVersion":2,"x":"`, "a"))
+	eachOperation(t, allTransports(), manifestOperations(), func(t *testing.T, s *testServer, op operation) {
+		s.intercept("GET", "/v2/*/manifests/*", fakeregistry.Flood(200, typed(ociImage), `{"schemaVersion":2,"x":"`, "a"))
 		err := op.run(s.ctx(), s.client(), s)
 		wantErr(t, err, regret.ErrTooLarge)
 		wantText(t, err, fmt.Sprint(4<<20))
-		s.wantWritten(3, 4<<20)
+		s.wantWrittenAtMost(3, 4<<20)
 		s.wantNoWrites()
 	}, fakeregistry.WithoutDigestHeader())
 }
@@ -80,56 +79,57 @@ func TestThreatA03EndlessTags(t *testing.T) {
 		{"a key", []string{`{"`, "a"}, small},
 		{"another key", []string{`{"x":"`, "a"}, small},
 		{"numbers", []string{`{"x":[0`, ",0"}, small},
-		{"white space", []string{`{`, " "}, small},
-		{"after the end", []string{`{"tags":["v1"]}`, " "}, small},
+		{"white space in an object", []string{`{`, " "}, small},
+		{"white space after the end", []string{`{"tags":["v1"]}`, " "}, small},
 		{"entries up to the default limits", []string{`{"tags":["a"`, `,"a"`}, whole},
 		{"one entry up to the default limits", []string{`{"tags":["`, "a"}, whole},
 		{"a key up to the default limits", []string{`{"x":"`, "a"}, whole},
-		{"white space up to the default limits", []string{`{`, " "}, whole},
-		{"the end up to the default limits", []string{`{"tags":["v1"]}`, " "}, whole},
+		{"white space in an object up to the default limits", []string{`{`, " "}, whole},
+		{"white space after the end up to the default limits", []string{`{"tags":["v1"]}`, " "}, whole},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			play := func(t *testing.T, s *stage, op operation) {
-				s.on("GET", "", fakeregistry.Flood(200, typed("application/json"), test.parts...))
+			run := func(t *testing.T, s *testServer, op operation) {
+				s.intercept("GET", "", fakeregistry.Flood(200, typed("application/json"), test.parts...))
 				wantErr(t, op.run(s.ctx(), s.client(regret.WithLimits(test.limits)), s), regret.ErrIncompleteList)
-				s.wantWritten(1, test.limits.PageBytes)
-				s.wantAtMost(1)
+				s.wantWrittenAtMost(1, test.limits.PageBytes)
+				s.wantRequestsAtMost(1)
 			}
-			if test.limits == whole { // megabytes for each
-				if raced {
+			if test.limits == whole { // these scenarios take megabytes each
+				if raceEnabled {
 					return
 				}
-				inMemory(t, func(t *testing.T, s *stage) { play(t, s, bulk) })
+				inMemory(t, func(t *testing.T, s *testServer) { run(t, s, bulkDelete) })
 				return
 			}
-			eachOperation(t, anyWay(), listing(), play)
+			eachOperation(t, allTransports(), tagListOperations(), run)
 		})
 	}
 }
 
 func TestThreatA04EndlessToken(t *testing.T) {
 	t.Parallel()
-	eachOperation(t, anyWay(), all(), func(t *testing.T, s *stage, op operation) {
-		s.wantsTokens()
-		s.on("", "/token", fakeregistry.Flood(200, nil, `{"token":"`, "a"))
+	eachOperation(t, allTransports(), allOperations(), func(t *testing.T, s *testServer, op operation) {
+		s.challengeAlways()
+		s.intercept("", "/token", fakeregistry.Flood(200, nil, `{"token":"`, "a"))
 		wantErr(t, op.run(s.ctx(), s.client(), s), regret.ErrTooLarge)
-		s.wantWritten(1, regret.DefaultLimits().TokenBytes)
-		s.wantAtMost(3) // two questions to the registry are one too many already
-		s.wantAllThere()
+		s.wantWrittenAtMost(1, regret.DefaultLimits().TokenBytes)
+		s.wantRequestsAtMost(3) // one request to the registry would be enough
+		s.wantNothingDeleted()
 	})
 }
 
-// wantsTokens lets the registry ask for a token of its own service, always.
-func (s *stage) wantsTokens() {
-	s.on("", "", fakeregistry.Answer(401, map[string]string{
+// challengeAlways makes the registry answer every request with a challenge for a token of its own
+// token service.
+func (s *testServer) challengeAlways() {
+	s.intercept("", "", fakeregistry.Answer(401, map[string]string{
 		"WWW-Authenticate": `Bearer realm="` + s.origin() + `/token",service="` + host + `"`,
 	}, ""))
 }
 
-// origin is where the registry is.
-func (s *stage) origin() string {
-	if s.way == memory {
+// origin returns the origin of the registry.
+func (s *testServer) origin() string {
+	if s.transport == memory {
 		return "https://" + host
 	}
 	return s.name
@@ -137,18 +137,18 @@ func (s *stage) origin() string {
 
 func TestThreatA05DrippingBody(t *testing.T) {
 	t.Parallel()
-	const chunk = " " // 10 bytes a second, never anything wrong
+	const chunk = " " // 10 bytes a second of valid JSON
 	for _, test := range []struct {
 		path       string
 		operations []operation
 	}{
-		{"/v2/*/manifests/*", reading()},
-		{"/v2/*/tags/list", listing()},
+		{"/v2/*/manifests/*", manifestOperations()},
+		{"/v2/*/tags/list", tagListOperations()},
 		{"/v2/*/referrers/*", []operation{referrers}},
 		{"/v2/_catalog*", []operation{repositories}},
 	} {
-		eachOperation(t, []way{memory}, test.operations, func(t *testing.T, s *stage, op operation) {
-			s.on("GET", test.path, fakeregistry.Drip(200, typed(ociImage), chunk, 100*time.Millisecond))
+		eachOperation(t, []transport{memory}, test.operations, func(t *testing.T, s *testServer, op operation) {
+			s.intercept("GET", test.path, fakeregistry.Drip(200, typed(ociImage), chunk, 100*time.Millisecond))
 			ctx, cancel := context.WithTimeout(s.ctx(), 7*time.Second)
 			defer cancel()
 			start := time.Now()
@@ -163,43 +163,43 @@ func TestThreatA05DrippingBody(t *testing.T) {
 
 func TestThreatA06DrippingError(t *testing.T) {
 	t.Parallel()
-	eachOperation(t, []way{memory}, all(), func(t *testing.T, s *stage, op operation) {
+	eachOperation(t, []transport{memory}, allOperations(), func(t *testing.T, s *testServer, op operation) {
 		retries := regret.DefaultRetries()
 		retries.WaitMin, retries.WaitMax = time.Second, time.Second
-		s.on("", "", fakeregistry.Drip(503, nil, "wait ", 100*time.Millisecond))
+		s.intercept("", "", fakeregistry.Drip(503, nil, "wait ", 100*time.Millisecond))
 		start := time.Now()
 		wantErr(t, op.run(s.ctx(), s.client(regret.WithRetries(retries)), s))
-		sent := len(s.requests())
+		sent := len(s.requestLog())
 		if took, most := time.Since(start), time.Duration(sent)*3*time.Second; took > most {
 			t.Errorf("it took %v, want at most %v", took, most)
 		}
-		s.wantAtMost(8)
-		s.wantWritten(sent, 1<<10)
-		s.wantAllThere()
+		s.wantRequestsAtMost(8)
+		s.wantWrittenAtMost(sent, 1<<10)
+		s.wantNothingDeleted()
 	})
 }
 
-// Nor is a success waited for: what of it came is not believed.
+// The client does not wait for a slow success response either, and does not trust a part of it.
 func TestThreatA06DrippingSuccess(t *testing.T) {
 	t.Parallel()
-	eachOperation(t, []way{memory}, []operation{deleteManifest, untag}, func(t *testing.T, s *stage, op operation) {
-		s.on("DELETE", "", fakeregistry.Drip(202, nil, " ", 100*time.Millisecond))
+	eachOperation(t, []transport{memory}, []operation{deleteManifest, untag}, func(t *testing.T, s *testServer, op operation) {
+		s.intercept("DELETE", "", fakeregistry.Drip(202, nil, " ", 100*time.Millisecond))
 		start := time.Now()
 		wantErr(t, op.run(s.ctx(), s.client(), s), regret.ErrStillPresent)
 		if took := time.Since(start); took != 2*time.Second {
 			t.Errorf("it took %v", took)
 		}
-		s.wantAllThere()
+		s.wantNothingDeleted()
 	})
 }
 
 func TestThreatA07GzipBomb(t *testing.T) {
 	t.Parallel()
-	bomb := bombed(t)
-	eachOperation(t, anyWay(), all(), func(t *testing.T, s *stage, op operation) {
-		s.on("", "", fakeregistry.Flood(200, map[string]string{"Content-Encoding": "gzip", "Content-Type": ociImage}, bomb))
+	bomb := gzipBomb(t)
+	eachOperation(t, allTransports(), allOperations(), func(t *testing.T, s *testServer, op operation) {
+		s.intercept("", "", fakeregistry.Flood(200, map[string]string{"Content-Encoding": "gzip", "Content-Type": ociImage}, bomb))
 		err := op.run(s.ctx(), s.client(), s)
-		if op.name == untag.name { // a DELETE was answered, nobody knows what
+		if op.name == untag.name { // the response to its DELETE is unreadable
 			wantErr(t, err, regret.ErrOutcomeUnknown)
 		} else {
 			wantErr(t, err, regret.ErrNotRegistry)
@@ -210,22 +210,22 @@ func TestThreatA07GzipBomb(t *testing.T) {
 				t.Errorf("accepted %q", accepted)
 			}
 		}
-		s.wantAtMost(2)
-		s.wantWritten(2, 8<<10)
-		s.wantAllThere()
+		s.wantRequestsAtMost(2)
+		s.wantWrittenAtMost(2, 8<<10)
+		s.wantNothingDeleted()
 	})
-	t.Run("in an error", func(t *testing.T) {
+	t.Run("in an error response", func(t *testing.T) {
 		t.Parallel()
-		eachOperation(t, anyWay(), all(), func(t *testing.T, s *stage, op operation) {
-			s.on("", "", fakeregistry.Flood(403, map[string]string{"Content-Encoding": "gzip"}, bomb))
+		eachOperation(t, allTransports(), allOperations(), func(t *testing.T, s *testServer, op operation) {
+			s.intercept("", "", fakeregistry.Flood(403, map[string]string{"Content-Encoding": "gzip"}, bomb))
 			wantErr(t, op.run(s.ctx(), s.client(), s), regret.ErrForbidden)
-			s.wantWritten(1, regret.DefaultLimits().ErrorBytes)
+			s.wantWrittenAtMost(1, regret.DefaultLimits().ErrorBytes)
 		})
 	})
 }
 
-// bombed is a megabyte of zeros for each kilobyte.
-func bombed(t *testing.T) string {
+// gzipBomb returns a megabyte of zeros compressed to a kilobyte.
+func gzipBomb(t *testing.T) string {
 	t.Helper()
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
@@ -238,10 +238,10 @@ func bombed(t *testing.T) string {
 	return b.String()
 }
 
-func TestThreatA08ResetInTheMiddle(t *testing.T) {
+func TestThreatA08ConnectionLostInBody(t *testing.T) {
 	t.Parallel()
 	const half = `{"schemaVersion":2,"mediaType":`
-	broken := map[string]fault{"an end": func(w http.ResponseWriter, _ *http.Request) bool {
+	broken := map[string]fault{"an aborted response": func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("Content-Type", ociImage)
 		fmt.Fprint(w, half)
 		if err := http.NewResponseController(w).Flush(); err != nil {
@@ -249,12 +249,12 @@ func TestThreatA08ResetInTheMiddle(t *testing.T) {
 		}
 		panic(http.ErrAbortHandler)
 	}}
-	play := func(f func(*stage) fault) func(*testing.T, *stage, operation) {
-		return func(t *testing.T, s *stage, op operation) {
+	runWith := func(f func(*testServer) fault) func(*testing.T, *testServer, operation) {
+		return func(t *testing.T, s *testServer, op operation) {
 			manifests := fakeregistry.On("GET", "/v2/*/manifests/*")
 			s.registry.Intercept(2, manifests, f(s))
 			if err := op.run(s.ctx(), s.client(), s); err != nil {
-				t.Errorf("two attempts fail, the third does not: %v", err)
+				t.Errorf("error although only two attempts failed: %v", err)
 			}
 			writes := len(s.registry.Writes())
 			s.registry.Intercept(0, manifests, f(s))
@@ -262,21 +262,21 @@ func TestThreatA08ResetInTheMiddle(t *testing.T) {
 			err := op.run(s.ctx(), s.client(), s)
 			wantErr(t, err, regret.ErrUnavailable)
 			if n := len(s.registry.Writes()); n != writes {
-				t.Errorf("%d writes after a manifest that was not read", n-writes)
+				t.Errorf("%d writes although no manifest could be read", n-writes)
 			}
 		}
 	}
 	for name, f := range broken {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			eachOperation(t, anyWay(), reading(), play(func(*stage) fault { return f }), fakeregistry.WithoutDigestHeader())
+			eachOperation(t, allTransports(), manifestOperations(), runWith(func(*testServer) fault { return f }), fakeregistry.WithoutDigestHeader())
 		})
 	}
 	t.Run("a reset", func(t *testing.T) {
 		t.Parallel()
-		eachOperation(t, []way{http1, plain}, reading(), play(func(s *stage) fault {
-			return s.raw(func(w *wire) {
-				w.say("HTTP/1.1 200 OK\r\nContent-Type: " + ociImage + "\r\nContent-Length: 400\r\n\r\n" + half)
+		eachOperation(t, []transport{http1, plainHTTP}, manifestOperations(), runWith(func(s *testServer) fault {
+			return s.rawResponse(func(w *rawConn) {
+				w.send("HTTP/1.1 200 OK\r\nContent-Type: " + ociImage + "\r\nContent-Length: 400\r\n\r\n" + half)
 				w.reset()
 			})
 		}), fakeregistry.WithoutDigestHeader())
@@ -286,26 +286,26 @@ func TestThreatA08ResetInTheMiddle(t *testing.T) {
 func TestThreatA15EndlessHeader(t *testing.T) {
 	t.Parallel()
 	limit := int64(256 << 10)
-	eachOperation(t, []way{http1, plain}, append(all(), ping), func(t *testing.T, s *stage, op operation) {
-		s.on("", "", s.raw(func(w *wire) {
-			for more := w.say("HTTP/1.1 200 OK\r\n"); more; {
-				more = w.say("X-More: " + strings.Repeat("x", 8<<10) + "\r\n")
+	eachOperation(t, []transport{http1, plainHTTP}, append(allOperations(), ping), func(t *testing.T, s *testServer, op operation) {
+		s.intercept("", "", s.rawResponse(func(w *rawConn) {
+			for more := w.send("HTTP/1.1 200 OK\r\n"); more; {
+				more = w.send("X-More: " + strings.Repeat("x", 8<<10) + "\r\n")
 			}
 		}))
 		err := op.run(s.ctx(), s.client(), s)
 		wantErr(t, err)
 		wantText(t, err, "header")
-		s.wantAtMost(8)
-		s.wantWritten(len(s.requests()), limit)
-		s.wantAllThere()
+		s.wantRequestsAtMost(8)
+		s.wantWrittenAtMost(len(s.requestLog()), limit)
+		s.wantNothingDeleted()
 	})
 	t.Run("of 9 MiB", func(t *testing.T) {
 		t.Parallel()
-		eachOperation(t, []way{http1, http2}, []operation{ping, tags, untag}, func(t *testing.T, s *stage, op operation) {
-			s.on("", "", fakeregistry.Answer(200, map[string]string{"X-Long": strings.Repeat("x", 9<<20)}, "{}"))
+		eachOperation(t, []transport{http1, http2}, []operation{ping, tags, untag}, func(t *testing.T, s *testServer, op operation) {
+			s.intercept("", "", fakeregistry.Answer(200, map[string]string{"X-Long": strings.Repeat("x", 9<<20)}, "{}"))
 			wantErr(t, op.run(s.ctx(), s.client(regret.WithRetries(regret.Retries{})), s))
-			s.wantAtMost(2)
-			s.wantAllThere()
+			s.wantRequestsAtMost(2)
+			s.wantNothingDeleted()
 		})
 	})
 }

@@ -19,8 +19,7 @@ import (
 	"github.com/seed-8cb7cc86/regret"
 )
 
-// Secrets that are found nowhere by accident. Each encoding spells the password
-// in its own way.
+// Secrets that cannot appear anywhere by accident. The password looks different in every encoding.
 const (
 	canaryUser     = "c4n4ry-us3r"
 	canaryPassword = `c4n4ry+/=&"%p4ss`
@@ -29,41 +28,41 @@ const (
 	canaryCaller   = "c4n4ry-c4ller.t0ken"
 	canaryIssued   = "c4n4ry-1ssued.t0ken"
 	canaryRefresh  = "c4n4ry-r3fresh.t0ken"
-	canaryAddress  = "c4n4ry-wh1spered" // in addresses that the other side gives
+	canaryAddress  = "c4n4ry-wh1spered" // in URLs that servers send
 )
 
-// A kind is a way to hold a credential.
-type kind struct {
-	name    string
-	basic   bool   // the registry asks for Basic authentication
-	unasked bool   // it is sent without a challenge
-	fetches bool   // it is exchanged for a token
-	slow    bool   // a process is started for it
-	secret  string // it
-	with    regret.Option
+// A credentialKind is a kind of credential and the way in which the client gets it.
+type credentialKind struct {
+	name          string
+	basicAuth     bool   // the registry uses Basic authentication
+	preemptive    bool   // the client sends it without a challenge
+	fetchesToken  bool   // the client exchanges it for a token
+	startsProcess bool   // the client starts a credential helper
+	secret        string // the credential itself
+	option        regret.Option
 }
 
-func credentialKinds(t *testing.T) []kind {
+func credentialKinds(t *testing.T) []credentialKind {
 	t.Helper()
 	static := func(c regret.Credential) regret.Option { return regret.WithCredentials(regret.StaticCredential(c)) }
 	account := regret.WithBasicAuth(canaryUser, canaryPassword)
 	pair := base64.StdEncoding.EncodeToString([]byte(canaryUser + ":" + canaryPassword))
-	kinds := []kind{
-		{name: "a password for a token", fetches: true, secret: canaryPassword, with: account},
-		{name: "a password by Basic", basic: true, secret: canaryPassword, with: account},
-		{name: "an identity token", fetches: true, secret: canaryIdentity, with: static(regret.Credential{IdentityToken: canaryIdentity})},
-		{name: "a registry token", secret: canaryRegistry, with: static(regret.Credential{RegistryToken: canaryRegistry})},
-		{name: "the caller's token", unasked: true, secret: canaryCaller, with: regret.WithToken(canaryCaller)},
-		{name: "a password in a file", fetches: true, secret: canaryPassword, with: fromFile(t, `{"auths":{%q:{"auth":"`+pair+`"}}}`)},
+	kinds := []credentialKind{
+		{name: "a password for a token", fetchesToken: true, secret: canaryPassword, option: account},
+		{name: "a password for Basic authentication", basicAuth: true, secret: canaryPassword, option: account},
+		{name: "an identity token", fetchesToken: true, secret: canaryIdentity, option: static(regret.Credential{IdentityToken: canaryIdentity})},
+		{name: "a registry token", secret: canaryRegistry, option: static(regret.Credential{RegistryToken: canaryRegistry})},
+		{name: "the caller's token", preemptive: true, secret: canaryCaller, option: regret.WithToken(canaryCaller)},
+		{name: "a password from a file", fetchesToken: true, secret: canaryPassword, option: fromFile(t, `{"auths":{%q:{"auth":"`+pair+`"}}}`)},
 	}
-	if runtime.GOOS == "windows" { // the helper is a shell script
+	if runtime.GOOS == "windows" { // the credential helper is a shell script
 		return kinds
 	}
-	return append(kinds, kind{name: "a password of a helper", fetches: true, slow: true, secret: canaryPassword, with: fromFile(t, `{"credHelpers":{%q:"canary"}}`)})
+	return append(kinds, credentialKind{name: "a password from a helper", fetchesToken: true, startsProcess: true, secret: canaryPassword, option: fromFile(t, `{"credHelpers":{%q:"canary"}}`)})
 }
 
-// fromFile is the credential of every registry that the tests know, as a docker
-// configuration has it.
+// fromFile returns an option that reads the credential of every registry of these tests from Docker
+// configuration files with the given entry.
 func fromFile(t *testing.T, entry string) regret.Option {
 	t.Helper()
 	dir := t.TempDir()
@@ -82,44 +81,44 @@ func fromFile(t *testing.T, entry string) regret.Option {
 	return regret.WithCredentials(regret.FirstOf(sources...))
 }
 
-// withHelper puts a program into $PATH that prints the account, and complains.
+// withHelper puts a credential helper into $PATH that prints the password to both stdout and stderr.
 func withHelper(t *testing.T) {
 	t.Helper()
-	answer, err := json.Marshal(map[string]string{"Username": canaryUser, "Secret": canaryPassword})
+	output, err := json.Marshal(map[string]string{"Username": canaryUser, "Secret": canaryPassword})
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	script := fmt.Sprintf("#!/bin/sh\necho '%s' >&2\necho '%s'\n", answer, answer)
+	script := fmt.Sprintf("#!/bin/sh\necho '%s' >&2\necho '%s'\n", output, output)
 	if err := os.WriteFile(filepath.Join(dir, "docker-credential-canary"), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 }
 
-// errands are what to do with such a credential.
-func (k kind) errands() []errand {
-	if !k.slow {
-		return errands
+// operations returns the operations to run with the credential: only two if each starts a process.
+func (k credentialKind) operations() []networkOperation {
+	if !k.startsProcess {
+		return networkOperations
 	}
-	return slices.DeleteFunc(slices.Clone(errands), func(e errand) bool { return e.name != "resolve" && e.name != "untag" })
+	return slices.DeleteFunc(slices.Clone(networkOperations), func(e networkOperation) bool { return e.name != "resolve" && e.name != "untag" })
 }
 
-// homes are the origins that may see a secret.
-func (w *world) homes(k kind) map[string][]string {
-	account := []string{w.auth}
-	if k.basic {
-		account = []string{w.home}
+// allowedOrigins returns, for each secret, the origins that may receive it.
+func (nw *network) allowedOrigins(k credentialKind) map[string][]string {
+	account := []string{nw.tokenOrigin}
+	if k.basicAuth {
+		account = []string{nw.registryOrigin}
 	}
 	return map[string][]string{
 		canaryUser: account, canaryPassword: account,
-		canaryIdentity: {w.auth}, canaryRefresh: {w.auth},
-		canaryRegistry: {w.home}, canaryCaller: {w.home}, canaryIssued: {w.home},
+		canaryIdentity: {nw.tokenOrigin}, canaryRefresh: {nw.tokenOrigin},
+		canaryRegistry: {nw.registryOrigin}, canaryCaller: {nw.registryOrigin}, canaryIssued: {nw.registryOrigin},
 	}
 }
 
-// spellings are the ways in which a secret could be written.
-func spellings(secret string) []string {
+// encodings returns the forms in which a secret could appear in a text.
+func encodings(secret string) []string {
 	quoted, err := json.Marshal(secret)
 	if err != nil {
 		return []string{secret}
@@ -134,77 +133,77 @@ func spellings(secret string) []string {
 	return slices.Compact(forms)
 }
 
-// A search looks for secrets, and counts where.
-type search struct {
-	spelled map[string][]string
+// A secretSearch looks for secrets and counts the places that it has searched.
+type secretSearch struct {
+	encoded map[string][]string
 	places  int
 }
 
-func newSearch() *search {
-	s := &search{spelled: map[string][]string{}}
+func newSecretSearch() *secretSearch {
+	s := &secretSearch{encoded: map[string][]string{}}
 	for _, secret := range []string{canaryUser, canaryPassword, canaryIdentity, canaryRegistry, canaryCaller, canaryIssued, canaryRefresh, canaryAddress} {
-		s.spelled[secret] = spellings(secret)
+		s.encoded[secret] = encodings(secret)
 	}
 	return s
 }
 
-// wantNone wants no spelling of the secrets in a text.
-func (s *search) wantNone(t *testing.T, where, text string, secrets ...string) {
+// wantNone checks that text contains none of the secrets in any encoding.
+func (s *secretSearch) wantNone(t *testing.T, where, text string, secrets ...string) {
 	t.Helper()
 	s.places++
 	for _, secret := range secrets {
-		for _, form := range s.spelled[secret] {
+		for _, form := range s.encoded[secret] {
 			if strings.Contains(text, form) {
-				t.Errorf("%s tells %q as %q: %.2000s", where, secret, form, text)
+				t.Errorf("%s contains %q as %q: %.2000s", where, secret, form, text)
 			}
 		}
 	}
 }
 
-// network looks at every byte that was sent.
-func (s *search) network(t *testing.T, w *world, k kind) {
+// checkRequests searches every request byte for byte.
+func (s *secretSearch) checkRequests(t *testing.T, nw *network, k credentialKind) {
 	t.Helper()
-	for _, sent := range w.requests() {
-		for secret, homes := range w.homes(k) {
+	for _, sent := range nw.requests() {
+		for secret, homes := range nw.allowedOrigins(k) {
 			if !slices.Contains(homes, sent.origin) {
 				s.wantNone(t, "a request to "+sent.origin, sent.wire, secret)
 			}
 		}
-		if sent.origin != w.home && sent.origin != w.auth && strings.Contains(strings.ToLower(sent.wire), "\r\nauthorization:") {
-			t.Errorf("%s got an Authorization header: %s", sent.origin, sent.wire)
+		if sent.origin != nw.registryOrigin && sent.origin != nw.tokenOrigin && strings.Contains(strings.ToLower(sent.wire), "\r\nauthorization:") {
+			t.Errorf("%s received an Authorization header field: %s", sent.origin, sent.wire)
 		}
 	}
 }
 
-// texts looks at everything that the client says, in every form.
-func (s *search) texts(t *testing.T, r *record, err error) {
+// checkOutput searches everything that the client shows: its log, its trace, itself and err.
+func (s *secretSearch) checkOutput(t *testing.T, r *recorder, err error) {
 	t.Helper()
 	r.logger.Debug("shown", slog.Any("error", err), slog.Any("client", r.client), slog.Any("attempts", r.attempts))
 	all := slices.Sorted(func(yield func(string) bool) {
-		for secret := range s.spelled {
+		for secret := range s.encoded {
 			if !yield(secret) {
 				return
 			}
 		}
 	})
 	s.wantNone(t, "the log", r.lines.String(), all...)
-	s.wantNone(t, "the client", show(t, r.client), all...)
+	s.wantNone(t, "the client", formats(t, r.client), all...)
 	for _, a := range r.attempts {
-		s.wantNone(t, "the trace", show(t, a), all...)
-		s.errorTexts(t, a.Err, all)
+		s.wantNone(t, "the trace", formats(t, a), all...)
+		s.checkErrors(t, a.Err, all)
 	}
-	s.errorTexts(t, err, all)
+	s.checkErrors(t, err, all)
 }
 
-func (s *search) errorTexts(t *testing.T, err error, secrets []string) {
+func (s *secretSearch) checkErrors(t *testing.T, err error, secrets []string) {
 	t.Helper()
 	for ; err != nil; err = errors.Unwrap(err) {
-		s.wantNone(t, "an error", err.Error()+show(t, err), secrets...)
+		s.wantNone(t, "an error", err.Error()+formats(t, err), secrets...)
 	}
 }
 
-// show is a value as it can be printed.
-func show(t *testing.T, v any) string {
+// formats returns v formatted in all usual ways.
+func formats(t *testing.T, v any) string {
 	t.Helper()
 	raw, err := json.Marshal(v)
 	if err != nil {
@@ -213,22 +212,22 @@ func show(t *testing.T, v any) string {
 	return fmt.Sprintf("%v %+v %#v %s", v, v, v, raw)
 }
 
-// A record is a client and all that it says.
-type record struct {
+// A recorder is a client together with its log and its trace.
+type recorder struct {
 	client   *regret.Client
 	lines    *bytes.Buffer
 	logger   *slog.Logger
 	attempts []regret.Attempt
 }
 
-// record makes a client that holds a credential.
-func (w *world) record(t *testing.T, k kind) *record {
+// newRecorder returns a client with a credential.
+func (nw *network) newRecorder(t *testing.T, k credentialKind) *recorder {
 	t.Helper()
-	scenario(t)
-	r := &record{lines: &bytes.Buffer{}}
+	countScenario(t)
+	r := &recorder{lines: &bytes.Buffer{}}
 	r.logger = slog.New(slog.NewJSONHandler(r.lines, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	c, err := regret.New(cmp.Or(w.name, "registry.example.com"), k.with,
-		regret.WithTransport(w), regret.WithTrustedRealm(w.trust...), regret.WithRetries(regret.Retries{}),
+	c, err := regret.New(cmp.Or(nw.name, "registry.example.com"), k.option,
+		regret.WithTransport(nw), regret.WithTrustedRealm(nw.trustedRealms...), regret.WithRetries(regret.Retries{}),
 		regret.WithLogger(r.logger), regret.WithTrace(func(a regret.Attempt) { r.attempts = append(r.attempts, a) }))
 	if err != nil {
 		t.Fatal(err)

@@ -16,20 +16,20 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// A fault answers instead of the registry.
+// A fault answers a request instead of the registry, as [fakeregistry.Registry.Intercept] defines.
 type fault = func(http.ResponseWriter, *http.Request) bool
 
-// on lets a fault answer all requests of a method and a path, as
-// [fakeregistry.On] takes them; an empty path is any of the registry's.
-func (s *stage) on(method, path string, f fault) {
+// intercept makes a fault answer all requests that match a method and a path, as [fakeregistry.On]
+// defines them. An empty path matches the whole API.
+func (s *testServer) intercept(method, path string, f fault) {
 	if path == "" {
 		path = "/v2/"
 	}
 	s.registry.Intercept(0, fakeregistry.On(method, path), f)
 }
 
-// requests are the lines of the registry's log.
-func (s *stage) requests() []string {
+// requestLog returns the lines of the registry's log.
+func (s *testServer) requestLog() []string {
 	lines := []string{}
 	for _, r := range s.registry.Requests() {
 		lines = append(lines, r.String())
@@ -37,32 +37,32 @@ func (s *stage) requests() []string {
 	return lines
 }
 
-// wantRequests compares the whole log: what was sent, and what was not.
-func (s *stage) wantRequests(want ...string) {
+// wantRequests compares the whole request log.
+func (s *testServer) wantRequests(want ...string) {
 	s.t.Helper()
-	if diff := cmp.Diff(append([]string{}, want...), s.requests()); diff != "" {
+	if diff := cmp.Diff(append([]string{}, want...), s.requestLog()); diff != "" {
 		s.t.Errorf("requests (-want +got):\n%s", diff)
 	}
 }
 
-// wantAtMost bounds the number of requests.
-func (s *stage) wantAtMost(n int) {
+// wantRequestsAtMost bounds the number of requests.
+func (s *testServer) wantRequestsAtMost(n int) {
 	s.t.Helper()
-	if sent := s.requests(); len(sent) > n {
+	if sent := s.requestLog(); len(sent) > n {
 		s.t.Errorf("%d requests, want at most %d: %q", len(sent), n, sent)
 	}
 }
 
-// wantNoWrites wants that nothing was asked to change.
-func (s *stage) wantNoWrites() {
+// wantNoWrites checks that no write was sent.
+func (s *testServer) wantNoWrites() {
 	s.t.Helper()
 	for _, r := range s.registry.Writes() {
-		s.t.Errorf("sent: %s", r)
+		s.t.Errorf("unexpected write: %s", r)
 	}
 }
 
-// wantAllThere wants both images under their tags, as they were.
-func (s *stage) wantAllThere() {
+// wantNothingDeleted checks that both images and their tags are unchanged.
+func (s *testServer) wantNothingDeleted() {
 	s.t.Helper()
 	want := map[string]regret.Digest{"v1": s.image.Digest, "latest": s.image.Digest, "v2": s.other.Digest}
 	if diff := cmp.Diff(want, s.registry.Tags(repo)); diff != "" {
@@ -75,29 +75,28 @@ func (s *stage) wantAllThere() {
 	}
 }
 
-// wantWritten wants that the other side got rid of no more bytes than a limit
-// allows each of n answers, and a buffer: over a socket those of the kernel and
-// of HTTP/2, which hold megabytes.
-func (s *stage) wantWritten(n int, limit int64) {
+// wantWrittenAtMost checks that the server could write no more than limit bytes, and a buffer, for
+// each of n responses. Over a socket the buffers of the kernel and of HTTP/2 hold megabytes.
+func (s *testServer) wantWrittenAtMost(n int, limit int64) {
 	s.t.Helper()
 	buffer := int64(32 << 10)
-	if s.way != memory {
+	if s.transport != memory {
 		buffer = 16 << 20
 	}
 	if got := s.written.Load(); got > int64(n)*(limit+buffer) {
-		s.t.Errorf("%d bytes were taken, want at most %d times %d and a buffer", got, n, limit)
+		s.t.Errorf("the server wrote %d bytes, want at most %d times %d and a buffer", got, n, limit)
 	}
 }
 
-// wantErr wants each of the errors joined in err to be a *regret.Error that
-// matches every target and can be shown to anybody. It returns the first.
+// wantErr checks that each of the errors joined in err is a *regret.Error that matches every target
+// and whose text is short and printable. It returns the first one.
 func wantErr(t testing.TB, err error, targets ...error) *regret.Error {
 	t.Helper()
 	if err == nil {
 		t.Fatal("no error")
 	}
 	var first *regret.Error
-	for _, err := range unjoined(err) {
+	for _, err := range splitErrors(err) {
 		for _, target := range targets {
 			if !errors.Is(err, target) {
 				t.Errorf("error is not %q: %v", target, err)
@@ -117,7 +116,7 @@ func wantErr(t testing.TB, err error, targets ...error) *regret.Error {
 	return first
 }
 
-// wantNot wants an error that matches none of the targets.
+// wantNot checks that err matches none of the targets.
 func wantNot(t testing.TB, err error, targets ...error) {
 	t.Helper()
 	for _, target := range targets {
@@ -127,36 +126,36 @@ func wantNot(t testing.TB, err error, targets ...error) {
 	}
 }
 
-// wantText wants words in the text of an error.
+// wantText checks that the text of err contains the words.
 func wantText(t testing.TB, err error, words ...string) {
 	t.Helper()
 	for _, word := range words {
 		if err == nil || !strings.Contains(err.Error(), word) {
-			t.Errorf("error does not say %q: %v", word, err)
+			t.Errorf("error does not contain %q: %v", word, err)
 		}
 	}
 }
 
-func unjoined(err error) []error {
+func splitErrors(err error) []error {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		return joined.Unwrap()
 	}
 	return []error{err}
 }
 
-// manifestPath is where a tag or digest is.
+// manifestPath returns the path of a tag or digest.
 func manifestPath[T ~string](reference T) string {
 	return "/v2/" + repo + "/manifests/" + string(reference)
 }
 
-// requestLine is a line of the log about a manifest.
+// requestLine returns a line of the request log for a manifest.
 func requestLine[T ~string](method string, reference T, status int) string {
 	return fmt.Sprint(method, " ", manifestPath(reference), " ", status)
 }
 
-// raw takes the connection of HTTP/1.1 away from the server and writes an
-// answer that no server would.
-func (s *stage) raw(answer func(*wire)) fault {
+// rawResponse returns a fault that takes over an HTTP/1.1 connection, so that it can write a response
+// that net/http would not.
+func (s *testServer) rawResponse(write func(*rawConn)) fault {
 	return func(w http.ResponseWriter, _ *http.Request) bool {
 		conn, _, err := http.NewResponseController(w).Hijack()
 		if err != nil {
@@ -164,26 +163,26 @@ func (s *stage) raw(answer func(*wire)) fault {
 			return false
 		}
 		defer conn.Close()
-		answer(&wire{conn, &s.written})
+		write(&rawConn{conn, &s.written})
 		return true
 	}
 }
 
-// A wire is a connection that is written to byte by byte.
-type wire struct {
+// A rawConn is a connection for a response that is written byte by byte.
+type rawConn struct {
 	net.Conn
 	written *atomic.Int64
 }
 
-// say writes and reports whether the client still listens.
-func (w *wire) say(text string) bool {
+// send writes text and reports whether the connection is still open.
+func (w *rawConn) send(text string) bool {
 	n, err := w.Write([]byte(text))
 	w.written.Add(int64(n))
 	return err == nil
 }
 
-// reset drops the connection with a RST instead of ending it.
-func (w *wire) reset() {
+// reset closes the connection with a RST.
+func (w *rawConn) reset() {
 	conn := w.Conn
 	if wrapped, ok := conn.(interface{ NetConn() net.Conn }); ok { // TLS
 		conn = wrapped.NetConn()

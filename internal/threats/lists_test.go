@@ -13,23 +13,23 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// A list is one of those that a registry gives page by page.
-type list struct {
+// A listEndpoint is an endpoint of a paginated list, with an operation that reads it.
+type listEndpoint struct {
 	operation
-	path func(*stage) string
+	path func(*testServer) string
 	page func(entries ...string) string
 }
 
-// lists are all of them. Whoever deletes what is listed reads tags.
-func lists() []list {
-	tagsPath := func(*stage) string { return "/v2/" + repo + "/tags/list" }
-	return []list{
+// listEndpoints returns every operation that reads a list, including the bulk deletion.
+func listEndpoints() []listEndpoint {
+	tagsPath := func(*testServer) string { return "/v2/" + repo + "/tags/list" }
+	return []listEndpoint{
 		{tags, tagsPath, tagPage},
-		{bulk, tagsPath, tagPage},
-		{repositories, func(*stage) string { return "/v2/_catalog" }, func(entries ...string) string {
+		{bulkDelete, tagsPath, tagPage},
+		{repositories, func(*testServer) string { return "/v2/_catalog" }, func(entries ...string) string {
 			return `{"repositories":[` + quoted(entries) + `]}`
 		}},
-		{referrers, func(s *stage) string { return "/v2/" + repo + "/referrers/" + string(s.image.Digest) }, func(entries ...string) string {
+		{referrers, func(s *testServer) string { return "/v2/" + repo + "/referrers/" + string(s.image.Digest) }, func(entries ...string) string {
 			var all []string
 			for _, entry := range entries {
 				all = append(all, fmt.Sprintf(`{"mediaType":%q,"size":2,"digest":%q}`, ociImage, digest.FromString(entry)))
@@ -51,19 +51,19 @@ func quoted(entries []string) string {
 	return strings.Join(all, ",")
 }
 
-// A sheet is a page of a list and the Link lines that come with it. In a target,
-// "{here}" is the path of the list, "{origin}" its origin.
-type sheet struct {
+// A listPage is a page of a list and its Link fields. In a Link, "{here}" is replaced by the path of
+// the list, "{origin}" by its origin and "{host}" by its host.
+type listPage struct {
 	entries []string
 	links   []string
 }
 
-// pages lets the registry answer the i-th question about a list with the i-th
-// page, whatever the question was.
-func (s *stage) pages(l list, answer func(i int) sheet) {
-	var asked atomic.Int64
-	s.on("GET", l.path(s), func(w http.ResponseWriter, _ *http.Request) bool {
-		p := answer(int(asked.Add(1) - 1))
+// servePages makes the registry answer the i-th request for a list with the i-th page, whatever the
+// query.
+func (s *testServer) servePages(l listEndpoint, page func(i int) listPage) {
+	var served atomic.Int64
+	s.intercept("GET", l.path(s), func(w http.ResponseWriter, _ *http.Request) bool {
+		p := page(int(served.Add(1) - 1))
 		fill := strings.NewReplacer("{here}", l.path(s), "{origin}", s.origin(), "{host}", strings.TrimPrefix(s.origin(), "https://"))
 		for _, line := range p.links {
 			w.Header().Add("Link", fill.Replace(line))
@@ -73,25 +73,24 @@ func (s *stage) pages(l list, answer func(i int) sheet) {
 	})
 }
 
-// wantListed wants an operation on a list to succeed after so many questions
-// about the list, or to end in an error after at most so many and to have
-// deleted nothing that an incomplete list told of. None may go elsewhere.
-func (s *stage) wantListed(l list, c *regret.Client, want error, asked int) {
+// wantListed checks that an operation on a list succeeds after exactly the given number of requests,
+// or that it fails with want after at most so many and deletes nothing. No request may go elsewhere.
+func (s *testServer) wantListed(l listEndpoint, c *regret.Client, want error, requests int) {
 	s.t.Helper()
 	err := l.run(s.ctx(), c, s)
-	questions := 0
+	requestCount := 0
 	for _, r := range s.registry.Requests() {
 		if at := r.Scheme + "://" + r.Host; at != s.origin() {
-			s.t.Errorf("asked %s", at)
+			s.t.Errorf("unexpected request to %s", at)
 		}
 		if r.Path == l.path(s) {
-			questions++
+			requestCount++
 		} else if r.Method == "GET" {
-			s.t.Errorf("asked for %s", r.Path)
+			s.t.Errorf("unexpected request for %s", r.Path)
 		}
 	}
-	if questions > asked || want == nil && questions < asked {
-		s.t.Errorf("%d questions, want %d: %q", questions, asked, s.requests())
+	if requestCount > requests || want == nil && requestCount < requests {
+		s.t.Errorf("%d requests, want %d: %q", requestCount, requests, s.requestLog())
 	}
 	switch {
 	case want != nil:
@@ -102,96 +101,96 @@ func (s *stage) wantListed(l list, c *regret.Client, want error, asked int) {
 	}
 }
 
-// eachList plays a scenario with every list.
-func eachList(t *testing.T, ways []way, play func(*testing.T, *stage, list)) {
+// eachList runs a scenario with every list.
+func eachList(t *testing.T, transports []transport, run func(*testing.T, *testServer, listEndpoint)) {
 	t.Helper()
-	for _, l := range lists() {
+	for _, l := range listEndpoints() {
 		t.Run(l.name, func(t *testing.T) {
 			t.Parallel()
-			over(t, ways, func(t *testing.T, s *stage) { play(t, s, l) })
+			onTransports(t, transports, func(t *testing.T, s *testServer) { run(t, s, l) })
 		})
 	}
 }
 
-// headerWays are enough for what a header says: HTTP/1.1 brings the same.
-func headerWays() []way { return []way{memory, http2} }
+// headerTransports returns the transports for cases about header fields. HTTP/1.1 would not differ.
+func headerTransports() []transport { return []transport{memory, http2} }
 
 const nextPage = `<{here}?last=b>; rel="next"`
 
-func TestThreatE01PagesThatRepeat(t *testing.T) {
+func TestThreatE01RepeatedPages(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		answer func(i int) sheet
-		most   int
+		page func(i int) listPage
+		most int
 	}{
-		"the same page": {func(int) sheet { return sheet{[]string{"v1", "v2"}, []string{nextPage}} }, 2},
-		"the same page under other queries": {func(i int) sheet {
-			return sheet{[]string{"v1", "v2"}, []string{fmt.Sprintf(`<?last=%d>; rel="next"`, i)}}
+		"the same page": {func(int) listPage { return listPage{[]string{"v1", "v2"}, []string{nextPage}} }, 2},
+		"the same page with other queries": {func(i int) listPage {
+			return listPage{[]string{"v1", "v2"}, []string{fmt.Sprintf(`<?last=%d>; rel="next"`, i)}}
 		}, 2},
-		"two pages in turn": {func(i int) sheet {
-			return sheet{[]string{fmt.Sprint("v", i%2)}, []string{fmt.Sprintf(`<?last=%d>; rel="next"`, i%2)}}
+		"two pages alternating": {func(i int) listPage {
+			return listPage{[]string{fmt.Sprint("v", i%2)}, []string{fmt.Sprintf(`<?last=%d>; rel="next"`, i%2)}}
 		}, 4},
-		"three pages in turn": {func(i int) sheet {
-			return sheet{[]string{fmt.Sprint("v", i%3)}, []string{fmt.Sprintf(`<?last=%d>; rel="next"`, i%3)}}
+		"three pages in a cycle": {func(i int) listPage {
+			return listPage{[]string{fmt.Sprint("v", i%3)}, []string{fmt.Sprintf(`<?last=%d>; rel="next"`, i%3)}}
 		}, 7},
-		"a page and a part of it": {func(i int) sheet {
+		"a page and a part of it": {func(i int) listPage {
 			if i == 0 {
-				return sheet{[]string{"v1", "v2"}, []string{nextPage}}
+				return listPage{[]string{"v1", "v2"}, []string{nextPage}}
 			}
-			return sheet{[]string{"v2"}, nil}
+			return listPage{[]string{"v2"}, nil}
 		}, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			eachList(t, anyWay(), func(t *testing.T, s *stage, l list) {
-				s.pages(l, test.answer)
+			eachList(t, allTransports(), func(t *testing.T, s *testServer, l listEndpoint) {
+				s.servePages(l, test.page)
 				s.wantListed(l, s.client(), regret.ErrIncompleteList, test.most)
 			})
 		})
 	}
 }
 
-func TestThreatE02EmptyPagesForEver(t *testing.T) {
+func TestThreatE02EmptyPagesForever(t *testing.T) {
 	t.Parallel()
-	eachList(t, anyWay(), func(t *testing.T, s *stage, l list) {
-		s.pages(l, func(i int) sheet { return sheet{nil, []string{fmt.Sprintf(`<?last=%d>; rel="next"`, i)}} })
+	eachList(t, allTransports(), func(t *testing.T, s *testServer, l listEndpoint) {
+		s.servePages(l, func(i int) listPage { return listPage{nil, []string{fmt.Sprintf(`<?last=%d>; rel="next"`, i)}} })
 		s.wantListed(l, s.client(), regret.ErrIncompleteList, 3)
 	})
 }
 
 func TestThreatE03NextPageOnAnotherHost(t *testing.T) {
 	t.Parallel()
-	eachList(t, anyWay(), func(t *testing.T, s *stage, l list) {
-		s.pages(l, once(`<https://evil.example.net{here}?last=b>; rel="next"`))
+	eachList(t, allTransports(), func(t *testing.T, s *testServer, l listEndpoint) {
+		s.servePages(l, twoPages(`<https://evil.example.net{here}?last=b>; rel="next"`))
 		s.wantListed(l, s.client(), regret.ErrIncompleteList, 1)
 	})
 }
 
-// once is a first page with these Link lines, and a second without.
-func once(links ...string) func(int) sheet {
-	return func(i int) sheet {
+// twoPages returns a first page with the given Link fields and then pages without any.
+func twoPages(links ...string) func(int) listPage {
+	return func(i int) listPage {
 		if i == 0 {
-			return sheet{[]string{"v1"}, links}
+			return listPage{[]string{"v1"}, links}
 		}
-		return sheet{[]string{"v2"}, nil}
+		return listPage{[]string{"v2"}, nil}
 	}
 }
 
 func TestThreatE04LinksThatAreNotNext(t *testing.T) {
 	t.Parallel()
 	for name, links := range map[string][]string{
-		"prev":                         {`<{here}?last=a>; rel="prev"`},
-		"first, elsewhere":             {`<https://evil.example.net/>; rel="first"`},
-		"no relation":                  {`<{here}?last=a>`},
-		"next in the title alone":      {`<{here}?last=a>; rel="last"; title="rel=next"`},
-		"the first relation counts":    {`<{here}?last=a>; rel="prev"; rel="next"`},
-		"next of another page":         {`<{here}?last=a>; rel="next"; anchor="/elsewhere"`},
-		"prev and next to nothing new": {`<{here}?n=1>; rel="prev", <{here}?n=2>; rel="first"`},
+		"prev":                      {`<{here}?last=a>; rel="prev"`},
+		"first, on another host":    {`<https://evil.example.net/>; rel="first"`},
+		"no relation":               {`<{here}?last=a>`},
+		"next only in the title":    {`<{here}?last=a>; rel="last"; title="rel=next"`},
+		"only the first rel counts": {`<{here}?last=a>; rel="prev"; rel="next"`},
+		"next of another anchor":    {`<{here}?last=a>; rel="next"; anchor="/elsewhere"`},
+		"prev and first":            {`<{here}?n=1>; rel="prev", <{here}?n=2>; rel="first"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			eachList(t, headerWays(), func(t *testing.T, s *stage, l list) {
-				s.pages(l, once(links...))
+			eachList(t, headerTransports(), func(t *testing.T, s *testServer, l listEndpoint) {
+				s.servePages(l, twoPages(links...))
 				s.wantListed(l, s.client(), nil, 1)
 			})
 		})
@@ -201,14 +200,14 @@ func TestThreatE04LinksThatAreNotNext(t *testing.T) {
 func TestThreatE05MalformedLink(t *testing.T) {
 	t.Parallel()
 	for name, link := range map[string]string{
-		"no address": `next; rel="next"`, "one bracket": `{here}?last=b>; rel="next"`, "an open bracket": `<{here}?last=b; rel="next"`, "an open quote": `<{here}?last=b>; rel="next`,
-		"junk behind it": `<{here}?last=b>; rel="next" junk`, "a space in it": `<{here}?last=b c>; rel="next"`, "a bad escape": `<{here}%zz?last=b>; rel="next"`,
+		"no URL": `next; rel="next"`, "no opening bracket": `{here}?last=b>; rel="next"`, "no closing bracket": `<{here}?last=b; rel="next"`, "no closing quote": `<{here}?last=b>; rel="next`,
+		"trailing junk": `<{here}?last=b>; rel="next" junk`, "a space in the URL": `<{here}?last=b c>; rel="next"`, "a bad escape": `<{here}%zz?last=b>; rel="next"`,
 		"more than 8 KiB": `<{here}?last=` + strings.Repeat("b", 8<<10) + `>; rel="next"`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			eachList(t, headerWays(), func(t *testing.T, s *stage, l list) {
-				s.pages(l, once(link))
+			eachList(t, headerTransports(), func(t *testing.T, s *testServer, l listEndpoint) {
+				s.servePages(l, twoPages(link))
 				s.wantListed(l, s.client(), regret.ErrIncompleteList, 1)
 			})
 		})
@@ -220,8 +219,8 @@ func TestThreatE06NextPageUnderAnotherPath(t *testing.T) {
 	for _, path := range []string{"/v2/team/other/tags/list", "{here}/", "{here}/../elsewhere", "/v2/team%2fapp/tags/list", "/", "/v2/", "next", "{here};x"} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
-			eachList(t, headerWays(), func(t *testing.T, s *stage, l list) {
-				s.pages(l, once(`<`+path+`?last=b>; rel="next"`))
+			eachList(t, headerTransports(), func(t *testing.T, s *testServer, l listEndpoint) {
+				s.servePages(l, twoPages(`<`+path+`?last=b>; rel="next"`))
 				s.wantListed(l, s.client(), regret.ErrIncompleteList, 1)
 			})
 		})
@@ -231,27 +230,27 @@ func TestThreatE06NextPageUnderAnotherPath(t *testing.T) {
 func TestThreatE07PageTwoFails(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		answer fault
-		asked  int
+		secondPage fault
+		requests   int
 	}{
-		"500 for ever":     {fakeregistry.Errors(500, "UNKNOWN", "disk on fire"), 4},
+		"500 forever":      {fakeregistry.Errors(500, "UNKNOWN", "disk on fire"), 4},
 		"404":              {fakeregistry.Errors(404, "NAME_UNKNOWN", "gone"), 1},
 		"403":              {fakeregistry.Errors(403, "DENIED", "no"), 1},
 		"401":              {fakeregistry.Errors(401, "UNAUTHORIZED", "who"), 1},
 		"204":              {fakeregistry.Answer(204, nil, ""), 1},
 		"206":              {fakeregistry.Answer(206, nil, `{"tags":["x"],"repositories":["x"],"manifests":[]}`), 1},
 		"HTML":             {fakeregistry.Answer(200, typed("text/html"), "<html>"), 1},
-		"nothing":          {fakeregistry.Answer(200, nil, ""), 1},
+		"an empty body":    {fakeregistry.Answer(200, nil, ""), 1},
 		"half a page":      {fakeregistry.Answer(200, nil, `{"tags":["x"],"repositories":["x"],"manifests":[]`), 1},
 		"an invalid entry": {fakeregistry.Answer(200, nil, `{"tags":["../x"],"repositories":["../x"],"manifests":[{"digest":"sha256:../x"}]}`), 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			eachList(t, anyWay(), func(t *testing.T, s *stage, l list) {
-				s.pages(l, once(nextPage))
+			eachList(t, allTransports(), func(t *testing.T, s *testServer, l listEndpoint) {
+				s.servePages(l, twoPages(nextPage))
 				second := func(req *http.Request) bool { return req.URL.Path == l.path(s) && req.URL.Query().Has("last") }
-				s.registry.Intercept(0, second, test.answer)
-				s.wantListed(l, s.client(), regret.ErrIncompleteList, 1+test.asked)
+				s.registry.Intercept(0, second, test.secondPage)
+				s.wantListed(l, s.client(), regret.ErrIncompleteList, 1+test.requests)
 			})
 		})
 	}
@@ -260,41 +259,41 @@ func TestThreatE07PageTwoFails(t *testing.T) {
 func TestThreatE08SeveralLinks(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		links []string
-		want  error
-		asked int
+		links    []string
+		want     error
+		requests int
 	}{
-		"prev and next in two lines": {[]string{`<https://evil.example.net/>; rel="prev"`, nextPage}, nil, 2},
-		"prev and next in one line":  {[]string{`<https://evil.example.net/>; rel="prev", ` + nextPage}, nil, 2},
-		"the same next twice":        {[]string{nextPage, nextPage}, nil, 2},
-		"next and prev in one link":  {[]string{`<{here}?last=b>; rel="prev next"`}, nil, 2},
-		"two different nexts":        {[]string{nextPage, `<{here}?last=c>; rel="next"`}, regret.ErrIncompleteList, 1},
-		"two nexts in one line":      {[]string{nextPage + `, <{here}?last=c>; rel="next"`}, regret.ErrIncompleteList, 1},
-		"a next here and elsewhere":  {[]string{nextPage, `<https://evil.example.net{here}?last=b>; rel="next"`}, regret.ErrIncompleteList, 1},
-		"a next and a malformed one": {[]string{nextPage, `last=b; rel="next"`}, regret.ErrIncompleteList, 1},
+		"prev and next in two fields":                 {[]string{`<https://evil.example.net/>; rel="prev"`, nextPage}, nil, 2},
+		"prev and next in one field":                  {[]string{`<https://evil.example.net/>; rel="prev", ` + nextPage}, nil, 2},
+		"the same next twice":                         {[]string{nextPage, nextPage}, nil, 2},
+		"next and prev in one link":                   {[]string{`<{here}?last=b>; rel="prev next"`}, nil, 2},
+		"two different next links":                    {[]string{nextPage, `<{here}?last=c>; rel="next"`}, regret.ErrIncompleteList, 1},
+		"two next links in one field":                 {[]string{nextPage + `, <{here}?last=c>; rel="next"`}, regret.ErrIncompleteList, 1},
+		"a next link to this host and one to another": {[]string{nextPage, `<https://evil.example.net{here}?last=b>; rel="next"`}, regret.ErrIncompleteList, 1},
+		"a next link and a malformed one":             {[]string{nextPage, `last=b; rel="next"`}, regret.ErrIncompleteList, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			eachList(t, headerWays(), func(t *testing.T, s *stage, l list) {
-				s.pages(l, once(test.links...))
-				s.wantListed(l, s.client(), test.want, test.asked)
+			eachList(t, headerTransports(), func(t *testing.T, s *testServer, l listEndpoint) {
+				s.servePages(l, twoPages(test.links...))
+				s.wantListed(l, s.client(), test.want, test.requests)
 			})
 		})
 	}
 }
 
-// However few entries a page has: where a next one is named, it is read.
+// The client follows a next link even if the page is shorter than requested, or empty.
 func TestThreatShortPageWithALink(t *testing.T) {
 	t.Parallel()
 	for name, first := range map[string][]string{"one entry": {"v1"}, "none": nil} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			eachList(t, anyWay(), func(t *testing.T, s *stage, l list) {
-				s.pages(l, func(i int) sheet {
+			eachList(t, allTransports(), func(t *testing.T, s *testServer, l listEndpoint) {
+				s.servePages(l, func(i int) listPage {
 					if i == 0 {
-						return sheet{first, []string{nextPage}}
+						return listPage{first, []string{nextPage}}
 					}
-					return sheet{[]string{"v2"}, nil}
+					return listPage{[]string{"v2"}, nil}
 				})
 				s.wantListed(l, s.client(), nil, 2)
 			})

@@ -10,31 +10,30 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestMain wants no goroutine to be left when all cases have been played, and
-// says how many that were.
+// TestMain fails if a goroutine outlives the tests, and prints the number of cases that passed.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		fmt.Println(&played)
+		fmt.Println(&passed)
 		os.Exit(code)
 	}))
 }
 
-// played counts what all tests of this package have held against the client.
-var played tally
+// passed counts the cases that passed.
+var passed tally
 
-// A tally counts scenarios, by the case that they belong to.
+// A tally counts scenarios and the cases that they belong to.
 type tally struct {
 	mu        sync.Mutex
 	scenarios int
 	cases     map[string]bool
 }
 
-// scenario counts a test of a threat, if it holds.
-func scenario(t *testing.T) {
+// countScenario counts a test of a threat when it has passed.
+func countScenario(t *testing.T) {
 	t.Helper()
 	t.Cleanup(func() {
 		if strings.HasPrefix(t.Name(), "TestThreat") && !t.Failed() {
-			played.add(t.Name())
+			passed.add(t.Name())
 		}
 	})
 }
@@ -53,5 +52,5 @@ func (p *tally) add(test string) {
 func (p *tally) String() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return fmt.Sprintf("threats: %d scenarios of %d cases held", p.scenarios, len(p.cases))
+	return fmt.Sprintf("threats: %d scenarios of %d cases passed", p.scenarios, len(p.cases))
 }

@@ -13,16 +13,15 @@ import (
 	"github.com/seed-8cb7cc86/regret"
 )
 
-// A call is a method that names something; which of its arguments are bad,
-// the case says.
-type call struct {
+// A nameCall is a method of the client that takes a repository and perhaps a reference.
+type nameCall struct {
 	name string
 	run  func(ctx context.Context, c *regret.Client, repository, reference string) error
 }
 
-// What takes a tag or a digest, a tag, a digest, or a repository alone.
+// The methods that take a tag or a digest, only a tag, only a digest, and only a repository.
 var (
-	takesEither = []call{
+	takesEither = []nameCall{
 		{"Resolve", func(ctx context.Context, c *regret.Client, r, ref string) error {
 			_, err := c.Resolve(ctx, r, ref)
 			return err
@@ -41,10 +40,10 @@ var (
 			return c.PutManifest(ctx, r, ref, m)
 		}},
 	}
-	takesTag = []call{
+	takesTag = []nameCall{
 		{"Untag", func(ctx context.Context, c *regret.Client, r, ref string) error { return c.Untag(ctx, r, ref) }},
 	}
-	takesDigest = []call{
+	takesDigest = []nameCall{
 		{"DeleteManifest", func(ctx context.Context, c *regret.Client, r, ref string) error {
 			return c.DeleteManifest(ctx, r, regret.Digest(ref))
 		}},
@@ -53,7 +52,7 @@ var (
 			return err
 		}},
 	}
-	takesRepository = []call{
+	takesRepository = []nameCall{
 		{"Tags", func(ctx context.Context, c *regret.Client, r, _ string) error {
 			_, err := collect(c.Tags(ctx, r))
 			return err
@@ -62,98 +61,98 @@ var (
 	}
 )
 
-// refuse wants calls to refuse their arguments and not to send anything.
-func (s *stage) refuse(c *regret.Client, calls []call, repository, reference string) {
+// wantArgumentsRefused checks that the calls return ErrInvalid and send nothing.
+func (s *testServer) wantArgumentsRefused(c *regret.Client, calls []nameCall, repository, reference string) {
 	s.t.Helper()
 	for _, call := range calls {
 		e := wantErr(s.t, call.run(s.t.Context(), c, repository, reference), regret.ErrInvalid)
 		if e.Attempts != 0 || e.Method != "" {
-			s.t.Errorf("%s says that it sent %s", call.name, e.Method)
+			s.t.Errorf("%s reports that it sent a %q", call.name, e.Method)
 		}
 	}
 	s.wantRequests()
 }
 
 const (
-	aDigest   = "sha256:" + sixtyFour
-	sixtyFour = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
+	validDigest = "sha256:" + validHex
+	validHex    = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 )
 
-// hostile is what breaks out of a name, wherever it stands in one.
-var hostile = []string{
+// hostileParts are strings that make a name invalid, and that could change the URL of a request.
+var hostileParts = []string{
 	"..", "//", "%2e%2e", "%2f", "%00", "?", "#", " ", "\t", "\r\n", "\n", "\x00", "\x7f", "\\", "@", "user:pass@", "http://", ";", "&", "=", "*",
 	"|", "<", ">", "\"", "'", "`", "$", "{", "}", "[", "]", "(", ")", "^", "~", ",", "!", "+", "\u0430", "é", "\u202e", "\xff", "😀",
 }
 
-func TestThreatRepositoryNames(t *testing.T) {
+func TestThreatInvalidRepositoryNames(t *testing.T) {
 	t.Parallel()
 	bad := []string{
-		"", "a/../b", "../../etc/passwd", "a//b", "-a", "a/", "/a", "_catalog", ".", "..", "a/.", "A", "Team/app", "a:v1", "a@" + aDigest, "a-", "a..b",
+		"", "a/../b", "../../etc/passwd", "a//b", "-a", "a/", "/a", "_catalog", ".", "..", "a/.", "A", "Team/app", "a:v1", "a@" + validDigest, "a-", "a..b",
 		"a___b", "a/_b", "a/-b", ".a", "a/.b", "http://a", "//a", strings.Repeat("a", 256), strings.Repeat("a/", 128), strings.Repeat("a", 1<<20),
 	}
-	for _, part := range hostile {
+	for _, part := range hostileParts {
 		bad = append(bad, "team"+part+"app", part+"app", "team/app"+part)
 	}
-	eachName(t, bad, func(t *testing.T, s *stage, name string) {
+	eachName(t, bad, func(t *testing.T, s *testServer, name string) {
 		c := s.client()
-		for _, ref := range []string{"v1", aDigest} {
-			s.refuse(c, takesEither, name, ref)
+		for _, ref := range []string{"v1", validDigest} {
+			s.wantArgumentsRefused(c, takesEither, name, ref)
 		}
-		s.refuse(c, takesTag, name, "v1")
-		s.refuse(c, takesDigest, name, aDigest)
-		s.refuse(c, takesRepository, name, "")
+		s.wantArgumentsRefused(c, takesTag, name, "v1")
+		s.wantArgumentsRefused(c, takesDigest, name, validDigest)
+		s.wantArgumentsRefused(c, takesRepository, name, "")
 	})
 }
 
-func TestThreatTags(t *testing.T) {
+func TestThreatInvalidTags(t *testing.T) {
 	t.Parallel()
 	bad := []string{"", ".v1", "-v1", ".", "..", "../v2", "v1/../v2", "v1/", "v1/x", "v1:x", strings.Repeat("v", 129), strings.Repeat("v", 1<<20)}
-	for _, part := range hostile {
+	for _, part := range hostileParts {
 		if part != ".." { // "v1..x" is a tag
 			bad = append(bad, "v1"+part+"x")
 		}
 		bad = append(bad, part+"v1")
 	}
-	eachName(t, bad, func(t *testing.T, s *stage, tag string) {
+	eachName(t, bad, func(t *testing.T, s *testServer, tag string) {
 		c := s.client()
-		s.refuse(c, takesEither, repo, tag)
-		s.refuse(c, takesTag, repo, tag)
-		s.refuse(c, takesDigest, repo, tag)
+		s.wantArgumentsRefused(c, takesEither, repo, tag)
+		s.wantArgumentsRefused(c, takesTag, repo, tag)
+		s.wantArgumentsRefused(c, takesDigest, repo, tag)
 	})
 }
 
-func TestThreatDigests(t *testing.T) {
+func TestThreatInvalidDigests(t *testing.T) {
 	t.Parallel()
 	bad := []string{
-		"sha256:", ":" + sixtyFour, "sha256:" + sixtyFour[1:], aDigest + "0", "sha256:" + strings.ToUpper(sixtyFour), "SHA256:" + sixtyFour,
-		"sha512:" + sixtyFour, "md5:d41d8cd98f00b204e9800998ecf8427e", "sha256:../../v1", aDigest + "/../v1", "v1@" + aDigest, "sha256+b64:" + sixtyFour,
+		"sha256:", ":" + validHex, "sha256:" + validHex[1:], validDigest + "0", "sha256:" + strings.ToUpper(validHex), "SHA256:" + validHex,
+		"sha512:" + validHex, "md5:d41d8cd98f00b204e9800998ecf8427e", "sha256:../../v1", validDigest + "/../v1", "v1@" + validDigest, "sha256+b64:" + validHex,
 	}
-	for _, part := range hostile {
-		bad = append(bad, aDigest+part, "sha256:"+part+sixtyFour[:64-min(len(part), 64)], part+aDigest)
+	for _, part := range hostileParts {
+		bad = append(bad, validDigest+part, "sha256:"+part+validHex[:64-min(len(part), 64)], part+validDigest)
 	}
-	eachName(t, bad, func(t *testing.T, s *stage, dgst string) {
+	eachName(t, bad, func(t *testing.T, s *testServer, dgst string) {
 		c := s.client()
-		s.refuse(c, takesDigest, repo, dgst)
-		s.refuse(c, takesEither, repo, dgst)
-		s.refuse(c, takesTag, repo, dgst)
+		s.wantArgumentsRefused(c, takesDigest, repo, dgst)
+		s.wantArgumentsRefused(c, takesEither, repo, dgst)
+		s.wantArgumentsRefused(c, takesTag, repo, dgst)
 	})
 }
 
-// eachName plays a scenario with each of some names.
-func eachName(t *testing.T, names []string, play func(*testing.T, *stage, string)) {
+// eachName runs a scenario with each of the names.
+func eachName(t *testing.T, names []string, run func(*testing.T, *testServer, string)) {
 	t.Helper()
 	for _, name := range names {
 		t.Run(fmt.Sprintf("%.32q", name), func(t *testing.T) {
 			t.Parallel()
-			inMemory(t, func(t *testing.T, s *stage) { play(t, s, name) })
+			inMemory(t, func(t *testing.T, s *testServer) { run(t, s, name) })
 		})
 	}
 }
 
-// The longest names that there may be are names.
-func TestThreatNamesAtTheirLimits(t *testing.T) {
+// Names of the maximum length are valid.
+func TestThreatLongestNames(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, s *stage) {
+	onAllTransports(t, func(t *testing.T, s *testServer) {
 		repository, tag := strings.Repeat("a", 255), strings.Repeat("v", 128)
 		want := s.registry.PutImage(repository, "long", tag).Digest
 		if dgst, err := s.client().ResolveDigest(s.ctx(), repository, tag); err != nil || dgst != want {
@@ -173,15 +172,15 @@ func TestThreatRegistryNames(t *testing.T) {
 	for _, name := range bad {
 		t.Run(fmt.Sprintf("%.32q", name), func(t *testing.T) {
 			t.Parallel()
-			scenario(t)
+			countScenario(t)
 			c, err := regret.New(name)
 			wantErr(t, err, regret.ErrInvalid)
 			if c != nil {
-				t.Errorf("%q made a client of %s", name, c.Registry())
+				t.Errorf("%q resulted in a client of %s", name, c.Registry())
 			}
 			if ref, err := regret.ParseReference(name + "/app:v1"); err == nil && ref.Registry == name {
 				if _, err := regret.New(ref.Registry); err == nil {
-					t.Errorf("%q is read as the registry %q", name, ref.Registry)
+					t.Errorf("%q is parsed as the registry %q", name, ref.Registry)
 				}
 			}
 		})
@@ -192,44 +191,43 @@ func TestThreatRegistryNames(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			scenario(t)
+			countScenario(t)
 			c, err := regret.New(name)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if c.Registry() != want {
-				t.Errorf("%q is %s, want %s", name, c.Registry(), want)
+				t.Errorf("%q is the registry %s, want %s", name, c.Registry(), want)
 			}
 		})
 	}
 }
 
-// Ten thousand references that are good but for one place, and nothing is ever
-// sent (I14).
+// Random references with a single invalid part cause no request (I14).
 func TestThreatGeneratedReferences(t *testing.T) {
 	t.Parallel()
-	inMemory(t, func(t *testing.T, s *stage) {
+	inMemory(t, func(t *testing.T, s *testServer) {
 		enough := 10_000
-		if raced {
+		if raceEnabled {
 			enough = 500
 		}
 		c, random := s.client(), rand.New(rand.NewPCG(14, 2026))
 		for n := 0; n < enough; n++ {
 			repository, tag, dgst := drawRepository(random), drawTag(random), drawDigest(random)
 			if _, err := regret.ParseReference(host + "/" + repository + ":" + tag + "@" + dgst); err != nil {
-				t.Fatalf("what is to be spoilt is no reference: %v", err)
+				t.Fatalf("the generated reference is invalid: %v", err)
 			}
-			var calls []call
+			var calls []nameCall
 			reference := tag
 			switch n % 3 {
 			case 0:
-				repository = spoilt(random, repository)
+				repository = corruptName(random, repository)
 				calls = slices.Concat(takesEither, takesTag, takesRepository)
 			case 1:
-				tag = spoilt(random, tag)
+				tag = corruptName(random, tag)
 				reference, calls = tag, slices.Concat(takesEither, takesTag)
 			case 2:
-				dgst = spoilt(random, dgst)
+				dgst = corruptName(random, dgst)
 				reference, calls = dgst, slices.Concat(takesEither, takesDigest)
 			}
 			_, err := regret.ParseReference(host + "/" + repository + ":" + tag + "@" + dgst)
@@ -243,7 +241,7 @@ func TestThreatGeneratedReferences(t *testing.T) {
 	})
 }
 
-// drawRepository, drawTag and drawDigest draw names that fit the grammar.
+// drawRepository, drawTag and drawDigest return random valid names.
 func drawRepository(random *rand.Rand) string {
 	var components []string
 	for range 1 + random.IntN(4) {
@@ -269,9 +267,9 @@ func drawFrom(random *rand.Rand, letters string, n int) string {
 	return b.String()
 }
 
-// spoilt puts something hostile anywhere into a name.
-func spoilt(random *rand.Rand, name string) string {
-	part := hostile[1+random.IntN(len(hostile)-1)] // but "..", which a tag may have
+// corruptName inserts a hostile part at a random position of a name.
+func corruptName(random *rand.Rand, name string) string {
+	part := hostileParts[1+random.IntN(len(hostileParts)-1)] // except "..", which is valid in a tag
 	at := random.IntN(len(name) + 1)
 	return name[:at] + part + name[at:]
 }

@@ -2,5 +2,5 @@
 
 package threats_test
 
-// raced says that nothing is left out.
-const raced = false
+// raceEnabled reports whether the race detector is on.
+const raceEnabled = false

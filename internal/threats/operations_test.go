@@ -11,71 +11,71 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// An operation is something that a client is used for.
+// An operation is a use of the client.
 type operation struct {
 	name string
-	run  func(ctx context.Context, c *regret.Client, s *stage) error
+	run  func(ctx context.Context, c *regret.Client, s *testServer) error
 }
 
-// Every operation by itself, under the names that choose among them.
+// The operations that the cases choose from.
 var (
-	resolve = operation{"resolve", func(ctx context.Context, c *regret.Client, _ *stage) error {
+	resolve = operation{"resolve", func(ctx context.Context, c *regret.Client, _ *testServer) error {
 		_, err := c.ResolveDigest(ctx, repo, "v1")
 		return err
 	}}
-	resolveDigest = operation{"resolve a digest", func(ctx context.Context, c *regret.Client, s *stage) error {
+	resolveDigest = operation{"resolve a digest", func(ctx context.Context, c *regret.Client, s *testServer) error {
 		_, err := c.ResolveDigest(ctx, repo, string(s.image.Digest))
 		return err
 	}}
-	manifest = operation{"manifest", func(ctx context.Context, c *regret.Client, _ *stage) error {
+	manifest = operation{"manifest", func(ctx context.Context, c *regret.Client, _ *testServer) error {
 		_, err := c.Manifest(ctx, repo, "v1")
 		return err
 	}}
-	manifestByDigest = operation{"manifest by digest", func(ctx context.Context, c *regret.Client, s *stage) error {
+	manifestByDigest = operation{"manifest by digest", func(ctx context.Context, c *regret.Client, s *testServer) error {
 		_, err := c.Manifest(ctx, repo, string(s.image.Digest))
 		return err
 	}}
-	tags = operation{"tags", func(ctx context.Context, c *regret.Client, _ *stage) error {
+	tags = operation{"tags", func(ctx context.Context, c *regret.Client, _ *testServer) error {
 		_, err := collect(c.Tags(ctx, repo))
 		return err
 	}}
-	repositories = operation{"repositories", func(ctx context.Context, c *regret.Client, _ *stage) error {
+	repositories = operation{"repositories", func(ctx context.Context, c *regret.Client, _ *testServer) error {
 		_, err := collect(c.Repositories(ctx))
 		return err
 	}}
-	referrers = operation{"referrers", func(ctx context.Context, c *regret.Client, s *stage) error {
+	referrers = operation{"referrers", func(ctx context.Context, c *regret.Client, s *testServer) error {
 		_, err := collect(c.Referrers(ctx, repo, s.image.Digest))
 		return err
 	}}
-	ping = operation{"ping", func(ctx context.Context, c *regret.Client, _ *stage) error { return c.Ping(ctx) }}
+	ping = operation{"ping", func(ctx context.Context, c *regret.Client, _ *testServer) error { return c.Ping(ctx) }}
 
-	deleteManifest = operation{"delete", func(ctx context.Context, c *regret.Client, s *stage) error {
+	deleteManifest = operation{"delete", func(ctx context.Context, c *regret.Client, s *testServer) error {
 		return c.DeleteManifest(ctx, repo, s.image.Digest)
 	}}
-	resolveAndDelete = operation{"resolve and delete", func(ctx context.Context, c *regret.Client, _ *stage) error {
+	resolveAndDelete = operation{"resolve and delete", func(ctx context.Context, c *regret.Client, _ *testServer) error {
 		dgst, err := c.ResolveDigest(ctx, repo, "v1")
 		if err != nil {
 			return err
 		}
 		return c.DeleteManifest(ctx, repo, dgst)
 	}}
-	untag = operation{"untag", func(ctx context.Context, c *regret.Client, _ *stage) error {
+	untag = operation{"untag", func(ctx context.Context, c *regret.Client, _ *testServer) error {
 		return c.Untag(ctx, repo, "v1")
 	}}
-	checkDelete = operation{"check delete", func(ctx context.Context, c *regret.Client, _ *stage) error {
+	checkDelete = operation{"check delete", func(ctx context.Context, c *regret.Client, _ *testServer) error {
 		return c.CheckDelete(ctx, repo)
 	}}
-	bulk = operation{"bulk", deleteEverything}
+	bulkDelete = operation{"bulk deletion", deleteTaggedManifests}
 )
 
-// all are the operations that a case is played with if it can hit any request.
-func all() []operation {
-	return []operation{resolve, manifest, tags, deleteManifest, untag, checkDelete, bulk}
+// allOperations returns the operations for cases that can affect any request.
+func allOperations() []operation {
+	return []operation{resolve, manifest, tags, deleteManifest, untag, checkDelete, bulkDelete}
 }
 
-// deleteEverything is what a cleaning job does: list, resolve, delete. A list
-// that ends in an error is not acted on; what fails is reported, one by one.
-func deleteEverything(ctx context.Context, c *regret.Client, _ *stage) error {
+// deleteTaggedManifests does what a clean-up job does: list the tags, resolve them and delete the
+// manifests. If the list ends with an error, it deletes nothing. It returns every failure.
+func deleteTaggedManifests(ctx context.Context, c *regret.Client, _ *testServer) error {
 	names, err := collect(c.Tags(ctx, repo))
 	if err != nil {
 		return err
@@ -98,14 +98,14 @@ func deleteEverything(ctx context.Context, c *regret.Client, _ *stage) error {
 	return errors.Join(failures...)
 }
 
-// collect reads a list to its end. An error must be the last of it.
+// collect reads a list to its end and checks that nothing follows an error.
 func collect[T any](list iter.Seq2[T, error]) ([]T, error) {
 	var entries []T
 	var failure error
 	for entry, err := range list {
 		switch {
 		case failure != nil:
-			return entries, errors.Join(failure, errors.New("the list goes on after its error"))
+			return entries, errors.Join(failure, errors.New("the list continues after an error"))
 		case err != nil:
 			failure = err
 		default:
@@ -115,17 +115,16 @@ func collect[T any](list iter.Seq2[T, error]) ([]T, error) {
 	return entries, failure
 }
 
-// eachOperation plays a scenario with each of some operations, every one on a
-// stage of its own.
-func eachOperation(t *testing.T, ways []way, operations []operation, play func(*testing.T, *stage, operation), opts ...fakeregistry.Option) {
+// eachOperation runs a scenario with each of the given operations, each on its own testServer.
+func eachOperation(t *testing.T, transports []transport, operations []operation, run func(*testing.T, *testServer, operation), opts ...fakeregistry.Option) {
 	t.Helper()
 	for _, op := range operations {
 		t.Run(op.name, func(t *testing.T) {
 			t.Parallel()
-			over(t, ways, func(t *testing.T, s *stage) { play(t, s, op) }, opts...)
+			onTransports(t, transports, func(t *testing.T, s *testServer) { run(t, s, op) }, opts...)
 		})
 	}
 }
 
-// anyWay are all transports that differ.
-func anyWay() []way { return []way{memory, http1, http2} }
+// allTransports returns the transports over which the client may behave differently.
+func allTransports() []transport { return []transport{memory, http1, http2} }

@@ -2,6 +2,6 @@
 
 package threats_test
 
-// raced says that the race detector makes everything several times as slow, so
-// that what is only big, or the same over HTTP/1.1 as over HTTP/2, is left out.
-const raced = true
+// raceEnabled reports whether the race detector is on. It makes everything several times slower, so
+// the tests leave out cases that are merely big, and HTTP/1.1 where HTTP/2 is tested too.
+const raceEnabled = true

@@ -12,83 +12,83 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// A stranger is another server, on another port of this machine.
-type stranger struct {
-	origin string
-	mu     sync.Mutex
-	heard  []string // every request, with header and body
+// An otherServer is a second server on another port of this machine.
+type otherServer struct {
+	origin   string
+	mu       sync.Mutex
+	received []string // every request, with its header and body
 }
 
-// stranger starts a server that speaks as the registry's does, or only plain
-// HTTP. It asks for whatever credentials there are, unless it is told otherwise.
-func (s *stage) stranger(speaks way, serve http.HandlerFunc) *stranger {
+// startOtherServer starts a second server for a transport. If serve is nil, it asks for credentials.
+func (s *testServer) startOtherServer(tr transport, serve http.HandlerFunc) *otherServer {
 	s.t.Helper()
-	x := &stranger{}
+	x := &otherServer{}
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		req.ParseForm()
 		x.mu.Lock()
-		x.heard = append(x.heard, fmt.Sprint(req.Method, " ", req.URL, " ", req.Header, " ", req.PostForm))
+		x.received = append(x.received, fmt.Sprint(req.Method, " ", req.URL, " ", req.Header, " ", req.PostForm))
 		x.mu.Unlock()
 		if serve != nil {
 			serve(w, req)
 			return
 		}
-		steal(x.origin, w, req)
+		askForCredentials(x.origin, w, req)
 	}))
-	s.start(server, speaks)
+	s.startServer(server, tr)
 	x.origin = server.URL
 	return x
 }
 
-// wantHeard wants so many requests there, and in none of them a secret.
-func (x *stranger) wantHeard(t *testing.T, n int, secrets ...string) {
+// wantReceived checks that the server received n requests and none of the secrets.
+func (x *otherServer) wantReceived(t *testing.T, n int, secrets ...string) {
 	t.Helper()
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if len(x.heard) != n {
-		t.Errorf("the stranger heard %q, want %d requests", x.heard, n)
+	if len(x.received) != n {
+		t.Errorf("the other server received %q, want %d requests", x.received, n)
 	}
-	for _, request := range x.heard {
+	for _, request := range x.received {
 		for _, secret := range secrets {
-			for _, form := range spellings(secret) {
+			for _, form := range encodings(secret) {
 				if strings.Contains(request, form) {
-					t.Errorf("the stranger heard %q: %s", secret, request)
+					t.Errorf("the other server received %q: %s", secret, request)
 				}
 			}
 		}
 		if strings.Contains(request, "Authorization") {
-			t.Errorf("the stranger heard an Authorization header: %s", request)
+			t.Errorf("the other server received an Authorization header field: %s", request)
 		}
 	}
 }
 
-// sockets are the transports with other ports.
-func sockets() []way { return []way{http1, http2, plain} }
+// socketTransports returns the transports on which there can be an otherServer.
+func socketTransports() []transport { return []transport{http1, http2, plainHTTP} }
 
-// pulls and writes are some operations of either kind.
-func pulls() []operation  { return []operation{resolve, manifest, tags} }
-func writes() []operation { return []operation{untag, checkDelete} }
+// readOperations and writeOperations return some operations that read and that write.
+func readOperations() []operation  { return []operation{resolve, manifest, tags} }
+func writeOperations() []operation { return []operation{untag, checkDelete} }
 
-// redirected plays a redirect of what was sent with credentials to a stranger.
-func redirected(t *testing.T, operations []operation, status int, serve http.HandlerFunc, heard int, want error) {
+// redirectReads redirects requests with credentials to an otherServer. The client must not send the
+// credentials there.
+func redirectReads(t *testing.T, operations []operation, status int, serve http.HandlerFunc, received int, want error) {
 	t.Helper()
-	eachOperation(t, sockets(), operations, func(t *testing.T, s *stage, op operation) {
-		x := s.stranger(s.way, serve)
-		s.guarded(guard{challenges: bearerOnly})
-		s.registry.Intercept(0, func(req *http.Request) bool { return req.Header.Get("Authorization") == "Bearer "+guardToken },
+	eachOperation(t, socketTransports(), operations, func(t *testing.T, s *testServer, op operation) {
+		x := s.startOtherServer(s.transport, serve)
+		s.requireAuth(authConfig{challenges: bearerChallenge})
+		s.registry.Intercept(0, func(req *http.Request) bool { return req.Header.Get("Authorization") == "Bearer "+authToken },
 			func(w http.ResponseWriter, req *http.Request) bool {
 				return fakeregistry.Redirect(status, x.origin+req.URL.RequestURI())(w, req)
 			})
-		err := op.run(s.ctx(), s.client(account()), s)
+		err := op.run(s.ctx(), s.client(passwordOption()), s)
 		wantKind(t, err, want)
-		wantDiscreet(t, err, guardPassword, guardToken)
-		x.wantHeard(t, heard, guardPassword, guardToken)
-		s.wantAllThere()
+		wantNoSecrets(t, err, authPassword, authToken)
+		x.wantReceived(t, received, authPassword, authToken)
+		s.wantNothingDeleted()
 	})
 }
 
-// storage serves what a registry would have served.
-func storage(w http.ResponseWriter, req *http.Request) {
+// serveContent serves the same content as the registry.
+func serveContent(w http.ResponseWriter, req *http.Request) {
 	other := fakeregistry.New()
 	other.PutImage(repo, "hello", "v1")
 	other.ServeHTTP(w, req)
@@ -96,88 +96,89 @@ func storage(w http.ResponseWriter, req *http.Request) {
 
 func TestThreatC01RedirectToAnotherPort(t *testing.T) {
 	t.Parallel()
-	redirected(t, pulls(), 302, storage, 1, nil)
+	redirectReads(t, readOperations(), 302, serveContent, 1, nil)
 }
 
 func TestThreatC02RedirectToAnotherPortWithTheSameMethod(t *testing.T) {
 	t.Parallel()
-	redirected(t, pulls(), 307, storage, 1, nil)
+	redirectReads(t, readOperations(), 307, serveContent, 1, nil)
 }
 
 func TestThreatC04RedirectTargetAsksForCredentials(t *testing.T) {
 	t.Parallel()
-	redirected(t, pulls(), 307, nil, 1, regret.ErrUnauthorized)
+	redirectReads(t, readOperations(), 307, nil, 1, regret.ErrUnauthorized)
 }
 
 func TestThreatC05RedirectToASubDomain(t *testing.T) {
 	t.Parallel()
-	inWorld(t, to(302, "https://cdn.registry.example.com"), nil, regret.ErrRedirect)
+	redirectOnNetwork(t, redirectTo(302, "https://cdn.registry.example.com"), nil, regret.ErrRedirect)
 }
 
 func TestThreatC06RedirectFromHTTPSToHTTP(t *testing.T) {
 	t.Parallel()
-	eachOperation(t, []way{http1, http2}, pulls(), func(t *testing.T, s *stage, op operation) {
-		x := s.stranger(plain, storage)
-		s.on("", "", fakeregistry.Redirect(302, x.origin+"/v2/"))
-		wantErr(t, op.run(s.ctx(), s.client(regret.WithToken(guardToken)), s), regret.ErrRedirect)
-		x.wantHeard(t, 0)
+	eachOperation(t, []transport{http1, http2}, readOperations(), func(t *testing.T, s *testServer, op operation) {
+		x := s.startOtherServer(plainHTTP, serveContent)
+		s.intercept("", "", fakeregistry.Redirect(302, x.origin+"/v2/"))
+		wantErr(t, op.run(s.ctx(), s.client(regret.WithToken(authToken)), s), regret.ErrRedirect)
+		x.wantReceived(t, 0)
 	})
 }
 
 func TestThreatC09TokenEndpointRedirects(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{301, 302, 303, 307, 308} {
-		for name, held := range map[string]regret.Option{
-			"a password":        account(),
+		for name, credential := range map[string]regret.Option{
+			"a password":        passwordOption(),
 			"an identity token": regret.WithCredentials(regret.StaticCredential(regret.Credential{IdentityToken: canaryIdentity})),
 		} {
 			t.Run(fmt.Sprint(status, " with ", name), func(t *testing.T) {
 				t.Parallel()
-				eachOperation(t, []way{http1, http2}, []operation{tags, untag}, func(t *testing.T, s *stage, op operation) {
-					x := s.stranger(s.way, nil)
-					s.guarded(guard{challenges: bearerOnly, token: fakeregistry.Redirect(status, x.origin+"/token")})
-					err := op.run(s.ctx(), s.client(held), s)
+				eachOperation(t, []transport{http1, http2}, []operation{tags, untag}, func(t *testing.T, s *testServer, op operation) {
+					x := s.startOtherServer(s.transport, nil)
+					s.requireAuth(authConfig{challenges: bearerChallenge, tokenHandler: fakeregistry.Redirect(status, x.origin+"/token")})
+					err := op.run(s.ctx(), s.client(credential), s)
 					wantErr(t, err, regret.ErrRedirect)
-					wantDiscreet(t, err, guardPassword, canaryIdentity)
-					x.wantHeard(t, 0)
-					s.wantCounts(1, 1)
-					s.wantAllThere()
+					wantNoSecrets(t, err, authPassword, canaryIdentity)
+					x.wantReceived(t, 0)
+					s.wantRequestCountsAtMost(1, 1)
+					s.wantNothingDeleted()
 				})
 			})
 		}
 	}
 }
 
-// sentElsewhere plays a challenge that names another token service.
-func sentElsewhere(t *testing.T, speaks func(*stage) way, address string, want error) {
+// wantRealmRefused checks that the client sends nothing to the realm of a challenge. OTHERSERVER in
+// address is replaced by the origin of an otherServer.
+func wantRealmRefused(t *testing.T, otherTransport func(*testServer) transport, address string, want error) {
 	t.Helper()
-	eachOperation(t, sockets(), some(), func(t *testing.T, s *stage, op operation) {
-		x := s.stranger(speaks(s), nil)
-		s.guarded(guard{challenges: []string{`Bearer realm="` + strings.ReplaceAll(address, "STRANGER", x.origin) + `",service="registry"`}})
-		err := op.run(s.ctx(), s.client(account()), s)
+	eachOperation(t, socketTransports(), sampleOperations(), func(t *testing.T, s *testServer, op operation) {
+		x := s.startOtherServer(otherTransport(s), nil)
+		s.requireAuth(authConfig{challenges: []string{`Bearer realm="` + strings.ReplaceAll(address, "OTHERSERVER", x.origin) + `",service="registry"`}})
+		err := op.run(s.ctx(), s.client(passwordOption()), s)
 		wantErr(t, err, want)
-		wantDiscreet(t, err, guardPassword)
-		x.wantHeard(t, 0)
-		s.wantCounts(1, 0)
-		s.wantAllThere()
+		wantNoSecrets(t, err, authPassword)
+		x.wantReceived(t, 0)
+		s.wantRequestCountsAtMost(1, 0)
+		s.wantNothingDeleted()
 	})
 }
 
-func alike(s *stage) way { return s.way }
+func sameTransport(s *testServer) transport { return s.transport }
 
 func TestThreatC07RealmOfAnotherHost(t *testing.T) {
 	t.Parallel()
-	sentElsewhere(t, alike, "STRANGER/token", regret.ErrUntrustedRealm)
+	wantRealmRefused(t, sameTransport, "OTHERSERVER/token", regret.ErrUntrustedRealm)
 }
 
 func TestThreatC08RealmOverHTTP(t *testing.T) {
 	t.Parallel()
-	sentElsewhere(t, func(*stage) way { return plain }, "STRANGER/token", regret.ErrUntrustedRealm)
+	wantRealmRefused(t, func(*testServer) transport { return plainHTTP }, "OTHERSERVER/token", regret.ErrUntrustedRealm)
 }
 
 func TestThreatC18RealmThatIsAFile(t *testing.T) {
 	t.Parallel()
-	sentElsewhere(t, alike, "file:///etc/passwd", regret.ErrNotRegistry)
+	wantRealmRefused(t, sameTransport, "file:///etc/passwd", regret.ErrNotRegistry)
 }
 
 func TestThreatC19RealmThatIsRelative(t *testing.T) {
@@ -185,37 +186,38 @@ func TestThreatC19RealmThatIsRelative(t *testing.T) {
 	for _, address := range []string{"/token", "token", "//127.0.0.1/token", "?x"} {
 		t.Run(address, func(t *testing.T) {
 			t.Parallel()
-			sentElsewhere(t, alike, address, regret.ErrNotRegistry)
+			wantRealmRefused(t, sameTransport, address, regret.ErrNotRegistry)
 		})
 	}
 }
 
 func TestThreatC21RealmWithUserInformation(t *testing.T) {
 	t.Parallel()
-	sentElsewhere(t, alike, "https://ann:pw@127.0.0.1/token", regret.ErrUntrustedRealm)
+	wantRealmRefused(t, sameTransport, "https://ann:pw@127.0.0.1/token", regret.ErrUntrustedRealm)
 }
 
-// inWorld plays a redirect where there are names, with two kinds of credentials.
-func inWorld(t *testing.T, set func(*world), read, write error) {
+// redirectOnNetwork runs a redirect between named hosts with each kind of credential and each
+// operation, and searches for secrets.
+func redirectOnNetwork(t *testing.T, set func(*network), read, write error) {
 	t.Helper()
 	for _, k := range credentialKinds(t) {
-		if k.slow {
+		if k.startsProcess {
 			continue
 		}
-		for _, e := range errands {
+		for _, e := range networkOperations {
 			t.Run(k.name+"/"+e.name, func(t *testing.T) {
-				s := newSearch()
-				w := newWorld(k)
-				set(w)
-				r := w.record(t, k)
-				err := e.run(t.Context(), r.client, w)
+				s := newSecretSearch()
+				nw := newNetwork(k)
+				set(nw)
+				r := nw.newRecorder(t, k)
+				err := e.run(t.Context(), r.client, nw)
 				want := read
 				if e.writes && (e.name == "untag" || want == nil) {
 					want = write
 				}
 				wantKind(t, err, want)
-				s.network(t, w, k)
-				s.texts(t, r, err)
+				s.checkRequests(t, nw, k)
+				s.checkOutput(t, r, err)
 			})
 		}
 	}

@@ -16,62 +16,65 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// What only the token service could have told.
-const overheard = "c4n4ry-0verheard"
+// leakedSecret is a secret that servers send. It must not appear in an error or a log.
+const leakedSecret = "c4n4ry-0verheard"
 
-// noToken plays a token service that gives none: one request to the registry,
-// so many for a token, and not a word of what it said.
-func noToken(t *testing.T, answer fault, tokens int, want ...error) {
+// wantTokenRefused checks that the client fails if the token service gives no usable token: after one
+// request to the registry and at most the given number to the token service, and without revealing
+// anything of the latter's response.
+func wantTokenRefused(t *testing.T, tokenHandler fault, tokens int, want ...error) {
 	t.Helper()
-	eachOperation(t, []way{memory, http2}, some(), func(t *testing.T, s *stage, op operation) {
-		s.guarded(guard{challenges: bearerOnly, token: answer})
-		err := op.run(s.ctx(), s.client(account(), regret.WithRetries(regret.Retries{})), s)
+	eachOperation(t, []transport{memory, http2}, sampleOperations(), func(t *testing.T, s *testServer, op operation) {
+		s.requireAuth(authConfig{challenges: bearerChallenge, tokenHandler: tokenHandler})
+		err := op.run(s.ctx(), s.client(passwordOption(), regret.WithRetries(regret.Retries{})), s)
 		wantErr(t, err, want...)
-		wantDiscreet(t, err, overheard, guardPassword)
-		s.wantCounts(1, tokens)
-		s.wantUnshown(guardPassword, overheard)
-		s.wantAllThere()
+		wantNoSecrets(t, err, leakedSecret, authPassword)
+		s.wantRequestCountsAtMost(1, tokens)
+		s.wantNotSent(authPassword, leakedSecret)
+		s.wantNothingDeleted()
 	})
 }
 
-func tokenAnswer(status int, body string) fault { return fakeregistry.Answer(status, nil, body) }
+func tokenServiceResponse(status int, body string) fault {
+	return fakeregistry.Answer(status, nil, body)
+}
 
 func TestThreatC23TokenGarbage(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
-		"text": overheard, "nothing": "", "null": "null", "an array": `["` + overheard + `"]`, "HTML": "<html>" + overheard,
+		"text": leakedSecret, "an empty body": "", "null": "null", "an array": `["` + leakedSecret + `"]`, "HTML": "<html>" + leakedSecret,
 		"a token that is a number": `{"token":12345678}`, "two documents": `{"token":"a"}{"token":"b"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			noToken(t, tokenAnswer(200, body), 1, regret.ErrNotRegistry)
+			wantTokenRefused(t, tokenServiceResponse(200, body), 1, regret.ErrNotRegistry)
 		})
 	}
 }
 
 func TestThreatC24TokenWithALineBreak(t *testing.T) {
 	t.Parallel()
-	for name, mischief := range map[string]string{"CRLF": `\r\nX-Evil: 1`, "LF": `\nX-Evil: 1`, "NUL": `\u0000`, "a blank": " Basic x", "beyond ASCII": `\u00e9`} {
+	for name, suffix := range map[string]string{"CRLF": `\r\nX-Evil: 1`, "LF": `\nX-Evil: 1`, "NUL": `\u0000`, "a space": " Basic x", "not ASCII": `\u00e9`} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			noToken(t, tokenAnswer(200, `{"token":"`+overheard+mischief+`"}`), 1, regret.ErrNotRegistry)
+			wantTokenRefused(t, tokenServiceResponse(200, `{"token":"`+leakedSecret+suffix+`"}`), 1, regret.ErrNotRegistry)
 		})
 	}
 }
 
 func TestThreatC25TokenOf5MB(t *testing.T) {
 	t.Parallel()
-	noToken(t, tokenAnswer(200, `{"token":"`+strings.Repeat("a", 5<<20)+`"}`), 1, regret.ErrTooLarge)
+	wantTokenRefused(t, tokenServiceResponse(200, `{"token":"`+strings.Repeat("a", 5<<20)+`"}`), 1, regret.ErrTooLarge)
 }
 
-func TestThreatC25TokenOf16KiBAndOne(t *testing.T) {
+func TestThreatC25TokenOver16KiB(t *testing.T) {
 	t.Parallel()
-	noToken(t, tokenAnswer(200, `{"token":"`+strings.Repeat("a", 16<<10+1)+`"}`), 1, regret.ErrNotRegistry)
+	wantTokenRefused(t, tokenServiceResponse(200, `{"token":"`+strings.Repeat("a", 16<<10+1)+`"}`), 1, regret.ErrNotRegistry)
 }
 
 func TestThreatC26OnlyARefreshToken(t *testing.T) {
 	t.Parallel()
-	noToken(t, tokenAnswer(200, `{"refresh_token":"`+overheard+`"}`), 1, regret.ErrNotRegistry)
+	wantTokenRefused(t, tokenServiceResponse(200, `{"refresh_token":"`+leakedSecret+`"}`), 1, regret.ErrNotRegistry)
 }
 
 func TestThreatC27ErrorBodyWithASecret(t *testing.T) {
@@ -79,24 +82,24 @@ func TestThreatC27ErrorBodyWithASecret(t *testing.T) {
 	for status, want := range map[int]error{400: regret.ErrUnauthorized, 401: regret.ErrUnauthorized, 403: regret.ErrForbidden, 500: regret.ErrUnavailable} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			t.Parallel()
-			noToken(t, tokenAnswer(status, `{"errors":[{"code":"`+overheard+`","message":"`+overheard+`","detail":"`+overheard+`"}],"error_description":"`+overheard+`"}`), 3, want)
+			wantTokenRefused(t, tokenServiceResponse(status, `{"errors":[{"code":"`+leakedSecret+`","message":"`+leakedSecret+`","detail":"`+leakedSecret+`"}],"error_description":"`+leakedSecret+`"}`), 3, want)
 		})
 	}
 }
 
-// A lifetime that nobody can mean is brought to what can be: from a minute to an
-// hour, of which ten seconds are not used.
-func TestThreatC28OddLifetimes(t *testing.T) {
+// The client limits the lifetime of a token to between a minute and an hour, and stops using it ten
+// seconds before it expires.
+func TestThreatC28ImplausibleLifetimes(t *testing.T) {
 	t.Parallel()
-	for expires, want := range map[string]time.Duration{
+	for expiresIn, want := range map[string]time.Duration{
 		`-3600`: time.Minute, `0`: time.Minute, `"soon"`: time.Minute, `null`: time.Minute, `1e999`: time.Minute, `-9223372036854775808`: time.Minute,
 		`"300"`: 5 * time.Minute, `300.9`: 5 * time.Minute, `86400`: time.Hour, `9223372036854775807`: time.Hour, `1e300`: time.Hour,
 	} {
-		t.Run(expires, func(t *testing.T) {
+		t.Run(expiresIn, func(t *testing.T) {
 			t.Parallel()
-			inMemory(t, func(t *testing.T, s *stage) {
-				s.guarded(guard{challenges: bearerOnly, token: tokenAnswer(200, `{"token":"`+guardToken+`","expires_in":`+expires+`}`)})
-				c := s.client(account())
+			inMemory(t, func(t *testing.T, s *testServer) {
+				s.requireAuth(authConfig{challenges: bearerChallenge, tokenHandler: tokenServiceResponse(200, `{"token":"`+authToken+`","expires_in":`+expiresIn+`}`)})
+				c := s.client(passwordOption())
 				for _, step := range []struct {
 					wait   time.Duration
 					tokens int
@@ -105,8 +108,8 @@ func TestThreatC28OddLifetimes(t *testing.T) {
 					if err := resolve.run(s.ctx(), c, s); err != nil {
 						t.Fatal(err)
 					}
-					if _, tokens := s.counts(); tokens != step.tokens {
-						t.Errorf("%d tokens after %s more, want %d", tokens, step.wait, step.tokens)
+					if _, tokens := s.requestCounts(); tokens != step.tokens {
+						t.Errorf("%d tokens after another %s, want %d", tokens, step.wait, step.tokens)
 					}
 				}
 			})
@@ -114,28 +117,28 @@ func TestThreatC28OddLifetimes(t *testing.T) {
 	}
 }
 
-func TestThreatC29TokenService500Storm(t *testing.T) {
+func TestThreatC29TokenServiceFailsForever(t *testing.T) {
 	t.Parallel()
-	eachOperation(t, anyWay(), some(), func(t *testing.T, s *stage, op operation) {
-		s.guarded(guard{challenges: bearerOnly, token: tokenAnswer(500, overheard)})
-		err := op.run(s.ctx(), s.client(account()), s)
+	eachOperation(t, allTransports(), sampleOperations(), func(t *testing.T, s *testServer, op operation) {
+		s.requireAuth(authConfig{challenges: bearerChallenge, tokenHandler: tokenServiceResponse(500, leakedSecret)})
+		err := op.run(s.ctx(), s.client(passwordOption()), s)
 		wantErr(t, err, regret.ErrUnavailable)
-		wantDiscreet(t, err, overheard, guardPassword)
+		wantNoSecrets(t, err, leakedSecret, authPassword)
 		all := regret.DefaultRetries().Max + 1
-		s.wantCounts(all, all)
-		s.wantAllThere()
+		s.wantRequestCountsAtMost(all, all)
+		s.wantNothingDeleted()
 	})
 }
 
-// tokensOf lets a token service issue one token after the other, of which the
-// registry takes the latest.
-func (s *stage) tokensOf(issued *atomic.Int64, wait func()) {
+// issueTokens makes the token service issue a new token for each request. The registry accepts only
+// the latest one.
+func (s *testServer) issueTokens(issued *atomic.Int64, wait func()) {
 	s.registry.Intercept(0, fakeregistry.On("", "/token"), func(w http.ResponseWriter, _ *http.Request) bool {
 		wait()
 		fmt.Fprintf(w, `{"token":"t0ken-%d","expires_in":3600}`, issued.Add(1))
 		return true
 	})
-	s.on("", "", func(w http.ResponseWriter, req *http.Request) bool {
+	s.intercept("", "", func(w http.ResponseWriter, req *http.Request) bool {
 		if n := issued.Load(); n > 0 && req.Header.Get("Authorization") == fmt.Sprintf("Bearer t0ken-%d", n) {
 			return false
 		}
@@ -145,16 +148,16 @@ func (s *stage) tokensOf(issued *atomic.Int64, wait func()) {
 	})
 }
 
-func TestThreatD18TokenRevokedInTheMiddle(t *testing.T) {
+func TestThreatD18TokenRevoked(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, s *stage) {
+	onAllTransports(t, func(t *testing.T, s *testServer) {
 		var issued atomic.Int64
-		s.tokensOf(&issued, func() {})
-		c := s.client(account())
+		s.issueTokens(&issued, func() {})
+		c := s.client(passwordOption())
 		if err := resolveAndDelete.run(s.ctx(), c, s); err != nil {
 			t.Fatal(err)
 		}
-		issued.Add(1) // the registry takes another one from now on
+		issued.Add(1) // from now on the registry accepts only the next token
 		s.registry.ResetLog()
 		if err := c.DeleteManifest(s.ctx(), repo, s.other.Digest); err != nil {
 			t.Fatal(err)
@@ -170,10 +173,10 @@ func TestThreatRefreshStampede(t *testing.T) {
 	for _, n := range []int{2, 16, 64} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()
-			inMemory(t, func(t *testing.T, s *stage) {
+			inMemory(t, func(t *testing.T, s *testServer) {
 				var issued atomic.Int64
-				s.tokensOf(&issued, func() { <-time.After(time.Second) })
-				c := s.client(account())
+				s.issueTokens(&issued, func() { <-time.After(time.Second) })
+				c := s.client(passwordOption())
 				for round := range 3 {
 					var all sync.WaitGroup
 					for range n {
@@ -187,23 +190,23 @@ func TestThreatRefreshStampede(t *testing.T) {
 					if got := issued.Load(); got != int64(2*round+1) {
 						t.Errorf("%d tokens in round %d, want %d", got, round, 2*round+1)
 					}
-					issued.Add(1) // as if another one had been issued: the registry takes only that
+					issued.Add(1) // from now on the registry accepts only the next token
 				}
 			})
 		})
 	}
 }
 
-// A token service that hangs keeps nobody longer than they have time, nor those
-// who need no token of it.
+// A token service that hangs delays no caller beyond its deadline, and does not delay callers that
+// already have a token.
 func TestThreatG08TokenServiceHangs(t *testing.T) {
 	t.Parallel()
-	inMemory(t, func(t *testing.T, s *stage) {
+	inMemory(t, func(t *testing.T, s *testServer) {
 		hang := fakeregistry.Hang()
 		s.registry.PutImage("team/known", "hello", "v1")
-		s.guarded(guard{challenges: bearerOnly, token: func(w http.ResponseWriter, req *http.Request) bool {
+		s.requireAuth(authConfig{challenges: bearerChallenge, tokenHandler: func(w http.ResponseWriter, req *http.Request) bool {
 			if strings.Contains(req.URL.RawQuery, "known") {
-				fmt.Fprintf(w, `{"token":%q,"expires_in":3600}`, guardToken)
+				fmt.Fprintf(w, `{"token":%q,"expires_in":3600}`, authToken)
 				return true
 			}
 			return hang(w, req)
@@ -216,7 +219,7 @@ func TestThreatG08TokenServiceHangs(t *testing.T) {
 			w.WriteHeader(http.StatusUnauthorized)
 			return true
 		})
-		c := s.client(account())
+		c := s.client(passwordOption())
 		if _, err := c.ResolveDigest(s.ctx(), "team/known", "v1"); err != nil {
 			t.Fatal(err)
 		}
@@ -236,38 +239,37 @@ func TestThreatG08TokenServiceHangs(t *testing.T) {
 		}
 		synctest.Wait()
 		if _, err := c.ResolveDigest(s.ctx(), "team/known", "v1"); err != nil || time.Since(start) != 0 {
-			t.Errorf("who needs no token waited %s: %v", time.Since(start), err)
+			t.Errorf("a caller with a token waited %s: %v", time.Since(start), err)
 		}
 		all.Wait()
-		s.wantAllThere()
+		s.wantNothingDeleted()
 	})
 }
 
-// A source of credentials that fails ends the operation: nobody becomes
-// anonymous by accident.
-func TestThreatSourceThatFails(t *testing.T) {
+// If the source of credentials fails, the operation fails. It does not continue anonymously.
+func TestThreatCredentialSourceFails(t *testing.T) {
 	t.Parallel()
-	eachOperation(t, anyWay(), some(), func(t *testing.T, s *stage, op operation) {
-		s.guarded(guard{challenges: bearerOnly})
+	eachOperation(t, allTransports(), sampleOperations(), func(t *testing.T, s *testServer, op operation) {
+		s.requireAuth(authConfig{challenges: bearerChallenge})
 		sealed := errors.New("the vault is sealed")
 		source := regret.CredentialFunc(func(context.Context, string, string) (regret.Credential, error) { return regret.Credential{}, sealed })
 		wantErr(t, op.run(s.ctx(), s.client(regret.WithCredentials(source)), s), sealed, regret.ErrUnauthorized)
-		s.wantCounts(1, 0)
-		s.wantAllThere()
+		s.wantRequestCountsAtMost(1, 0)
+		s.wantNothingDeleted()
 	})
 }
 
-// Whether a realm is trusted is decided by its name alone: nobody waits for a
-// name server that the other side has chosen.
-func TestThreatPolicyAsksNoNameServer(t *testing.T) {
+// The client decides by its name alone whether a realm is trusted. It does not wait for a name server
+// that the registry has chosen.
+func TestThreatRealmCheckUsesNoNameServer(t *testing.T) {
 	t.Parallel()
-	inMemory(t, func(t *testing.T, s *stage) {
-		s.on("", "", fakeregistry.Answer(401, map[string]string{"WWW-Authenticate": `Bearer realm="https://slow.to.resolve.example.net/token"`}, ""))
+	inMemory(t, func(t *testing.T, s *testServer) {
+		s.intercept("", "", fakeregistry.Answer(401, map[string]string{"WWW-Authenticate": `Bearer realm="https://slow.to.resolve.example.net/token"`}, ""))
 		start := time.Now()
-		wantErr(t, s.client(account()).Ping(s.ctx()), regret.ErrUntrustedRealm)
+		wantErr(t, s.client(passwordOption()).Ping(s.ctx()), regret.ErrUntrustedRealm)
 		if took := time.Since(start); took != 0 {
-			t.Errorf("took %v", took)
+			t.Errorf("it took %v, want 0", took)
 		}
-		s.wantAtMost(1)
+		s.wantRequestsAtMost(1)
 	})
 }

@@ -15,12 +15,12 @@ import (
 	"time"
 )
 
-// start lets a server speak as one way wants it to, until the test ends.
-func (s *stage) start(server *httptest.Server, speaks way) {
+// startServer starts a server for one of the transports. The server stops when the test ends.
+func (s *testServer) startServer(server *httptest.Server, tr transport) {
 	s.t.Helper()
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.t.Cleanup(server.Close)
-	if speaks == plain {
+	if tr == plainHTTP {
 		server.Start()
 		return
 	}
@@ -29,13 +29,12 @@ func (s *stage) start(server *httptest.Server, speaks way) {
 		s.t.Fatal(err)
 	}
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{own}}
-	server.EnableHTTP2 = speaks == http2
+	server.EnableHTTP2 = tr == http2
 	server.StartTLS()
 }
 
-// certificate is what every server here proves itself with. Thousands of
-// handshakes with the RSA key that net/http/httptest has would take most of the
-// time of all these tests.
+// certificate is the certificate of every server in these tests. Its key is not RSA, as that of
+// net/http/httptest is, because thousands of RSA handshakes would take most of the tests' time.
 var certificate = sync.OnceValues(func() (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

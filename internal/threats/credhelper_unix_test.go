@@ -14,8 +14,8 @@ import (
 	"github.com/seed-8cb7cc86/regret"
 )
 
-// helper is a source that runs a shell script for every registry.
-func helper(t *testing.T, script string) regret.CredentialSource {
+// credentialHelper returns a source whose credential helper for every registry is a shell script.
+func credentialHelper(t *testing.T, script string) regret.CredentialSource {
 	t.Helper()
 	dir := t.TempDir()
 	for name, content := range map[string]string{
@@ -34,19 +34,19 @@ func helper(t *testing.T, script string) regret.CredentialSource {
 	return source
 }
 
-// helped plays an untag that needs the helper, wants it to fail, and nothing to
-// have been sent or told.
-func helped(t *testing.T, ctx context.Context, script string) error {
+// untagWithHelper runs an Untag that needs the helper. It checks that the Untag fails, that the
+// registry got one request without credentials and that nothing leaked, and returns the error.
+func untagWithHelper(t *testing.T, ctx context.Context, script string) error {
 	t.Helper()
-	s := newStage(t, plain, nil)
-	s.guarded(guard{challenges: bearerOnly})
-	err := untag.run(ctx, s.client(regret.WithCredentials(helper(t, script))), s)
+	s := newTestServer(t, plainHTTP, nil)
+	s.requireAuth(authConfig{challenges: bearerChallenge})
+	err := untag.run(ctx, s.client(regret.WithCredentials(credentialHelper(t, script))), s)
 	if err == nil {
 		t.Fatal("no error")
 	}
-	wantDiscreet(t, err, overheard)
-	s.wantCounts(1, 0)
-	s.wantAllThere()
+	wantNoSecrets(t, err, leakedSecret)
+	s.wantRequestCountsAtMost(1, 0)
+	s.wantNothingDeleted()
 	return err
 }
 
@@ -54,7 +54,7 @@ func TestThreatHelperHangs(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	start := time.Now()
-	err := helped(t, ctx, "sleep 60 & sleep 60") // two processes that hold its pipe
+	err := untagWithHelper(t, ctx, "sleep 60 & sleep 60") // two processes that keep the pipe open
 	if took := time.Since(start); took > 20*time.Second {
 		t.Errorf("it took %s", took)
 	}
@@ -62,46 +62,46 @@ func TestThreatHelperHangs(t *testing.T) {
 }
 
 func TestThreatHelperPrintsASecretAndFails(t *testing.T) {
-	err := helped(t, t.Context(), fmt.Sprintf(`echo '{"Username":"ann","Secret":"%s"}'; echo %s >&2; exit 1`, overheard, overheard))
+	err := untagWithHelper(t, t.Context(), fmt.Sprintf(`echo '{"Username":"ann","Secret":"%s"}'; echo %s >&2; exit 1`, leakedSecret, leakedSecret))
 	wantErr(t, err, regret.ErrUnauthorized)
 	wantText(t, err, "docker-credential-threat", "exit status 1")
 }
 
-func TestThreatHelperPrintsWithoutEnd(t *testing.T) {
-	err := helped(t, t.Context(), "while :; do echo "+overheard+overheard+overheard+overheard+"; done")
+func TestThreatHelperFloodsStdout(t *testing.T) {
+	err := untagWithHelper(t, t.Context(), "while :; do echo "+leakedSecret+leakedSecret+leakedSecret+leakedSecret+"; done")
 	wantErr(t, err, regret.ErrUnauthorized)
 	wantText(t, err, "more than 1048576 bytes")
 }
 
-func TestThreatHelperComplainsWithoutEnd(t *testing.T) {
-	err := helped(t, t.Context(), "i=0; while [ $i -lt 100000 ]; do echo "+overheard+" >&2; i=$((i+1)); done; exit 3")
+func TestThreatHelperFloodsStderr(t *testing.T) {
+	err := untagWithHelper(t, t.Context(), "i=0; while [ $i -lt 100000 ]; do echo "+leakedSecret+" >&2; i=$((i+1)); done; exit 3")
 	wantErr(t, err, regret.ErrUnauthorized)
 	wantText(t, err, "exit status 3")
 }
 
-// A helper that is missing, fails or talks nonsense is an error that names the
-// registry and the helper, and no other place is asked instead.
+// A helper that is missing, fails or prints nonsense causes an error that names the registry and
+// the helper. There is no fallback to another source of credentials.
 func TestThreatV16BrokenHelper(t *testing.T) {
-	for name, script := range map[string]string{"fails": "exit 1", "talks nonsense": "echo " + overheard, "says nothing": "exit 0", "is killed": "kill -9 $$"} {
+	for name, script := range map[string]string{"fails": "exit 1", "prints nonsense": "echo " + leakedSecret, "prints nothing": "exit 0", "is killed": "kill -9 $$"} {
 		t.Run(name, func(t *testing.T) {
-			err := helped(t, t.Context(), script)
+			err := untagWithHelper(t, t.Context(), script)
 			wantErr(t, err, regret.ErrUnauthorized)
 			wantText(t, err, "127.0.0.1", "docker-credential-threat")
 		})
 	}
 	t.Run("is missing", func(t *testing.T) {
-		s := newStage(t, plain, nil)
-		s.guarded(guard{challenges: bearerOnly})
-		source := helper(t, "exit 0")
+		s := newTestServer(t, plainHTTP, nil)
+		s.requireAuth(authConfig{challenges: bearerChallenge})
+		source := credentialHelper(t, "exit 0")
 		t.Setenv("PATH", t.TempDir())
 		err := untag.run(s.ctx(), s.client(regret.WithCredentials(source)), s)
 		wantErr(t, err, regret.ErrUnauthorized)
 		wantText(t, err, "127.0.0.1", "docker-credential-threat", "not found in $PATH")
-		s.wantCounts(1, 0)
+		s.wantRequestCountsAtMost(1, 0)
 	})
 }
 
-func TestThreatHelperName(t *testing.T) {
+func TestThreatHelperNameThatEscapes(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"../x", "x/y", "/bin/sh", "a b", "a;b", "$(x)", `a\b`, "-x\n"} {
 		dir := t.TempDir()
@@ -111,7 +111,7 @@ func TestThreatHelperName(t *testing.T) {
 		}
 		_, err := regret.LoadDockerConfig(path)
 		if _, ok := errors.AsType[*regret.CredentialError](err); !ok {
-			t.Errorf("%q is taken: %v", name, err)
+			t.Errorf("the helper name %q is accepted: %v", name, err)
 		}
 	}
 }
