@@ -4,5 +4,5 @@ package registry
 
 import "os/exec"
 
-// dieWithParent does nothing where the kernel cannot tie one process to another.
+// dieWithParent does nothing on systems without such a mechanism.
 func dieWithParent(*exec.Cmd) {}
