@@ -20,10 +20,10 @@ type manifestKind struct {
 func (f *fixture) manifestKinds(t *testing.T) []manifestKind {
 	t.Helper()
 	all := []manifestKind{
-		{"docker image", wire.DockerImage(t, "hello")},
+		{"Docker image", wire.DockerImage(t, "hello")},
 		{"OCI image", wire.OCIImage(t, "hello")},
 		{"OCI index", wire.OCIIndex(t, wire.OCIImage(t, "one"), wire.OCIImage(t, "two"))},
-		{"docker list", wire.DockerManifestList(t, wire.DockerImage(t, "one"), wire.DockerImage(t, "two"))},
+		{"Docker manifest list", wire.DockerManifestList(t, wire.DockerImage(t, "one"), wire.DockerImage(t, "two"))},
 		{"artifact with a subject", wire.Referrer(t, wire.OCIImage(t, "hello"), "application/vnd.example.note", "about it")},
 	}
 	if f.Schema1 {

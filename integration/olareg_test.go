@@ -14,7 +14,7 @@ import (
 	"github.com/seed-8cb7cc86/regret/integration/internal/wire"
 )
 
-// olareg shares no code with distribution: it stores OCI layouts, deletes single tags and maintains
+// olareg is unrelated to distribution: it stores OCI layouts, deletes single tags and maintains
 // referrers.
 
 func TestDeleteOnOlareg(t *testing.T) {

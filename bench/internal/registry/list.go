@@ -14,7 +14,7 @@ const tagWidth = 7
 func ListedTag(i int) string { return fmt.Sprintf("t%0*d", tagWidth, i) }
 
 // list sends the tags after the query parameter "last", in pages linked as the specification says,
-// or, without a page size, all at once, whatever number the client asks for.
+// or, without a page size, all at once, even if the client requests fewer.
 //
 // See https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-tags
 func (s *server) list(w http.ResponseWriter, r *http.Request, settings Settings) {

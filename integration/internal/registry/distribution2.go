@@ -20,7 +20,7 @@ const installHint = "the tests need distribution 2.8: run apt-get install docker
 // maxLogShown is how many bytes of the end of the registry's log a failing test shows.
 const maxLogShown = 8 << 10
 
-// Distribution2 returns distribution 2.8, the last version that supports docker schema1. It runs in its
+// Distribution2 returns distribution 2.8, the last version that supports Docker schema1. It runs in its
 // own process.
 func Distribution2() Kind {
 	return Kind{Name: "distribution 2.8", Schema1: true, start: startDistribution2}

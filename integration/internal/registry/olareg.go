@@ -27,7 +27,7 @@ func startOlareg(t testing.TB, setup Setup) string {
 	t.Cleanup(func() {
 		listener.Close()
 		if err := server.Close(); err != nil {
-			t.Logf("close olareg: %v", err) // olareg reports an error for a repository that was only read and never pushed to
+			t.Logf("close olareg: %v", err) // olareg returns an error for a repository that was requested but never pushed to
 		}
 	})
 	return listener.URL

@@ -15,7 +15,7 @@ type Kind struct {
 	Name string
 	// TagDelete reports whether DELETE of a tag removes only the tag. Otherwise the registry refuses it.
 	TagDelete bool
-	// Schema1 reports whether the registry accepts docker schema1 manifests, and converts newer ones to
+	// Schema1 reports whether the registry accepts Docker schema1 manifests, and converts newer ones to
 	// schema1 for clients that do not accept anything else.
 	Schema1 bool
 
