@@ -11,45 +11,45 @@ import (
 )
 
 const (
-	// mostRatio is how much may be allocated for one resolve and delete, as a
-	// multiple of what bare net/http allocates for it.
-	mostRatio = 1.2
-	// tolerance is for what garbage collections at different moments cost either
-	// of the two: they empty the pools of net/http.
+	// maxRatio limits what one resolve and delete may allocate, as a multiple of what bare net/http
+	// allocates for it.
+	maxRatio = 1.2
+	// tolerance allows for garbage collections at different moments: they empty the sync.Pools of
+	// net/http.
 	tolerance = 0.02
-	// mostPerTag and mostHeap are what a list may cost, however long it is.
-	mostPerTag = 1.1
-	mostHeap   = 4 << 20
+	// maxAllocsPerTag and maxHeap limit the cost of a list of any length.
+	maxAllocsPerTag = 1.1
+	maxHeap         = 4 << 20
 )
 
-func TestResolvingAndDeletingAllocatesLittleMoreThanBareHTTP(t *testing.T) {
+func TestResolveAndDeleteAllocatesLittleMoreThanNetHTTP(t *testing.T) {
 	for _, protocol := range registry.Protocols() {
 		for _, bearer := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, bearer %t", protocol, bearer), func(t *testing.T) {
 				setup := clients.Setup{Protocol: protocol, Callers: 1, Bearer: bearer}
-				floorObjects, floorBytes := perDelete(t, clients.Floor, setup)
-				objects, bytes := perDelete(t, clients.Ours, setup)
-				t.Logf("%.1f objects and %.0f bytes; bare net/http %.1f and %.0f", objects, bytes, floorObjects, floorBytes)
-				if ratio := objects / floorObjects; ratio > mostRatio+tolerance {
-					t.Errorf("%.2f times the objects, want at most %.2f", ratio, mostRatio)
+				floorObjects, floorBytes := allocationsPerTag(t, clients.Floor, setup)
+				objects, bytes := allocationsPerTag(t, clients.Ours, setup)
+				t.Logf("%.1f objects and %.0f bytes; bare net/http: %.1f and %.0f", objects, bytes, floorObjects, floorBytes)
+				if ratio := objects / floorObjects; ratio > maxRatio+tolerance {
+					t.Errorf("%.2f times the objects of bare net/http, want at most %.2f", ratio, maxRatio)
 				}
-				if ratio := bytes / floorBytes; ratio > mostRatio+tolerance {
-					t.Errorf("%.2f times the bytes, want at most %.2f", ratio, mostRatio)
+				if ratio := bytes / floorBytes; ratio > maxRatio+tolerance {
+					t.Errorf("%.2f times the bytes of bare net/http, want at most %.2f", ratio, maxRatio)
 				}
 			})
 		}
 	}
 }
 
-// perDelete is what a client that has its connection, and its token, allocates
-// for one tag: the least of several runs.
-func perDelete(t *testing.T, name string, setup clients.Setup) (objects, bytes float64) {
+// allocationsPerTag returns what a client that already has its connection and its token allocates to
+// resolve and delete one tag. It returns the minimum of several runs.
+func allocationsPerTag(t *testing.T, name string, setup clients.Setup) (objects, bytes float64) {
 	t.Helper()
 	const runs, warm, tags = 3, 20, 500
 	objects, bytes = math.Inf(1), math.Inf(1)
 	for range runs {
 		reset(t, registry.Settings{Tags: warm + tags, Bearer: setup.Bearer})
-		c := open(t, name, setup)
+		c := openClient(t, name, setup)
 		work := func(tags []string) error {
 			return measure.Bulk(1, tags, func(tag string) error {
 				return c.ResolveDelete(t.Context(), registry.Repository, tag)
@@ -64,7 +64,7 @@ func perDelete(t *testing.T, name string, setup clients.Setup) (objects, bytes f
 	return objects, bytes
 }
 
-func TestAListIsReadWithLittleMemoryHoweverLongItIs(t *testing.T) {
+func TestListingNeedsLittleMemory(t *testing.T) {
 	const tags = 1_000_000
 	for name, settings := range map[string]registry.Settings{
 		"a million tags in one body": {Listed: tags},
@@ -72,7 +72,7 @@ func TestAListIsReadWithLittleMemoryHoweverLongItIs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			reset(t, settings)
-			c := open(t, clients.Ours, clients.Setup{Protocol: registry.HTTP, Callers: 1})
+			c := openClient(t, clients.Ours, clients.Setup{Protocol: registry.HTTP, Callers: 1})
 			list := func() error {
 				n, err := c.List(t.Context(), registry.Repository)
 				if err == nil && n != tags {
@@ -82,13 +82,13 @@ func TestAListIsReadWithLittleMemoryHoweverLongItIs(t *testing.T) {
 			}
 			r, err := measure.Cost(false, list)
 			succeed(t, err)
-			if got := float64(r.Allocs) / tags; got > mostPerTag {
-				t.Errorf("%.2f allocations per tag, want at most %.2f", got, mostPerTag)
+			if got := float64(r.Allocs) / tags; got > maxAllocsPerTag {
+				t.Errorf("%.2f allocations per tag, want at most %.2f", got, maxAllocsPerTag)
 			}
 			r, err = measure.Cost(true, list)
 			succeed(t, err)
-			if r.Heap > mostHeap {
-				t.Errorf("the heap grew by %d KiB, want at most %d", r.Heap>>10, mostHeap>>10)
+			if r.Heap > maxHeap {
+				t.Errorf("the heap grew by %d KiB, want at most %d", r.Heap>>10, maxHeap>>10)
 			}
 		})
 	}

@@ -9,23 +9,23 @@ import (
 	"github.com/seed-8cb7cc86/regret/bench/internal/registry"
 )
 
-func TestABulkRunOpensNoMoreConnectionsThanItHasCallers(t *testing.T) {
+func TestBulkOpensNoMoreConnectionsThanCallers(t *testing.T) {
 	const tags = 300
 	for _, protocol := range registry.Protocols() {
 		for _, callers := range measure.Callers() {
 			for _, bearer := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s with %d callers, bearer %t", protocol, callers, bearer), func(t *testing.T) {
-					most := int64(callers)
+					limit := int64(callers)
 					if protocol == registry.H2 {
-						most = 1
+						limit = 1
 					}
 					reset(t, registry.Settings{Tags: tags, Bearer: bearer})
-					c := open(t, clients.Ours, clients.Setup{Protocol: protocol, Callers: callers, Bearer: bearer})
+					c := openClient(t, clients.Ours, clients.Setup{Protocol: protocol, Callers: callers, Bearer: bearer})
 					succeed(t, measure.Bulk(callers, measure.Tags(tags), func(tag string) error {
 						return c.ResolveDelete(t.Context(), registry.Repository, tag)
 					}))
-					if got := counts(t); got.Connections > most || got.Deleted != tags {
-						t.Errorf("%d connections, want at most %d; %d deleted, want %d", got.Connections, most, got.Deleted, tags)
+					if got := counts(t); got.Connections > limit || got.Deleted != tags {
+						t.Errorf("%d connections, want at most %d; %d deleted, want %d", got.Connections, limit, got.Deleted, tags)
 					}
 				})
 			}
@@ -33,12 +33,12 @@ func TestABulkRunOpensNoMoreConnectionsThanItHasCallers(t *testing.T) {
 	}
 }
 
-func TestAPagedListUsesOneConnection(t *testing.T) {
+func TestPagedListUsesOneConnection(t *testing.T) {
 	const tags = 20_000
 	for _, protocol := range registry.Protocols() {
 		t.Run(string(protocol), func(t *testing.T) {
 			reset(t, registry.Settings{Listed: tags, PageSize: 1000})
-			n, err := open(t, clients.Ours, clients.Setup{Protocol: protocol, Callers: 1}).List(t.Context(), registry.Repository)
+			n, err := openClient(t, clients.Ours, clients.Setup{Protocol: protocol, Callers: 1}).List(t.Context(), registry.Repository)
 			succeed(t, err)
 			if got := counts(t).Connections; n != tags || got != 1 {
 				t.Errorf("%d tags over %d connections, want %d over 1", n, got, tags)

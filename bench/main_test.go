@@ -1,6 +1,6 @@
-// The tests of this module check what can be counted exactly: requests,
-// connections, allocations. Times they leave to the report. They run one after
-// the other, for they count what the whole process does.
+// The tests of this module check what can be counted exactly: requests, connections and allocations.
+// They do not check times, which only the report shows. They do not run in parallel, because they
+// count what the whole process does.
 package main_test
 
 import (
@@ -14,18 +14,18 @@ import (
 	"github.com/seed-8cb7cc86/regret/bench/internal/registry"
 )
 
-// serve tells a copy of the test binary to be the server.
-const serve = "BENCH_SERVE"
+// serveVariable is the environment variable that makes the test binary run as the server.
+const serveVariable = "BENCH_SERVE"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(serve) != "" {
+	if os.Getenv(serveVariable) != "" {
 		if err := registry.Serve(os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 		return
 	}
-	code, err := testMain(m)
+	code, err := runTests(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
@@ -33,9 +33,9 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// testMain lets this process trust what the server signs, and find nobody's
-// configuration.
-func testMain(m *testing.M) (int, error) {
+// runTests starts the servers and runs the tests, in an environment where this process trusts the
+// servers' certificate and finds no configuration files of the user.
+func runTests(m *testing.M) (int, error) {
 	dir, err := os.MkdirTemp("", "bench-test-")
 	if err != nil {
 		return 0, err
@@ -46,18 +46,18 @@ func testMain(m *testing.M) (int, error) {
 		return 0, err
 	}
 	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), serve+"=1")
+	cmd.Env = append(os.Environ(), serveVariable+"=1")
 	server, err := registry.Start(cmd)
 	if err != nil {
 		return 0, err
 	}
 	defer server.Stop()
-	real, err := registry.Start(exec.Command("go", "run", "./distribution3"))
+	dist3, err := registry.Start(exec.Command("go", "run", "./distribution3"))
 	if err != nil {
 		return 0, err
 	}
-	defer real.Stop()
-	address, distribution = server.Address, real.Address
+	defer dist3.Stop()
+	address, distribution = server.Address, dist3.Address
 	ca := filepath.Join(dir, "ca.pem")
 	if err := os.WriteFile(ca, []byte(server.CA), 0o600); err != nil {
 		return 0, err
@@ -73,11 +73,10 @@ func testMain(m *testing.M) (int, error) {
 	return m.Run(), nil
 }
 
-// address is where the server of this test process is, and distribution where
-// distribution 3 is.
+// address is the address of the minimal registry, and distribution that of distribution 3.
 var address, distribution registry.Address
 
-// reset gives the server new state and zero counts.
+// reset replaces the state of the minimal registry and sets all counts to zero.
 func reset(t *testing.T, settings registry.Settings) {
 	t.Helper()
 	if err := address.Reset(t.Context(), settings); err != nil {
@@ -94,8 +93,8 @@ func counts(t *testing.T) registry.Counts {
 	return c
 }
 
-// open makes the client of a row.
-func open(t *testing.T, name string, setup clients.Setup) clients.Client {
+// openClient opens the client of the row with this name.
+func openClient(t *testing.T, name string, setup clients.Setup) clients.Client {
 	t.Helper()
 	row, ok := clients.Named(name)
 	if !ok {
@@ -114,6 +113,7 @@ func open(t *testing.T, name string, setup clients.Setup) clients.Client {
 	return c
 }
 
+// succeed fails the test at once if err is not nil.
 func succeed(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {

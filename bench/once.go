@@ -14,23 +14,22 @@ import (
 	"github.com/seed-8cb7cc86/regret/bench/internal/registry"
 )
 
-// runOnce measures one row in one cell, in this process, and writes profiles of
-// it where asked to.
+// runOnce measures one row in one cell, in this process, and optionally writes profiles.
 func runOnce(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("once", flag.ExitOnError)
 	var cell measure.Cell
-	name := flags.String("row", clients.Ours, "which client")
-	work := flags.String("work", string(measure.Delete), "what to do")
-	protocol := flags.String("protocol", string(registry.HTTP), "how the registry is spoken to")
-	flags.IntVar(&cell.Tags, "tags", 1000, "how many tags")
-	flags.IntVar(&cell.Callers, "callers", 1, "how many callers")
-	flags.DurationVar(&cell.Latency, "latency", 0, "added to every answer")
-	flags.BoolVar(&cell.Bearer, "bearer", false, "whether a token is wanted")
-	distribution := flags.Bool("distribution", false, "at distribution 3 rather than the minimal registry")
-	rounds := flags.Int("rounds", 1, "how often")
-	heap := flags.Bool("heap", false, "watch the live heap instead of the time")
-	cpuProfile := flags.String("cpuprofile", "", "file for a profile of CPU time")
-	memProfile := flags.String("memprofile", "", "file for a profile of all allocations")
+	name := flags.String("row", clients.Ours, "client to measure, as named in the report")
+	work := flags.String("work", string(measure.Delete), "work to do")
+	protocol := flags.String("protocol", string(registry.HTTP), "protocol to use")
+	flags.IntVar(&cell.Tags, "tags", 1000, "number of tags")
+	flags.IntVar(&cell.Callers, "callers", 1, "number of concurrent callers")
+	flags.DurationVar(&cell.Latency, "latency", 0, "latency added to every response")
+	flags.BoolVar(&cell.Bearer, "bearer", false, "require a Bearer token")
+	distribution := flags.Bool("distribution", false, "use distribution 3 instead of the minimal registry")
+	rounds := flags.Int("rounds", 1, "number of runs")
+	heap := flags.Bool("heap", false, "measure the peak of the live heap; makes times meaningless")
+	cpuProfile := flags.String("cpuprofile", "", "write a CPU profile to this `file`")
+	memProfile := flags.String("memprofile", "", "write a profile of all allocations to this `file`")
 	flags.Parse(args) // exits on an error
 	if *distribution {
 		cell.Server = registry.Distribution3
@@ -38,7 +37,7 @@ func runOnce(ctx context.Context, args []string) error {
 	cell.Work, cell.Protocol = measure.Work(*work), registry.Protocol(*protocol)
 	row, ok := clients.Named(*name)
 	if !ok {
-		return fmt.Errorf("there is no row %q", *name)
+		return fmt.Errorf("unknown row %q", *name)
 	}
 	if *memProfile != "" {
 		runtime.MemProfileRate = 1
@@ -48,30 +47,31 @@ func runOnce(ctx context.Context, args []string) error {
 		return err
 	}
 	defer servers.stop()
-	at := servers.at(cell)
+	address := servers.address(cell)
 	for key, value := range servers.environment() {
 		if err := os.Setenv(key, value); err != nil {
 			return err
 		}
 	}
-	if err := measure.WarmUp(ctx, at, cell); err != nil {
+	if err := measure.WarmUp(ctx, address, cell); err != nil {
 		return err
 	}
-	return profiled(*cpuProfile, *memProfile, func() error {
+	return withProfiles(*cpuProfile, *memProfile, func() error {
 		for range *rounds {
-			r, err := measure.Run(ctx, at, row, cell, *heap)
+			r, err := measure.Run(ctx, address, row, cell, *heap)
 			if err != nil {
 				return err
 			}
 			n := uint64(cell.Tags)
-			fmt.Printf("wall %v, CPU %v, %d allocations and %d bytes a tag, heap +%d KiB, %+v\n",
+			fmt.Printf("wall %v, CPU %v, %d allocations and %d bytes per tag, heap +%d KiB, %+v\n",
 				r.Wall.Round(time.Millisecond), r.CPU.Round(time.Millisecond), r.Allocs/n, r.Bytes/n, r.Heap>>10, r.Counts)
 		}
 		return nil
 	})
 }
 
-func profiled(cpu, mem string, fn func() error) error {
+// withProfiles runs fn and writes a CPU and a memory profile to the files that are named.
+func withProfiles(cpu, mem string, fn func() error) error {
 	if cpu != "" {
 		f, err := os.Create(cpu)
 		if err != nil {

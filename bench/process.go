@@ -18,15 +18,16 @@ import (
 	"github.com/seed-8cb7cc86/regret/bench/internal/registry"
 )
 
-// servers are the registries that are measured against, each in a process of
-// its own, and a directory with their certificate.
+// servers holds the running registries, each in its own process, and a temporary directory with
+// their certificate.
 type servers struct {
 	running map[registry.Kind]*registry.Process
 	dir     string
 }
 
-// startServers runs this program's own "serve" and, if it is wanted and as
-// another program because no client's process is to carry it, distribution 3.
+// startServers starts the minimal registry, which is this program's "serve" command, and optionally
+// distribution 3. The latter is a separate program, so that the clients' processes do not contain
+// its code.
 func startServers(distribution bool) (s servers, err error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -55,8 +56,8 @@ func startServers(distribution bool) (s servers, err error) {
 	return s, os.WriteFile(filepath.Join(s.dir, "ca.pem"), []byte(s.running[registry.Minimal].CA), 0o600)
 }
 
-// at is where a cell is measured.
-func (s servers) at(cell measure.Cell) registry.Address { return s.running[cell.Server].Address }
+// address returns the address of the registry of a cell.
+func (s servers) address(cell measure.Cell) registry.Address { return s.running[cell.Server].Address }
 
 func (s servers) stop() (err error) {
 	for _, p := range s.running {
@@ -68,8 +69,8 @@ func (s servers) stop() (err error) {
 	return err
 }
 
-// environment lets every client trust the servers, as a user would who runs a
-// registry with a certificate of their own, and find nobody's configuration.
+// environment returns environment variables that make every client trust the servers' certificate,
+// as for any registry with a private one, and find no configuration files of the user.
 func (s servers) environment() map[string]string {
 	return map[string]string{
 		"SSL_CERT_FILE":      filepath.Join(s.dir, "ca.pem"),
@@ -82,37 +83,37 @@ func (s servers) environment() map[string]string {
 	}
 }
 
-// A job is what one process measures.
+// A job tells a process what to measure.
 type job struct {
-	At   registry.Address
-	Row  int
-	Cell measure.Cell
-	Heap bool
+	Server registry.Address
+	Row    int // index in clients.Rows
+	Cell   measure.Cell
+	Heap   bool // watch the heap
 }
 
-// runMeasure does one job. What fails is a result too.
+// runMeasure reads one job and writes its result. A failure of the client is a result too.
 func runMeasure(ctx context.Context, in io.Reader, out io.Writer) error {
 	var j job
 	if err := json.NewDecoder(in).Decode(&j); err != nil {
 		return err
 	}
-	if err := measure.WarmUp(ctx, j.At, j.Cell); err != nil {
+	if err := measure.WarmUp(ctx, j.Server, j.Cell); err != nil {
 		return err
 	}
-	r, err := measure.Run(ctx, j.At, clients.Rows()[j.Row], j.Cell, j.Heap)
+	r, err := measure.Run(ctx, j.Server, clients.Rows()[j.Row], j.Cell, j.Heap)
 	if err != nil {
 		r.Failure = err.Error()
 	}
 	return json.NewEncoder(out).Encode(r)
 }
 
-// patience is how long one run may take.
-const patience = 2 * time.Minute
+// runTimeout limits the duration of one run.
+const runTimeout = 2 * time.Minute
 
-// measureApart does one job in a process of its own: nothing that an earlier
-// run or another client left in memory can help or hinder it.
-func measureApart(ctx context.Context, j job, env map[string]string) (measure.Result, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// measureInProcess runs one job in a new process, so that nothing an earlier run or another client
+// left in memory influences it.
+func measureInProcess(ctx context.Context, j job, env map[string]string) (measure.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, runTimeout)
 	defer cancel()
 	self, err := os.Executable()
 	if err != nil {
@@ -135,14 +136,14 @@ func measureApart(ctx context.Context, j job, env map[string]string) (measure.Re
 		return measure.Result{}, err
 	}
 	var r measure.Result
-	sent := json.NewEncoder(in).Encode(j)
-	in.Close() // the encoder's error says whether it arrived
-	received := json.NewDecoder(out).Decode(&r)
+	sendErr := json.NewEncoder(in).Encode(j)
+	in.Close() // sendErr reports whether the job was sent
+	receiveErr := json.NewDecoder(out).Decode(&r)
 	if err := cmd.Wait(); err != nil {
 		return r, fmt.Errorf("%s in %s: %w", clients.Rows()[j.Row].Name, j.Cell, err)
 	}
-	if sent != nil {
-		return r, sent
+	if sendErr != nil {
+		return r, sendErr
 	}
-	return r, received
+	return r, receiveErr
 }

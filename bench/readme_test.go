@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestTheREADMEQuotesTheResults(t *testing.T) {
+func TestREADMEQuotesTheResults(t *testing.T) {
 	readme, err := os.ReadFile("../README.md")
 	succeed(t, err)
 	results, err := os.ReadFile("RESULTS.md")
@@ -23,10 +23,10 @@ func TestTheREADMEQuotesTheResults(t *testing.T) {
 			continue
 		}
 		if quoted++; !slices.Contains(lines, line) {
-			t.Errorf("RESULTS.md does not say %q", line)
+			t.Errorf("README.md quotes a line that is not in RESULTS.md: %q", line)
 		}
 	}
 	if quoted < 4 {
-		t.Errorf("README.md quotes %d lines, which is no table", quoted)
+		t.Errorf("README.md quotes %d table lines, want at least 4", quoted)
 	}
 }

@@ -22,10 +22,10 @@ import (
 // runReport measures everything and writes RESULTS.md and results.svg.
 func runReport(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("report", flag.ExitOnError)
-	rounds := flags.Int("rounds", 0, "how often each row runs in each cell (7; with -quick 3)")
-	tags := flags.Int("tags", 1000, "how many tags are resolved and deleted")
-	quick := flags.Bool("quick", false, "with added latency only 64 anonymous callers, and fewer rounds")
-	dir := flags.String("dir", ".", "where the results go")
+	rounds := flags.Int("rounds", 0, "runs of each row in each cell (default 7, or 3 with -quick)")
+	tags := flags.Int("tags", 1000, "number of tags to resolve and delete")
+	quick := flags.Bool("quick", false, "fewer rounds, and added latency only for 64 anonymous callers")
+	dir := flags.String("dir", ".", "directory for the results")
 	flags.Parse(args) // exits on an error
 	cells := measure.Cells(*tags)
 	if *quick {
@@ -55,21 +55,21 @@ func runReport(ctx context.Context, args []string) error {
 	return write(*dir, data)
 }
 
-// measureAll runs every row once in every cell. The rows of a cell follow each
-// other, so that they meet the same machine, and each round begins with another.
+// measureAll runs every row once in every cell. The rows of a cell run one after the other, so that
+// they find the machine in the same state, and each round starts with a different row.
 func measureAll(ctx context.Context, data *report.Data, round int, servers servers) error {
-	began := time.Now()
+	start := time.Now()
 	for i := range data.Cells {
 		cell := &data.Cells[i]
 		fmt.Fprintf(os.Stderr, "round %d of %d, cell %d of %d after %v: %s\n",
-			round+1, data.Rounds, i+1, len(data.Cells), time.Since(began).Round(time.Second), cell.Cell)
+			round+1, data.Rounds, i+1, len(data.Cells), time.Since(start).Round(time.Second), cell.Cell)
 		for k := range data.Rows {
 			row := (k + round) % len(data.Rows)
 			runs := &cell.Runs[row]
 			if len(*runs) > 0 && (*runs)[0].Failure != "" {
 				continue
 			}
-			r, err := measureRow(ctx, job{At: servers.at(cell.Cell), Row: row, Cell: cell.Cell}, round == 0, servers.environment())
+			r, err := measureRow(ctx, job{Server: servers.address(cell.Cell), Row: row, Cell: cell.Cell}, round == 0, servers.environment())
 			if err != nil {
 				return err
 			}
@@ -83,25 +83,26 @@ func measureAll(ctx context.Context, data *report.Data, round int, servers serve
 	return nil
 }
 
-// measureRow measures, and once for every list the heap in a run of its own.
+// measureRow does one job. In the first round it measures the heap of lists in a second run, because
+// watching the heap distorts the times.
 func measureRow(ctx context.Context, j job, first bool, env map[string]string) (measure.Result, error) {
-	r, err := measureApart(ctx, j, env)
+	r, err := measureInProcess(ctx, j, env)
 	if err != nil || r.Failure != "" || !first || j.Cell.Work == measure.Delete {
 		return r, err
 	}
 	j.Heap = true
-	watched, err := measureApart(ctx, j, env)
-	r.Heap = watched.Heap
+	heapRun, err := measureInProcess(ctx, j, env)
+	r.Heap = heapRun.Heap
 	return r, err
 }
 
 func write(dir string, data report.Data) error {
-	for name, form := range map[string]func(*bytes.Buffer){
+	for name, render := range map[string]func(*bytes.Buffer){
 		"RESULTS.md":  func(b *bytes.Buffer) { report.Markdown(b, data) },
 		"results.svg": func(b *bytes.Buffer) { report.SVG(b, data) },
 	} {
 		var b bytes.Buffer
-		form(&b)
+		render(&b)
 		if err := os.WriteFile(filepath.Join(dir, name), b.Bytes(), 0o644); err != nil {
 			return err
 		}
@@ -109,13 +110,13 @@ func write(dir string, data report.Data) error {
 	return nil
 }
 
-// about says what is measured with what.
+// about describes the machine and the versions that are measured.
 func about(args []string) report.About {
 	a := report.About{
 		Command:  strings.TrimSpace("go run . report " + strings.Join(args, " ")),
 		Date:     time.Now(),
 		Go:       runtime.Version(),
-		System:   fmt.Sprintf("%s/%s, %d × %s%s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), processor(), load()),
+		System:   fmt.Sprintf("%s/%s, %d × %s%s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), processorName(), loadAverage()),
 		Versions: make(map[string]string),
 	}
 	info, ok := debug.ReadBuildInfo()
@@ -136,18 +137,18 @@ func about(args []string) report.About {
 	return a
 }
 
-// load is what the machine was busy with beforehand, if it tells.
-func load() string {
+// loadAverage describes how busy the machine was at the start, where Linux reports it.
+func loadAverage() string {
 	averages, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
 		return ""
 	}
 	lastMinute, _, _ := strings.Cut(string(averages), " ")
-	return ", load average " + lastMinute + " when it began"
+	return ", load average " + lastMinute + " at the start"
 }
 
-// processor is what Linux calls it.
-func processor() string {
+// processorName returns the name that Linux reports for the processor.
+func processorName() string {
 	f, err := os.Open("/proc/cpuinfo")
 	if err != nil {
 		return "processor"

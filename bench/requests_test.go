@@ -9,7 +9,7 @@ import (
 	"github.com/seed-8cb7cc86/regret/bench/internal/registry"
 )
 
-// newRegret is the library as anybody gets it.
+// newRegret returns a regret client with default options.
 func newRegret(t *testing.T, bearer bool) *regret.Client {
 	t.Helper()
 	var opts []regret.Option
@@ -33,18 +33,18 @@ func resolveDelete(t *testing.T, c *regret.Client, tag int) {
 	succeed(t, c.DeleteManifest(t.Context(), registry.Repository, resolve(t, c, tag)))
 }
 
-func TestResolvingAndDeletingCostsNoMoreRequestsThanItMust(t *testing.T) {
-	worked := func(t *testing.T, c *regret.Client) { resolveDelete(t, c, 0) }
+func TestResolveAndDeleteSendsTheFewestRequests(t *testing.T) {
+	deletedOne := func(t *testing.T, c *regret.Client) { resolveDelete(t, c, 0) }
 	tests := []struct {
 		name     string
 		bearer   bool
 		before   func(*testing.T, *regret.Client)
 		requests int64
 	}{
-		{"two for a client that knows nothing yet", false, nil, 2},
-		{"two for a client that has worked before", false, worked, 2},
+		{"two for a new client", false, nil, 2},
+		{"two for a client that has deleted before", false, deletedOne, 2},
 		{"four for a client that needs a token first", true, nil, 4},
-		{"two for a client that has a token", true, worked, 2},
+		{"two for a client that has a token", true, deletedOne, 2},
 		{"four for a client whose token was revoked", true, func(t *testing.T, c *regret.Client) {
 			resolveDelete(t, c, 0)
 			succeed(t, address.Revoke(t.Context()))
@@ -66,7 +66,7 @@ func TestResolvingAndDeletingCostsNoMoreRequestsThanItMust(t *testing.T) {
 	}
 }
 
-func TestDeletingADigestThatWasResolvedCostsOneRequest(t *testing.T) {
+func TestDeletingAResolvedDigestSendsOneRequest(t *testing.T) {
 	reset(t, registry.Settings{Tags: 1})
 	c := newRegret(t, false)
 	dgst := resolve(t, c, 0)
@@ -77,12 +77,12 @@ func TestDeletingADigestThatWasResolvedCostsOneRequest(t *testing.T) {
 	}
 }
 
-func TestCallersThatStartTogetherFetchOneToken(t *testing.T) {
+func TestConcurrentCallersFetchOneToken(t *testing.T) {
 	const callers = 64
 	for _, protocol := range registry.Protocols() {
 		t.Run(string(protocol), func(t *testing.T) {
 			reset(t, registry.Settings{Tags: callers, Bearer: true})
-			c := open(t, clients.Ours, clients.Setup{Protocol: protocol, Callers: callers, Bearer: true})
+			c := openClient(t, clients.Ours, clients.Setup{Protocol: protocol, Callers: callers, Bearer: true})
 			succeed(t, measure.Bulk(callers, measure.Tags(callers), func(tag string) error {
 				return c.ResolveDelete(t.Context(), registry.Repository, tag)
 			}))

@@ -15,7 +15,7 @@ import (
 	"github.com/seed-8cb7cc86/regret/bench/internal/report"
 )
 
-// Run checks with the server that what was to be deleted is gone.
+// [measure.Run] checks with the server that every manifest is deleted.
 func TestEveryRowDoesTheWork(t *testing.T) {
 	for _, row := range clients.Rows() {
 		for _, protocol := range registry.Protocols() {
@@ -42,9 +42,9 @@ func TestEveryRowDoesTheWork(t *testing.T) {
 	}
 }
 
-// sample is a report in which every row took as many milliseconds as its number
-// says, and the last row failed.
-func sample() report.Data {
+// sampleData returns data for a report in which row number n, counted from 1, takes about n times
+// 100 ms and the last row fails.
+func sampleData() report.Data {
 	d := report.Data{Rows: clients.Rows(), Rounds: 3, About: report.About{Command: "go run . report", Date: time.Unix(0, 0)}}
 	for _, cell := range measure.Cells(100) {
 		c := report.Cell{Cell: cell, Runs: make([][]measure.Result, len(d.Rows))}
@@ -53,7 +53,7 @@ func sample() report.Data {
 				took := time.Duration(100*(i+1)+round) * time.Millisecond
 				r := measure.Result{Wall: took, CPU: took, Allocs: 1000, Bytes: 1000, Counts: registry.Counts{Connections: 1, Requests: 200}}
 				if i == len(d.Rows)-1 {
-					r.Failure = "it does not work"
+					r.Failure = "it failed"
 				}
 				c.Runs[i] = append(c.Runs[i], r)
 			}
@@ -63,13 +63,13 @@ func sample() report.Data {
 	return d
 }
 
-func TestTheReportShowsMediansAsMultiplesOfTheFloor(t *testing.T) {
+func TestReportShowsMediansRelativeToNetHTTP(t *testing.T) {
 	var b bytes.Buffer
-	report.Markdown(&b, sample())
+	report.Markdown(&b, sampleData())
 	for _, want := range []string{
 		"| net/http | 101 ms (0.99–1.01) |",
 		"| **regret** | 1.99 (1.98–2.00) |",
-		"| wall time, of the floor's | 1.10 | 0 of 39 cells | 1.99 |",
+		"| wall time, relative to net/http | 1.10 | 0 of 39 cells | 1.99 |",
 		"| ociregistry, tuned | – |",
 		"<summary>Resolve and delete at distribution 3</summary>",
 	} {
@@ -78,13 +78,13 @@ func TestTheReportShowsMediansAsMultiplesOfTheFloor(t *testing.T) {
 		}
 	}
 	if opened, closed := strings.Count(b.String(), "<details>"), strings.Count(b.String(), "</details>"); opened != closed {
-		t.Errorf("%d folded parts begin and %d end", opened, closed)
+		t.Errorf("%d collapsed sections start and %d end", opened, closed)
 	}
 }
 
-func TestThePlotIsWellFormed(t *testing.T) {
+func TestPlotIsWellFormedXML(t *testing.T) {
 	var b bytes.Buffer
-	report.SVG(&b, sample())
+	report.SVG(&b, sampleData())
 	for dec := xml.NewDecoder(&b); ; {
 		if _, err := dec.Token(); err == io.EOF {
 			return

@@ -23,17 +23,18 @@ func tokenSetup() registry.Setup {
 	}}
 }
 
-// realm is the option that trusts the stage's token service, which has a port of its own.
-func (s *stage) realm() regret.Option {
-	return regret.WithTrustedRealm(strings.TrimSuffix(s.Tokens.URL, "/token"))
+// trustTokenService returns the option that trusts the token service of the registry, which listens on
+// another port.
+func (f *fixture) trustTokenService() regret.Option {
+	return regret.WithTrustedRealm(strings.TrimSuffix(f.Tokens.URL, "/token"))
 }
 
-func TestBasicAuthCostsOneRequestMore(t *testing.T) {
+func TestBasicAuthCostsOneExtraRequest(t *testing.T) {
 	t.Parallel()
-	each(t, basicSetup(), func(t *testing.T, s *stage) {
+	forEachRegistry(t, basicSetup(), func(t *testing.T, f *fixture) {
 		image := wire.OCIImage(t, "hello")
-		s.repo.Push(t, image, "latest")
-		c := s.client(t, regret.WithBasicAuth("derek", "a secret"))
+		f.repo.Push(t, image, "latest")
+		c := f.client(t, regret.WithBasicAuth("derek", "a secret"))
 		dgst, err := c.ResolveDigest(t.Context(), repository, "latest")
 		if err != nil {
 			t.Fatal(err)
@@ -41,31 +42,31 @@ func TestBasicAuthCostsOneRequestMore(t *testing.T) {
 		if err := c.DeleteManifest(t.Context(), repository, dgst); err != nil {
 			t.Error(err)
 		}
-		s.wantSent(t,
-			line(http.MethodHead, "latest", "401"),
-			line(http.MethodHead, "latest", "200"),
-			line(http.MethodDelete, dgst.String(), "202"))
-		s.wantThere(t, false, "latest")
+		f.wantSent(t,
+			manifestRequest(http.MethodHead, "latest", "401"),
+			manifestRequest(http.MethodHead, "latest", "200"),
+			manifestRequest(http.MethodDelete, dgst.String(), "202"))
+		f.wantExists(t, false, "latest")
 	})
 }
 
-func TestWrongCredentialsAreUnauthorizedAndDeleteNothing(t *testing.T) {
+func TestWrongCredentialsFailAndDeleteNothing(t *testing.T) {
 	t.Parallel()
 	setups := map[string]registry.Setup{"basic": basicSetup(), "token": tokenSetup()}
 	for name, setup := range setups {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			each(t, setup, func(t *testing.T, s *stage) {
+			forEachRegistry(t, setup, func(t *testing.T, f *fixture) {
 				image := wire.OCIImage(t, "hello")
-				s.repo.Push(t, image, "latest")
+				f.repo.Push(t, image, "latest")
 				var options []regret.Option
-				if s.Tokens != nil {
-					options = append(options, s.realm())
+				if f.Tokens != nil {
+					options = append(options, f.trustTokenService())
 				}
 				clients := map[string]*regret.Client{
-					"wrong password":     s.client(t, append(options, regret.WithBasicAuth("derek", "wrong"))...),
-					"no credentials":     s.client(t, options...),
-					"not a token at all": s.client(t, append(options, regret.WithToken("nonsense"))...),
+					"wrong password": f.client(t, append(options, regret.WithBasicAuth("derek", "wrong"))...),
+					"no credentials": f.client(t, options...),
+					"invalid token":  f.client(t, append(options, regret.WithToken("nonsense"))...),
 				}
 				for name, c := range clients {
 					_, resolved := c.ResolveDigest(t.Context(), repository, "latest")
@@ -80,23 +81,23 @@ func TestWrongCredentialsAreUnauthorizedAndDeleteNothing(t *testing.T) {
 							t.Errorf("%s: %s: %v", name, op, err)
 						}
 						if err != nil && strings.Contains(err.Error(), "wrong") {
-							t.Errorf("%s: %s: the message has the password: %v", name, op, err)
+							t.Errorf("%s: %s: the message contains the password: %v", name, op, err)
 						}
 					}
 				}
-				s.wantThere(t, true, "latest", image.Digest.String())
+				f.wantExists(t, true, "latest", image.Digest.String())
 			})
 		})
 	}
 }
 
-func TestTokenAuthCostsFourRequestsWhenCold(t *testing.T) {
+func TestTokenAuthCostsTwoExtraRequestsForANewClient(t *testing.T) {
 	t.Parallel()
-	each(t, tokenSetup(), func(t *testing.T, s *stage) {
+	forEachRegistry(t, tokenSetup(), func(t *testing.T, f *fixture) {
 		one, two := wire.OCIImage(t, "one"), wire.DockerImage(t, "two")
-		s.repo.Push(t, one, "one")
-		s.repo.Push(t, two, "two")
-		c := s.client(t, s.realm(), regret.WithBasicAuth("derek", "a secret"))
+		f.repo.Push(t, one, "one")
+		f.repo.Push(t, two, "two")
+		c := f.client(t, f.trustTokenService(), regret.WithBasicAuth("derek", "a secret"))
 		dgst, err := c.ResolveDigest(t.Context(), repository, "one")
 		if err != nil {
 			t.Fatal(err)
@@ -104,28 +105,28 @@ func TestTokenAuthCostsFourRequestsWhenCold(t *testing.T) {
 		if err := c.DeleteManifest(t.Context(), repository, dgst); err != nil {
 			t.Error(err)
 		}
-		s.wantSent(t,
-			line(http.MethodHead, "one", "401"),
+		f.wantSent(t,
+			manifestRequest(http.MethodHead, "one", "401"),
 			"GET /token 200",
-			line(http.MethodHead, "one", "200"),
-			line(http.MethodDelete, dgst.String(), "202"))
+			manifestRequest(http.MethodHead, "one", "200"),
+			manifestRequest(http.MethodDelete, dgst.String(), "202"))
 
 		if err := c.DeleteManifest(t.Context(), repository, two.Digest); err != nil {
 			t.Error(err)
 		}
-		s.wantSent(t,
-			line(http.MethodHead, two.Digest.String(), "200"),
-			line(http.MethodDelete, two.Digest.String(), "202"))
-		s.wantThere(t, false, "one", "two")
+		f.wantSent(t,
+			manifestRequest(http.MethodHead, two.Digest.String(), "200"),
+			manifestRequest(http.MethodDelete, two.Digest.String(), "202"))
+		f.wantExists(t, false, "one", "two")
 	})
 }
 
-func TestATokenWithoutTheRightToDeleteIsForbidden(t *testing.T) {
+func TestUserWithoutDeletePermissionIsForbidden(t *testing.T) {
 	t.Parallel()
-	each(t, tokenSetup(), func(t *testing.T, s *stage) {
+	forEachRegistry(t, tokenSetup(), func(t *testing.T, f *fixture) {
 		image := wire.OCIImage(t, "hello")
-		s.repo.Push(t, image, "latest")
-		c := s.client(t, s.realm(), regret.WithBasicAuth("reader", "a secret"))
+		f.repo.Push(t, image, "latest")
+		c := f.client(t, f.trustTokenService(), regret.WithBasicAuth("reader", "a secret"))
 		dgst, err := c.ResolveDigest(t.Context(), repository, "latest")
 		if err != nil {
 			t.Fatal(err)
@@ -139,49 +140,49 @@ func TestATokenWithoutTheRightToDeleteIsForbidden(t *testing.T) {
 				t.Errorf("%s: %v", op, err)
 			}
 		}
-		s.wantThere(t, true, "latest", dgst.String())
+		f.wantExists(t, true, "latest", dgst.String())
 	})
 }
 
-func TestATokenServiceNobodyVouchedForIsNotAsked(t *testing.T) {
+func TestUntrustedTokenServiceGetsNoRequest(t *testing.T) {
 	t.Parallel()
-	each(t, tokenSetup(), func(t *testing.T, s *stage) {
-		s.repo.Push(t, wire.OCIImage(t, "hello"), "latest")
-		c := s.client(t, regret.WithBasicAuth("derek", "a secret"))
+	forEachRegistry(t, tokenSetup(), func(t *testing.T, f *fixture) {
+		f.repo.Push(t, wire.OCIImage(t, "hello"), "latest")
+		c := f.client(t, regret.WithBasicAuth("derek", "a secret"))
 		_, err := c.ResolveDigest(t.Context(), repository, "latest")
 		if !errors.Is(err, regret.ErrUntrustedRealm) {
 			t.Error(err)
 		}
-		if sent := s.sent.Sent(); slices.ContainsFunc(sent, func(line string) bool { return strings.Contains(line, "/token") }) {
-			t.Errorf("the service was asked: %q", sent)
+		if sent := f.recorder.Sent(); slices.ContainsFunc(sent, func(line string) bool { return strings.Contains(line, "/token") }) {
+			t.Errorf("a request was sent to the token service: %q", sent)
 		}
 	})
 }
 
-func TestAReadyMadeTokenIsUsedAsItIs(t *testing.T) {
+func TestWithTokenSendsTheTokenWithoutATokenRequest(t *testing.T) {
 	t.Parallel()
-	each(t, tokenSetup(), func(t *testing.T, s *stage) {
+	forEachRegistry(t, tokenSetup(), func(t *testing.T, f *fixture) {
 		image := wire.OCIImage(t, "hello")
-		s.repo.Push(t, image, "latest")
-		token, err := s.Tokens.Token("derek", "repository:"+repository+":pull,delete")
+		f.repo.Push(t, image, "latest")
+		token, err := f.Tokens.Token("derek", "repository:"+repository+":pull,delete")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.client(t, regret.WithToken(token)).DeleteManifest(t.Context(), repository, image.Digest); err != nil {
+		if err := f.client(t, regret.WithToken(token)).DeleteManifest(t.Context(), repository, image.Digest); err != nil {
 			t.Error(err)
 		}
-		s.wantSent(t,
-			line(http.MethodHead, image.Digest.String(), "200"),
-			line(http.MethodDelete, image.Digest.String(), "202"))
+		f.wantSent(t,
+			manifestRequest(http.MethodHead, image.Digest.String(), "200"),
+			manifestRequest(http.MethodDelete, image.Digest.String(), "202"))
 	})
 }
 
-func TestEverythingIsAllowedWithTheRightCredentials(t *testing.T) {
+func TestEveryOperationWorksWithTheRightCredentials(t *testing.T) {
 	t.Parallel()
-	each(t, tokenSetup(), func(t *testing.T, s *stage) {
+	forEachRegistry(t, tokenSetup(), func(t *testing.T, f *fixture) {
 		image := wire.OCIImage(t, "hello")
-		s.repo.Push(t, image, "latest")
-		c := s.client(t, s.realm(), regret.WithBasicAuth("derek", "a secret"))
+		f.repo.Push(t, image, "latest")
+		c := f.client(t, f.trustTokenService(), regret.WithBasicAuth("derek", "a secret"))
 		if err := c.Ping(t.Context()); err != nil {
 			t.Error(err)
 		}
@@ -197,6 +198,6 @@ func TestEverythingIsAllowedWithTheRightCredentials(t *testing.T) {
 		}
 		wantList(t, c.Tags(t.Context(), repository), "also", "latest")
 		wantList(t, c.Repositories(t.Context()), repository)
-		s.wantThere(t, true, "latest", "also")
+		f.wantExists(t, true, "latest", "also")
 	})
 }

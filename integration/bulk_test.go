@@ -12,17 +12,17 @@ import (
 	"github.com/seed-8cb7cc86/regret/integration/internal/wire"
 )
 
-func TestManyCallersShareOneClientAndEachRequestIsSentOnce(t *testing.T) {
+func TestConcurrentCallersSendEachDeletionOnce(t *testing.T) {
 	t.Parallel()
 	const callers = 16
-	each(t, tokenSetup(), func(t *testing.T, s *stage) {
+	forEachRegistry(t, tokenSetup(), func(t *testing.T, f *fixture) {
 		images := make([]wire.Artifact, callers)
 		for i := range images {
 			images[i] = wire.OCIImage(t, fmt.Sprintf("image %d", i))
-			s.repo.Push(t, images[i], tagOf(i))
+			f.repo.Push(t, images[i], tagOf(i))
 		}
-		s.repo.Push(t, wire.OCIImage(t, "bystander"), "bystander")
-		c := s.client(t, s.realm(), regret.WithBasicAuth("derek", "a secret"))
+		f.repo.Push(t, wire.OCIImage(t, "bystander"), "bystander")
+		c := f.client(t, f.trustTokenService(), regret.WithBasicAuth("derek", "a secret"))
 
 		var all sync.WaitGroup
 		for i := range images {
@@ -41,18 +41,18 @@ func TestManyCallersShareOneClientAndEachRequestIsSentOnce(t *testing.T) {
 
 		var want []string
 		for _, image := range images {
-			want = append(want, line(http.MethodDelete, image.Digest.String(), "202"))
+			want = append(want, manifestRequest(http.MethodDelete, image.Digest.String(), "202"))
 		}
-		sent := s.sent.Writes()
+		sent := f.recorder.Writes()
 		slices.Sort(want)
 		slices.Sort(sent)
 		if diff := cmp.Diff(want, sent); diff != "" {
-			t.Errorf("other writes were sent (-want +got):\n%s", diff)
+			t.Errorf("writes sent (-want +got):\n%s", diff)
 		}
 		for i := range images {
-			s.wantThere(t, false, tagOf(i))
+			f.wantExists(t, false, tagOf(i))
 		}
-		s.wantThere(t, true, "bystander")
+		f.wantExists(t, true, "bystander")
 	})
 }
 

@@ -14,23 +14,23 @@ import (
 	"github.com/seed-8cb7cc86/regret/integration/internal/wire"
 )
 
-// TestCredentialsFromPass runs the story with the password in pass, where docker-credential-pass has put it, as docker
-// login would have it.
-func TestCredentialsFromPass(t *testing.T) { // not parallel: helpers live in the environment of the process
+// TestCredentialsFromPass deletes with a password that docker-credential-pass has stored in pass, as
+// docker login does. It is not parallel, because it sets environment variables for the helper.
+func TestCredentialsFromPass(t *testing.T) {
 	const password = "a secret, \"quoted\""
 	newPasswordStore(t)
 	for _, kind := range registry.Kinds() {
 		t.Run(kind.Name, func(t *testing.T) {
-			s := newStage(t, kind, registry.Setup{Users: map[string]string{"derek": password}})
+			f := newFixture(t, kind, registry.Setup{Users: map[string]string{"derek": password}})
 			image := wire.DockerImage(t, "hello")
-			s.repo.Push(t, image, "v1")
+			f.repo.Push(t, image, "v1")
 			source := dockerConfig(t, `{"credsStore":"pass"}`)
 
-			client := s.client(t, regret.WithCredentials(source))
+			client := f.client(t, regret.WithCredentials(source))
 			if _, err := client.ResolveDigest(t.Context(), repository, "v1"); !errors.Is(err, regret.ErrUnauthorized) {
-				t.Fatalf("before the password was stored: %v, want %v", err, regret.ErrUnauthorized)
+				t.Fatalf("before the password is stored: %v, want %v", err, regret.ErrUnauthorized)
 			}
-			store(t, s.Host(), "derek", password)
+			storeCredentials(t, f.Host(), "derek", password)
 			dgst, err := client.ResolveDigest(t.Context(), repository, "v1")
 			if err != nil || dgst != image.Digest {
 				t.Fatalf("%s, %v, want %s", dgst, err, image.Digest)
@@ -55,29 +55,29 @@ func dockerConfig(t *testing.T, content string) regret.CredentialSource {
 	return source
 }
 
-// newPasswordStore makes a key without a passphrase and an empty store for it.
+// newPasswordStore creates a GPG key without a passphrase and an empty password store that uses it.
 func newPasswordStore(t *testing.T) {
 	t.Helper()
-	home, err := os.MkdirTemp("", "gpg") // t.TempDir is too long for the sockets of gpg-agent
+	home, err := os.MkdirTemp("", "gpg") // the path of t.TempDir is too long for the sockets of gpg-agent
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("GNUPGHOME", home)
 	t.Setenv("PASSWORD_STORE_DIR", filepath.Join(home, "store"))
 	t.Cleanup(func() {
-		run(t, "", "gpgconf", "--kill", "gpg-agent")
+		runCommand(t, "", "gpgconf", "--kill", "gpg-agent")
 		os.RemoveAll(home)
 	})
-	run(t, "", "gpg", "--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", "", "--quick-generate-key", "regret@example.com", "default", "default", "never")
-	run(t, "", "pass", "init", "regret@example.com")
+	runCommand(t, "", "gpg", "--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", "", "--quick-generate-key", "regret@example.com", "default", "default", "never")
+	runCommand(t, "", "pass", "init", "regret@example.com")
 }
 
-func store(t *testing.T, host, user, password string) {
+func storeCredentials(t *testing.T, host, user, password string) {
 	t.Helper()
-	run(t, fmt.Sprintf(`{"ServerURL":%q,"Username":%q,"Secret":%q}`, host, user, password), "docker-credential-pass", "store")
+	runCommand(t, fmt.Sprintf(`{"ServerURL":%q,"Username":%q,"Secret":%q}`, host, user, password), "docker-credential-pass", "store")
 }
 
-func run(t *testing.T, stdin, name string, args ...string) {
+func runCommand(t *testing.T, stdin, name string, args ...string) {
 	t.Helper()
 	cmd := exec.Command(name, args...)
 	cmd.Stdin = strings.NewReader(stdin)

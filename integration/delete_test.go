@@ -10,37 +10,37 @@ import (
 	"github.com/seed-8cb7cc86/regret/integration/internal/wire"
 )
 
-// specimen is one kind of manifest.
-type specimen struct {
+// manifestKind is one kind of manifest, with an example.
+type manifestKind struct {
 	name     string
 	artifact wire.Artifact
 }
 
-// specimens returns every kind of manifest that the registry takes.
-func (s *stage) specimens(t *testing.T) []specimen {
+// manifestKinds returns every kind of manifest that the registry accepts.
+func (f *fixture) manifestKinds(t *testing.T) []manifestKind {
 	t.Helper()
-	all := []specimen{
-		{"docker image", wire.DockerImage(t, "hello")},
+	all := []manifestKind{
+		{"Docker image", wire.DockerImage(t, "hello")},
 		{"OCI image", wire.OCIImage(t, "hello")},
 		{"OCI index", wire.OCIIndex(t, wire.OCIImage(t, "one"), wire.OCIImage(t, "two"))},
-		{"docker list", wire.DockerManifestList(t, wire.DockerImage(t, "one"), wire.DockerImage(t, "two"))},
+		{"Docker manifest list", wire.DockerManifestList(t, wire.DockerImage(t, "one"), wire.DockerImage(t, "two"))},
 		{"artifact with a subject", wire.Referrer(t, wire.OCIImage(t, "hello"), "application/vnd.example.note", "about it")},
 	}
-	if s.Schema1 {
-		all = append(all, specimen{"signed schema1 image", wire.Schema1(t, repository, "latest", "hello")})
+	if f.Schema1 {
+		all = append(all, manifestKind{"signed schema1 image", wire.Schema1(t, repository, "latest", "hello")})
 	}
 	return all
 }
 
-func TestATagIsResolvedAndItsManifestDeletedInTwoRequests(t *testing.T) {
+func TestResolveAndDeleteSendsTwoRequests(t *testing.T) {
 	t.Parallel()
-	each(t, registry.Setup{}, func(t *testing.T, s *stage) {
-		for _, specimen := range s.specimens(t) {
-			t.Run(specimen.name, func(t *testing.T) { // one after the other: they share a repository
-				artifact := specimen.artifact
-				s.repo.Push(t, artifact, "latest", "also")
-				s.repo.Push(t, wire.OCIImage(t, "bystander"), "bystander")
-				c := s.client(t)
+	forEachRegistry(t, registry.Setup{}, func(t *testing.T, f *fixture) {
+		for _, kind := range f.manifestKinds(t) {
+			t.Run(kind.name, func(t *testing.T) { // not parallel: the subtests share a repository
+				artifact := kind.artifact
+				f.repo.Push(t, artifact, "latest", "also")
+				f.repo.Push(t, wire.OCIImage(t, "bystander"), "bystander")
+				c := f.client(t)
 
 				dgst, err := c.ResolveDigest(t.Context(), repository, "latest")
 				if err != nil || dgst != artifact.Digest {
@@ -49,13 +49,13 @@ func TestATagIsResolvedAndItsManifestDeletedInTwoRequests(t *testing.T) {
 				if err := c.DeleteManifest(t.Context(), repository, dgst); err != nil {
 					t.Fatal(err)
 				}
-				s.wantSent(t,
-					line(http.MethodHead, "latest", "200"),
-					line(http.MethodDelete, dgst.String(), "202"))
-				s.wantThere(t, false, "latest", "also", dgst.String())
-				s.wantThere(t, true, "bystander")
+				f.wantSent(t,
+					manifestRequest(http.MethodHead, "latest", "200"),
+					manifestRequest(http.MethodDelete, dgst.String(), "202"))
+				f.wantExists(t, false, "latest", "also", dgst.String())
+				f.wantExists(t, true, "bystander")
 				for _, child := range artifact.Children {
-					s.wantThere(t, true, child.Digest.String())
+					f.wantExists(t, true, child.Digest.String())
 				}
 
 				err = c.DeleteManifest(t.Context(), repository, dgst)
@@ -63,22 +63,22 @@ func TestATagIsResolvedAndItsManifestDeletedInTwoRequests(t *testing.T) {
 					t.Errorf("a second deletion: %v", err)
 				}
 				if _, err = c.ResolveDigest(t.Context(), repository, "latest"); !errors.Is(err, regret.ErrNotFound) {
-					t.Errorf("resolving what was deleted: %v", err)
+					t.Errorf("resolving a deleted tag: %v", err)
 				}
-				s.wantWrites(t)
+				f.wantWrites(t)
 			})
 		}
 	})
 }
 
-func TestAManifestIsReadDeletedAndPutBackAsItWas(t *testing.T) {
+func TestDeletedManifestCanBePutBackUnchanged(t *testing.T) {
 	t.Parallel()
-	each(t, registry.Setup{}, func(t *testing.T, s *stage) {
-		for _, specimen := range s.specimens(t) {
-			t.Run(specimen.name, func(t *testing.T) {
-				artifact := specimen.artifact
-				s.repo.Push(t, artifact, "latest")
-				c := s.client(t)
+	forEachRegistry(t, registry.Setup{}, func(t *testing.T, f *fixture) {
+		for _, kind := range f.manifestKinds(t) {
+			t.Run(kind.name, func(t *testing.T) {
+				artifact := kind.artifact
+				f.repo.Push(t, artifact, "latest")
+				c := f.client(t)
 
 				m, err := c.Manifest(t.Context(), repository, "latest")
 				if err != nil {
@@ -90,13 +90,13 @@ func TestAManifestIsReadDeletedAndPutBackAsItWas(t *testing.T) {
 				if err := c.DeleteManifest(t.Context(), repository, m.Descriptor.Digest); err != nil {
 					t.Fatal(err)
 				}
-				s.wantThere(t, false, "latest", artifact.Digest.String())
+				f.wantExists(t, false, "latest", artifact.Digest.String())
 
 				for _, reference := range []string{artifact.Digest.String(), "latest"} {
 					if err := c.PutManifest(t.Context(), repository, reference, m); err != nil {
 						t.Errorf("put back as %s: %v", reference, err)
 					}
-					s.wantThere(t, true, reference)
+					f.wantExists(t, true, reference)
 				}
 				if dgst, err := c.ResolveDigest(t.Context(), repository, "latest"); err != nil || dgst != artifact.Digest {
 					t.Errorf("resolved to %q, %v; want %q", dgst, err, artifact.Digest)
@@ -106,66 +106,66 @@ func TestAManifestIsReadDeletedAndPutBackAsItWas(t *testing.T) {
 	})
 }
 
-func TestALayersDigestIsNotDeletedAsAManifest(t *testing.T) {
+func TestBlobDigestIsNotDeletedAsAManifest(t *testing.T) {
 	t.Parallel()
-	each(t, registry.Setup{}, func(t *testing.T, s *stage) {
+	forEachRegistry(t, registry.Setup{}, func(t *testing.T, f *fixture) {
 		image := wire.OCIImage(t, "hello")
-		s.repo.Push(t, image, "latest")
-		c := s.client(t, regret.WithRetries(regret.Retries{}))
+		f.repo.Push(t, image, "latest")
+		c := f.client(t, regret.WithRetries(regret.Retries{}))
 		for _, dgst := range []regret.Digest{image.Layer(), image.Config()} {
 			if err := c.DeleteManifest(t.Context(), repository, dgst); err == nil {
 				t.Errorf("%s was deleted", dgst)
 			}
-			s.wantWrites(t)
-			if !s.repo.HasBlob(t, dgst) {
+			f.wantWrites(t)
+			if !f.repo.HasBlob(t, dgst) {
 				t.Errorf("%s is gone", dgst)
 			}
 		}
 	})
 }
 
-func TestADigestThatWasNeverResolvedIsLookedAtFirst(t *testing.T) {
+func TestUnresolvedDigestIsLookedUpBeforeItsDeletion(t *testing.T) {
 	t.Parallel()
-	each(t, registry.Setup{}, func(t *testing.T, s *stage) {
+	forEachRegistry(t, registry.Setup{}, func(t *testing.T, f *fixture) {
 		image := wire.OCIImage(t, "hello")
-		s.repo.Push(t, image, "latest")
-		if err := s.client(t).DeleteManifest(t.Context(), repository, image.Digest); err != nil {
+		f.repo.Push(t, image, "latest")
+		if err := f.client(t).DeleteManifest(t.Context(), repository, image.Digest); err != nil {
 			t.Fatal(err)
 		}
-		s.wantSent(t,
-			line(http.MethodHead, image.Digest.String(), "200"),
-			line(http.MethodDelete, image.Digest.String(), "202"))
+		f.wantSent(t,
+			manifestRequest(http.MethodHead, image.Digest.String(), "200"),
+			manifestRequest(http.MethodDelete, image.Digest.String(), "202"))
 	})
 }
 
-func TestADeletionWhoseAnswerIsLostIsASuccess(t *testing.T) {
+func TestDeletionSucceedsIfOnlyItsResponseIsLost(t *testing.T) {
 	t.Parallel()
-	each(t, registry.Setup{}, func(t *testing.T, s *stage) {
+	forEachRegistry(t, registry.Setup{}, func(t *testing.T, f *fixture) {
 		image := wire.OCIImage(t, "hello")
-		s.repo.Push(t, image, "latest")
-		c := s.client(t)
+		f.repo.Push(t, image, "latest")
+		c := f.client(t)
 		dgst, err := c.ResolveDigest(t.Context(), repository, "latest")
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.sent.LoseAnswer(http.MethodDelete)
+		f.recorder.LoseAnswer(http.MethodDelete)
 		if err := c.DeleteManifest(t.Context(), repository, dgst); err != nil {
 			t.Error(err)
 		}
-		s.wantSent(t,
-			line(http.MethodHead, "latest", "200"),
-			line(http.MethodDelete, dgst.String(), "lost"),
-			line(http.MethodDelete, dgst.String(), "404"),
-			line(http.MethodHead, dgst.String(), "404"),
-			line(http.MethodGet, dgst.String(), "404"))
+		f.wantSent(t,
+			manifestRequest(http.MethodHead, "latest", "200"),
+			manifestRequest(http.MethodDelete, dgst.String(), "lost"),
+			manifestRequest(http.MethodDelete, dgst.String(), "404"),
+			manifestRequest(http.MethodHead, dgst.String(), "404"),
+			manifestRequest(http.MethodGet, dgst.String(), "404"))
 	})
 }
 
-func TestWhatIsNotThereIsNotFound(t *testing.T) {
+func TestUnknownTagsAndDigestsAreNotFound(t *testing.T) {
 	t.Parallel()
-	each(t, registry.Setup{}, func(t *testing.T, s *stage) {
-		s.repo.Push(t, wire.OCIImage(t, "hello"), "latest")
-		c := s.client(t)
+	forEachRegistry(t, registry.Setup{}, func(t *testing.T, f *fixture) {
+		f.repo.Push(t, wire.OCIImage(t, "hello"), "latest")
+		c := f.client(t)
 		unknown := wire.OCIImage(t, "never pushed").Digest.String()
 		for _, name := range []string{repository, "derek/unknown"} {
 			for _, reference := range []string{"nope", unknown} {
@@ -175,6 +175,6 @@ func TestWhatIsNotThereIsNotFound(t *testing.T) {
 				}
 			}
 		}
-		s.wantWrites(t)
+		f.wantWrites(t)
 	})
 }

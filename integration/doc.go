@@ -1,2 +1,2 @@
-// Package integration proves regret against real registries on loopback. It has nothing but tests.
+// Package integration tests regret against real registries on loopback. It contains only tests.
 package integration

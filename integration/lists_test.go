@@ -13,32 +13,32 @@ import (
 	"github.com/seed-8cb7cc86/regret/integration/internal/wire"
 )
 
-func TestTheTagListIsCompleteAcrossPages(t *testing.T) {
+func TestTagListIsCompleteAcrossPages(t *testing.T) {
 	t.Parallel()
-	each(t, registry.Setup{}, func(t *testing.T, s *stage) {
+	forEachRegistry(t, registry.Setup{}, func(t *testing.T, f *fixture) {
 		image := wire.OCIImage(t, "hello")
-		s.repo.Push(t, image)
+		f.repo.Push(t, image)
 		var want []string
-		// Exactly one page, and a little more: 1000 is what is asked for at once.
+		// Exactly one page, then a little more: regret asks for pages of 1000.
 		for _, upTo := range []int{1000, 1003} {
 			var fresh []string
 			for i := len(want); i < upTo; i++ {
 				fresh = append(fresh, fmt.Sprintf("v%04d", i))
 			}
-			s.AddTags(t, repository, image.Digest, fresh)
-			s.wantThere(t, true, fresh[0], fresh[len(fresh)-1])
+			f.AddTags(t, repository, image.Digest, fresh)
+			f.wantExists(t, true, fresh[0], fresh[len(fresh)-1])
 			want = append(want, fresh...)
-			wantList(t, s.client(t).Tags(t.Context(), repository), want...)
+			wantList(t, f.client(t).Tags(t.Context(), repository), want...)
 		}
 	})
 }
 
-func TestARepositoryWithoutTagsHasAnEmptyList(t *testing.T) {
+func TestRepositoryWithoutTagsHasAnEmptyTagList(t *testing.T) {
 	t.Parallel()
-	each(t, registry.Setup{}, func(t *testing.T, s *stage) {
+	forEachRegistry(t, registry.Setup{}, func(t *testing.T, f *fixture) {
 		image := wire.OCIImage(t, "hello")
-		s.repo.Push(t, image, "latest")
-		c := s.client(t)
+		f.repo.Push(t, image, "latest")
+		c := f.client(t)
 		wantList(t, c.Tags(t.Context(), repository), "latest")
 		if err := c.DeleteManifest(t.Context(), repository, image.Digest); err != nil {
 			t.Fatal(err)
@@ -48,10 +48,10 @@ func TestARepositoryWithoutTagsHasAnEmptyList(t *testing.T) {
 	})
 }
 
-func TestTheTagsOfAnUnknownRepositoryAreNotFound(t *testing.T) {
+func TestTagsOfAnUnknownRepositoryAreNotFound(t *testing.T) {
 	t.Parallel()
-	each(t, registry.Setup{}, func(t *testing.T, s *stage) {
-		for tag, err := range s.client(t).Tags(t.Context(), "derek/unknown") {
+	forEachRegistry(t, registry.Setup{}, func(t *testing.T, f *fixture) {
+		for tag, err := range f.client(t).Tags(t.Context(), "derek/unknown") {
 			if !errors.Is(err, regret.ErrNotFound) || !errors.Is(err, regret.CodeNameUnknown) {
 				t.Errorf("%q, %v", tag, err)
 			}
@@ -59,36 +59,36 @@ func TestTheTagsOfAnUnknownRepositoryAreNotFound(t *testing.T) {
 	})
 }
 
-func TestTheCatalogHasEveryRepository(t *testing.T) {
+func TestCatalogListsEveryRepository(t *testing.T) {
 	t.Parallel()
-	each(t, registry.Setup{}, func(t *testing.T, s *stage) {
-		wantList(t, s.client(t).Repositories(t.Context()))
+	forEachRegistry(t, registry.Setup{}, func(t *testing.T, f *fixture) {
+		wantList(t, f.client(t).Repositories(t.Context()))
 		want := []string{"a", "b/c", "b/d", "derek/busybox"}
 		for _, name := range want {
-			repo := s.repo
+			repo := f.repo
 			repo.Name = name
 			repo.Push(t, wire.OCIImage(t, "hello"), "latest")
 		}
-		wantList(t, s.client(t).Repositories(t.Context()), want...)
+		wantList(t, f.client(t).Repositories(t.Context()), want...)
 	})
 }
 
-func TestReferrersAreFoundUnderTheFallbackTag(t *testing.T) {
+func TestReferrersAreReadFromTheFallbackTag(t *testing.T) {
 	t.Parallel()
 	const note, signature = "application/vnd.example.note", "application/vnd.example.signature"
-	each(t, registry.Setup{}, func(t *testing.T, s *stage) {
+	forEachRegistry(t, registry.Setup{}, func(t *testing.T, f *fixture) {
 		image := wire.OCIImage(t, "hello")
 		about, signed := wire.Referrer(t, image, note, "about it"), wire.Referrer(t, image, signature, "signed")
-		s.repo.Push(t, image, "latest")
-		c := s.client(t)
+		f.repo.Push(t, image, "latest")
+		c := f.client(t)
 		wantReferrers(t, c.Referrers(t.Context(), repository, image.Digest))
 
-		s.repo.Push(t, about)
-		s.repo.Push(t, signed)
-		s.repo.Push(t, wire.ReferrerList(t, about, signed), wire.FallbackTag(image.Digest))
+		f.repo.Push(t, about)
+		f.repo.Push(t, signed)
+		f.repo.Push(t, wire.ReferrerList(t, about, signed), wire.FallbackTag(image.Digest))
 		wantReferrers(t, c.Referrers(t.Context(), repository, image.Digest), about, signed)
 		wantReferrers(t, c.Referrers(t.Context(), repository, image.Digest, signature), signed)
-		s.wantWrites(t)
+		f.wantWrites(t)
 	})
 }
 
@@ -106,11 +106,11 @@ func wantReferrers(t *testing.T, list iter.Seq2[regret.Descriptor, error], want 
 		wanted[artifact.Digest] = artifact.ArtifactType
 	}
 	if diff := cmp.Diff(wanted, got); diff != "" {
-		t.Errorf("other referrers (-want +got):\n%s", diff)
+		t.Errorf("referrers (-want +got):\n%s", diff)
 	}
 }
 
-// wantList reads a list to its end. Its order is the registry's affair.
+// wantList compares a list with want. It ignores the order, which is up to the registry.
 func wantList(t *testing.T, list iter.Seq2[string, error], want ...string) {
 	t.Helper()
 	var got []string
@@ -123,6 +123,6 @@ func wantList(t *testing.T, list iter.Seq2[string, error], want ...string) {
 	}
 	slices.Sort(got)
 	if diff := cmp.Diff(slices.Sorted(slices.Values(want)), got); diff != "" {
-		t.Errorf("another list (-want +got):\n%s", diff)
+		t.Errorf("list (-want +got):\n%s", diff)
 	}
 }

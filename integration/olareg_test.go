@@ -14,19 +14,20 @@ import (
 	"github.com/seed-8cb7cc86/regret/integration/internal/wire"
 )
 
-// A registry that is no relative of distribution: an OCI layout on disk, tags deleted by themselves, referrers kept.
+// olareg is unrelated to distribution: it stores OCI layouts, deletes single tags and maintains
+// referrers.
 
-func TestOlaregDeletes(t *testing.T) {
+func TestDeleteOnOlareg(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, registry.Olareg(), registry.Setup{})
+	f := newFixture(t, registry.Olareg(), registry.Setup{})
 	image, other := wire.OCIImage(t, "hello"), wire.OCIImage(t, "other")
 	index := wire.OCIIndex(t, wire.OCIImage(t, "amd64"), wire.OCIImage(t, "arm64"))
-	s.repo.Push(t, image, "latest", "stable")
-	s.repo.Push(t, other, "other")
-	s.repo.Push(t, index, "multi")
-	c := s.client(t)
+	f.repo.Push(t, image, "latest", "stable")
+	f.repo.Push(t, other, "other")
+	f.repo.Push(t, index, "multi")
+	c := f.client(t)
 	if dgst, err := c.ResolveDigest(t.Context(), repository, "multi"); err != nil || dgst != index.Digest {
-		t.Errorf("multi is %s, want %s: %v", dgst, index.Digest, err)
+		t.Errorf("multi resolved to %s, want %s: %v", dgst, index.Digest, err)
 	}
 	for name, call := range map[string]func() error{
 		"check": func() error { return c.CheckDelete(t.Context(), repository) },
@@ -36,29 +37,29 @@ func TestOlaregDeletes(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	s.wantThere(t, false, "stable")
-	s.wantThere(t, true, "latest", image.Digest.String())
+	f.wantExists(t, false, "stable")
+	f.wantExists(t, true, "latest", image.Digest.String())
 	if err := c.DeleteManifest(t.Context(), repository, image.Digest); err != nil {
 		t.Error(err)
 	}
-	s.wantThere(t, false, "latest", image.Digest.String())
+	f.wantExists(t, false, "latest", image.Digest.String())
 	if err := c.DeleteManifest(t.Context(), repository, image.Digest); !errors.Is(err, regret.ErrNotFound) {
-		t.Errorf("once more: %v", err)
+		t.Errorf("a second deletion: %v", err)
 	}
-	s.sent.Sent()
+	f.recorder.Sent()
 	if err := c.DeleteManifest(t.Context(), repository, index.Digest); err != nil {
 		t.Error(err)
 	}
-	s.wantSent(t, line("DELETE", index.Digest.String(), "202"))
-	s.wantThere(t, true, "other", index.Children[0].Digest.String())
+	f.wantSent(t, manifestRequest("DELETE", index.Digest.String(), "202"))
+	f.wantExists(t, true, "other", index.Children[0].Digest.String())
 	if err := c.UntagByOverwrite(t.Context(), repository, "other"); err != nil {
 		t.Error(err)
 	}
-	s.wantThere(t, false, "other")
-	s.wantThere(t, true, other.Digest.String())
+	f.wantExists(t, false, "other")
+	f.wantExists(t, true, other.Digest.String())
 }
 
-func TestOlaregRefuses(t *testing.T) {
+func TestRefusalsOfOlareg(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		setup registry.Setup
@@ -71,44 +72,44 @@ func TestOlaregRefuses(t *testing.T) {
 			t.Parallel()
 			root := t.TempDir()
 			image := wire.OCIImage(t, "hello")
-			stock := registry.Olareg().Start(t, registry.Setup{Root: root})
-			wire.Repository{URL: stock.URL, Name: repository}.Push(t, image, "latest")
+			writable := registry.Olareg().Start(t, registry.Setup{Root: root})
+			wire.Repository{URL: writable.URL, Name: repository}.Push(t, image, "latest")
 			test.setup.Root = root
 			server := registry.Olareg().Start(t, test.setup)
 			c, err := regret.New(server.Host())
 			if err != nil {
 				t.Fatal(err)
 			}
-			for what, err := range map[string]error{
+			for op, err := range map[string]error{
 				"digest": c.DeleteManifest(t.Context(), repository, image.Digest),
 				"tag":    c.Untag(t.Context(), repository, "latest"),
 				"check":  c.CheckDelete(t.Context(), repository),
 			} {
 				if e, ok := errors.AsType[*regret.Error](err); !ok || e.Kind != test.want {
-					t.Errorf("%s: %v, want %q", what, err, test.want)
+					t.Errorf("%s: %v, want %q", op, err, test.want)
 				}
 			}
 			if !(wire.Repository{URL: server.URL, Name: repository}).HasManifest(t, "latest") {
-				t.Error("it is gone")
+				t.Error("the tag is gone")
 			}
 		})
 	}
 }
 
-func TestOlaregLists(t *testing.T) {
+func TestListsOfOlareg(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, registry.Olareg(), registry.Setup{})
+	f := newFixture(t, registry.Olareg(), registry.Setup{})
 	image := wire.OCIImage(t, "hello")
 	var want []string
 	for i := range 5 {
 		want = append(want, fmt.Sprintf("v%d", i))
 	}
-	s.repo.Push(t, image, want...)
+	f.repo.Push(t, image, want...)
 	signature := wire.Referrer(t, image, "application/vnd.example.signature", "signed")
 	note := wire.Referrer(t, image, "application/vnd.example.note", "noted")
-	s.repo.Push(t, signature)
-	s.repo.Push(t, note)
-	c := s.client(t)
+	f.repo.Push(t, signature)
+	f.repo.Push(t, note)
+	c := f.client(t)
 	var got []string
 	for tag, err := range c.Tags(t.Context(), repository) {
 		if err != nil {
@@ -123,7 +124,7 @@ func TestOlaregLists(t *testing.T) {
 	if err := c.DeleteReferrer(t.Context(), repository, image.Digest, signature.Digest); err != nil {
 		t.Error(err)
 	}
-	s.wantWrites(t, line("DELETE", signature.Digest.String(), "202"))
+	f.wantWrites(t, manifestRequest("DELETE", signature.Digest.String(), "202"))
 	var left []digest.Digest
 	for d, err := range c.Referrers(t.Context(), repository, image.Digest) {
 		if err != nil {

@@ -12,36 +12,37 @@ import (
 	"github.com/seed-8cb7cc86/regret/integration/internal/wire"
 )
 
-// What a registry that deletes by digest only is there for: one tag goes, the image and its other tags stay.
+// UntagByOverwrite works on registries that delete by digest only: it removes one tag and leaves the
+// image and its other tags.
 func TestUntagByOverwriteRemovesOneTag(t *testing.T) {
 	t.Parallel()
-	each(t, registry.Setup{}, func(t *testing.T, s *stage) {
+	forEachRegistry(t, registry.Setup{}, func(t *testing.T, f *fixture) {
 		for name, artifact := range map[string]wire.Artifact{
 			"oci":    wire.OCIImage(t, "oci"),
 			"docker": wire.DockerImage(t, "docker"),
 			"list":   wire.DockerManifestList(t, wire.DockerImage(t, "amd64"), wire.DockerImage(t, "arm64")),
 			"index":  wire.OCIIndex(t, wire.OCIImage(t, "amd64"), wire.OCIImage(t, "arm64")),
 		} {
-			s.repo.Push(t, artifact, name, name+"-too")
-			client := s.client(t)
+			f.repo.Push(t, artifact, name, name+"-too")
+			client := f.client(t)
 			if err := client.UntagByOverwrite(t.Context(), repository, name); err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
-			s.wantThere(t, false, name)
-			s.wantThere(t, true, name+"-too", artifact.Digest.String())
+			f.wantExists(t, false, name)
+			f.wantExists(t, true, name+"-too", artifact.Digest.String())
 			dgst, err := client.ResolveDigest(t.Context(), repository, name+"-too")
 			if err != nil || dgst != artifact.Digest {
-				t.Errorf("%s-too is %s, want %s: %v", name, dgst, artifact.Digest, err)
+				t.Errorf("%s-too resolved to %s, want %s: %v", name, dgst, artifact.Digest, err)
 			}
 		}
-		tags := s.repo.Do(t, http.MethodGet, "tags/list")
+		tags := f.repo.Do(t, http.MethodGet, "tags/list")
 		if want := 4; tags.Status != http.StatusOK || countTags(t, tags) != want {
 			t.Errorf("tags: %s, want %d", tags, want)
 		}
 	})
 }
 
-func TestUntagByOverwriteAsksBeforeItWrites(t *testing.T) {
+func TestUntagByOverwriteChecksThatDeletionIsAllowedBeforeItWrites(t *testing.T) {
 	t.Parallel()
 	for name, setup := range map[string]registry.Setup{
 		"deletion disabled": {DeleteDisabled: true},
@@ -49,61 +50,61 @@ func TestUntagByOverwriteAsksBeforeItWrites(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			each(t, setup, func(t *testing.T, s *stage) {
+			forEachRegistry(t, setup, func(t *testing.T, f *fixture) {
 				image := wire.OCIImage(t, "hello")
-				s.repo.Push(t, image, "latest")
-				err := s.client(t).UntagByOverwrite(t.Context(), repository, "latest")
+				f.repo.Push(t, image, "latest")
+				err := f.client(t).UntagByOverwrite(t.Context(), repository, "latest")
 				if !errors.Is(err, regret.ErrDeleteDisabled) && !errors.Is(err, regret.ErrReadOnly) {
 					t.Errorf("error: %v", err)
 				}
-				if writes := s.sent.Writes(); len(writes) != 1 {
-					t.Errorf("writes: %v, want the question whether deleting is possible", writes)
+				if writes := f.recorder.Writes(); len(writes) != 1 {
+					t.Errorf("writes: %v, want only the request that checks whether deletion is allowed", writes)
 				}
-				s.wantThere(t, true, "latest", image.Digest.String())
+				f.wantExists(t, true, "latest", image.Digest.String())
 			})
 		})
 	}
 }
 
-// Overwriting wants the right to push, which a deletion does not.
+// UntagByOverwrite needs permission to push, unlike a deletion.
 func TestUntagByOverwriteWithTokens(t *testing.T) {
 	t.Parallel()
 	setup := registry.Setup{Accounts: map[string]registry.Account{
 		"derek":   {Password: "secret", Actions: []string{"pull", "push", "delete"}},
 		"cleaner": {Password: "secret", Actions: []string{"pull", "delete"}},
 	}}
-	each(t, setup, func(t *testing.T, s *stage) {
+	forEachRegistry(t, setup, func(t *testing.T, f *fixture) {
 		image := wire.OCIImage(t, "hello")
-		s.repo.Push(t, image, "latest", "other")
+		f.repo.Push(t, image, "latest", "other")
 		as := func(user string) *regret.Client {
-			return s.client(t, regret.WithBasicAuth(user, "secret"), regret.WithTrustedRealm(strings.TrimSuffix(s.Tokens.URL, "/token")))
+			return f.client(t, regret.WithBasicAuth(user, "secret"), regret.WithTrustedRealm(strings.TrimSuffix(f.Tokens.URL, "/token")))
 		}
 		if err := as("cleaner").UntagByOverwrite(t.Context(), repository, "latest"); !errors.Is(err, regret.ErrForbidden) {
-			t.Errorf("without the right to push: %v", err)
+			t.Errorf("without permission to push: %v", err)
 		}
-		s.wantThere(t, true, "latest", "other", image.Digest.String())
+		f.wantExists(t, true, "latest", "other", image.Digest.String())
 		if err := as("derek").UntagByOverwrite(t.Context(), repository, "latest"); err != nil {
 			t.Error(err)
 		}
-		s.wantThere(t, false, "latest")
-		s.wantThere(t, true, "other", image.Digest.String())
+		f.wantExists(t, false, "latest")
+		f.wantExists(t, true, "other", image.Digest.String())
 	})
 }
 
-func TestUntagByOverwriteWhenAnswersAreLost(t *testing.T) {
+func TestUntagByOverwriteSucceedsIfAResponseIsLost(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{http.MethodPut, http.MethodDelete} {
 		t.Run(method, func(t *testing.T) {
 			t.Parallel()
-			each(t, registry.Setup{}, func(t *testing.T, s *stage) {
+			forEachRegistry(t, registry.Setup{}, func(t *testing.T, f *fixture) {
 				image := wire.OCIImage(t, "hello")
-				s.repo.Push(t, image, "latest", "other")
-				s.sent.LoseAnswer(method)
-				if err := s.client(t).UntagByOverwrite(t.Context(), repository, "latest"); err != nil {
+				f.repo.Push(t, image, "latest", "other")
+				f.recorder.LoseAnswer(method)
+				if err := f.client(t).UntagByOverwrite(t.Context(), repository, "latest"); err != nil {
 					t.Error(err)
 				}
-				s.wantThere(t, false, "latest")
-				s.wantThere(t, true, "other", image.Digest.String())
+				f.wantExists(t, false, "latest")
+				f.wantExists(t, true, "other", image.Digest.String())
 			})
 		})
 	}

@@ -11,26 +11,26 @@ import (
 	"github.com/seed-8cb7cc86/regret/integration/internal/wire"
 )
 
-// Neither line of distribution keeps referrers itself: clients do, in an index under a tag.
-func TestDeleteReferrerKeepsTheListUnderTheFallbackTag(t *testing.T) {
+// Neither version of distribution maintains referrers: clients do, in an index under the fallback tag.
+func TestDeleteReferrerUpdatesTheFallbackTag(t *testing.T) {
 	t.Parallel()
-	each(t, registry.Setup{}, func(t *testing.T, s *stage) {
+	forEachRegistry(t, registry.Setup{}, func(t *testing.T, f *fixture) {
 		image := wire.OCIImage(t, "hello")
 		signature := wire.Referrer(t, image, "application/vnd.example.signature", "signed")
 		note := wire.Referrer(t, image, "application/vnd.example.note", "noted")
 		tag := wire.FallbackTag(image.Digest)
-		s.repo.Push(t, image, "latest")
-		s.repo.Push(t, signature)
-		s.repo.Push(t, note)
-		s.repo.Push(t, wire.ReferrerList(t, signature, note), tag)
+		f.repo.Push(t, image, "latest")
+		f.repo.Push(t, signature)
+		f.repo.Push(t, note)
+		f.repo.Push(t, wire.ReferrerList(t, signature, note), tag)
 
-		client := s.client(t)
+		client := f.client(t)
 		if err := client.DeleteReferrer(t.Context(), repository, image.Digest, signature.Digest); err != nil {
 			t.Fatal(err)
 		}
-		s.wantWrites(t, line(http.MethodDelete, signature.Digest.String(), "202"), line(http.MethodPut, tag, "201"))
-		s.wantThere(t, false, signature.Digest.String())
-		s.wantThere(t, true, "latest", note.Digest.String())
+		f.wantWrites(t, manifestRequest(http.MethodDelete, signature.Digest.String(), "202"), manifestRequest(http.MethodPut, tag, "201"))
+		f.wantExists(t, false, signature.Digest.String())
+		f.wantExists(t, true, "latest", note.Digest.String())
 
 		var left []digest.Digest
 		for d, err := range client.Referrers(t.Context(), repository, image.Digest) {

@@ -11,13 +11,13 @@ import (
 	"github.com/seed-8cb7cc86/regret/integration/internal/wire"
 )
 
-func TestARegistryThatDoesNotDeleteSaysWhyAndKeepsTheTag(t *testing.T) {
+func TestRefusedDeletionReportsWhyAndKeepsTheTag(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name  string
 		setup registry.Setup
 		kind  regret.Kind
-		// code is what the registry says; empty where it says nothing but the status.
+		// code is the error code of the response; empty if the response has none.
 		code regret.Code
 	}{
 		{"deletion is disabled", registry.Setup{DeleteDisabled: true}, regret.ErrDeleteDisabled, regret.CodeUnsupported},
@@ -27,26 +27,26 @@ func TestARegistryThatDoesNotDeleteSaysWhyAndKeepsTheTag(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			each(t, test.setup, func(t *testing.T, s *stage) {
+			forEachRegistry(t, test.setup, func(t *testing.T, f *fixture) {
 				image := wire.DockerImage(t, "hello")
-				s.repo.Push(t, image, "latest")
-				c := s.client(t)
+				f.repo.Push(t, image, "latest")
+				c := f.client(t)
 				dgst, err := c.ResolveDigest(t.Context(), repository, "latest")
 				if err != nil {
 					t.Fatal(err)
 				}
 				err = c.DeleteManifest(t.Context(), repository, dgst)
 				wantRefusal(t, err, test.kind, test.code, http.StatusMethodNotAllowed)
-				s.wantSent(t,
-					line(http.MethodHead, "latest", "200"),
-					line(http.MethodDelete, dgst.String(), "405"))
-				s.wantThere(t, true, "latest", dgst.String())
+				f.wantSent(t,
+					manifestRequest(http.MethodHead, "latest", "200"),
+					manifestRequest(http.MethodDelete, dgst.String(), "405"))
+				f.wantExists(t, true, "latest", dgst.String())
 			})
 		})
 	}
 }
 
-func TestCheckDeleteForetellsWhatADeletionMeets(t *testing.T) {
+func TestCheckDeletePredictsWhetherADeletionIsAllowed(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name  string
@@ -62,51 +62,51 @@ func TestCheckDeleteForetellsWhatADeletionMeets(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			each(t, test.setup, func(t *testing.T, s *stage) {
+			forEachRegistry(t, test.setup, func(t *testing.T, f *fixture) {
 				image := wire.OCIImage(t, "hello")
-				s.repo.Push(t, image, "latest")
-				c := s.client(t)
+				f.repo.Push(t, image, "latest")
+				c := f.client(t)
 				for _, name := range []string{repository, "derek/unknown"} {
 					err := c.CheckDelete(t.Context(), name)
 					if test.kind == "" && err != nil || test.kind != "" && !errors.Is(err, test.kind) {
 						t.Errorf("%s: %v, want %q", name, err, test.kind)
 					}
-					if sent := s.sent.Sent(); len(sent) != 1 {
+					if sent := f.recorder.Sent(); len(sent) != 1 {
 						t.Errorf("%s: sent %q, want one request", name, sent)
 					}
 				}
-				s.wantThere(t, true, "latest", image.Digest.String())
+				f.wantExists(t, true, "latest", image.Digest.String())
 			})
 		})
 	}
 }
 
-func TestAReadOnlyRegistryTakesNoManifestEither(t *testing.T) {
+func TestReadOnlyRegistryRefusesPutManifest(t *testing.T) {
 	t.Parallel()
-	each(t, registry.Setup{ReadOnly: true}, func(t *testing.T, s *stage) {
-		s.repo.Push(t, wire.OCIImage(t, "hello"), "latest")
-		c := s.client(t)
+	forEachRegistry(t, registry.Setup{ReadOnly: true}, func(t *testing.T, f *fixture) {
+		f.repo.Push(t, wire.OCIImage(t, "hello"), "latest")
+		c := f.client(t)
 		m, err := c.Manifest(t.Context(), repository, "latest")
 		if err != nil {
 			t.Fatal(err)
 		}
 		err = c.PutManifest(t.Context(), repository, "also", m)
 		wantRefusal(t, err, regret.ErrReadOnly, "", http.StatusMethodNotAllowed)
-		s.wantThere(t, false, "also")
+		f.wantExists(t, false, "also")
 	})
 }
 
-func TestASHA512DigestIsRefusedWhereTheRegistryKnowsOnlySHA256(t *testing.T) {
+func TestSHA512DigestIsRefusedByRegistriesThatKnowOnlySHA256(t *testing.T) {
 	t.Parallel()
-	each(t, registry.Setup{}, func(t *testing.T, s *stage) {
+	forEachRegistry(t, registry.Setup{}, func(t *testing.T, f *fixture) {
 		image := wire.OCIImage(t, "hello")
-		s.repo.Push(t, image, "latest")
+		f.repo.Push(t, image, "latest")
 		dgst := digest.SHA512.FromBytes(image.Raw)
 		m := &regret.Manifest{
 			Descriptor: regret.Descriptor{MediaType: image.MediaType, Digest: dgst, Size: int64(len(image.Raw))},
 			Raw:        image.Raw,
 		}
-		c := s.client(t)
+		c := f.client(t)
 		err := c.PutManifest(t.Context(), repository, dgst.String(), m)
 		if !errors.Is(err, regret.CodeDigestInvalid) {
 			t.Errorf("put: %v", err)
@@ -114,11 +114,11 @@ func TestASHA512DigestIsRefusedWhereTheRegistryKnowsOnlySHA256(t *testing.T) {
 		if err := c.DeleteManifest(t.Context(), repository, dgst); !errors.Is(err, regret.ErrNotFound) {
 			t.Errorf("delete: %v", err)
 		}
-		s.wantThere(t, true, "latest")
+		f.wantExists(t, true, "latest")
 	})
 }
 
-// wantRefusal looks at what an error says about a refusal.
+// wantRefusal checks the kind, the error code and the status code of err.
 func wantRefusal(t *testing.T, err error, kind regret.Kind, code regret.Code, status int) {
 	t.Helper()
 	refusal, ok := errors.AsType[*regret.Error](err)
@@ -129,6 +129,6 @@ func wantRefusal(t *testing.T, err error, kind regret.Kind, code regret.Code, st
 		t.Errorf("%v: kind %q, status %d; want %q, %d", err, refusal.Kind, refusal.StatusCode, kind, status)
 	}
 	if code != "" && !errors.Is(err, code) {
-		t.Errorf("%v lacks the registry's code %s", err, code)
+		t.Errorf("%v does not match the error code %s", err, code)
 	}
 }

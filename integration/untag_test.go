@@ -10,42 +10,42 @@ import (
 	"github.com/seed-8cb7cc86/regret/integration/internal/wire"
 )
 
-func TestUntagRemovesTheTagAloneOrNothing(t *testing.T) {
+func TestUntagRemovesOnlyTheTagOrFails(t *testing.T) {
 	t.Parallel()
-	each(t, registry.Setup{}, func(t *testing.T, s *stage) {
+	forEachRegistry(t, registry.Setup{}, func(t *testing.T, f *fixture) {
 		image := wire.OCIImage(t, "hello")
-		s.repo.Push(t, image, "latest", "also")
-		err := s.client(t).Untag(t.Context(), repository, "latest")
-		if s.TagDelete {
+		f.repo.Push(t, image, "latest", "also")
+		err := f.client(t).Untag(t.Context(), repository, "latest")
+		if f.TagDelete {
 			if err != nil {
 				t.Error(err)
 			}
-			s.wantSent(t, line(http.MethodDelete, "latest", "202"))
+			f.wantSent(t, manifestRequest(http.MethodDelete, "latest", "202"))
 		} else {
 			wantRefusal(t, err, regret.ErrTagDeleteUnsupported, regret.CodeDigestInvalid, http.StatusBadRequest)
-			s.wantSent(t, line(http.MethodDelete, "latest", "400"))
+			f.wantSent(t, manifestRequest(http.MethodDelete, "latest", "400"))
 		}
-		s.wantThere(t, !s.TagDelete, "latest")
-		s.wantThere(t, true, "also", image.Digest.String())
+		f.wantExists(t, !f.TagDelete, "latest")
+		f.wantExists(t, true, "also", image.Digest.String())
 	})
 }
 
 func TestUntagOfAnUnknownTagIsNotFound(t *testing.T) {
 	t.Parallel()
-	each(t, registry.Setup{}, func(t *testing.T, s *stage) {
-		s.repo.Push(t, wire.OCIImage(t, "hello"), "latest")
+	forEachRegistry(t, registry.Setup{}, func(t *testing.T, f *fixture) {
+		f.repo.Push(t, wire.OCIImage(t, "hello"), "latest")
 		want := regret.ErrNotFound
-		if !s.TagDelete { // which does not look whether there is one
+		if !f.TagDelete { // distribution 2.8 refuses without looking up the tag
 			want = regret.ErrTagDeleteUnsupported
 		}
-		if err := s.client(t).Untag(t.Context(), repository, "nope"); !errors.Is(err, want) {
+		if err := f.client(t).Untag(t.Context(), repository, "nope"); !errors.Is(err, want) {
 			t.Errorf("%v, want %q", err, want)
 		}
-		s.wantThere(t, true, "latest")
+		f.wantExists(t, true, "latest")
 	})
 }
 
-func TestUntagWhereNothingIsDeletedIsRefused(t *testing.T) {
+func TestUntagIsRefusedIfDeletionIsNotAllowed(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name  string
@@ -58,65 +58,65 @@ func TestUntagWhereNothingIsDeletedIsRefused(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			each(t, test.setup, func(t *testing.T, s *stage) {
-				s.repo.Push(t, wire.OCIImage(t, "hello"), "latest")
-				err := s.client(t).Untag(t.Context(), repository, "latest")
+			forEachRegistry(t, test.setup, func(t *testing.T, f *fixture) {
+				f.repo.Push(t, wire.OCIImage(t, "hello"), "latest")
+				err := f.client(t).Untag(t.Context(), repository, "latest")
 				wantRefusal(t, err, test.kind, "", http.StatusMethodNotAllowed)
-				s.wantSent(t, line(http.MethodDelete, "latest", "405"))
-				s.wantThere(t, true, "latest")
+				f.wantSent(t, manifestRequest(http.MethodDelete, "latest", "405"))
+				f.wantExists(t, true, "latest")
 			})
 		})
 	}
 }
 
-func TestAnUntaggingWithoutAnAnswerEndsAsTheTagTells(t *testing.T) {
+func TestUntagWithoutAResponseChecksTheTag(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name     string
-		resolved bool // before it is untagged
+		resolved bool // resolve the tag first
 		fault    func(*wire.Recorder, string)
 		kind     regret.Kind // empty: success
 		writes   []string
 	}{
-		{"the answer is lost", false, (*wire.Recorder).LoseAnswer, "", []string{"lost"}},
-		{"the request is lost, and the tag is what it was", true, (*wire.Recorder).DropRequest, "", []string{"dropped", "202"}},
-		{"the request is lost, and the tag may be another", false, (*wire.Recorder).DropRequest, regret.ErrOutcomeUnknown, []string{"dropped"}},
+		{"a lost response is a success if the tag is gone", false, (*wire.Recorder).LoseAnswer, "", []string{"lost"}},
+		{"a lost request is retried if the tag was resolved before and has not changed", true, (*wire.Recorder).DropRequest, "", []string{"dropped", "202"}},
+		{"a lost request has an unknown outcome if the tag was not resolved before", false, (*wire.Recorder).DropRequest, regret.ErrOutcomeUnknown, []string{"dropped"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, registry.Distribution3(), registry.Setup{})
+			f := newFixture(t, registry.Distribution3(), registry.Setup{})
 			image := wire.OCIImage(t, "hello")
-			s.repo.Push(t, image, "latest", "also")
-			c := s.client(t)
+			f.repo.Push(t, image, "latest", "also")
+			c := f.client(t)
 			if test.resolved {
 				if _, err := c.ResolveDigest(t.Context(), repository, "latest"); err != nil {
 					t.Fatal(err)
 				}
 			}
-			test.fault(s.sent, http.MethodDelete)
+			test.fault(f.recorder, http.MethodDelete)
 			err := c.Untag(t.Context(), repository, "latest")
 			if test.kind == "" && err != nil || test.kind != "" && !errors.Is(err, test.kind) {
 				t.Errorf("%v, want %q", err, test.kind)
 			}
 			var writes []string
 			for _, outcome := range test.writes {
-				writes = append(writes, line(http.MethodDelete, "latest", outcome))
+				writes = append(writes, manifestRequest(http.MethodDelete, "latest", outcome))
 			}
-			s.wantWrites(t, writes...)
-			s.wantThere(t, test.kind != "", "latest")
-			s.wantThere(t, true, "also", image.Digest.String())
+			f.wantWrites(t, writes...)
+			f.wantExists(t, test.kind != "", "latest")
+			f.wantExists(t, true, "also", image.Digest.String())
 		})
 	}
 }
 
-func TestATagWhoseManifestIsGoneIsListedAndNotFound(t *testing.T) {
+func TestTagWithoutManifestIsListedButNotFound(t *testing.T) {
 	t.Parallel()
-	each(t, registry.Setup{}, func(t *testing.T, s *stage) {
+	forEachRegistry(t, registry.Setup{}, func(t *testing.T, f *fixture) {
 		image := wire.OCIImage(t, "hello")
-		s.repo.Push(t, image, "latest")
-		s.ForgetManifest(t, repository, image.Digest)
-		c := s.client(t)
+		f.repo.Push(t, image, "latest")
+		f.ForgetManifest(t, repository, image.Digest)
+		c := f.client(t)
 		if _, err := c.ResolveDigest(t.Context(), repository, "latest"); !errors.Is(err, regret.ErrNotFound) {
 			t.Errorf("resolve: %v", err)
 		}
@@ -124,7 +124,7 @@ func TestATagWhoseManifestIsGoneIsListedAndNotFound(t *testing.T) {
 			t.Errorf("delete: %v", err)
 		}
 		wantList(t, c.Tags(t.Context(), repository), "latest")
-		if s.TagDelete {
+		if f.TagDelete {
 			if err := c.Untag(t.Context(), repository, "latest"); err != nil {
 				t.Error(err)
 			}

@@ -1,6 +1,6 @@
-// Command distribution3 is the second server of the benchmarks: distribution 3
-// with its storage in memory and deletion enabled, in plain HTTP. It is told
-// what to hold and asked what it counted as package registry's own server is.
+// Command distribution3 is the second server of the benchmarks: distribution 3 over plain HTTP, with
+// storage in memory and deletion enabled. It has the same control endpoint as the server of package
+// registry.
 package main
 
 import (
@@ -26,18 +26,18 @@ func main() {
 	}
 }
 
-// run serves until in ends. It writes the [registry.Address] to out.
+// run serves until in reaches its end. It writes the [registry.Address] to out.
 func run(in io.Reader, out io.Writer) error {
 	s := &server{}
-	public, err := listen(&http.Server{Handler: http.HandlerFunc(s.counted), ConnState: s.connState})
+	public, err := listen(&http.Server{Handler: http.HandlerFunc(s.serveCounted), ConnState: s.connState})
 	if err != nil {
 		return err
 	}
-	private, err := listen(&http.Server{Handler: http.HandlerFunc(s.uncounted)})
+	private, err := listen(&http.Server{Handler: http.HandlerFunc(s.serveUncounted)})
 	if err != nil {
 		return err
 	}
-	s.fill = filler{base: "http://" + private.Addr, client: &http.Client{}}
+	s.client = registryClient{base: "http://" + private.Addr, http: &http.Client{}}
 	control, err := listen(&http.Server{Handler: s.control()})
 	if err != nil {
 		return err
@@ -50,14 +50,14 @@ func run(in io.Reader, out io.Writer) error {
 		return err
 	}
 	_, err = io.Copy(io.Discard, in)
-	s.fill.client.CloseIdleConnections()
+	s.client.http.CloseIdleConnections()
 	for _, server := range []*http.Server{public, private, control} {
 		err = errors.Join(err, server.Shutdown(context.Background()))
 	}
 	return err
 }
 
-// listen serves on loopback, at the address that the server then names.
+// listen serves on the loopback interface and sets the Addr of the server.
 func listen(server *http.Server) (*http.Server, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

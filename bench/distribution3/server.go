@@ -10,7 +10,7 @@ import (
 
 	"github.com/distribution/distribution/v3/configuration"
 	"github.com/distribution/distribution/v3/registry/handlers"
-	_ "github.com/distribution/distribution/v3/registry/storage/driver/inmemory" // what the configuration names
+	_ "github.com/distribution/distribution/v3/registry/storage/driver/inmemory" // named in config
 
 	"github.com/seed-8cb7cc86/regret/bench/internal/registry"
 )
@@ -23,10 +23,10 @@ storage:
     enabled: true
 `
 
-// A server is one registry after the other, each new and empty, and what was
-// asked of the last.
+// A server runs one registry at a time and counts its requests. Each reset replaces the registry by
+// a new, empty one.
 type server struct {
-	fill filler
+	client registryClient
 
 	mu     sync.Mutex
 	app    *handlers.App
@@ -34,7 +34,7 @@ type server struct {
 	counts registry.Counts
 }
 
-// reset replaces the registry by a new one that holds what the settings say.
+// reset replaces the registry by a new one with the tags that the settings ask for.
 func (s *server) reset(ctx context.Context, settings registry.Settings) error {
 	parsed, err := configuration.Parse(strings.NewReader(config))
 	if err != nil {
@@ -50,7 +50,7 @@ func (s *server) reset(ctx context.Context, settings registry.Settings) error {
 			return err
 		}
 	}
-	if err := s.fill.push(ctx, settings.Tags); err != nil {
+	if err := s.client.push(ctx, settings.Tags); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -59,8 +59,8 @@ func (s *server) reset(ctx context.Context, settings registry.Settings) error {
 	return nil
 }
 
-// counted answers one request of the client that is measured.
-func (s *server) counted(w http.ResponseWriter, r *http.Request) {
+// serveCounted counts and serves one request of the measured client.
+func (s *server) serveCounted(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.counts.Requests++
 	switch {
@@ -72,10 +72,10 @@ func (s *server) counted(w http.ResponseWriter, r *http.Request) {
 		s.counts.Reads++
 	}
 	s.mu.Unlock()
-	s.uncounted(w, r)
+	s.serveUncounted(w, r)
 }
 
-func (s *server) uncounted(w http.ResponseWriter, r *http.Request) {
+func (s *server) serveUncounted(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	app := s.app
 	s.mu.Unlock()
@@ -91,8 +91,8 @@ func (s *server) connState(_ net.Conn, state http.ConnState) {
 	s.counts.Connections++
 }
 
-// control is the endpoint that [registry.Address] speaks to. What was deleted
-// is what the registry, asked for each manifest, does not have any more.
+// control returns the handler of the control endpoint of [registry.Address]. It counts deleted
+// manifests by looking up each one.
 func (s *server) control() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /reset", func(w http.ResponseWriter, r *http.Request) {
@@ -109,12 +109,12 @@ func (s *server) control() http.Handler {
 		s.mu.Lock()
 		counts, tags := s.counts, s.tags
 		s.mu.Unlock()
-		gone, err := s.fill.gone(r.Context(), tags)
+		deleted, err := s.client.countDeleted(r.Context(), tags)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
-		counts.Deleted = int64(gone)
+		counts.Deleted = int64(deleted)
 		json.NewEncoder(w).Encode(counts)
 	})
 	return mux

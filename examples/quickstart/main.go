@@ -1,14 +1,15 @@
 // Command quickstart shows what regret does.
 //
+// Without arguments it runs a demo against a registry in its own process:
+//
 //	go run ./examples/quickstart
 //
-// tells the story of one deletion, against a registry of its own, and
+// Given a registry and a tag, it shows what would be deleted, asks, and deletes it:
 //
 //	go run ./examples/quickstart -registry localhost:5000 team/app:latest
 //
-// does it to a real one, after it has shown what would go and has asked. With
-// -user the password is taken from the environment, REGRET_PASSWORD; with -yes
-// nothing is asked.
+// With -user it reads the password from the environment variable REGRET_PASSWORD. With -yes it
+// does not ask.
 package main
 
 import (
@@ -23,23 +24,23 @@ import (
 
 func main() {
 	os.Exit(run(context.Background(), os.Args[1:], terminal{
-		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv, dim: dims(os.Stdout),
+		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv, dim: supportsDim(os.Stdout),
 	}))
 }
 
-// A terminal is what the command reads and writes.
+// A terminal holds the streams and the environment of the command.
 type terminal struct {
 	in       io.Reader
 	out, err io.Writer
 	env      func(string) string
-	dim      bool // whether out understands escape codes
+	dim      bool // out understands escape codes
 }
 
-// errUsage says that the arguments were wrong, which has been said already.
+// errUsage reports invalid arguments. The message has already been printed.
 var errUsage = errors.New("usage")
 
-// run returns the exit code: 0 if all went well or nothing was to be done, 1 if
-// something failed, 2 if the arguments were wrong.
+// run returns the exit code: 0 on success or if the user declined, 1 on failure, 2 if the arguments
+// are invalid.
 func run(ctx context.Context, args []string, t terminal) int {
 	err := dispatch(ctx, args, t)
 	switch {
@@ -53,12 +54,12 @@ func run(ctx context.Context, args []string, t terminal) int {
 }
 
 func dispatch(ctx context.Context, args []string, t terminal) error {
-	var job deletion
+	var d deletion
 	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
 	flags.SetOutput(t.err)
-	flags.StringVar(&job.registry, "registry", "", "delete from this registry, for example https://registry.example.com")
-	flags.StringVar(&job.user, "user", "", "user name; the password is taken from REGRET_PASSWORD")
-	flags.BoolVar(&job.yes, "yes", false, "delete without asking")
+	flags.StringVar(&d.registry, "registry", "", "`URL` of the registry to delete from, for example https://registry.example.com")
+	flags.StringVar(&d.user, "user", "", "user `NAME`; the password is read from the environment variable REGRET_PASSWORD")
+	flags.BoolVar(&d.yes, "yes", false, "delete without asking")
 	flags.Usage = func() {
 		fmt.Fprintln(t.err, "usage: quickstart\n       quickstart -registry URL [-user NAME] [-yes] REPOSITORY:TAG")
 		flags.PrintDefaults()
@@ -67,22 +68,22 @@ func dispatch(ctx context.Context, args []string, t terminal) error {
 		if errors.Is(err, flag.ErrHelp) {
 			return err
 		}
-		return errUsage // the flag set has said what is wrong
+		return errUsage // the flag set has printed the message
 	}
-	p := &page{w: t.out, dim: t.dim}
+	p := &printer{w: t.out, dim: t.dim}
 	if flags.NFlag() == 0 && flags.NArg() == 0 {
-		return tell(ctx, p)
+		return runDemo(ctx, p)
 	}
 	if i := strings.LastIndexByte(flags.Arg(0), ':'); i > 0 {
-		job.repository, job.tag = flags.Arg(0)[:i], flags.Arg(0)[i+1:]
+		d.repository, d.tag = flags.Arg(0)[:i], flags.Arg(0)[i+1:]
 	}
-	job.password = t.env("REGRET_PASSWORD")
-	if job.registry == "" || flags.NArg() != 1 || job.tag == "" {
+	d.password = t.env("REGRET_PASSWORD")
+	if d.registry == "" || flags.NArg() != 1 || d.tag == "" {
 		flags.Usage()
 		return errUsage
 	}
-	if job.user != "" && job.password == "" {
+	if d.user != "" && d.password == "" {
 		return errors.New("-user needs a password in the environment variable REGRET_PASSWORD")
 	}
-	return job.do(ctx, p, t.in)
+	return d.run(ctx, p, t.in)
 }

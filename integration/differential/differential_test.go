@@ -1,5 +1,6 @@
-// Package differential_test replays one script of requests against a registry and against the imitation of it that the
-// library is tested with: status, headers and body must be the same, so that the imitation cannot drift.
+// Package differential_test sends the same requests to a real registry and to the fake registry that
+// imitates it in the tests of the library. Status code, header and body must be the same, so that the
+// fakes stay faithful.
 package differential_test
 
 import (
@@ -22,27 +23,27 @@ import (
 
 const repository = "derek/busybox"
 
-func TestImitationsAnswerAsTheirRegistries(t *testing.T) {
+func TestFakeRegistriesRespondLikeTheRealOnes(t *testing.T) {
 	t.Parallel()
-	imitations := map[string]fakeregistry.Profile{
+	profiles := map[string]fakeregistry.Profile{
 		registry.Distribution2().Name: fakeregistry.Distribution2(),
 		registry.Distribution3().Name: fakeregistry.Distribution3(),
 		registry.Olareg().Name:        fakeregistry.Olareg(),
 	}
 	for _, kind := range append(registry.Kinds(), registry.Olareg()) {
 		for _, script := range scripts() {
-			if kind.Name == registry.Olareg().Name && script.distribution {
+			if kind.Name == registry.Olareg().Name && script.distributionOnly {
 				continue
 			}
 			t.Run(kind.Name+"/"+script.name, func(t *testing.T) {
 				t.Parallel()
-				cast := artifacts(t, kind.Schema1)
-				real := realPlayer(t, kind, script, cast)
-				fake := fakePlayer(t, imitations[kind.Name], script, cast)
-				for _, request := range script.requests(cast) {
-					want, got := real.ask(t, request), fake.ask(t, request)
+				artifacts := newArtifacts(t, kind.Schema1)
+				real := startReal(t, kind, script, artifacts)
+				fake := startFake(t, profiles[kind.Name], script, artifacts)
+				for _, request := range script.requests(artifacts) {
+					want, got := real.send(t, request), fake.send(t, request)
 					if diff := cmp.Diff(want, got); diff != "" {
-						t.Errorf("%s (-registry +imitation):\n%s", request.name(), diff)
+						t.Errorf("%s (-real +fake):\n%s", request.name(), diff)
 					}
 				}
 			})
@@ -50,19 +51,20 @@ func TestImitationsAnswerAsTheirRegistries(t *testing.T) {
 	}
 }
 
-// player is a registry, real or imitated, and what its answers say that depends on where it is.
-type player struct {
+// target is a registry, real or fake.
+type target struct {
 	repo  wire.Repository
-	users map[string]string // the Authorization header of each user of the script
-	local *strings.Replacer
-	known []digest.Digest // what was stored
+	users map[string]string // the Authorization header field of each user of the script
+	// normalize replaces the URLs that differ between registries.
+	normalize *strings.Replacer
+	known     []digest.Digest // digests of the pushed manifests
 }
 
-// request is one line of a script.
+// request is one request of a script.
 type request struct {
 	method, path string
 	accept       []string
-	as           string // the user; empty for nobody
+	as           string // the user; empty means anonymous
 	put          *wire.Artifact
 }
 
@@ -70,21 +72,21 @@ func (r request) name() string {
 	return strings.TrimSpace(fmt.Sprintf("%s %s %v %s", r.method, r.path, r.accept, r.as))
 }
 
-// compared are the headers that a client may look at.
-func compared() []string {
+// comparedHeaders returns the header fields that a client may use.
+func comparedHeaders() []string {
 	return []string{
 		"Allow", "Content-Length", "Content-Type", "Docker-Content-Digest", "Docker-Distribution-Api-Version", "Etag", "Link", "Location",
 		"Oci-Filters-Applied", "Oci-Subject", "Www-Authenticate", "X-Content-Type-Options",
 	}
 }
 
-// ask sends a request and writes down the answer.
-func (p player) ask(t *testing.T, r request) []string {
+// send sends a request and returns the response in a normalized form.
+func (g target) send(t *testing.T, r request) []string {
 	t.Helper()
-	p.repo.Authorization = p.users[r.as]
-	target, body, headers := p.repo.URL+r.path, []byte(nil), []wire.Header{}
+	g.repo.Authorization = g.users[r.as]
+	url, body, headers := g.repo.URL+r.path, []byte(nil), []wire.Header{}
 	if !strings.HasPrefix(r.path, "/") {
-		target = p.repo.URL + "/v2/" + repository + "/" + r.path
+		url = g.repo.URL + "/v2/" + repository + "/" + r.path
 	}
 	if r.accept != nil {
 		headers = append(headers, wire.Accept(r.accept...))
@@ -92,25 +94,26 @@ func (p player) ask(t *testing.T, r request) []string {
 	if r.put != nil {
 		body, headers = r.put.Raw, append(headers, wire.Header{Name: "Content-Type", Value: r.put.MediaType})
 	}
-	answer := p.repo.Send(t, r.method, target, body, headers...)
+	answer := g.repo.Send(t, r.method, url, body, headers...)
 	lines := []string{fmt.Sprint(answer.Status)}
-	if answer.MediaType() == wire.SignedSchema1 && !slices.Contains(p.known, answer.Digest()) {
-		return append(lines, "schema1, made up for this answer")
+	if answer.MediaType() == wire.SignedSchema1 && !slices.Contains(g.known, answer.Digest()) {
+		return append(lines, "schema1, converted for this response")
 	}
-	if answer.MediaType() == wire.SignedSchema1 { // what is pushed is written anew around the signature
+	if answer.MediaType() == wire.SignedSchema1 { // the registry reformats a pushed manifest around the signature
 		return append(lines, "schema1, "+answer.Digest().String())
 	}
-	for _, name := range compared() {
+	for _, name := range comparedHeaders() {
 		for _, value := range answer.Header.Values(name) {
-			// The actions of a scope come in any order.
-			lines = append(lines, name+": "+strings.ReplaceAll(p.local.Replace(value), ":push,pull", ":pull,push"))
+			// The order of the actions in a scope varies.
+			lines = append(lines, name+": "+strings.ReplaceAll(g.normalize.Replace(value), ":push,pull", ":pull,push"))
 		}
 	}
-	return append(lines, p.local.Replace(inOrder(answer.Body)))
+	return append(lines, g.normalize.Replace(sortTags(answer.Body)))
 }
 
-// inOrder sorts the tags of a list: distribution 2 gives them in no order.
-func inOrder(body []byte) string {
+// sortTags returns the sorted tags if body is a tag list, and body otherwise: distribution 2 lists tags
+// in no particular order.
+func sortTags(body []byte) string {
 	var list map[string]any
 	if json.Unmarshal(body, &list) != nil || len(list) != 2 {
 		return string(body)
@@ -126,16 +129,16 @@ func inOrder(body []byte) string {
 	return fmt.Sprintf("tags %v", slices.Sorted(slices.Values(names)))
 }
 
-// realPlayer starts a registry that has the artifacts of the script.
-func realPlayer(t *testing.T, kind registry.Kind, s script, cast cast) player {
+// startReal starts a real registry with the artifacts of the script.
+func startReal(t *testing.T, kind registry.Kind, s script, artifacts artifacts) target {
 	t.Helper()
 	s.setup.Root = t.TempDir()
-	stock := wire.Repository{URL: kind.Start(t, registry.Setup{Root: s.setup.Root}).URL, Name: repository}
-	for name, artifact := range cast {
-		stock.Push(t, artifact, name)
+	writable := wire.Repository{URL: kind.Start(t, registry.Setup{Root: s.setup.Root}).URL, Name: repository}
+	for name, artifact := range artifacts {
+		writable.Push(t, artifact, name)
 	}
 	server := kind.Start(t, s.setup)
-	p := player{repo: wire.Repository{URL: server.URL, Name: repository}, users: map[string]string{}, known: cast.digests()}
+	g := target{repo: wire.Repository{URL: server.URL, Name: repository}, users: map[string]string{}, known: artifacts.digests()}
 	realm := "none"
 	for user, account := range s.setup.Accounts {
 		realm = server.Tokens.URL
@@ -143,17 +146,17 @@ func realPlayer(t *testing.T, kind registry.Kind, s script, cast cast) player {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.users[user] = "Bearer " + token
+		g.users[user] = "Bearer " + token
 	}
-	p.finish(s, realm)
-	return p
+	g.prepare(s, realm)
+	return g
 }
 
-// fakePlayer makes the same of an imitation.
-func fakePlayer(t *testing.T, profile fakeregistry.Profile, s script, cast cast) player {
+// startFake starts a fake registry with the artifacts of the script.
+func startFake(t *testing.T, profile fakeregistry.Profile, s script, artifacts artifacts) target {
 	t.Helper()
-	overlays := slices.Clone(s.overlays)
-	p := player{users: map[string]string{}, known: cast.digests()}
+	options := slices.Clone(s.fakeOptions)
+	g := target{users: map[string]string{}, known: artifacts.digests()}
 	realm := "none"
 	if s.setup.Accounts != nil {
 		service := tokenService(s.setup.Accounts)
@@ -161,36 +164,36 @@ func fakePlayer(t *testing.T, profile fakeregistry.Profile, s script, cast cast)
 		t.Cleanup(server.Close)
 		realm = server.URL + "/token"
 		service.SetRealm(realm)
-		overlays = append(overlays, fakeregistry.WithTokenAuth(service))
+		options = append(options, fakeregistry.WithTokenAuth(service))
 		for user, account := range s.setup.Accounts {
-			p.users[user] = fakeToken(t, realm, user, account)
+			g.users[user] = fakeToken(t, realm, user, account)
 		}
 	}
 	for user, password := range s.setup.Users {
-		overlays = append(overlays, fakeregistry.WithBasicAuth(user, password), fakeregistry.WithBasicRealm("integration"))
+		options = append(options, fakeregistry.WithBasicAuth(user, password), fakeregistry.WithBasicRealm("integration"))
 	}
-	reg := profile.New(overlays...)
-	for _, name := range slices.Sorted(maps.Keys(cast)) {
-		seed(reg, cast[name], name)
+	reg := profile.New(options...)
+	for _, name := range slices.Sorted(maps.Keys(artifacts)) {
+		seed(reg, artifacts[name], name)
 	}
 	server := httptest.NewServer(reg)
 	t.Cleanup(server.Close)
-	p.repo = wire.Repository{URL: server.URL, Name: repository}
-	p.finish(s, realm)
-	return p
+	g.repo = wire.Repository{URL: server.URL, Name: repository}
+	g.prepare(s, realm)
+	return g
 }
 
-// finish is what both have in common.
-func (p *player) finish(s script, realm string) {
+// prepare adds the users and the normalization, which are the same for real and fake registries.
+func (g *target) prepare(s script, realm string) {
 	for user, password := range s.setup.Users {
-		p.users[user] = basic(user, password)
-		p.users["wrong"] = basic(user, "wrong")
+		g.users[user] = basic(user, password)
+		g.users["wrong"] = basic(user, "wrong")
 	}
-	p.users["nonsense"] = "Bearer nonsense"
-	p.local = strings.NewReplacer(realm, "REALM", p.repo.URL, "URL")
+	g.users["nonsense"] = "Bearer nonsense"
+	g.normalize = strings.NewReplacer(realm, "REALM", g.repo.URL, "URL")
 }
 
-// seed stores an artifact with all it needs.
+// seed stores an artifact with its blobs and children.
 func seed(reg *fakeregistry.Registry, a wire.Artifact, tag string) {
 	for _, child := range a.Children {
 		seed(reg, child, "")
@@ -201,7 +204,7 @@ func seed(reg *fakeregistry.Registry, a wire.Artifact, tag string) {
 	reg.PutManifest(repository, tag, a.MediaType, a.Raw)
 }
 
-// fakeToken asks the imitated token service for everything that the user may do.
+// fakeToken requests a token for all actions of the user from the fake token service.
 func fakeToken(t *testing.T, realm, user string, account registry.Account) string {
 	t.Helper()
 	repo := wire.Repository{Authorization: basic(user, account.Password)}

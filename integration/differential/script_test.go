@@ -16,13 +16,13 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// cast is what the registry holds when a script begins, by tag.
-type cast map[string]wire.Artifact
+// artifacts holds what the registry contains when a script starts, by tag.
+type artifacts map[string]wire.Artifact
 
-func artifacts(t *testing.T, schema1 bool) cast {
+func newArtifacts(t *testing.T, schema1 bool) artifacts {
 	t.Helper()
 	image := wire.OCIImage(t, "oci")
-	c := cast{
+	a := artifacts{
 		"oci":      image,
 		"docker":   wire.DockerImage(t, "docker"),
 		"list":     wire.DockerManifestList(t, wire.DockerImage(t, "amd64"), wire.DockerImage(t, "arm64")),
@@ -30,29 +30,29 @@ func artifacts(t *testing.T, schema1 bool) cast {
 		"referrer": wire.Referrer(t, image, "application/vnd.example.note", "about it"),
 	}
 	if schema1 {
-		c["schema1"] = wire.Schema1(t, repository, "schema1", "old")
+		a["schema1"] = wire.Schema1(t, repository, "schema1", "old")
 	}
-	return c
+	return a
 }
 
-func (c cast) digests() []digest.Digest {
+func (a artifacts) digests() []digest.Digest {
 	var all []digest.Digest
-	for _, a := range c {
-		all = append(all, a.Digest)
-		for _, child := range a.Children {
+	for _, artifact := range a {
+		all = append(all, artifact.Digest)
+		for _, child := range artifact.Children {
 			all = append(all, child.Digest)
 		}
 	}
 	return all
 }
 
-// script is a list of requests to a registry that is set up in some way.
+// script is a list of requests to a registry with a certain setup.
 type script struct {
-	name         string
-	distribution bool // it is about what only distribution has
-	setup        registry.Setup
-	overlays     []fakeregistry.Option
-	requests     func(cast) []request
+	name             string
+	distributionOnly bool // do not run it against olareg
+	setup            registry.Setup
+	fakeOptions      []fakeregistry.Option // what setup does, for the fake registry
+	requests         func(artifacts) []request
 }
 
 func scripts() []script {
@@ -61,23 +61,25 @@ func scripts() []script {
 		"reader": {Password: "secret", Actions: []string{"pull"}},
 	}
 	return []script{
-		{"reading", false, registry.Setup{}, nil, reading},
-		{"deleting", false, registry.Setup{}, nil, deleting},
-		{"listing", true, registry.Setup{}, nil, listing},
-		{"pushing", true, registry.Setup{}, nil, pushing},
+		{"reads", false, registry.Setup{}, nil, reads},
+		{"deletes", false, registry.Setup{}, nil, deletes},
+		{"lists", true, registry.Setup{}, nil, lists},
+		{"pushes", true, registry.Setup{}, nil, pushes},
 		{"referrers", false, registry.Setup{}, nil, referrers},
-		{"deletion disabled", false, registry.Setup{DeleteDisabled: true}, []fakeregistry.Option{fakeregistry.WithDeleteDisabled()}, deleting},
-		{"read-only", false, registry.Setup{ReadOnly: true}, []fakeregistry.Option{fakeregistry.WithReadOnly()}, refused},
-		{"pull-through cache", true, registry.Setup{Mirror: true}, []fakeregistry.Option{fakeregistry.WithPullThrough()}, written},
-		{"htpasswd", true, registry.Setup{Users: map[string]string{"derek": "secret"}}, nil, authenticating("derek", "wrong", "nonsense", "")},
-		{"tokens", true, registry.Setup{Accounts: accounts}, nil, authenticating("reader", "nonsense", "", "derek")},
+		{"deletion disabled", false, registry.Setup{DeleteDisabled: true}, []fakeregistry.Option{fakeregistry.WithDeleteDisabled()}, deletes},
+		{"read-only", false, registry.Setup{ReadOnly: true}, []fakeregistry.Option{fakeregistry.WithReadOnly()}, writesAndRead},
+		{"pull-through cache", true, registry.Setup{Mirror: true}, []fakeregistry.Option{fakeregistry.WithPullThrough()}, writes},
+		{"htpasswd", true, registry.Setup{Users: map[string]string{"derek": "secret"}}, nil, requestsAs("derek", "wrong", "nonsense", "")},
+		{"tokens", true, registry.Setup{Accounts: accounts}, nil, requestsAs("reader", "nonsense", "", "derek")},
 	}
 }
 
-const nobodys = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+// unknownDigest is a digest that is never pushed.
+const unknownDigest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
-// reading asks for everything in every way.
-func reading(c cast) []request {
+// reads requests every manifest by tag and by digest with various Accept header fields, and some things
+// that do not exist.
+func reads(a artifacts) []request {
 	var all []request
 	add := func(path string, accepts ...[]string) {
 		for _, accept := range accepts {
@@ -85,63 +87,63 @@ func reading(c cast) []request {
 		}
 	}
 	everything := strings.Split(wire.AcceptAll().Value, ", ")
-	ways := [][]string{nil, {"*/*"}, everything, {wire.DockerManifest}, {wire.DockerList}, {ocispec.MediaTypeImageManifest}, {ocispec.MediaTypeImageIndex}}
-	for _, name := range slices.Sorted(maps.Keys(c)) {
-		add("manifests/"+name, ways...)
-		add("manifests/"+c[name].Digest.String(), ways...)
+	accepts := [][]string{nil, {"*/*"}, everything, {wire.DockerManifest}, {wire.DockerList}, {ocispec.MediaTypeImageManifest}, {ocispec.MediaTypeImageIndex}}
+	for _, name := range slices.Sorted(maps.Keys(a)) {
+		add("manifests/"+name, accepts...)
+		add("manifests/"+a[name].Digest.String(), accepts...)
 	}
-	for _, child := range c["list"].Children {
-		add("manifests/"+child.Digest.String(), ways...)
+	for _, child := range a["list"].Children {
+		add("manifests/"+child.Digest.String(), accepts...)
 	}
-	for _, missing := range []string{"nope", nobodys, "sha256:abc", "md5:d41d8cd98f00b204e9800998ecf8427e", "-odd", strings.Repeat("x", 129)} {
+	for _, missing := range []string{"nope", unknownDigest, "sha256:abc", "md5:d41d8cd98f00b204e9800998ecf8427e", "-odd", strings.Repeat("x", 129)} {
 		add("manifests/"+missing, nil, everything)
 	}
-	add("manifests/"+c["oci"].Layer().String(), everything)
-	add("manifests/"+c["oci"].Config().String(), everything)
-	add("blobs/"+c["oci"].Layer().String(), nil)
-	add("blobs/"+nobodys, nil)
+	add("manifests/"+a["oci"].Layer().String(), everything)
+	add("manifests/"+a["oci"].Config().String(), everything)
+	add("blobs/"+a["oci"].Layer().String(), nil)
+	add("blobs/"+unknownDigest, nil)
 	add("/v2/", nil)
 	add("/v2/derek/nope/manifests/latest", everything)
-	add("/v2/derek/nope/manifests/"+nobodys, everything)
+	add("/v2/derek/nope/manifests/"+unknownDigest, everything)
 	add("/v2/Derek/nope/manifests/latest", nil)
 	return all
 }
 
-// deleting goes from what is refused to what is gone.
-func deleting(c cast) []request {
+// deletes sends deletions that fail, then deletions that succeed.
+func deletes(a artifacts) []request {
 	var all []request
 	remove := func(references ...string) {
 		for _, reference := range references {
 			all = append(all, request{method: http.MethodDelete, path: reference})
 		}
 	}
-	look := func(references ...string) {
+	get := func(references ...string) {
 		for _, reference := range references {
 			all = append(all, request{method: http.MethodGet, path: "manifests/" + reference, accept: strings.Split(wire.AcceptAll().Value, ", ")})
 		}
 	}
-	remove("manifests/nope", "manifests/"+nobodys, "manifests/sha256:abc", "manifests/md5:d41d8cd98f00b204e9800998ecf8427e",
-		"manifests/"+digest.SHA512.FromString("nobody's").String(), "manifests/-odd", "/v2/derek/nope/manifests/"+nobodys, "/v2/derek/nope/manifests/latest", "blobs/"+nobodys)
+	remove("manifests/nope", "manifests/"+unknownDigest, "manifests/sha256:abc", "manifests/md5:d41d8cd98f00b204e9800998ecf8427e",
+		"manifests/"+digest.SHA512.FromString("never pushed").String(), "manifests/-odd", "/v2/derek/nope/manifests/"+unknownDigest, "/v2/derek/nope/manifests/latest", "blobs/"+unknownDigest)
 	remove("manifests/docker")
-	look("docker", c["docker"].Digest.String())
-	remove("manifests/"+c["docker"].Digest.String(), "manifests/"+c["docker"].Digest.String())
-	look("docker", c["docker"].Digest.String())
-	remove("manifests/" + c["list"].Children[0].Digest.String())
-	look("list", c["list"].Children[0].Digest.String())
-	remove("manifests/" + c["index"].Digest.String())
-	look("index", c["index"].Children[0].Digest.String())
-	remove("manifests/" + c["referrer"].Layer().String())
-	look("referrer")
-	remove("blobs/"+c["oci"].Layer().String(), "blobs/"+c["oci"].Layer().String())
-	remove("manifests/" + c["oci"].Digest.String())
-	if old, ok := c["schema1"]; ok {
+	get("docker", a["docker"].Digest.String())
+	remove("manifests/"+a["docker"].Digest.String(), "manifests/"+a["docker"].Digest.String())
+	get("docker", a["docker"].Digest.String())
+	remove("manifests/" + a["list"].Children[0].Digest.String())
+	get("list", a["list"].Children[0].Digest.String())
+	remove("manifests/" + a["index"].Digest.String())
+	get("index", a["index"].Children[0].Digest.String())
+	remove("manifests/" + a["referrer"].Layer().String())
+	get("referrer")
+	remove("blobs/"+a["oci"].Layer().String(), "blobs/"+a["oci"].Layer().String())
+	remove("manifests/" + a["oci"].Digest.String())
+	if old, ok := a["schema1"]; ok {
 		remove("manifests/schema1", "manifests/"+digest.FromBytes(old.Raw).String(), "manifests/"+old.Digest.String())
-		look("schema1")
+		get("schema1")
 	}
 	return append(all, request{method: http.MethodGet, path: "tags/list"})
 }
 
-func listing(cast) []request {
+func lists(artifacts) []request {
 	var all []request
 	for _, path := range []string{
 		"tags/list", "tags/list?n=2", "tags/list?n=2&last=index", "tags/list?n=2&last=iz", "tags/list?last=zz", "tags/list?n=0", "tags/list?n=-1", "tags/list?n=x",
@@ -152,16 +154,16 @@ func listing(cast) []request {
 	return append(all, request{method: http.MethodPost, path: "tags/list"}, request{method: http.MethodDelete, path: "tags/list"})
 }
 
-// pushing puts manifests whose blobs are there, or are not.
-func pushing(c cast) []request {
-	oci, index, docker := c["oci"], c["index"], c["docker"]
+// pushes puts manifests whose blobs exist, and some whose blobs do not.
+func pushes(a artifacts) []request {
+	oci, index, docker := a["oci"], a["index"], a["docker"]
 	broken := wire.Artifact{MediaType: ocispec.MediaTypeImageManifest, Raw: []byte(`{"schemaVersion":2}`)}
 	empty := wire.Artifact{MediaType: ocispec.MediaTypeImageIndex,
 		Raw: []byte(`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[],"annotations":{"a":"b"}}`)}
 	return []request{
 		{method: http.MethodPut, path: "manifests/again", put: &oci},
 		{method: http.MethodPut, path: "manifests/" + oci.Digest.String(), put: &oci},
-		{method: http.MethodPut, path: "manifests/" + nobodys, put: &oci},
+		{method: http.MethodPut, path: "manifests/" + unknownDigest, put: &oci},
 		{method: http.MethodPut, path: "manifests/index2", put: &index},
 		{method: http.MethodPut, path: "manifests/docker2", put: &docker},
 		{method: http.MethodPut, path: "manifests/empty", put: &empty},
@@ -171,22 +173,23 @@ func pushing(c cast) []request {
 	}
 }
 
-func referrers(c cast) []request {
-	referrer := c["referrer"]
+func referrers(a artifacts) []request {
+	referrer := a["referrer"]
 	return []request{
-		{method: http.MethodGet, path: "referrers/" + c["oci"].Digest.String()},
-		{method: http.MethodGet, path: "referrers/" + nobodys},
+		{method: http.MethodGet, path: "referrers/" + a["oci"].Digest.String()},
+		{method: http.MethodGet, path: "referrers/" + unknownDigest},
 		{method: http.MethodPut, path: "manifests/" + referrer.Digest.String(), put: &referrer},
-		{method: http.MethodGet, path: "manifests/" + wire.FallbackTag(c["oci"].Digest), accept: []string{ocispec.MediaTypeImageIndex}},
+		{method: http.MethodGet, path: "manifests/" + wire.FallbackTag(a["oci"].Digest), accept: []string{ocispec.MediaTypeImageIndex}},
 	}
 }
 
-func refused(c cast) []request {
-	oci := c["oci"]
+// writesAndRead sends writes, which a read-only registry refuses, and one read.
+func writesAndRead(a artifacts) []request {
+	oci := a["oci"]
 	return []request{
 		{method: http.MethodDelete, path: "manifests/oci"},
 		{method: http.MethodDelete, path: "manifests/" + oci.Digest.String()},
-		{method: http.MethodDelete, path: "manifests/" + nobodys},
+		{method: http.MethodDelete, path: "manifests/" + unknownDigest},
 		{method: http.MethodDelete, path: "blobs/" + oci.Layer().String()},
 		{method: http.MethodPut, path: "manifests/again", put: &oci},
 		{method: http.MethodPost, path: "blobs/uploads/"},
@@ -194,21 +197,21 @@ func refused(c cast) []request {
 	}
 }
 
-// written is refused without reading.
-func written(c cast) []request {
-	oci := c["oci"]
+// writes sends writes only, which a pull-through cache refuses.
+func writes(a artifacts) []request {
+	oci := a["oci"]
 	return []request{
 		{method: http.MethodDelete, path: "manifests/oci"},
 		{method: http.MethodDelete, path: "manifests/" + oci.Digest.String()},
-		{method: http.MethodDelete, path: "manifests/" + nobodys},
+		{method: http.MethodDelete, path: "manifests/" + unknownDigest},
 		{method: http.MethodPut, path: "manifests/again", put: &oci},
 	}
 }
 
-// authenticating asks as one user after another.
-func authenticating(users ...string) func(cast) []request {
-	return func(c cast) []request {
-		oci := c["oci"]
+// requestsAs sends the same requests as each of the users.
+func requestsAs(users ...string) func(artifacts) []request {
+	return func(a artifacts) []request {
+		oci := a["oci"]
 		var all []request
 		for _, user := range users {
 			all = append(all,
@@ -218,8 +221,8 @@ func authenticating(users ...string) func(cast) []request {
 				request{method: http.MethodGet, path: "tags/list", as: user},
 				request{method: http.MethodGet, path: "/v2/_catalog", as: user},
 				request{method: http.MethodPut, path: "manifests/again", put: &oci, as: user},
-				request{method: http.MethodDelete, path: "manifests/" + nobodys, as: user},
-				request{method: http.MethodDelete, path: "/v2/derek/other/manifests/" + nobodys, as: user},
+				request{method: http.MethodDelete, path: "manifests/" + unknownDigest, as: user},
+				request{method: http.MethodDelete, path: "/v2/derek/other/manifests/" + unknownDigest, as: user},
 			)
 		}
 		return all

@@ -1,5 +1,5 @@
-// Package facts_test pins down what the registries answer, asked with nothing but net/http. The table in the
-// README is made of these tests.
+// Package facts_test checks how the registries respond to requests sent with plain net/http. The tables
+// in the README are generated from these tests.
 package facts_test
 
 import (
@@ -11,54 +11,55 @@ import (
 	"github.com/seed-8cb7cc86/regret/integration/internal/wire"
 )
 
-// fact is one question to a registry, and the answer of each.
+// fact is a request and how each registry responds to it.
 type fact struct {
 	name string
 	// setup is how the registry is configured.
 	setup registry.Setup
-	// ask prepares what the question needs, asks, and says what came of it.
-	ask func(t *testing.T, r site) string
-	// on2 and on3 are what distribution 2.8 and 3 answer; on3 is empty where it is the same.
+	// observe prepares the repository, sends the request and describes the response.
+	observe func(t *testing.T, r repo) string
+	// on2 and on3 are the results on distribution 2.8 and 3. An empty on3 means the same as on2.
 	on2, on3 string
 }
 
-func (f fact) answer(kind registry.Kind) string {
+// want returns the expected result on a kind of registry.
+func (f fact) want(kind registry.Kind) string {
 	if kind.Name == registry.Distribution3().Name && f.on3 != "" {
 		return f.on3
 	}
 	return f.on2
 }
 
-// site is the repository that is asked, and the registry it is in.
-type site struct {
+// repo is a repository and the registry it belongs to.
+type repo struct {
 	wire.Repository
 	server registry.Server
 }
 
-// chapter is what the facts of one file are about.
-type chapter struct {
+// section is a section of the README with its facts.
+type section struct {
 	title string
 	facts []fact
 }
 
-func chapters() []chapter {
-	return []chapter{resolving(), deleting(), refusing(), listing(), pushing(), authenticating()}
+func sections() []section {
+	return []section{resolving(), deleting(), refusing(), listing(), pushing(), authenticating()}
 }
 
-func TestRegistriesAnswerAsMeasured(t *testing.T) {
+func TestRegistriesRespondAsMeasured(t *testing.T) {
 	t.Parallel()
-	for _, chapter := range chapters() {
-		for _, fact := range chapter.facts {
+	for _, section := range sections() {
+		for _, fact := range section.facts {
 			for _, kind := range registry.Kinds() {
-				t.Run(fmt.Sprintf("%s/%s/%s", chapter.title, fact.name, kind.Name), func(t *testing.T) {
+				t.Run(fmt.Sprintf("%s/%s/%s", section.title, fact.name, kind.Name), func(t *testing.T) {
 					t.Parallel()
 					server := kind.Start(t, fact.setup)
-					got := fact.ask(t, site{
+					got := fact.observe(t, repo{
 						Repository: wire.Repository{URL: server.URL, Name: "derek/busybox"},
 						server:     server,
 					})
-					if diff := cmp.Diff(fact.answer(kind), got); diff != "" {
-						t.Errorf("the answer is another (-want +got):\n%s", diff)
+					if diff := cmp.Diff(fact.want(kind), got); diff != "" {
+						t.Errorf("response (-want +got):\n%s", diff)
 					}
 				})
 			}

@@ -9,11 +9,11 @@ import (
 	"github.com/seed-8cb7cc86/regret/integration/internal/wire"
 )
 
-func pushing() chapter {
-	return chapter{"pushing", []fact{
+func pushing() section {
+	return section{"pushing", []fact{
 		{
 			name: "PUT of a manifest under its sha512 digest",
-			ask: func(t *testing.T, r site) string {
+			observe: func(t *testing.T, r repo) string {
 				image := wire.OCIImage(t, "hello")
 				r.Push(t, image, "latest")
 				return r.PutManifest(t, digest.SHA512.FromBytes(image.Raw).String(), image).String()
@@ -22,7 +22,7 @@ func pushing() chapter {
 		},
 		{
 			name: "PUT of a manifest whose layer is missing",
-			ask: func(t *testing.T, r site) string {
+			observe: func(t *testing.T, r repo) string {
 				image := wire.OCIImage(t, "hello")
 				r.PushBlob(t, image.Blobs[0])
 				return r.PutManifest(t, "latest", image).String()
@@ -31,25 +31,25 @@ func pushing() chapter {
 		},
 		{
 			name: "PUT of an index whose child is missing",
-			ask: func(t *testing.T, r site) string {
+			observe: func(t *testing.T, r repo) string {
 				return r.PutManifest(t, "latest", wire.OCIIndex(t, wire.OCIImage(t, "hello"))).String()
 			},
 			on2: `400 MANIFEST_BLOB_UNKNOWN "blob unknown to registry"`,
 		},
 		{
-			name: "PUT of a deleted manifest, whose blobs are still there",
-			ask: func(t *testing.T, r site) string {
+			name: "PUT of a deleted manifest whose blobs still exist",
+			observe: func(t *testing.T, r repo) string {
 				image := wire.OCIImage(t, "hello")
 				r.Push(t, image, "latest")
 				remove(t, r, image.Digest.String())
 				answer := r.PutManifest(t, "latest", image)
-				return fmt.Sprintf("%s; tag %s", answer, standing(t, r, "latest"))
+				return fmt.Sprintf("%s; tag: %s", answer, presence(t, r, "latest"))
 			},
-			on2: "201; tag there",
+			on2: "201; tag: present",
 		},
 		{
-			name: "PUT of a manifest with a subject: the OCI-Subject header",
-			ask: func(t *testing.T, r site) string {
+			name: "PUT of a manifest with a subject: OCI-Subject header field",
+			observe: func(t *testing.T, r repo) string {
 				image := wire.OCIImage(t, "hello")
 				about := wire.Referrer(t, image, "application/vnd.example.note", "about it")
 				r.Push(t, image, "latest")
@@ -61,58 +61,58 @@ func pushing() chapter {
 		},
 		{
 			name: "PUT of a signed schema1 manifest",
-			ask: func(t *testing.T, r site) string {
+			observe: func(t *testing.T, r repo) string {
 				old := wire.Schema1(t, r.Name, "latest", "hello")
 				r.PushBlob(t, old.Blobs[0])
 				answer := r.PutManifest(t, "latest", old)
 				if answer.Status != http.StatusCreated {
 					return answer.String()
 				}
-				return answer.String() + ", " + payloadOrNot(answer, old)
+				return answer.String() + ", " + describeDigest(answer, old)
 			},
 			on2: "201, digest of the payload",
 			on3: `400 MANIFEST_INVALID "manifest invalid"`,
 		},
 		{
-			name: "HEAD of that manifest, full Accept",
-			ask: withSchema1(func(t *testing.T, r site, old wire.Artifact) string {
+			name: "HEAD of that manifest, Accept with all types",
+			observe: withSchema1(func(t *testing.T, r repo, old wire.Artifact) string {
 				answer := r.Do(t, http.MethodHead, "manifests/latest", wire.AcceptAll())
-				return answer.String() + " " + answer.MediaType() + ", " + payloadOrNot(answer, old)
+				return answer.String() + " " + answer.MediaType() + ", " + describeDigest(answer, old)
 			}),
 			on2: "200 application/vnd.docker.distribution.manifest.v1+prettyjws, digest of the payload",
 			on3: "not accepted",
 		},
 		{
 			name: "HEAD of that manifest, Accept without schema1",
-			ask: withSchema1(func(t *testing.T, r site, old wire.Artifact) string {
+			observe: withSchema1(func(t *testing.T, r repo, old wire.Artifact) string {
 				answer := r.Do(t, http.MethodHead, "manifests/latest", wire.Accept(wire.DockerManifest))
-				return answer.String() + " " + answer.MediaType() + ", " + payloadOrNot(answer, old)
+				return answer.String() + " " + answer.MediaType() + ", " + describeDigest(answer, old)
 			}),
 			on2: "200 application/vnd.docker.distribution.manifest.v1+prettyjws, digest of the payload",
 			on3: "not accepted",
 		},
 		{
-			name: "the bytes GET gives for it",
-			ask: withSchema1(func(t *testing.T, r site, old wire.Artifact) string {
+			name: "GET of that manifest: the bytes",
+			observe: withSchema1(func(t *testing.T, r repo, old wire.Artifact) string {
 				answer := r.Do(t, http.MethodGet, "manifests/latest", wire.AcceptAll())
-				return fmt.Sprintf("the digest is of their payload: %t; as pushed: %t",
+				return fmt.Sprintf("Docker-Content-Digest matches the payload: %t; bytes as pushed: %t",
 					digest.FromBytes(wire.Payload(t, answer.Body)) == answer.Digest(), string(answer.Body) == string(old.Raw))
 			}),
-			on2: "the digest is of their payload: true; as pushed: false",
+			on2: "Docker-Content-Digest matches the payload: true; bytes as pushed: false",
 			on3: "not accepted",
 		},
 		{
-			name: "DELETE of its payload's digest",
-			ask: withSchema1(func(t *testing.T, r site, old wire.Artifact) string {
+			name: "DELETE of the digest of its payload",
+			observe: withSchema1(func(t *testing.T, r repo, old wire.Artifact) string {
 				answer := remove(t, r, old.Digest.String())
-				return fmt.Sprintf("%s; tag %s", answer, standing(t, r, "latest"))
+				return fmt.Sprintf("%s; tag: %s", answer, presence(t, r, "latest"))
 			}),
-			on2: "202; tag gone",
+			on2: "202; tag: gone",
 			on3: "not accepted",
 		},
 		{
-			name: "PUT of a schema1 manifest with a signature of something else",
-			ask: func(t *testing.T, r site) string {
+			name: "PUT of a schema1 manifest whose signature does not match",
+			observe: func(t *testing.T, r repo) string {
 				old := wire.Schema1(t, r.Name, "latest", "hello")
 				r.PushBlob(t, old.Blobs[0])
 				old.Raw = wire.Forge(t, old.Raw)
@@ -124,19 +124,20 @@ func pushing() chapter {
 	}}
 }
 
-// withSchema1 asks about a signed schema1 manifest, where the registry takes one.
-func withSchema1(ask func(*testing.T, site, wire.Artifact) string) func(*testing.T, site) string {
-	return func(t *testing.T, r site) string {
+// withSchema1 pushes a signed schema1 manifest as latest and, if the registry accepts it, calls observe.
+func withSchema1(observe func(*testing.T, repo, wire.Artifact) string) func(*testing.T, repo) string {
+	return func(t *testing.T, r repo) string {
 		old := wire.Schema1(t, r.Name, "latest", "hello")
 		r.PushBlob(t, old.Blobs[0])
 		if r.PutManifest(t, "latest", old).Status != http.StatusCreated {
 			return "not accepted"
 		}
-		return ask(t, r, old)
+		return observe(t, r, old)
 	}
 }
 
-func payloadOrNot(answer wire.Answer, old wire.Artifact) string {
+// describeDigest describes what the digest of the response is computed from.
+func describeDigest(answer wire.Answer, old wire.Artifact) string {
 	switch answer.Digest() {
 	case old.Digest:
 		return "digest of the payload"

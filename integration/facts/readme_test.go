@@ -11,24 +11,24 @@ import (
 
 const (
 	readme = "../README.md"
-	// The table stands between these lines.
+	// These lines enclose the tables.
 	tableBegin, tableEnd = "<!-- facts: begin -->\n", "<!-- facts: end -->\n"
-	// updateVariable names the environment variable that has the table written anew.
+	// updateVariable is the environment variable that makes the test rewrite the tables.
 	updateVariable = "REGRET_UPDATE_README"
 )
 
-func TestReadmeShowsWhatWasMeasured(t *testing.T) {
+func TestReadmeTablesMatchTheFacts(t *testing.T) {
 	t.Parallel()
 	raw, err := os.ReadFile(readme)
 	if err != nil {
 		t.Fatal(err)
 	}
 	before, rest, begins := strings.Cut(string(raw), tableBegin)
-	have, after, ends := strings.Cut(rest, tableEnd)
+	got, after, ends := strings.Cut(rest, tableEnd)
 	if !begins || !ends {
 		t.Fatalf("%s lacks the lines %q and %q", readme, tableBegin, tableEnd)
 	}
-	want := table()
+	want := tables()
 	if os.Getenv(updateVariable) != "" {
 		text := before + tableBegin + want + tableEnd + after
 		if err := os.WriteFile(readme, []byte(text), 0o644); err != nil {
@@ -36,18 +36,18 @@ func TestReadmeShowsWhatWasMeasured(t *testing.T) {
 		}
 		return
 	}
-	if diff := cmp.Diff(want, have); diff != "" {
-		t.Errorf("the table is not what the tests say; write it with %s=1 go test ./facts (-want +got):\n%s", updateVariable, diff)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the tables differ from the facts; update them with %s=1 go test ./facts -run Readme (-want +got):\n%s", updateVariable, diff)
 	}
 }
 
-// table renders the facts in Markdown.
-func table() string {
+// tables renders the facts as Markdown tables.
+func tables() string {
 	var b strings.Builder
-	for _, chapter := range chapters() {
-		fmt.Fprintf(&b, "\n### %s%s\n\n", strings.ToUpper(chapter.title[:1]), chapter.title[1:])
-		b.WriteString("| asked | distribution 2.8.2 | distribution 3.1.2 |\n|---|---|---|\n")
-		for _, fact := range chapter.facts {
+	for _, section := range sections() {
+		fmt.Fprintf(&b, "\n### %s%s\n\n", strings.ToUpper(section.title[:1]), section.title[1:])
+		b.WriteString("| request | distribution 2.8.2 | distribution 3.1.2 |\n|---|---|---|\n")
+		for _, fact := range section.facts {
 			on3 := "the same"
 			if fact.on3 != "" {
 				on3 = "`" + fact.on3 + "`"

@@ -11,7 +11,7 @@ import (
 	"github.com/seed-8cb7cc86/regret/integration/internal/wire"
 )
 
-func resolving() chapter {
+func resolving() section {
 	docker := func(t *testing.T) wire.Artifact { return wire.DockerImage(t, "hello") }
 	oci := func(t *testing.T) wire.Artifact { return wire.OCIImage(t, "hello") }
 	index := func(t *testing.T) wire.Artifact {
@@ -20,35 +20,35 @@ func resolving() chapter {
 	list := func(t *testing.T) wire.Artifact {
 		return wire.DockerManifestList(t, wire.DockerImage(t, "hello"), wire.DockerImage(t, "other"))
 	}
-	oddConfig := func(t *testing.T) wire.Artifact { return wire.DockerImageOfConfig(t, "hello", "{}") }
+	withoutHistory := func(t *testing.T) wire.Artifact { return wire.DockerImageOfConfig(t, "hello", "{}") }
 
-	return chapter{"resolving", []fact{
+	return section{"resolving", []fact{
 		{
-			name: "HEAD of a docker image, no Accept",
-			ask:  head(docker),
-			on2:  "200 application/vnd.docker.distribution.manifest.v1+prettyjws, a digest never pushed",
-			on3:  "200 application/vnd.docker.distribution.manifest.v2+json, the digest pushed",
+			name:    "HEAD of a Docker image, no Accept",
+			observe: head(docker),
+			on2:     "200 application/vnd.docker.distribution.manifest.v1+prettyjws, a digest never pushed",
+			on3:     "200 application/vnd.docker.distribution.manifest.v2+json, the digest pushed",
 		},
 		{
-			name: "HEAD of a docker image, Accept: anything",
-			ask:  head(docker, wire.Accept("*/*")),
-			on2:  "200 application/vnd.docker.distribution.manifest.v1+prettyjws, a digest never pushed",
-			on3:  "200 application/vnd.docker.distribution.manifest.v2+json, the digest pushed",
+			name:    "HEAD of a Docker image, wildcard Accept",
+			observe: head(docker, wire.Accept("*/*")),
+			on2:     "200 application/vnd.docker.distribution.manifest.v1+prettyjws, a digest never pushed",
+			on3:     "200 application/vnd.docker.distribution.manifest.v2+json, the digest pushed",
 		},
 		{
-			name: "HEAD of a docker image, full Accept",
-			ask:  head(docker, wire.AcceptAll()),
-			on2:  "200 application/vnd.docker.distribution.manifest.v2+json, the digest pushed",
+			name:    "HEAD of a Docker image, Accept with all types",
+			observe: head(docker, wire.AcceptAll()),
+			on2:     "200 application/vnd.docker.distribution.manifest.v2+json, the digest pushed",
 		},
 		{
-			name: "GET of a docker image without history, no Accept",
-			ask:  get(oddConfig),
-			on2:  `400 MANIFEST_INVALID "manifest invalid"`,
-			on3:  "200 application/vnd.docker.distribution.manifest.v2+json, the digest pushed",
+			name:    "GET of a Docker image without history, no Accept",
+			observe: get(withoutHistory),
+			on2:     `400 MANIFEST_INVALID "manifest invalid"`,
+			on3:     "200 application/vnd.docker.distribution.manifest.v2+json, the digest pushed",
 		},
 		{
-			name: "DELETE of the digest which HEAD of a docker image without Accept gave",
-			ask: func(t *testing.T, r site) string {
+			name: "DELETE of the digest that HEAD of a Docker image without Accept returns",
+			observe: func(t *testing.T, r repo) string {
 				r.Push(t, docker(t), "latest")
 				dgst := r.Do(t, http.MethodHead, "manifests/latest").Digest()
 				return r.Do(t, http.MethodDelete, "manifests/"+dgst.String()).String()
@@ -58,7 +58,7 @@ func resolving() chapter {
 		},
 		{
 			name: "GET of that digest",
-			ask: func(t *testing.T, r site) string {
+			observe: func(t *testing.T, r repo) string {
 				r.Push(t, docker(t), "latest")
 				dgst := r.Do(t, http.MethodHead, "manifests/latest").Digest()
 				return served(r.Do(t, http.MethodGet, "manifests/"+dgst.String(), wire.AcceptAll()), docker(t))
@@ -67,41 +67,41 @@ func resolving() chapter {
 			on3: "200 application/vnd.docker.distribution.manifest.v2+json, the digest pushed",
 		},
 		{
-			name: "GET of an OCI image, no Accept",
-			ask:  get(oci),
-			on2:  `404 MANIFEST_UNKNOWN "OCI manifest found, but accept header does not support OCI manifests"`,
+			name:    "GET of an OCI image, no Accept",
+			observe: get(oci),
+			on2:     `404 MANIFEST_UNKNOWN "OCI manifest found, but accept header does not support OCI manifests"`,
 		},
 		{
-			name: "GET of an OCI image, Accept: anything",
-			ask:  get(oci, wire.Accept("*/*")),
-			on2:  `404 MANIFEST_UNKNOWN "OCI manifest found, but accept header does not support OCI manifests"`,
+			name:    "GET of an OCI image, wildcard Accept",
+			observe: get(oci, wire.Accept("*/*")),
+			on2:     `404 MANIFEST_UNKNOWN "OCI manifest found, but accept header does not support OCI manifests"`,
 		},
 		{
-			name: "GET of an OCI index, no Accept",
-			ask:  get(index),
-			on2:  `404 MANIFEST_UNKNOWN "OCI index found, but accept header does not support OCI indexes"`,
-			on3:  "200 application/vnd.oci.image.index.v1+json, the digest pushed",
+			name:    "GET of an OCI index, no Accept",
+			observe: get(index),
+			on2:     `404 MANIFEST_UNKNOWN "OCI index found, but accept header does not support OCI indexes"`,
+			on3:     "200 application/vnd.oci.image.index.v1+json, the digest pushed",
 		},
 		{
-			name: "GET of an OCI index, Accept without the index type",
-			ask:  get(index, wire.Accept(ocispec.MediaTypeImageManifest, wire.DockerManifest)),
-			on2:  `404 MANIFEST_UNKNOWN "OCI index found, but accept header does not support OCI indexes"`,
-			on3:  "200 application/vnd.oci.image.index.v1+json, the digest pushed",
+			name:    "GET of an OCI index, Accept without the index type",
+			observe: get(index, wire.Accept(ocispec.MediaTypeImageManifest, wire.DockerManifest)),
+			on2:     `404 MANIFEST_UNKNOWN "OCI index found, but accept header does not support OCI indexes"`,
+			on3:     "200 application/vnd.oci.image.index.v1+json, the digest pushed",
 		},
 		{
-			name: "HEAD of a docker list, Accept without the list type",
-			ask:  head(list, wire.Accept(ocispec.MediaTypeImageManifest, wire.DockerManifest)),
-			on2:  "200 application/vnd.docker.distribution.manifest.v2+json, the digest of child 1",
+			name:    "HEAD of a Docker manifest list, Accept without the list type",
+			observe: head(list, wire.Accept(ocispec.MediaTypeImageManifest, wire.DockerManifest)),
+			on2:     "200 application/vnd.docker.distribution.manifest.v2+json, the digest of child 1",
 		},
 		{
-			name: "GET of a docker list, no Accept",
-			ask:  get(list),
-			on2:  "200 application/vnd.docker.distribution.manifest.v1+prettyjws, a digest never pushed",
-			on3:  `400 MANIFEST_INVALID "Schema 2 manifest not supported by client"`,
+			name:    "GET of a Docker manifest list, no Accept",
+			observe: get(list),
+			on2:     "200 application/vnd.docker.distribution.manifest.v1+prettyjws, a digest never pushed",
+			on3:     `400 MANIFEST_INVALID "Schema 2 manifest not supported by client"`,
 		},
 		{
-			name: "HEAD of a docker list by its digest, Accept without the list type",
-			ask: func(t *testing.T, r site) string {
+			name: "HEAD of a Docker manifest list by its digest, Accept without the list type",
+			observe: func(t *testing.T, r repo) string {
 				r.Push(t, list(t), "latest")
 				path := "manifests/" + list(t).Digest.String()
 				return served(r.Do(t, http.MethodHead, path, wire.Accept(wire.DockerManifest)), list(t))
@@ -109,13 +109,13 @@ func resolving() chapter {
 			on2: "200 application/vnd.docker.distribution.manifest.list.v2+json, the digest pushed",
 		},
 		{
-			name: "HEAD of an index, full Accept",
-			ask:  head(index, wire.AcceptAll()),
-			on2:  "200 application/vnd.oci.image.index.v1+json, the digest pushed",
+			name:    "HEAD of an OCI index, Accept with all types",
+			observe: head(index, wire.AcceptAll()),
+			on2:     "200 application/vnd.oci.image.index.v1+json, the digest pushed",
 		},
 		{
 			name: "HEAD of an unknown tag",
-			ask: func(t *testing.T, r site) string {
+			observe: func(t *testing.T, r repo) string {
 				r.Push(t, oci(t), "latest")
 				return r.Do(t, http.MethodHead, "manifests/nope", wire.AcceptAll()).String()
 			},
@@ -123,7 +123,7 @@ func resolving() chapter {
 		},
 		{
 			name: "GET of an unknown tag",
-			ask: func(t *testing.T, r site) string {
+			observe: func(t *testing.T, r repo) string {
 				r.Push(t, oci(t), "latest")
 				return r.Do(t, http.MethodGet, "manifests/nope", wire.AcceptAll()).String()
 			},
@@ -131,22 +131,22 @@ func resolving() chapter {
 		},
 		{
 			name: "GET of an unknown digest",
-			ask: func(t *testing.T, r site) string {
+			observe: func(t *testing.T, r repo) string {
 				r.Push(t, oci(t), "latest")
-				return r.Do(t, http.MethodGet, "manifests/"+digest.FromString("nobody's").String(), wire.AcceptAll()).String()
+				return r.Do(t, http.MethodGet, "manifests/"+digest.FromString("never pushed").String(), wire.AcceptAll()).String()
 			},
 			on2: `404 MANIFEST_UNKNOWN "manifest unknown"`,
 		},
 		{
 			name: "GET in an unknown repository",
-			ask: func(t *testing.T, r site) string {
+			observe: func(t *testing.T, r repo) string {
 				return r.Do(t, http.MethodGet, "manifests/latest", wire.AcceptAll()).String()
 			},
 			on2: `404 MANIFEST_UNKNOWN "manifest unknown"`,
 		},
 		{
 			name: "GET of a digest that only another repository has",
-			ask: func(t *testing.T, r site) string {
+			observe: func(t *testing.T, r repo) string {
 				other := r
 				other.Name = "derek/other"
 				r.Push(t, wire.OCIImage(t, "something else"), "latest")
@@ -157,7 +157,7 @@ func resolving() chapter {
 		},
 		{
 			name: "HEAD of a layer's digest as a manifest",
-			ask: func(t *testing.T, r site) string {
+			observe: func(t *testing.T, r repo) string {
 				r.Push(t, oci(t), "latest")
 				return r.Do(t, http.MethodHead, "manifests/"+oci(t).Layer().String(), wire.AcceptAll()).String()
 			},
@@ -166,7 +166,7 @@ func resolving() chapter {
 		},
 		{
 			name: "GET of a layer's digest as a manifest",
-			ask: func(t *testing.T, r site) string {
+			observe: func(t *testing.T, r repo) string {
 				r.Push(t, oci(t), "latest")
 				return r.Do(t, http.MethodGet, "manifests/"+oci(t).Layer().String(), wire.AcceptAll()).String()
 			},
@@ -175,7 +175,7 @@ func resolving() chapter {
 		},
 		{
 			name: "GET of a config's digest as a manifest",
-			ask: func(t *testing.T, r site) string {
+			observe: func(t *testing.T, r repo) string {
 				r.Push(t, oci(t), "latest")
 				return r.Do(t, http.MethodGet, "manifests/"+oci(t).Config().String(), wire.AcceptAll()).String()
 			},
@@ -184,7 +184,7 @@ func resolving() chapter {
 		},
 		{
 			name: "GET of sha256 with too few digits",
-			ask: func(t *testing.T, r site) string {
+			observe: func(t *testing.T, r repo) string {
 				r.Push(t, oci(t), "latest")
 				return r.Do(t, http.MethodGet, "manifests/sha256:abc", wire.AcceptAll()).String()
 			},
@@ -192,8 +192,8 @@ func resolving() chapter {
 			on3: `400 DIGEST_INVALID "provided digest did not match uploaded content"`,
 		},
 		{
-			name: "the error's Content-Type, and its detail for an unknown tag",
-			ask: func(t *testing.T, r site) string {
+			name: "Content-Type and body of the error for an unknown tag",
+			observe: func(t *testing.T, r repo) string {
 				r.Push(t, oci(t), "latest")
 				answer := r.Do(t, http.MethodGet, "manifests/nope", wire.AcceptAll())
 				return answer.Header.Get("Content-Type") + " " + strings.TrimSpace(string(answer.Body))
@@ -204,23 +204,23 @@ func resolving() chapter {
 	}}
 }
 
-func head(a func(*testing.T) wire.Artifact, headers ...wire.Header) func(*testing.T, site) string {
-	return ask(http.MethodHead, a, headers)
+func head(a func(*testing.T) wire.Artifact, headers ...wire.Header) func(*testing.T, repo) string {
+	return resolve(http.MethodHead, a, headers)
 }
 
-func get(a func(*testing.T) wire.Artifact, headers ...wire.Header) func(*testing.T, site) string {
-	return ask(http.MethodGet, a, headers)
+func get(a func(*testing.T) wire.Artifact, headers ...wire.Header) func(*testing.T, repo) string {
+	return resolve(http.MethodGet, a, headers)
 }
 
-// ask pushes an artifact as latest and asks for that tag.
-func ask(method string, a func(*testing.T) wire.Artifact, headers []wire.Header) func(*testing.T, site) string {
-	return func(t *testing.T, r site) string {
+// resolve pushes an artifact as latest and requests that tag.
+func resolve(method string, a func(*testing.T) wire.Artifact, headers []wire.Header) func(*testing.T, repo) string {
+	return func(t *testing.T, r repo) string {
 		r.Push(t, a(t), "latest")
 		return served(r.Do(t, method, "manifests/latest", headers...), a(t))
 	}
 }
 
-// served says what was served in place of what had been pushed.
+// served describes which manifest the registry serves for the pushed one.
 func served(answer wire.Answer, pushed wire.Artifact) string {
 	if answer.Status != http.StatusOK {
 		return answer.String()

@@ -1,6 +1,6 @@
-// Package clients holds the rows of the benchmarks: for each library the code
-// that its documentation recommends, and the same tuned as well as its API
-// allows. One file per library, one behaviour for all of them.
+// Package clients implements the work of the benchmarks with each client library: once as its
+// documentation recommends, and once tuned as well as its API allows. There is one file per
+// library, and all of them do the same work.
 package clients
 
 import (
@@ -12,30 +12,29 @@ import (
 	"github.com/seed-8cb7cc86/regret/bench/internal/registry"
 )
 
-// A Client does the work that is measured, for as many callers at a time as its
-// [Setup] names.
+// A Client does the measured work. It is safe for as many concurrent callers as its [Setup] names.
 type Client interface {
-	// ResolveDelete asks which digest a tag stands for and deletes that digest.
+	// ResolveDelete resolves a tag to its digest and deletes that digest.
 	ResolveDelete(ctx context.Context, repository, tag string) error
-	// List reads all tags and says how many there are.
+	// List reads all tags and returns how many there are.
 	List(ctx context.Context, repository string) (int, error)
-	// Close lets go of what the client holds.
+	// Close releases the client's resources.
 	Close() error
 }
 
-// Setup is what a client is told. The authority of TLS certificates is the
-// system's business (SSL_CERT_FILE), so that defaults stay defaults.
+// Setup configures a client. It does not name a certificate authority: clients trust the server's
+// certificate through SSL_CERT_FILE, so that they keep their default TLS configuration.
 type Setup struct {
 	Host     string // 127.0.0.1:port
 	Protocol registry.Protocol
 	Callers  int
-	Bearer   bool // registry.User and registry.Password are wanted for a token
+	Bearer   bool // the token service requires registry.User and registry.Password
 }
 
-func (s Setup) plain() bool { return s.Protocol == registry.HTTP }
+func (s Setup) plainHTTP() bool { return s.Protocol == registry.HTTP }
 
 func (s Setup) url() string {
-	if s.plain() {
+	if s.plainHTTP() {
 		return "http://" + s.Host
 	}
 	return "https://" + s.Host
@@ -44,22 +43,22 @@ func (s Setup) url() string {
 // A Row is one line of the tables.
 type Row struct {
 	Name   string
-	Module string // whose version is shown; empty for the standard library
+	Module string // the module whose version the report shows; empty for the standard library
 	Tuned  bool
 	Open   func(Setup) (Client, error)
 }
 
-// Floor is the name of the row that all others are held against, and Ours that
-// of this library.
+// Floor is the name of the row that all others are compared with: bare net/http. Ours is the name
+// of the row of this library.
 const (
 	Floor = "net/http"
 	Ours  = "regret"
 )
 
-// Rows are all of them, the floor first.
+// Rows returns all rows. The first is [Floor].
 func Rows() []Row {
 	return []Row{
-		{Floor, "", false, openFloor},
+		{Floor, "", false, openNetHTTP},
 		{Ours, "github.com/seed-8cb7cc86/regret", false, openRegret},
 		{"go-containerregistry", ggcrModule, false, openCrane},
 		{"go-containerregistry, tuned", ggcrModule, true, openRemote},
@@ -74,7 +73,7 @@ func Rows() []Row {
 	}
 }
 
-// Named finds a row.
+// Named returns the row with this name.
 func Named(name string) (Row, bool) {
 	rows := Rows()
 	i := slices.IndexFunc(rows, func(r Row) bool { return r.Name == name })
@@ -84,10 +83,10 @@ func Named(name string) (Row, bool) {
 	return rows[i], true
 }
 
-// pool is the transport of the floor and of every tuned row that takes one: an
-// idle connection for each caller and no more connections than callers, which
-// is one where they share it.
-func pool(s Setup) *http.Transport {
+// newPool returns the transport of the [Floor] row and of every tuned row that accepts a transport.
+// It opens, and keeps idle, at most one connection per caller, or a single one over HTTP/2, where
+// the callers share it.
+func newPool(s Setup) *http.Transport {
 	connections := s.Callers
 	if s.Protocol == registry.H2 {
 		connections = 1

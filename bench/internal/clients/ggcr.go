@@ -14,7 +14,7 @@ import (
 
 const ggcrModule = "github.com/google/go-containerregistry"
 
-// craneClient is package crane, as its README shows it.
+// craneClient uses package crane as its README shows.
 type craneClient struct {
 	host string
 	opts []crane.Option
@@ -28,12 +28,12 @@ func openCrane(s Setup) (Client, error) {
 	return c, nil
 }
 
-func (c *craneClient) with(ctx context.Context) []crane.Option {
+func (c *craneClient) options(ctx context.Context) []crane.Option {
 	return append([]crane.Option{crane.WithContext(ctx)}, c.opts...)
 }
 
 func (c *craneClient) ResolveDelete(ctx context.Context, repository, tag string) error {
-	opts, repo := c.with(ctx), c.host+"/"+repository
+	opts, repo := c.options(ctx), c.host+"/"+repository
 	dgst, err := crane.Digest(repo+":"+tag, opts...)
 	if err != nil {
 		return err
@@ -42,14 +42,14 @@ func (c *craneClient) ResolveDelete(ctx context.Context, repository, tag string)
 }
 
 func (c *craneClient) List(ctx context.Context, repository string) (int, error) {
-	tags, err := crane.ListTags(c.host+"/"+repository, c.with(ctx)...)
+	tags, err := crane.ListTags(c.host+"/"+repository, c.options(ctx)...)
 	return len(tags), err
 }
 
 func (c *craneClient) Close() error { return nil }
 
-// remoteClient is package remote with one Puller and one Pusher for everything
-// and a pool for all callers.
+// remoteClient uses package remote with one Puller, one Pusher and one connection pool for all
+// callers.
 type remoteClient struct {
 	registry name.Registry
 	puller   *remote.Puller
@@ -62,7 +62,7 @@ func openRemote(s Setup) (Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &remoteClient{registry: reg, pool: pool(s)}
+	c := &remoteClient{registry: reg, pool: newPool(s)}
 	opts := []remote.Option{remote.WithTransport(c.pool), remote.WithJobs(s.Callers)}
 	if s.Bearer {
 		opts = append(opts, remote.WithAuth(&authn.Basic{Username: registry.User, Password: registry.Password}))

@@ -13,7 +13,7 @@ import (
 
 const ociModule = "cuelabs.dev/go/oci/ociregistry"
 
-// ociClient is package ociclient, with package ociauth where a token is wanted.
+// ociClient uses package ociclient, with package ociauth for tokens.
 type ociClient struct {
 	registry ociregistry.Interface
 	pool     *http.Transport
@@ -21,10 +21,10 @@ type ociClient struct {
 
 func openOCI(s Setup) (Client, error) { return newOCI(s, nil) }
 
-// openOCITuned gives it a pool for all callers. With tokens the pool may open
-// more connections: one is asked for while the answer before it is still open.
+// openOCITuned adds one connection pool for all callers. With tokens the pool does not limit the
+// number of connections, because ociauth requests a token while the previous response is still open.
 func openOCITuned(s Setup) (Client, error) {
-	pool := pool(s)
+	pool := newPool(s)
 	if s.Bearer {
 		pool.MaxConnsPerHost = 0
 	}
@@ -32,7 +32,7 @@ func openOCITuned(s Setup) (Client, error) {
 }
 
 func newOCI(s Setup, pool *http.Transport) (Client, error) {
-	opts := &ociclient.Options{Insecure: s.plain()}
+	opts := &ociclient.Options{Insecure: s.plainHTTP()}
 	if pool != nil {
 		opts.Transport = pool
 	}
@@ -46,7 +46,7 @@ func newOCI(s Setup, pool *http.Transport) (Client, error) {
 	return &ociClient{reg, pool}, nil
 }
 
-// ociCredential is what a configuration file would say.
+// ociCredential takes the place of a configuration file.
 type ociCredential struct{}
 
 func (ociCredential) EntryForRegistry(string) (ociauth.ConfigEntry, error) {

@@ -13,10 +13,10 @@ import (
 
 const orasModule = "oras.land/oras-go/v2"
 
-// orasClient is one remote.Repository for all callers, as its examples have it.
+// orasClient uses one remote.Repository for all callers, as in the examples of oras-go.
 type orasClient struct {
 	repo *remote.Repository
-	hint bool // whether the token's scope is asked for in advance
+	hint bool // name the scope of the token in advance
 	pool *http.Transport
 }
 
@@ -28,15 +28,14 @@ func openORAS(s Setup) (Client, error) {
 	return c, err
 }
 
-// openORASTuned gives it a pool for all callers, names the scope of both
-// requests in advance, as package auth recommends for several, and lets a list
-// be as large as ours.
+// openORASTuned adds one connection pool for all callers, names the scope of both requests in
+// advance, as package auth recommends, and allows tag lists as large as regret does.
 func openORASTuned(s Setup) (Client, error) {
 	c, err := newORAS(s)
 	if err != nil {
 		return nil, err
 	}
-	c.pool, c.hint = pool(s), s.Bearer
+	c.pool, c.hint = newPool(s), s.Bearer
 	client := &auth.Client{Client: &http.Client{Transport: retry.NewTransport(c.pool)}, Cache: auth.NewCache()}
 	if s.Bearer {
 		client.Credential = credentialORAS(s)
@@ -51,7 +50,7 @@ func newORAS(s Setup) (*orasClient, error) {
 	if err != nil {
 		return nil, err
 	}
-	repo.PlainHTTP = s.plain()
+	repo.PlainHTTP = s.plainHTTP()
 	return &orasClient{repo: repo}, nil
 }
 

@@ -13,9 +13,9 @@ import (
 
 const podmanModule = "go.podman.io/image/v5"
 
-// podmanClient is DeleteImage of package docker's references, which resolves
-// and deletes in one call and begins anew with each: its API has nothing to
-// keep between two of them but the SystemContext.
+// podmanClient uses DeleteImage of package docker's references, which resolves and deletes in one
+// call. Every call starts from scratch: the API keeps nothing between calls except the
+// SystemContext.
 type podmanClient struct {
 	host string
 	sys  *types.SystemContext
@@ -26,7 +26,7 @@ func openPodman(s Setup) (Client, error) {
 	return &podmanClient{host: s.Host, sys: systemContext(s)}, nil
 }
 
-// openPodmanTuned names every configuration file, so that none is looked for.
+// openPodmanTuned names every configuration file, so that the library does not search for any.
 func openPodmanTuned(s Setup) (Client, error) {
 	temp, err := os.MkdirTemp("", "bench-podman-")
 	if err != nil {
@@ -50,7 +50,7 @@ func openPodmanTuned(s Setup) (Client, error) {
 
 func systemContext(s Setup) *types.SystemContext {
 	sys := &types.SystemContext{}
-	if s.plain() { // the only way to speak HTTP
+	if s.plainHTTP() { // the only way to allow plain HTTP
 		sys.DockerInsecureSkipTLSVerify = types.OptionalBoolTrue
 	}
 	if s.Bearer {

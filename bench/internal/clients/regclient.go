@@ -13,13 +13,13 @@ import (
 
 const regclientModule = "github.com/regclient/regclient"
 
-// regClient is one RegClient for all callers.
+// regClient uses one RegClient for all callers.
 type regClient struct {
 	client *regclient.RegClient
 	host   string
 }
 
-// openRegclient sets it up as its ExampleNew does.
+// openRegclient configures the client as regclient's ExampleNew does.
 func openRegclient(s Setup) (Client, error) {
 	rc := regclient.New(
 		regclient.WithConfigHost(configHost(s)),
@@ -29,21 +29,21 @@ func openRegclient(s Setup) (Client, error) {
 	return &regClient{rc, s.Host}, nil
 }
 
-// openRegclientTuned lets as many requests run at a time as there are callers,
-// over a pool of that size.
+// openRegclientTuned allows as many concurrent requests as there are callers, over a connection pool
+// of that size.
 func openRegclientTuned(s Setup) (Client, error) {
 	host := configHost(s)
 	host.ReqConcurrent = int64(s.Callers)
 	rc := regclient.New(
 		regclient.WithConfigHost(host),
-		regclient.WithRegOpts(reg.WithTransport(pool(s))),
+		regclient.WithRegOpts(reg.WithTransport(newPool(s))),
 	)
 	return &regClient{rc, s.Host}, nil
 }
 
 func configHost(s Setup) config.Host {
 	host := config.Host{Name: s.Host}
-	if s.plain() {
+	if s.plainHTTP() {
 		host.TLS = config.TLSDisabled
 	}
 	if s.Bearer {

@@ -7,8 +7,8 @@ import (
 	"github.com/seed-8cb7cc86/regret/bench/internal/registry"
 )
 
-// ours is this library, with default options.
-type ours struct{ client *regret.Client }
+// regretClient uses this library with its default options.
+type regretClient struct{ client *regret.Client }
 
 func openRegret(s Setup) (Client, error) {
 	var opts []regret.Option
@@ -19,20 +19,20 @@ func openRegret(s Setup) (Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ours{c}, nil
+	return regretClient{c}, nil
 }
 
-func (o ours) ResolveDelete(ctx context.Context, repository, tag string) error {
-	dgst, err := o.client.ResolveDigest(ctx, repository, tag)
+func (r regretClient) ResolveDelete(ctx context.Context, repository, tag string) error {
+	dgst, err := r.client.ResolveDigest(ctx, repository, tag)
 	if err != nil {
 		return err
 	}
-	return o.client.DeleteManifest(ctx, repository, dgst)
+	return r.client.DeleteManifest(ctx, repository, dgst)
 }
 
-func (o ours) List(ctx context.Context, repository string) (int, error) {
+func (r regretClient) List(ctx context.Context, repository string) (int, error) {
 	total := 0
-	for _, err := range o.client.Tags(ctx, repository) {
+	for _, err := range r.client.Tags(ctx, repository) {
 		if err != nil {
 			return total, err
 		}
@@ -41,7 +41,7 @@ func (o ours) List(ctx context.Context, repository string) (int, error) {
 	return total, nil
 }
 
-func (o ours) Close() error {
-	o.client.CloseIdleConnections()
+func (r regretClient) Close() error {
+	r.client.CloseIdleConnections()
 	return nil
 }

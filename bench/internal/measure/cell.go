@@ -1,4 +1,4 @@
-// Package measure runs one client on one piece of work and says what it cost.
+// Package measure runs one client on one piece of work and measures what it costs.
 package measure
 
 import (
@@ -8,17 +8,17 @@ import (
 	"github.com/seed-8cb7cc86/regret/bench/internal/registry"
 )
 
-// A Work is what is done: a number of tags resolved and deleted, or listed.
+// A Work is the kind of work that is measured.
 type Work string
 
-// The kinds of work.
+// The kinds of work: resolve and delete a number of tags, or list them.
 const (
 	Delete    Work = "resolve and delete"
 	ListPages Work = "list in pages of 1,000"
 	ListWhole Work = "list in one body"
 )
 
-// A Cell is one piece of work under one set of circumstances.
+// A Cell is one combination of work and conditions.
 type Cell struct {
 	Server   registry.Kind
 	Work     Work
@@ -29,7 +29,7 @@ type Cell struct {
 	Bearer   bool
 }
 
-// String names the cell for people.
+// String describes the cell in the report.
 func (c Cell) String() string {
 	auth := "anonymous"
 	if c.Bearer {
@@ -59,15 +59,15 @@ func (c Cell) settings() registry.Settings {
 	return s
 }
 
-// Callers and Latencies are the axes beside registry.Protocols.
+// Callers returns the numbers of concurrent callers that are measured.
 func Callers() []int { return []int{1, 16, 64} }
 
-// Latencies are what is added to every answer.
+// Latencies returns the latencies that the server adds to every response.
 func Latencies() []time.Duration { return []time.Duration{0, 20 * time.Millisecond} }
 
-// Cells are all of them. Where every answer takes 20 ms, a single caller does a
-// tenth of the work: the time of the rest is known beforehand. At distribution 3
-// it is a fifth: for each deletion that looks at every tag.
+// Cells returns all cells. With added latency, a single caller gets a tenth of the tags: the time is
+// almost all latency, and grows with the number of tags. Distribution 3 gets a fifth of them,
+// because it looks at every tag for each deletion.
 func Cells(tags int) []Cell {
 	var cells []Cell
 	for _, latency := range Latencies() {

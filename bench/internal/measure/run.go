@@ -13,40 +13,39 @@ import (
 	"github.com/seed-8cb7cc86/regret/bench/internal/registry"
 )
 
-// A Result is what one run cost the client's process, and what the server saw
-// of it.
+// A Result holds what one run cost the client's process and what the server counted.
 type Result struct {
 	Wall   time.Duration
 	CPU    time.Duration // user and system time of the process
 	Allocs uint64        // objects allocated
-	Bytes  uint64        // and their size
-	Heap   uint64        // most by which live memory grew, if it was watched
+	Bytes  uint64        // total size of those objects
+	Heap   uint64        // peak growth of the live heap; 0 unless it was watched
 	registry.Counts
-	Failure string // why there is no result
+	Failure string // why the run failed; empty on success
 }
 
-// Run opens a client, lets it do the work from its first connection on, and
-// checks with the server that the work was done.
-func Run(ctx context.Context, at registry.Address, row clients.Row, cell Cell, watchHeap bool) (Result, error) {
-	if err := at.Reset(ctx, cell.settings()); err != nil {
+// Run opens a new client, measures the work, including the first connections, and checks with the
+// server that the work was done.
+func Run(ctx context.Context, server registry.Address, row clients.Row, cell Cell, watchHeap bool) (Result, error) {
+	if err := server.Reset(ctx, cell.settings()); err != nil {
 		return Result{}, err
 	}
-	client, err := row.Open(Setup(at, cell))
+	client, err := row.Open(Setup(server, cell))
 	if err != nil {
 		return Result{}, err
 	}
-	var tags []string // made before the clock and the counts begin
+	var tags []string // made before the measurement starts
 	if cell.Work == Delete {
 		tags = Tags(cell.Tags)
 	}
 	r, err := Cost(watchHeap, func() error { return work(ctx, client, cell, tags) })
-	if closed := client.Close(); err == nil {
-		err = closed
+	if closeErr := client.Close(); err == nil {
+		err = closeErr
 	}
 	if err != nil {
 		return r, err
 	}
-	if r.Counts, err = at.Counts(ctx); err != nil {
+	if r.Counts, err = server.Counts(ctx); err != nil {
 		return r, err
 	}
 	if cell.Work == Delete && r.Deleted != int64(cell.Tags) {
@@ -55,17 +54,17 @@ func Run(ctx context.Context, at registry.Address, row clients.Row, cell Cell, w
 	return r, nil
 }
 
-// Setup is what a client is told for a cell.
-func Setup(at registry.Address, cell Cell) clients.Setup {
-	return clients.Setup{Host: at.Hosts[cell.Protocol], Protocol: cell.Protocol, Callers: cell.Callers, Bearer: cell.Bearer}
+// Setup returns the configuration of a client for a cell.
+func Setup(server registry.Address, cell Cell) clients.Setup {
+	return clients.Setup{Host: server.Hosts[cell.Protocol], Protocol: cell.Protocol, Callers: cell.Callers, Bearer: cell.Bearer}
 }
 
-// WarmUp lets the process load what every row needs: net/http, TLS and the
-// certificates it trusts. No connection outlives it.
-func WarmUp(ctx context.Context, at registry.Address, cell Cell) error {
+// WarmUp makes the process load the code that every row uses, net/http and TLS, and the trusted
+// certificates. It leaves no connection open.
+func WarmUp(ctx context.Context, server registry.Address, cell Cell) error {
 	const tags = 100
 	warm := Cell{Work: Delete, Tags: tags, Protocol: cell.Protocol, Callers: min(cell.Callers, 4), Bearer: cell.Bearer}
-	_, err := Run(ctx, at, clients.Rows()[0], warm, false)
+	_, err := Run(ctx, server, clients.Rows()[0], warm, false)
 	return err
 }
 
@@ -82,7 +81,7 @@ func work(ctx context.Context, client clients.Client, cell Cell, tags []string) 
 	})
 }
 
-// Tags names the first tags of the server.
+// Tags returns the names of the server's first n tags.
 func Tags(n int) []string {
 	tags := make([]string, n)
 	for i := range tags {
@@ -91,8 +90,7 @@ func Tags(n int) []string {
 	return tags
 }
 
-// Bulk does something with each of the tags, so many callers at a time, and
-// returns what failed first.
+// Bulk calls do for each of the tags, from several concurrent callers, and returns the first error.
 func Bulk(callers int, tags []string, do func(tag string) error) error {
 	var (
 		wg     sync.WaitGroup
@@ -105,7 +103,7 @@ func Bulk(callers int, tags []string, do func(tag string) error) error {
 			for i := int(next.Add(1)) - 1; i < len(tags); i = int(next.Add(1)) - 1 {
 				if err := do(tags[i]); err != nil {
 					once.Do(func() { failed = err })
-					next.Store(int64(len(tags))) // the others need not go on
+					next.Store(int64(len(tags))) // stop the other callers
 					return
 				}
 			}
@@ -115,22 +113,22 @@ func Bulk(callers int, tags []string, do func(tag string) error) error {
 	return failed
 }
 
-// Cost says what fn cost this process. If the heap is watched, its time says
-// nothing.
+// Cost measures what fn costs this process. If watchHeap is true, Wall and CPU are meaningless; see
+// [peakHeap].
 func Cost(watchHeap bool, fn func() error) (Result, error) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	peak := func() uint64 { return 0 }
 	if watchHeap {
-		peak = watch()
+		peak = peakHeap()
 	}
 	cpu, err := cpuTime()
 	if err != nil {
 		return Result{}, err
 	}
 	start := time.Now()
-	failed := fn()
+	fnErr := fn()
 	wall := time.Since(start)
 	spent, err := cpuTime()
 	if err != nil {
@@ -144,13 +142,14 @@ func Cost(watchHeap bool, fn func() error) (Result, error) {
 		Allocs: after.Mallocs - before.Mallocs,
 		Bytes:  after.TotalAlloc - before.TotalAlloc,
 		Heap:   max(most, before.HeapAlloc) - before.HeapAlloc,
-	}, failed
+	}, fnErr
 }
 
-// watch collects garbage over and over until the function it returns is called,
-// which tells the most that was ever left. The time of such a run says nothing.
-func watch() (peak func() uint64) {
-	stop, most := make(chan struct{}), make(chan uint64)
+// peakHeap runs the garbage collector continuously until the returned function is called. That
+// function returns the size of the largest live heap seen. The constant collections make the times
+// of such a run meaningless.
+func peakHeap() (stop func() uint64) {
+	done, result := make(chan struct{}), make(chan uint64)
 	go func() {
 		var now runtime.MemStats
 		for highest := uint64(0); ; {
@@ -158,16 +157,16 @@ func watch() (peak func() uint64) {
 			runtime.ReadMemStats(&now)
 			highest = max(highest, now.HeapAlloc)
 			select {
-			case <-stop:
-				most <- highest
+			case <-done:
+				result <- highest
 				return
 			default:
 			}
 		}
 	}()
 	return func() uint64 {
-		close(stop)
-		return <-most
+		close(done)
+		return <-result
 	}
 }
 

@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// certificate makes a certificate for 127.0.0.1 that signs itself, of the kind
-// most registries have: ECDSA on P-256.
-func certificate() (cert tls.Certificate, ca []byte, err error) {
+// selfSignedCertificate returns a certificate for 127.0.0.1 of the kind most registries use: ECDSA
+// on P-256.
+func selfSignedCertificate() (cert tls.Certificate, ca []byte, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return cert, nil, err

@@ -6,16 +6,16 @@ import (
 	"sync/atomic"
 )
 
-// Counts are what was asked of the server since it was last reset.
+// Counts holds what the server counted since it was last reset.
 type Counts struct {
 	Connections int64 // opened to the registry
-	Requests    int64 // all of them, the token service's included
+	Requests    int64 // including those to the token service
 	Reads       int64 // HEAD and GET of manifests
 	Deletes     int64 // DELETE of manifests
-	Deleted     int64 // manifests that are gone because of them
+	Deleted     int64 // manifests deleted by them
 	Lists       int64 // pages of tags
 	Tokens      int64 // requests to the token service
-	Challenges  int64 // answers with status 401
+	Challenges  int64 // responses with status 401
 }
 
 type counters struct {

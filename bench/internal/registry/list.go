@@ -7,26 +7,26 @@ import (
 	"strconv"
 )
 
-// The tags of a list have eight characters each and count upwards.
+// tagWidth is the number of digits in a tag of the list.
 const tagWidth = 7
 
-// ListedTag is a tag of the list.
+// ListedTag returns tag number i of the list. All of these tags have the same length.
 func ListedTag(i int) string { return fmt.Sprintf("t%0*d", tagWidth, i) }
 
-// list answers with what comes after the tag "last", in pages linked as the
-// specification says, or all at once whatever the client asks for.
+// list sends the tags after the query parameter "last", in pages linked as the specification says,
+// or, without a page size, all at once, even if the client requests fewer.
 //
 // See https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-tags
 func (s *server) list(w http.ResponseWriter, r *http.Request, settings Settings) {
 	query := r.URL.Query()
-	begin := 0
+	start := 0
 	if last := query.Get("last"); last != "" {
 		n, err := strconv.Atoi(last[1:])
 		if err != nil {
-			refuse(w, http.StatusBadRequest, "UNSUPPORTED")
+			writeError(w, http.StatusBadRequest, "UNSUPPORTED")
 			return
 		}
-		begin = min(n+1, settings.Listed)
+		start = min(n+1, settings.Listed)
 	}
 	end := settings.Listed
 	if settings.PageSize > 0 {
@@ -34,25 +34,26 @@ func (s *server) list(w http.ResponseWriter, r *http.Request, settings Settings)
 		if n, err := strconv.Atoi(query.Get("n")); err == nil && n > 0 && n < size {
 			size = n
 		}
-		end = min(begin+size, end)
+		end = min(start+size, end)
 	}
 	h := w.Header()
 	h["Content-Type"] = jsonTypes
 	if end < settings.Listed {
-		h.Set("Link", fmt.Sprintf(`</v2/%s/tags/list?last=%s&n=%d>; rel="next"`, Repository, ListedTag(end-1), end-begin))
+		h.Set("Link", fmt.Sprintf(`</v2/%s/tags/list?last=%s&n=%d>; rel="next"`, Repository, ListedTag(end-1), end-start))
 	}
 	out := bufio.NewWriterSize(w, 32<<10)
 	out.WriteString(`{"name":"` + Repository + `","tags":[`)
 	tag := make([]byte, 0, tagWidth+4)
-	for i := begin; i < end; i++ {
-		tag = appendTag(tag[:0], i, i > begin)
+	for i := start; i < end; i++ {
+		tag = appendTag(tag[:0], i, i > start)
 		out.Write(tag)
 	}
 	out.WriteString("]}\n")
-	out.Flush() // a client that has gone away notices itself
+	out.Flush() // fails only if the client is gone
 }
 
-// appendTag is ListedTag with quotes, for a server that is to be fast.
+// appendTag appends [ListedTag] in quotes. It avoids fmt, because the server must not be what limits
+// the clients.
 func appendTag(b []byte, i int, comma bool) []byte {
 	if comma {
 		b = append(b, ',')

@@ -12,15 +12,15 @@ import (
 	"os/exec"
 )
 
-// A Process is a registry that runs in another process.
+// A Process is a registry in another process.
 type Process struct {
 	Address
 	cmd   *exec.Cmd
 	stdin io.Closer
 }
 
-// Start runs a command that calls [Serve] on its standard input and output, and
-// waits until the registry is there.
+// Start runs a command that calls [Serve] on its standard input and output, and waits until the
+// registry is listening.
 func Start(cmd *exec.Cmd) (*Process, error) {
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -36,34 +36,35 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 	}
 	p := &Process{cmd: cmd, stdin: in}
 	if err := json.NewDecoder(out).Decode(&p.Address); err != nil {
-		return nil, errors.Join(fmt.Errorf("the server did not say where it is: %w", err), p.Stop())
+		return nil, errors.Join(fmt.Errorf("the server did not send its address: %w", err), p.Stop())
 	}
 	return p, nil
 }
 
-// Stop ends the process.
+// Stop closes the standard input of the process, which makes it exit, and waits for it.
 func (p *Process) Stop() error {
 	return errors.Join(p.stdin.Close(), p.cmd.Wait())
 }
 
-// Reset gives the registry new state and zero counts.
+// Reset replaces the state of the registry and sets all counts to zero.
 func (a Address) Reset(ctx context.Context, settings Settings) error {
-	return a.ask(ctx, http.MethodPost, "/reset", settings, nil)
+	return a.control(ctx, http.MethodPost, "/reset", settings, nil)
 }
 
-// Revoke makes all tokens worthless.
+// Revoke revokes all tokens.
 func (a Address) Revoke(ctx context.Context) error {
-	return a.ask(ctx, http.MethodPost, "/revoke", nil, nil)
+	return a.control(ctx, http.MethodPost, "/revoke", nil, nil)
 }
 
-// Counts reads the counts.
+// Counts returns the counts.
 func (a Address) Counts(ctx context.Context) (c Counts, err error) {
-	return c, a.ask(ctx, http.MethodGet, "/counts", nil, &c)
+	return c, a.control(ctx, http.MethodGet, "/counts", nil, &c)
 }
 
-// ask keeps no connection, so that nothing of it lives on in what is measured.
-func (a Address) ask(ctx context.Context, method, path string, question, answer any) error {
-	body, err := json.Marshal(question)
+// control sends a request to the control endpoint. It keeps no connection open, so that it leaves
+// nothing behind in the process that is measured.
+func (a Address) control(ctx context.Context, method, path string, in, out any) error {
+	body, err := json.Marshal(in)
 	if err != nil {
 		return err
 	}
@@ -78,11 +79,11 @@ func (a Address) ask(ctx context.Context, method, path string, question, answer 
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		why, err := io.ReadAll(resp.Body)
-		return errors.Join(fmt.Errorf("control: %s %s: %s: %s", method, path, resp.Status, why), err)
+		message, err := io.ReadAll(resp.Body)
+		return errors.Join(fmt.Errorf("control: %s %s: %s: %s", method, path, resp.Status, message), err)
 	}
-	if answer == nil {
+	if out == nil {
 		return nil
 	}
-	return json.NewDecoder(resp.Body).Decode(answer)
+	return json.NewDecoder(resp.Body).Decode(out)
 }

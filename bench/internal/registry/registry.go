@@ -1,10 +1,10 @@
-// Package registry is the server of the benchmarks: as much of the distribution
-// API as resolving, deleting and listing need, as fast as net/http allows, and
-// an exact count of what was asked of it. It checks tokens, but it is nobody's
-// model of a registry: every tag has a manifest of its own, and nothing is kept.
+// Package registry is the server of the benchmarks. It implements as much of the distribution API as
+// resolving, deleting and listing need, as fast as net/http allows, and counts requests and
+// connections exactly. It checks tokens, but it does not model a real registry: every tag has its
+// own manifest, and nothing is stored.
 //
-// It runs in a process of its own (see [Serve] and [Start]), so that what a
-// client's process spends is the client's alone.
+// It runs in its own process (see [Serve] and [Start]), so that the CPU time and the allocations of
+// the client's process are the client's alone.
 package registry
 
 import (
@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// What every client is told, and what the token service accepts.
+// The repository that clients use, and the credentials that the token service accepts.
 const (
 	Repository = "bench/app"
 	User       = "bench"
@@ -26,29 +26,29 @@ const (
 	service    = "bench"
 )
 
-// MediaType is the type of all manifests. It is one that can have no subject,
-// so that no client has a reason to read a manifest before deleting it.
+// MediaType is the media type of all manifests. Manifests of this type have no subject, so no client
+// has a reason to read one before deleting it.
 const MediaType = "application/vnd.docker.distribution.manifest.v2+json"
 
-// Settings are what one measurement needs of the server.
+// Settings configure the server for one measurement.
 type Settings struct {
-	Tags     int           // that can be resolved and deleted; see [Tag]
-	Latency  time.Duration // added to every answer
-	Bearer   bool          // whether a token is wanted
-	Listed   int           // tags in the list; see [ListedTag]
-	PageSize int           // the most in a page; 0 puts everything into one
+	Tags     int           // number of tags to resolve and delete; see [Tag]
+	Latency  time.Duration // added to every response
+	Bearer   bool          // whether requests need a token
+	Listed   int           // number of tags in the list; see [ListedTag]
+	PageSize int           // most tags in a page; 0 sends the whole list in one response
 }
 
-// Tag names the tag with this number.
+// Tag returns the name of tag number i.
 func Tag(i int) string { return fmt.Sprintf("build-%06d", i) }
 
-// Config is the configuration of all images: the least there is.
+// Config is the smallest possible config, used by all images.
 const (
 	Config       = "{}"
 	ConfigDigest = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 )
 
-// Manifest is what stands under the tag with this number, and nowhere else.
+// Manifest returns the manifest of tag number i. Every tag has a different one.
 func Manifest(i int) (raw []byte, digest string) {
 	raw = fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":%q,"config":{"mediaType":"application/vnd.docker.container.image.v1+json",`+
 		`"size":%d,"digest":%q},"layers":[],"annotations":{"tag":%q}}`, MediaType, len(Config), ConfigDigest, Tag(i))
@@ -56,7 +56,7 @@ func Manifest(i int) (raw []byte, digest string) {
 	return raw, "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// A server holds the state that one measurement needs, and the counts.
+// A server holds the state and the counts of one measurement.
 type server struct {
 	counters
 	mu        sync.RWMutex
@@ -73,7 +73,7 @@ type manifest struct {
 
 func newServer() *server { return &server{tokens: make(map[string]string)} }
 
-// reset replaces all state and sets every count to zero.
+// reset replaces the state and sets all counts to zero.
 func (s *server) reset(settings Settings) {
 	manifests := make(map[string]*manifest, 2*settings.Tags)
 	for i := range settings.Tags {
@@ -89,7 +89,7 @@ func (s *server) reset(settings Settings) {
 	s.counters.reset()
 }
 
-// revoke makes every token worthless.
+// revoke revokes all tokens.
 func (s *server) revoke() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,7 +102,7 @@ func (s *server) find(reference string) *manifest {
 	return s.manifests[reference]
 }
 
-// remove deletes a manifest with its tag and says whether it was there.
+// remove deletes a manifest and its tag. It reports whether the manifest existed.
 func (s *server) remove(digest string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,7 +115,7 @@ func (s *server) remove(digest string) bool {
 	return true
 }
 
-// ServeHTTP answers one request.
+// ServeHTTP counts and serves one request.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.requests.Add(1)
 	s.mu.RLock()
@@ -146,7 +146,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case isManifest && r.Method == http.MethodDelete:
 		s.deletes.Add(1)
 		if !s.remove(reference) {
-			refuse(w, http.StatusNotFound, "MANIFEST_UNKNOWN")
+			writeError(w, http.StatusNotFound, "MANIFEST_UNKNOWN")
 			return
 		}
 		s.deleted.Add(1)
@@ -160,7 +160,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header()["Docker-Distribution-Api-Version"] = apiVersion
 		w.WriteHeader(http.StatusOK)
 	default:
-		refuse(w, http.StatusNotFound, "NAME_UNKNOWN")
+		writeError(w, http.StatusNotFound, "NAME_UNKNOWN")
 	}
 }
 
@@ -170,12 +170,12 @@ var (
 	jsonTypes  = []string{"application/json"}
 )
 
-// manifest answers HEAD and GET.
+// manifest serves HEAD and GET.
 func (s *server) manifest(w http.ResponseWriter, r *http.Request, reference string) {
 	s.reads.Add(1)
 	m := s.find(reference)
 	if m == nil {
-		refuse(w, http.StatusNotFound, "MANIFEST_UNKNOWN")
+		writeError(w, http.StatusNotFound, "MANIFEST_UNKNOWN")
 		return
 	}
 	h := w.Header()
@@ -183,12 +183,12 @@ func (s *server) manifest(w http.ResponseWriter, r *http.Request, reference stri
 	h["Docker-Content-Digest"] = []string{m.digest}
 	h["Content-Length"] = []string{strconv.Itoa(len(m.raw))}
 	if r.Method == http.MethodGet {
-		w.Write(m.raw) // a client that has gone away notices itself
+		w.Write(m.raw) // fails only if the client is gone
 	}
 }
 
-// refuse answers with an error as the specification has it.
-func refuse(w http.ResponseWriter, status int, code string) {
+// writeError sends an error response in the format of the specification.
+func writeError(w http.ResponseWriter, status int, code string) {
 	w.Header()["Content-Type"] = jsonTypes
 	w.WriteHeader(status)
 	fmt.Fprintf(w, `{"errors":[{"code":%q,"message":"refused"}]}`, code)

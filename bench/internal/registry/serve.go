@@ -11,39 +11,39 @@ import (
 	"net/http"
 )
 
-// A Protocol is how the registry is spoken to.
+// A Protocol is a protocol between client and registry.
 type Protocol string
 
-// The protocols, each on a port of its own.
+// The protocols. Each has its own port.
 const (
 	HTTP  Protocol = "HTTP"
 	HTTPS Protocol = "TLS, HTTP/1.1"
 	H2    Protocol = "TLS, HTTP/2"
 )
 
-// Protocols are all of them.
+// Protocols returns all protocols.
 func Protocols() []Protocol { return []Protocol{HTTP, HTTPS, H2} }
 
-// A Kind is which registry answers.
+// A Kind is a kind of registry.
 type Kind string
 
-// The kinds: this package's own, as fast as can be, and a real one.
+// The kinds: the fast, minimal one of this package, and a real one.
 const (
 	Minimal       Kind = ""
 	Distribution3 Kind = "distribution 3" // plain HTTP, anonymous
 )
 
-// An Address is where a served registry can be found.
+// An Address holds the addresses of a running registry.
 type Address struct {
 	Hosts   map[Protocol]string // 127.0.0.1 and a port
 	Control string              // URL of the control endpoint
-	CA      string              // PEM, of the TLS ports
+	CA      string              // certificate of the TLS ports, in PEM
 }
 
-// Serve runs the registry until in ends, and so at the latest with the process
-// that holds the other end. It writes its [Address] to out, as one line of JSON.
+// Serve runs the registry until in reaches its end, and so no longer than the process that holds the
+// other end of it. It writes its [Address] to out as one line of JSON.
 func Serve(in io.Reader, out io.Writer) error {
-	cert, ca, err := certificate()
+	cert, ca, err := selfSignedCertificate()
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func Serve(in io.Reader, out io.Writer) error {
 	return err
 }
 
-// listen serves the registry by one protocol.
+// listen serves the registry over one protocol.
 func (s *server) listen(l net.Listener, protocol Protocol, cert tls.Certificate) *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true) // for clients that do not offer HTTP/2
@@ -84,7 +84,7 @@ func (s *server) listen(l net.Listener, protocol Protocol, cert tls.Certificate)
 		ConnState: s.connState,
 		Protocols: protocols,
 		TLSConfig: &tls.Config{Certificates: []tls.Certificate{cert}},
-		ErrorLog:  log.New(io.Discard, "", 0), // of clients that try https on the port for http
+		ErrorLog:  log.New(io.Discard, "", 0), // drop errors of clients that try HTTPS on the plain HTTP port
 	}, l, protocol != HTTP)
 }
 
@@ -99,8 +99,8 @@ func serve(server *http.Server, l net.Listener, encrypted bool) *http.Server {
 	return server
 }
 
-// control is the endpoint by which whoever measures sets the server up and
-// reads its counts. Its own requests are not counted.
+// control returns the handler of the control endpoint, which the benchmarks use to configure the
+// server and to read its counts. Requests to it are not counted.
 func (s *server) control() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /reset", func(w http.ResponseWriter, r *http.Request) {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// authorized says whether the request carries a token that permits the action.
+// authorized reports whether the request carries a token that permits the action.
 func (s *server) authorized(r *http.Request, action string) bool {
 	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !ok {
@@ -27,7 +27,7 @@ func (s *server) authorized(r *http.Request, action string) bool {
 	return slices.Contains(actions, action) || slices.Contains(actions, "*")
 }
 
-// challenge sends the client to the token service, at the same address.
+// challenge responds with 401 and points the client to the token service, at the same address.
 func (s *server) challenge(w http.ResponseWriter, r *http.Request, action string) {
 	s.challenges.Add(1)
 	scheme := "http"
@@ -40,18 +40,17 @@ func (s *server) challenge(w http.ResponseWriter, r *http.Request, action string
 	}
 	w.Header()["Docker-Distribution-Api-Version"] = apiVersion
 	w.Header().Set("WWW-Authenticate", value)
-	refuse(w, http.StatusUnauthorized, "UNAUTHORIZED")
+	writeError(w, http.StatusUnauthorized, "UNAUTHORIZED")
 }
 
-// token grants whoever knows the password whatever is asked for. It takes the
-// fields of a GET (the distribution project's token protocol) and of a POST
-// (OAuth 2.0) alike.
+// token issues a token with all requested actions if the password is right. It accepts both a GET
+// (the distribution project's token protocol) and a POST (OAuth 2.0).
 //
 // See https://distribution.github.io/distribution/spec/auth/token/
 func (s *server) token(w http.ResponseWriter, r *http.Request) {
 	s.tokenRequests.Add(1)
 	if err := r.ParseForm(); err != nil {
-		refuse(w, http.StatusBadRequest, "UNSUPPORTED")
+		writeError(w, http.StatusBadRequest, "UNSUPPORTED")
 		return
 	}
 	user, password, ok := r.BasicAuth()
@@ -59,7 +58,7 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) {
 		user, password = r.PostForm.Get("username"), r.PostForm.Get("password")
 	}
 	if user != User || password != Password {
-		refuse(w, http.StatusUnauthorized, "UNAUTHORIZED")
+		writeError(w, http.StatusUnauthorized, "UNAUTHORIZED")
 		return
 	}
 	var actions []string

@@ -12,11 +12,11 @@ import (
 	"github.com/seed-8cb7cc86/regret/bench/internal/registry"
 )
 
-// Noise is what the median of a row differs by from that of the same row
-// measured again. Nothing smaller is claimed.
+// Noise is the relative difference between the medians of two measurements of the same row. The
+// report claims no smaller difference.
 const Noise = 0.06
 
-// Data is everything that was measured.
+// Data holds all measurements.
 type Data struct {
 	Rows   []clients.Row
 	Cells  []Cell
@@ -24,16 +24,16 @@ type Data struct {
 	About  About
 }
 
-// About says where and how it was measured.
+// About describes where and how the data was measured.
 type About struct {
 	Command  string
 	Date     time.Time
 	Go       string
 	System   string
-	Versions map[string]string // by module
+	Versions map[string]string // by module path
 }
 
-// A Cell has the runs of every row in one cell, in the order of the rows.
+// A Cell holds the runs of every row in one cell, in the order of [Data].Rows.
 type Cell struct {
 	measure.Cell
 	Runs [][]measure.Result
@@ -42,7 +42,7 @@ type Cell struct {
 // A Figure is one number of a run.
 type Figure func(measure.Result) float64
 
-// The figures that are compared.
+// The figures that the report compares.
 func wall(r measure.Result) float64   { return r.Wall.Seconds() }
 func cpu(r measure.Result) float64    { return r.CPU.Seconds() }
 func allocs(r measure.Result) float64 { return float64(r.Allocs) }
@@ -51,19 +51,19 @@ func conns(r measure.Result) float64  { return float64(r.Connections) }
 func reqs(r measure.Result) float64   { return float64(r.Requests) }
 func heap(r measure.Result) float64   { return float64(r.Heap) }
 
-// A Spread is the median of several runs with the least and the most.
+// A Spread holds the median, the least and the greatest value of several runs.
 type Spread struct{ Median, Least, Most float64 }
 
-// unlike says that two spreads differ by more than noise: their medians by more
-// than a row differs from itself, and no run of one lies among the other's.
-func (s Spread) unlike(o Spread) bool {
+// differsFrom reports whether two spreads differ by more than noise: their medians differ by more
+// than [Noise], and their ranges do not overlap.
+func (s Spread) differsFrom(o Spread) bool {
 	return math.Abs(s.Median/o.Median-1) > Noise && (s.Least > o.Most || s.Most < o.Least)
 }
 
-func (s Spread) over(x float64) Spread { return Spread{s.Median / x, s.Least / x, s.Most / x} }
+func (s Spread) dividedBy(x float64) Spread { return Spread{s.Median / x, s.Least / x, s.Most / x} }
 
-// spread is false for a row that did not do the work.
-func spread(runs []measure.Result, figure Figure) (Spread, bool) {
+// summarize returns the spread of a figure over several runs, or false if any of them failed.
+func summarize(runs []measure.Result, figure Figure) (Spread, bool) {
 	var values []float64
 	for _, r := range runs {
 		if r.Failure != "" {
@@ -79,21 +79,21 @@ func spread(runs []measure.Result, figure Figure) (Spread, bool) {
 	return Spread{middle, values[0], values[len(values)-1]}, true
 }
 
-// of is a row's figure in a cell.
-func (c Cell) of(row int, figure Figure) (Spread, bool) { return spread(c.Runs[row], figure) }
+// spread returns the spread of a figure of a row.
+func (c Cell) spread(row int, figure Figure) (Spread, bool) { return summarize(c.Runs[row], figure) }
 
-// ratio is a row's figure as a multiple of the floor's median.
+// ratio returns the spread of a figure of a row, relative to the median of bare net/http.
 func (c Cell) ratio(row int, figure Figure) (Spread, bool) {
-	floor, ok := c.of(0, figure)
-	s, here := c.of(row, figure)
-	if !ok || !here || floor.Median == 0 {
+	floor, ok := c.spread(0, figure)
+	s, rowOK := c.spread(row, figure)
+	if !ok || !rowOK || floor.Median == 0 {
 		return Spread{}, false
 	}
-	return s.over(floor.Median), true
+	return s.dividedBy(floor.Median), true
 }
 
-// deleting finds a cell of that work at the minimal registry.
-func (d Data) deleting(p registry.Protocol, callers int, latency time.Duration, bearer bool) (Cell, bool) {
+// deleteCell returns the cell that resolves and deletes at the minimal registry under these conditions.
+func (d Data) deleteCell(p registry.Protocol, callers int, latency time.Duration, bearer bool) (Cell, bool) {
 	i := slices.IndexFunc(d.Cells, func(c Cell) bool {
 		return c.Work == measure.Delete && c.Server == registry.Minimal &&
 			c.Protocol == p && c.Callers == callers && c.Latency == latency && c.Bearer == bearer
@@ -104,7 +104,7 @@ func (d Data) deleting(p registry.Protocol, callers int, latency time.Duration, 
 	return d.Cells[i], true
 }
 
-// row is the index of a row by its name.
-func (d Data) row(name string) int {
+// rowIndex returns the index of the row with this name.
+func (d Data) rowIndex(name string) int {
 	return slices.IndexFunc(d.Rows, func(r clients.Row) bool { return r.Name == name })
 }

@@ -10,14 +10,14 @@ import (
 	"github.com/seed-8cb7cc86/regret/bench/internal/registry"
 )
 
-// The plot, in pixels, at the width at which it is shown.
+// The layout of the plot, in pixels, for the width at which README.md shows it.
 const (
 	fullWidth   = 830
-	plotLeft    = 198 // where the axis begins
+	plotLeft    = 198 // where the axis starts
 	plotWidth   = 440
 	plotTop     = 84
 	lineStep    = 36
-	valueLeft   = 662 // where the medians stand as numbers
+	valueLeft   = 662 // where the medians are printed
 	valueStep   = 58
 	markStep    = 9 // between the protocols of a row
 	markRadius  = 4
@@ -25,7 +25,7 @@ const (
 	logHeadroom = 1.1
 )
 
-// Colours that the colour-blind can tell apart, on light and on dark.
+// The colors are distinguishable with color blindness, on light and on dark backgrounds.
 const style = `<style>
 text{fill:#1f2328}
 .faint{fill:#59636e;font-size:12px}.paper{fill:#fff}.band{fill:#f6f8fa}.grid{stroke:#d8dee4}.one{stroke:#818b98}
@@ -39,13 +39,13 @@ text{fill:#e6edf3}
 </style>
 `
 
-// SVG draws the wall time of every row as a multiple of the floor's, on a
-// logarithmic axis: many callers, anonymous, nothing added to the latency.
+// SVG draws the wall time of every row relative to bare net/http, on a logarithmic axis, for many
+// anonymous callers without added latency.
 func SVG(w io.Writer, d Data) {
 	least, most := 0.8, 2.0
-	each := func(draw func(row, protocol int, s Spread)) {
+	forEachSpread := func(draw func(row, protocol int, s Spread)) {
 		for p, protocol := range registry.Protocols() {
-			c, ok := d.deleting(protocol, many, 0, false)
+			c, ok := d.deleteCell(protocol, manyCallers, 0, false)
 			for row := range d.Rows {
 				if !ok {
 					continue
@@ -56,16 +56,16 @@ func SVG(w io.Writer, d Data) {
 			}
 		}
 	}
-	each(func(_, _ int, s Spread) { least, most = min(least, s.Least), max(most, s.Most) })
+	forEachSpread(func(_, _ int, s Spread) { least, most = min(least, s.Least), max(most, s.Most) })
 	x := func(ratio float64) float64 {
 		return plotLeft + plotWidth*math.Log(ratio/least)/math.Log(most*logHeadroom/least)
 	}
 	bottom := plotTop + lineStep*len(d.Rows)
 	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="-apple-system,'Segoe UI','DejaVu Sans',sans-serif" font-size="13">`+"\n%s", fullWidth, bottom+52, style)
 	fmt.Fprintf(w, `<rect class="paper" width="%d" height="%d"/>`+"\n", fullWidth, bottom+52)
-	fmt.Fprintf(w, `<text x="12" y="26" font-size="16" font-weight="bold">Resolve and delete, %d callers: wall time as a multiple of bare net/http</text>`+"\n", many)
+	fmt.Fprintf(w, `<text x="12" y="26" font-size="16" font-weight="bold">Resolve and delete, %d callers: wall time as a multiple of bare net/http</text>`+"\n", manyCallers)
 	for i, p := range registry.Protocols() {
-		fmt.Fprintf(w, `<circle class="%s" cx="%d" cy="52" r="5"/><text x="%d" y="57">%s</text>`+"\n", class(i), plotLeft+legendStep*i, plotLeft+legendStep*i+12, p)
+		fmt.Fprintf(w, `<circle class="%s" cx="%d" cy="52" r="5"/><text x="%d" y="57">%s</text>`+"\n", protocolClass(i), plotLeft+legendStep*i, plotLeft+legendStep*i+12, p)
 	}
 	fmt.Fprintf(w, `<text class="faint" x="%d" y="57">medians</text>`+"\n", valueLeft)
 	for i, row := range d.Rows {
@@ -76,31 +76,33 @@ func SVG(w io.Writer, d Data) {
 		if row.Name == clients.Ours {
 			weight = "bold"
 		}
-		fmt.Fprintf(w, `<text x="%d" y="%d" text-anchor="end" font-weight="%s">%s</text>`+"\n", plotLeft-14, middle(i)+5, weight, html.EscapeString(row.Name))
+		fmt.Fprintf(w, `<text x="%d" y="%d" text-anchor="end" font-weight="%s">%s</text>`+"\n", plotLeft-14, rowCenter(i)+5, weight, html.EscapeString(row.Name))
 	}
 	for _, tick := range []float64{0.5, 1, 2, 5, 10, 20, 50, 100, 200} {
 		if tick < least || tick > most*logHeadroom {
 			continue
 		}
 		fmt.Fprintf(w, `<line class="%s" x1="%.1f" x2="%.1f" y1="%d" y2="%d"/><text class="faint" x="%.1f" y="%d" text-anchor="middle">%g</text>`+"\n",
-			axis(tick), x(tick), x(tick), plotTop, bottom, x(tick), bottom+18, tick)
+			tickClass(tick), x(tick), x(tick), plotTop, bottom, x(tick), bottom+18, tick)
 	}
-	each(func(row, p int, s Spread) {
-		y := middle(row) + markStep*(p-1)
+	forEachSpread(func(row, p int, s Spread) {
+		y := rowCenter(row) + markStep*(p-1)
 		fmt.Fprintf(w, `<line class="%s" x1="%.1f" x2="%.1f" y1="%d" y2="%d" stroke-width="2"/><circle class="%s" cx="%.1f" cy="%d" r="%d"/>`+"\n",
-			class(p), x(s.Least), x(s.Most), y, y, class(p), x(s.Median), y, markRadius)
-		fmt.Fprintf(w, `<text class="%s" x="%d" y="%d">%.2f</text>`+"\n", class(p), valueLeft+valueStep*p, middle(row)+5, s.Median)
+			protocolClass(p), x(s.Least), x(s.Most), y, y, protocolClass(p), x(s.Median), y, markRadius)
+		fmt.Fprintf(w, `<text class="%s" x="%d" y="%d">%.2f</text>`+"\n", protocolClass(p), valueLeft+valueStep*p, rowCenter(row)+5, s.Median)
 	})
-	fmt.Fprintf(w, `<text class="faint" x="12" y="%d">Median, least and most of %d runs; anonymous, no latency added; logarithmic. Differences below %.0f %% are noise.</text>`+"\n</svg>\n",
+	fmt.Fprintf(w, `<text class="faint" x="12" y="%d">Median and range of %d runs; anonymous, no added latency, logarithmic axis. Differences below %.0f %% are noise.</text>`+"\n</svg>\n",
 		bottom+42, d.Rounds, 100*Noise)
 }
 
-func middle(row int) int { return plotTop + lineStep*row + lineStep/2 }
+// rowCenter returns the vertical center of a row.
+func rowCenter(row int) int { return plotTop + lineStep*row + lineStep/2 }
 
-// class is the style of a protocol's marks.
-func class(protocol int) string { return string(rune('a' + protocol)) }
+// protocolClass returns the CSS class of a protocol's marks.
+func protocolClass(protocol int) string { return string(rune('a' + protocol)) }
 
-func axis(tick float64) string {
+// tickClass returns the CSS class of a grid line.
+func tickClass(tick float64) string {
 	if tick == 1 {
 		return "one"
 	}

@@ -11,56 +11,56 @@ import (
 	"github.com/seed-8cb7cc86/regret/bench/internal/registry"
 )
 
-// head writes the first two lines of a table.
-func head(w io.Writer, columns ...string) {
+// writeHead writes the header and the delimiter row of a table.
+func writeHead(w io.Writer, columns ...string) {
 	fmt.Fprintf(w, "| %s |\n|%s\n", strings.Join(columns, " | "), "---|"+strings.Repeat("---:|", len(columns)-1))
 }
 
-func line(w io.Writer, cells ...string) { fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | ")) }
+func writeLine(w io.Writer, cells ...string) { fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | ")) }
 
-// writeDefaults is the table for those who read only one.
+// writeDefaults writes the most important table: default options over TLS.
 func writeDefaults(w io.Writer, d Data) {
 	columns, cells := []string{"Client"}, []Cell(nil)
 	for _, protocol := range []registry.Protocol{registry.HTTPS, registry.H2} {
-		c, ok := d.deleting(protocol, many, 0, false)
+		c, ok := d.deleteCell(protocol, manyCallers, 0, false)
 		if !ok {
 			return
 		}
 		short := strings.TrimPrefix(string(protocol), "TLS, ")
 		cells, columns = append(cells, c), append(columns, short+": time", "CPU", "Allocations", "Connections")
 	}
-	head(w, columns...)
+	writeHead(w, columns...)
 	for i, row := range d.Rows {
 		if row.Tuned {
 			continue
 		}
-		fields := []string{name(row)}
+		fields := []string{rowName(row)}
 		for _, c := range cells {
-			fields = append(fields, timed(c, i, wall), timed(c, i, cpu),
-				counted(c, i, allocs, float64(c.Tags), "%.0f"), counted(c, i, conns, 1, "%.0f"))
+			fields = append(fields, timeText(c, i, wall), timeText(c, i, cpu),
+				countText(c, i, allocs, float64(c.Tags), "%.0f"), countText(c, i, conns, 1, "%.0f"))
 		}
-		line(w, fields...)
+		writeLine(w, fields...)
 	}
 }
 
-// writeMain is the table of a protocol for many callers.
-func writeMain(w io.Writer, d Data, protocol registry.Protocol) {
-	near, ok := d.deleting(protocol, many, 0, false)
-	far, also := d.deleting(protocol, many, 20*time.Millisecond, false)
-	if !ok || !also {
+// writeProtocol writes the table of one protocol for many callers.
+func writeProtocol(w io.Writer, d Data, protocol registry.Protocol) {
+	near, ok := d.deleteCell(protocol, manyCallers, 0, false)
+	far, farOK := d.deleteCell(protocol, manyCallers, 20*time.Millisecond, false)
+	if !ok || !farOK {
 		return
 	}
 	fmt.Fprintf(w, "\n### %s, anonymous, %d tags\n\n", protocol, near.Tags)
-	head(w, "Client", "Time", "Time, 20 ms added", "CPU", "Allocations", "KB a tag", "Connections", "Requests a tag")
+	writeHead(w, "Client", "Time", "Time, 20 ms added", "CPU", "Allocations", "KB per tag", "Connections", "Requests per tag")
 	n := float64(near.Tags)
 	for i, row := range d.Rows {
-		line(w, name(row), timed(near, i, wall), timed(far, i, wall), timed(near, i, cpu),
-			counted(near, i, allocs, n, "%.0f"), counted(near, i, bytes, 1000*n, "%.1f"),
-			counted(near, i, conns, 1, "%.0f"), counted(near, i, reqs, n, "%.2f"))
+		writeLine(w, rowName(row), timeText(near, i, wall), timeText(far, i, wall), timeText(near, i, cpu),
+			countText(near, i, allocs, n, "%.0f"), countText(near, i, bytes, 1000*n, "%.1f"),
+			countText(near, i, conns, 1, "%.0f"), countText(near, i, reqs, n, "%.2f"))
 	}
 }
 
-// writeDetails folds the tables of all protocols into one line.
+// writeDetails writes the tables of all protocols into one collapsed section.
 func writeDetails(w io.Writer, d Data, latency time.Duration, bearer bool) {
 	auth := "anonymous"
 	if bearer {
@@ -70,7 +70,7 @@ func writeDetails(w io.Writer, d Data, latency time.Duration, bearer bool) {
 	for _, protocol := range registry.Protocols() {
 		var cells []Cell
 		for _, n := range measure.Callers() {
-			if c, ok := d.deleting(protocol, n, latency, bearer); ok {
+			if c, ok := d.deleteCell(protocol, n, latency, bearer); ok {
 				cells = append(cells, c)
 			}
 		}
@@ -79,9 +79,9 @@ func writeDetails(w io.Writer, d Data, latency time.Duration, bearer bool) {
 		}
 		if !opened {
 			opened = true
-			fmt.Fprintf(w, "\n<details><summary>Resolve and delete, %s, %s</summary>\n", auth, added(latency))
+			fmt.Fprintf(w, "\n<details><summary>Resolve and delete, %s, %s</summary>\n", auth, latencyText(latency))
 		}
-		fmt.Fprintf(w, "\n### %s, %s, %s (%s tags)\n\n", protocol, auth, added(latency), sizes(cells))
+		fmt.Fprintf(w, "\n### %s, %s, %s (%s tags)\n\n", protocol, auth, latencyText(latency), tagCounts(cells))
 		writeCells(w, d, cells)
 	}
 	if opened {
@@ -89,7 +89,7 @@ func writeDetails(w io.Writer, d Data, latency time.Duration, bearer bool) {
 	}
 }
 
-// writeDistribution is the same for the real registry.
+// writeDistribution writes the collapsed section of distribution 3.
 func writeDistribution(w io.Writer, d Data) {
 	var cells []Cell
 	for _, c := range d.Cells {
@@ -101,13 +101,14 @@ func writeDistribution(w io.Writer, d Data) {
 		return
 	}
 	fmt.Fprintf(w, "\n<details><summary>Resolve and delete at %s</summary>\n\n", registry.Distribution3)
-	fmt.Fprintf(w, "### %s, %s, anonymous (%s tags)\n\nStorage in memory. For each deletion it looks at every tag.\n\n",
-		registry.Distribution3, cells[0].Protocol, sizes(cells))
+	fmt.Fprintf(w, "### %s, %s, anonymous (%s tags)\n\nIts storage is in memory. It looks at every tag for each deletion.\n\n",
+		registry.Distribution3, cells[0].Protocol, tagCounts(cells))
 	writeCells(w, d, cells)
 	fmt.Fprint(w, "\n</details>\n")
 }
 
-func sizes(cells []Cell) string {
+// tagCounts lists the numbers of tags of the cells, without repetitions.
+func tagCounts(cells []Cell) string {
 	var tags []string
 	for _, c := range cells {
 		tags = append(tags, fmt.Sprint(c.Tags))
@@ -115,42 +116,42 @@ func sizes(cells []Cell) string {
 	return strings.Join(slices.Compact(tags), "; ")
 }
 
-// writeCells is one table of cells that differ in the number of callers.
+// writeCells writes one table for cells that differ only in their number of callers.
 func writeCells(w io.Writer, d Data, cells []Cell) {
 	columns, numbers := []string{"Client"}, []string(nil)
 	for _, c := range cells {
-		columns, numbers = append(columns, "Time, "+callers(c.Callers)), append(numbers, fmt.Sprint(c.Callers))
+		columns, numbers = append(columns, "Time, "+callersText(c.Callers)), append(numbers, fmt.Sprint(c.Callers))
 	}
 	for _, c := range cells {
-		columns = append(columns, "CPU, "+callers(c.Callers))
+		columns = append(columns, "CPU, "+callersText(c.Callers))
 	}
-	head(w, append(columns, "Connections, "+strings.Join(numbers, " / "), "Requests a tag", "Allocations", "KB a tag")...)
+	writeHead(w, append(columns, "Connections, "+strings.Join(numbers, " / "), "Requests per tag", "Allocations", "KB per tag")...)
 	first := cells[0]
 	n := float64(first.Tags)
 	for i, row := range d.Rows {
-		fields, opened := []string{name(row)}, []string(nil)
+		fields, opened := []string{rowName(row)}, []string(nil)
 		for _, figure := range []Figure{wall, cpu} {
 			for _, c := range cells {
-				fields = append(fields, timed(c, i, figure))
+				fields = append(fields, timeText(c, i, figure))
 			}
 		}
 		for _, c := range cells {
-			opened = append(opened, counted(c, i, conns, 1, "%.0f"))
+			opened = append(opened, countText(c, i, conns, 1, "%.0f"))
 		}
-		line(w, append(fields, strings.Join(opened, " / "), counted(first, i, reqs, n, "%.2f"),
-			counted(first, i, allocs, n, "%.0f"), counted(first, i, bytes, 1000*n, "%.1f"))...)
+		writeLine(w, append(fields, strings.Join(opened, " / "), countText(first, i, reqs, n, "%.2f"),
+			countText(first, i, allocs, n, "%.0f"), countText(first, i, bytes, 1000*n, "%.1f"))...)
 	}
 }
 
 func writeList(w io.Writer, d Data, c Cell) {
 	fmt.Fprintf(w, "\n### %d tags, %s\n\n", c.Tags, c.Work)
-	head(w, "Client", "Time", "CPU", "Connections", "Requests", "Allocations a tag", "Heap grows by, MiB")
+	writeHead(w, "Client", "Time", "CPU", "Connections", "Requests", "Allocations per tag", "Heap grows by, MiB")
 	for i, row := range d.Rows {
 		if c.Runs[i][0].Failure != "" {
-			line(w, name(row), "beyond the default limit on the size of an answer", "", "", "", "", "")
+			writeLine(w, rowName(row), "fails: the response exceeds the default size limit", "", "", "", "", "")
 			continue
 		}
-		line(w, name(row), timed(c, i, wall), timed(c, i, cpu), counted(c, i, conns, 1, "%.0f"),
-			counted(c, i, reqs, 1, "%.0f"), counted(c, i, allocs, float64(c.Tags), "%.2f"), grown(c, i))
+		writeLine(w, rowName(row), timeText(c, i, wall), timeText(c, i, cpu), countText(c, i, conns, 1, "%.0f"),
+			countText(c, i, reqs, 1, "%.0f"), countText(c, i, allocs, float64(c.Tags), "%.2f"), heapText(c, i))
 	}
 }

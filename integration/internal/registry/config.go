@@ -9,10 +9,10 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-// section is a part of a registry's configuration.
+// section is a section of a configuration file.
 type section map[string]any
 
-// configuration returns the configuration file for a setup. It is JSON, and so YAML.
+// configuration returns the configuration file for a setup. It is JSON, which is also valid YAML.
 // See https://distribution.github.io/distribution/about/configuration/
 func (s Server) configuration(t testing.TB, setup Setup) []byte {
 	t.Helper()
@@ -52,7 +52,7 @@ func (s Server) configuration(t testing.TB, setup Setup) []byte {
 	return raw
 }
 
-// htpasswd writes a file of users, with the cheapest hash the format knows.
+// htpasswd writes a password file and returns its path. It uses the lowest bcrypt cost, for speed.
 func htpasswd(t testing.TB, users map[string]string) string {
 	t.Helper()
 	var lines []byte

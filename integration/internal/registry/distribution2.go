@@ -12,15 +12,16 @@ import (
 	"time"
 )
 
-// binaryVariable names the environment variable that may name the registry's binary.
+// binaryVariable is the environment variable that can name the registry's binary.
 const binaryVariable = "REGRET_DOCKER_REGISTRY"
 
-const installHint = "distribution 2.8 is needed: apt-get install docker-registry, or name its binary in " + binaryVariable
+const installHint = "the tests need distribution 2.8: run apt-get install docker-registry, or set the path of its binary in " + binaryVariable
 
-// shownLog is how many bytes at the end of the registry's log a failing test shows.
-const shownLog = 8 << 10
+// maxLogShown is how many bytes of the end of the registry's log a failing test shows.
+const maxLogShown = 8 << 10
 
-// Distribution2 is distribution 2.8, the last line that still has docker schema1. It runs as a process of its own.
+// Distribution2 returns distribution 2.8, the last version that supports Docker schema1. It runs in its
+// own process.
 func Distribution2() Kind {
 	return Kind{Name: "distribution 2.8", Schema1: true, start: startDistribution2}
 }
@@ -39,9 +40,9 @@ func startDistribution2(t testing.TB, config []byte) string {
 
 	log := &serverLog{address: make(chan string, 1)}
 	cmd := exec.Command(binary, "serve", file)
-	cmd.Env = []string{} // REGISTRY_… variables would override the file
+	cmd.Env = []string{} // REGISTRY_* variables would override the configuration file
 	cmd.Stdout, cmd.Stderr = log, log
-	exited, err := run(cmd)
+	exited, err := startProcess(cmd)
 	if err != nil {
 		t.Fatalf("start %s: %v", binary, err)
 	}
@@ -49,7 +50,7 @@ func startDistribution2(t testing.TB, config []byte) string {
 		killErr := cmd.Process.Kill()
 		waitErr := <-exited
 		if t.Failed() {
-			t.Logf("%s ended: kill %v, wait %v; its log:\n%s", binary, killErr, waitErr, log)
+			t.Logf("%s exited: kill %v, wait %v; its log:\n%s", binary, killErr, waitErr, log)
 		}
 	})
 
@@ -59,21 +60,22 @@ func startDistribution2(t testing.TB, config []byte) string {
 	case address := <-log.address:
 		return "http://" + address
 	case err := <-exited:
-		exited <- err // for the cleanup
-		t.Fatalf("%s ended before it listened: %v", binary, err)
+		exited <- err // the cleanup receives it again
+		t.Fatalf("%s exited before it listened: %v", binary, err)
 	case <-ctx.Done():
-		t.Fatalf("%s does not listen: %v", binary, ctx.Err())
+		t.Fatalf("%s did not start to listen: %v", binary, ctx.Err())
 	}
 	return ""
 }
 
-// run starts a process that does not outlive this one, however that ends, and tells when it has ended.
-func run(cmd *exec.Cmd) (exited chan error, err error) {
+// startProcess starts a process that does not outlive this one, however this one exits. The returned
+// channel receives the result of Wait.
+func startProcess(cmd *exec.Cmd) (exited chan error, err error) {
 	dieWithParent(cmd)
 	started := make(chan error, 1)
 	exited = make(chan error, 1)
 	go func() {
-		// The parent whose death counts is the thread: it must last as long as the process.
+		// Pdeathsig is sent when the parent thread exits, so the thread must live as long as the process.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
@@ -85,8 +87,8 @@ func run(cmd *exec.Cmd) (exited chan error, err error) {
 	return exited, <-started
 }
 
-// serverLog keeps what the process writes and finds the port it was given. A port chosen by the process
-// itself cannot be taken by somebody else in between.
+// serverLog keeps the output of the process and finds the address it listens on. The kernel chooses the
+// port when the process binds it, so no other process can take it in between.
 type serverLog struct {
 	address chan string
 
@@ -114,7 +116,7 @@ func (l *serverLog) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	text := l.text.String()
-	if cut := len(text) - shownLog; cut > 0 {
+	if cut := len(text) - maxLogShown; cut > 0 {
 		text = "…" + text[cut:]
 	}
 	return text

@@ -10,23 +10,23 @@ import (
 	"github.com/distribution/distribution/v3/registry/handlers"
 	"github.com/sirupsen/logrus"
 
-	// What a configuration may name.
+	// Used by name in the configuration.
 	_ "github.com/distribution/distribution/v3/registry/auth/htpasswd"
 	_ "github.com/distribution/distribution/v3/registry/auth/token"
 	_ "github.com/distribution/distribution/v3/registry/storage/driver/filesystem"
 )
 
-// Distribution3 is distribution 3. It runs in this process.
+// Distribution3 returns distribution 3. It runs in this process.
 func Distribution3() Kind {
 	return Kind{Name: "distribution 3", TagDelete: true, start: startDistribution3}
 }
 
 func startDistribution3(t testing.TB, config []byte) string {
 	t.Helper()
-	// The registry logs through the process-wide logger, which cannot tell one test's registry from another's.
+	// All registries log through one logger, so the log cannot be attributed to a test.
 	logrus.SetOutput(io.Discard)
 
-	// The defaults are set where the file is parsed.
+	// Parse also sets the defaults.
 	parsed, err := configuration.Parse(bytes.NewReader(config))
 	if err != nil {
 		t.Fatal(err)

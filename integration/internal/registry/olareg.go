@@ -9,7 +9,8 @@ import (
 	"github.com/olareg/olareg/config"
 )
 
-// Olareg is olareg. It runs in this process with neither users nor mirrors.
+// Olareg returns olareg. It runs in this process. It ignores the Users, Accounts, Cache and Mirror of a
+// [Setup].
 func Olareg() Kind {
 	return Kind{Name: "olareg", TagDelete: true, serve: startOlareg}
 }
@@ -26,7 +27,7 @@ func startOlareg(t testing.TB, setup Setup) string {
 	t.Cleanup(func() {
 		listener.Close()
 		if err := server.Close(); err != nil {
-			t.Logf("close olareg: %v", err) // it is not content with a repository that was only asked for
+			t.Logf("close olareg: %v", err) // olareg returns an error for a repository that was requested but never pushed to
 		}
 	})
 	return listener.URL

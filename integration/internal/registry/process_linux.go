@@ -5,7 +5,8 @@ import (
 	"syscall"
 )
 
-// dieWithParent has the kernel end the process when its parent is gone: a test that panics or times out cleans nothing up.
+// dieWithParent makes the kernel kill the process when its parent exits, because a test that panics or
+// times out runs no cleanup.
 func dieWithParent(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }

@@ -4,5 +4,5 @@ package registry
 
 import "os/exec"
 
-// dieWithParent does nothing where the kernel cannot tie one process to another.
+// dieWithParent does nothing: the test cleanup is the only way to end the process on other systems.
 func dieWithParent(*exec.Cmd) {}

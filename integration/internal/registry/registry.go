@@ -1,4 +1,4 @@
-// Package registry starts real registries on loopback for the length of one test.
+// Package registry starts real registries on loopback and stops them at the end of the test.
 package registry
 
 import (
@@ -9,45 +9,46 @@ import (
 	"time"
 )
 
-// Kind is a registry that can be started, with what a test must know of it beforehand.
+// Kind is a kind of registry, with the differences that tests depend on.
 type Kind struct {
-	// Name is the name for subtests and tables.
+	// Name is the name of the registry in subtests and tables.
 	Name string
-	// TagDelete says that DELETE of a tag removes the tag alone; without it the request is refused.
+	// TagDelete reports whether DELETE of a tag removes only the tag. Otherwise the registry refuses it.
 	TagDelete bool
-	// Schema1 says that docker schema1 manifests are accepted, and made up for clients that accept nothing newer.
+	// Schema1 reports whether the registry accepts Docker schema1 manifests, and converts newer ones to
+	// schema1 for clients that do not accept anything else.
 	Schema1 bool
 
 	start func(t testing.TB, config []byte) string
-	// serve is in place of start for registries that are not configured as distribution is.
+	// serve replaces start for registries that do not use distribution's configuration format.
 	serve func(t testing.TB, setup Setup) string
 }
 
-// Kinds returns both lines of distribution, which can be set up in every way.
+// Kinds returns both versions of distribution. They support every [Setup].
 func Kinds() []Kind {
 	return []Kind{Distribution2(), Distribution3()}
 }
 
-// Setup is how a registry is configured. The zero value is an open registry that deletes.
+// Setup configures a registry. The zero value is a registry without authentication that allows deletion.
 type Setup struct {
-	// Root is the storage directory; empty means a new one. Two registries may share one, so that what was pushed
-	// to the first is seen by a second with other settings.
+	// Root is the storage directory; empty means a new one. Two registries with different settings can
+	// share it: one to push to, and one to test.
 	Root string
-	// DeleteDisabled leaves out storage.delete.enabled, which is how a registry comes out of the box.
+	// DeleteDisabled sets storage.delete.enabled to false, which is the default of distribution.
 	DeleteDisabled bool
-	// ReadOnly is the read-only maintenance mode.
+	// ReadOnly turns on the read-only maintenance mode.
 	ReadOnly bool
-	// Users turns on basic authentication: passwords by user name.
+	// Users turns on Basic authentication. It maps user names to passwords.
 	Users map[string]string
-	// Accounts turns on token authentication, against a service of its own that knows these accounts by user name.
+	// Accounts turns on token authentication, with a token service that has these accounts, by user name.
 	Accounts map[string]Account
-	// Cache keeps what is known of blobs in memory, as the Debian package has it configured.
+	// Cache turns on the in-memory cache of blob descriptors, as in the Debian package's configuration.
 	Cache bool
-	// Mirror makes the registry a pull-through cache of another one of its kind.
+	// Mirror makes the registry a pull-through cache of another registry of the same kind.
 	Mirror bool
 }
 
-// Plain says that nothing but the storage sets this registry apart from one that lets everybody do everything.
+// Plain reports whether the setup is the zero value except for Root, so that everything is allowed.
 func (s Setup) Plain() bool {
 	return !s.DeleteDisabled && !s.ReadOnly && s.Users == nil && s.Accounts == nil && !s.Cache && !s.Mirror
 }
@@ -57,9 +58,9 @@ type Server struct {
 	Kind
 	// URL is the address, for example http://127.0.0.1:5000.
 	URL string
-	// Tokens is the token service; nil without token authentication.
+	// Tokens is the token service, or nil without token authentication.
 	Tokens *TokenService
-	// Upstream is the address of the registry that is mirrored; empty without a mirror.
+	// Upstream is the address of the mirrored registry, or empty if the registry is not a mirror.
 	Upstream string
 
 	root string
@@ -68,7 +69,7 @@ type Server struct {
 // Host returns the address without its scheme.
 func (s Server) Host() string { return strings.TrimPrefix(s.URL, "http://") }
 
-// Start starts a registry and waits until it answers. It is stopped when the test ends.
+// Start starts a registry and waits until it responds. The registry stops when the test ends.
 func (k Kind) Start(t testing.TB, setup Setup) Server {
 	t.Helper()
 	if setup.Root == "" {
@@ -81,7 +82,7 @@ func (k Kind) Start(t testing.TB, setup Setup) Server {
 		return server
 	}
 	if setup.Accounts != nil {
-		server.Tokens = startTokens(t, setup.Accounts)
+		server.Tokens = startTokenService(t, setup.Accounts)
 	}
 	if setup.Mirror {
 		server.Upstream = k.Start(t, Setup{}).URL
@@ -91,7 +92,7 @@ func (k Kind) Start(t testing.TB, setup Setup) Server {
 	return server
 }
 
-// awaitReady asks the registry for its version until it gives one, or a demand for credentials.
+// awaitReady sends GET /v2/ until the registry responds with 200 or 401.
 func awaitReady(t testing.TB, url string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -109,10 +110,10 @@ func awaitReady(t testing.TB, url string) {
 		select {
 		case <-pause.C:
 		case <-ctx.Done():
-			t.Fatalf("registry at %s does not answer: %v (last: %v)", url, ctx.Err(), last)
+			t.Fatalf("registry at %s does not respond: %v (last error: %v)", url, ctx.Err(), last)
 		}
 	}
-	t.Fatalf("registry at %s does not answer: %v", url, last)
+	t.Fatalf("registry at %s does not respond: %v", url, last)
 }
 
 func ping(ctx context.Context, url string) (int, error) {

@@ -8,16 +8,18 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// manifests returns where a repository's manifests are kept. Both lines of distribution keep them alike.
-func (s Server) manifests(repository string) string {
+// manifestDir returns the directory of a repository's manifests. Both versions of distribution use the
+// same layout.
+func (s Server) manifestDir(repository string) string {
 	return filepath.Join(s.root, "docker", "registry", "v2", "repositories", repository, "_manifests")
 }
 
-// AddTags puts a manifest under many tags, straight into the storage: a thousand pushes take minutes on a slow disk.
+// AddTags writes tags for a manifest directly into the storage, because a thousand pushes take minutes
+// on a slow disk.
 func (s Server) AddTags(t testing.TB, repository string, dgst digest.Digest, tags []string) {
 	t.Helper()
 	for _, tag := range tags {
-		dir := filepath.Join(s.manifests(repository), "tags", tag)
+		dir := filepath.Join(s.manifestDir(repository), "tags", tag)
 		for _, link := range []string{"current", filepath.Join("index", dgst.Algorithm().String(), dgst.Encoded())} {
 			err := os.MkdirAll(filepath.Join(dir, link), 0o755)
 			if err == nil {
@@ -30,10 +32,11 @@ func (s Server) AddTags(t testing.TB, repository string, dgst digest.Digest, tag
 	}
 }
 
-// ForgetManifest takes a manifest's revision out of the storage and leaves its tags, as a deletion does that is cut short.
+// ForgetManifest removes a manifest's revision from the storage but leaves its tags, like an
+// interrupted deletion.
 func (s Server) ForgetManifest(t testing.TB, repository string, dgst digest.Digest) {
 	t.Helper()
-	revision := filepath.Join(s.manifests(repository), "revisions", dgst.Algorithm().String(), dgst.Encoded())
+	revision := filepath.Join(s.manifestDir(repository), "revisions", dgst.Algorithm().String(), dgst.Encoded())
 	if _, err := os.Stat(revision); err != nil {
 		t.Fatal(err)
 	}

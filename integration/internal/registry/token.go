@@ -26,17 +26,17 @@ const (
 	tokenService = "registry.integration"
 )
 
-// Account is a user of a token service.
+// Account is an account of a token service.
 type Account struct {
 	Password string
-	// Actions are what the user may do in every repository: pull, push, delete.
+	// Actions are the actions allowed in every repository: pull, push, delete.
 	Actions []string
 }
 
-// TokenService signs the tokens that registries with token authentication ask for.
+// TokenService issues tokens for registries with token authentication.
 // See https://distribution.github.io/distribution/spec/auth/token/
 type TokenService struct {
-	// URL is the realm.
+	// URL is the realm of the challenge.
 	URL string
 
 	accounts    map[string]Account
@@ -44,8 +44,8 @@ type TokenService struct {
 	signer      jose.Signer
 }
 
-// startTokens starts a token service for these accounts, by user name.
-func startTokens(t testing.TB, accounts map[string]Account) *TokenService {
+// startTokenService starts a token service with these accounts, by user name.
+func startTokenService(t testing.TB, accounts map[string]Account) *TokenService {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -55,7 +55,7 @@ func startTokens(t testing.TB, accounts map[string]Account) *TokenService {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Both lines of distribution find the key by the chain in the token's own header.
+	// Both versions of distribution verify the key by the certificate chain in the token's header.
 	options := (&jose.SignerOptions{}).WithType("JWT").
 		WithHeader("x5c", []string{base64.StdEncoding.EncodeToString(certificate)})
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: key}, options)
@@ -69,7 +69,7 @@ func startTokens(t testing.TB, accounts map[string]Account) *TokenService {
 	return tokens
 }
 
-// ServeHTTP answers with a token for as much of the scope as the account has.
+// ServeHTTP issues a token for the requested actions that the account allows.
 func (s *TokenService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	user, password, _ := r.BasicAuth()
 	account, known := s.accounts[user]
@@ -83,13 +83,13 @@ func (s *TokenService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	answer := map[string]any{"token": token, "access_token": token, "expires_in": 300}
-	if err := json.NewEncoder(w).Encode(answer); err != nil {
+	body := map[string]any{"token": token, "access_token": token, "expires_in": 300}
+	if err := json.NewEncoder(w).Encode(body); err != nil {
 		panic(http.ErrAbortHandler)
 	}
 }
 
-// Token returns a token for a user, cut down to what the user may do.
+// Token returns a token for a user, limited to the actions that the account allows.
 func (s *TokenService) Token(user string, scopes ...string) (string, error) {
 	now := time.Now()
 	claims := struct {
@@ -111,15 +111,16 @@ type access struct {
 	Actions []string `json:"actions"`
 }
 
+// grant returns the requested access, limited to the actions that the account allows.
 func (s *TokenService) grant(user string, scopes []string) []access {
 	granted := []access{}
 	for _, scope := range scopes {
 		kind, rest, _ := strings.Cut(scope, ":")
-		name, asked, ok := cutLast(rest, ":")
+		name, requested, ok := cutLast(rest, ":")
 		if !ok {
 			continue
 		}
-		actions := slices.DeleteFunc(strings.Split(asked, ","), func(action string) bool {
+		actions := slices.DeleteFunc(strings.Split(requested, ","), func(action string) bool {
 			return !slices.Contains(s.accounts[user].Actions, action)
 		})
 		granted = append(granted, access{Type: kind, Name: name, Actions: actions})
@@ -134,7 +135,7 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return s, "", false
 }
 
-// section returns the part of the configuration that makes a registry trust this service.
+// section returns the configuration section that makes a registry trust this service.
 func (s *TokenService) section(t testing.TB) section {
 	t.Helper()
 	bundle := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.certificate})

@@ -13,7 +13,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// Media types of docker's own manifests.
+// Media types of Docker manifests.
 // See https://distribution.github.io/distribution/spec/manifest-v2-2/
 const (
 	DockerManifest = "application/vnd.docker.distribution.manifest.v2+json"
@@ -24,22 +24,22 @@ const (
 	dockerLayer  = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 )
 
-// AcceptAll accepts every kind of manifest a tag can point at.
+// AcceptAll returns a header field that accepts every type of manifest.
 func AcceptAll() Header {
 	return Accept(ocispec.MediaTypeImageIndex, ocispec.MediaTypeImageManifest, DockerList, DockerManifest, SignedSchema1)
 }
 
-// Artifact is a manifest with all it needs.
+// Artifact is a manifest with the blobs and manifests it refers to.
 type Artifact struct {
 	MediaType string
 	Raw       []byte
-	// Digest is the digest the registry is to give it.
+	// Digest is the digest that the registry should store it under.
 	Digest digest.Digest
-	// Blobs are the config, then the layers.
+	// Blobs are the config followed by the layers.
 	Blobs [][]byte
-	// ArtifactType is what a referrer says it is.
+	// ArtifactType is the artifactType of a referrer.
 	ArtifactType string
-	// Children are the manifests an index lists.
+	// Children are the manifests of an index.
 	Children []Artifact
 }
 
@@ -49,41 +49,41 @@ func (a Artifact) Config() digest.Digest { return digest.FromBytes(a.Blobs[0]) }
 // Layer returns the digest of an image's first layer.
 func (a Artifact) Layer() digest.Digest { return digest.FromBytes(a.Blobs[1]) }
 
-// Descriptor describes the artifact as an index or a referrer does.
+// Descriptor returns the descriptor of the artifact for an index or a referrer.
 func (a Artifact) Descriptor() ocispec.Descriptor {
 	return ocispec.Descriptor{MediaType: a.MediaType, Digest: a.Digest, Size: int64(len(a.Raw))}
 }
 
-// OCIImage returns an image of one layer made from the content. The same content gives the same digest.
+// OCIImage returns an image with one layer made from content. The same content gives the same digest.
 func OCIImage(t testing.TB, content string) Artifact {
 	t.Helper()
-	return image(t, content, ocispec.MediaTypeImageManifest, ocispec.MediaTypeImageConfig, ocispec.MediaTypeImageLayerGzip)
+	return newImage(t, content, ocispec.MediaTypeImageManifest, ocispec.MediaTypeImageConfig, ocispec.MediaTypeImageLayerGzip)
 }
 
-// DockerImage is [OCIImage] in docker's format, schema 2.
+// DockerImage is like [OCIImage] but in Docker's format, schema 2.
 func DockerImage(t testing.TB, content string) Artifact {
 	t.Helper()
-	return image(t, content, DockerManifest, dockerConfig, dockerLayer)
+	return newImage(t, content, DockerManifest, dockerConfig, dockerLayer)
 }
 
-// DockerImageOfConfig is [DockerImage] with a config of one's own choice.
+// DockerImageOfConfig is like [DockerImage] but with the given config.
 func DockerImageOfConfig(t testing.TB, content, config string) Artifact {
 	t.Helper()
-	_, layer := layerOf(t, content)
-	return imageOf(t, DockerManifest, dockerConfig, dockerLayer, []byte(config), layer)
+	_, layer := newLayer(t, content)
+	return newImageWithConfig(t, DockerManifest, dockerConfig, dockerLayer, []byte(config), layer)
 }
 
-// Referrer returns an artifact about another one.
+// Referrer returns an artifact that refers to subject.
 func Referrer(t testing.TB, subject Artifact, artifactType, content string) Artifact {
 	t.Helper()
 	config, layer := ocispec.DescriptorEmptyJSON, []byte(content)
 	about := subject.Descriptor()
-	a := artifact(t, ocispec.MediaTypeImageManifest, ocispec.Manifest{
+	a := newArtifact(t, ocispec.MediaTypeImageManifest, ocispec.Manifest{
 		Versioned:    specs.Versioned{SchemaVersion: 2},
 		MediaType:    ocispec.MediaTypeImageManifest,
 		ArtifactType: artifactType,
 		Config:       ocispec.Descriptor{MediaType: config.MediaType, Digest: config.Digest, Size: config.Size},
-		Layers:       []ocispec.Descriptor{describe("text/plain", layer)},
+		Layers:       []ocispec.Descriptor{descriptorOf("text/plain", layer)},
 		Subject:      &about,
 	}, config.Data, layer)
 	a.ArtifactType = artifactType
@@ -93,22 +93,23 @@ func Referrer(t testing.TB, subject Artifact, artifactType, content string) Arti
 // OCIIndex returns an index of images for amd64, arm64 and so on.
 func OCIIndex(t testing.TB, children ...Artifact) Artifact {
 	t.Helper()
-	return list(t, ocispec.MediaTypeImageIndex, children)
+	return newIndex(t, ocispec.MediaTypeImageIndex, children)
 }
 
-// DockerManifestList is [OCIIndex] in docker's format.
+// DockerManifestList is like [OCIIndex] but in Docker's format.
 func DockerManifestList(t testing.TB, children ...Artifact) Artifact {
 	t.Helper()
-	return list(t, DockerList, children)
+	return newIndex(t, DockerList, children)
 }
 
-// FallbackTag returns the tag under which a registry without the referrers API keeps the list of referrers.
+// FallbackTag returns the tag under which clients keep the list of referrers if the registry has no
+// referrers API.
 // See https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema
 func FallbackTag(subject digest.Digest) string {
 	return subject.Algorithm().String() + "-" + subject.Encoded()
 }
 
-// ReferrerList returns the index to be kept under [FallbackTag].
+// ReferrerList returns the index that belongs under [FallbackTag].
 func ReferrerList(t testing.TB, referrers ...Artifact) Artifact {
 	t.Helper()
 	index := ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex}
@@ -117,33 +118,33 @@ func ReferrerList(t testing.TB, referrers ...Artifact) Artifact {
 		desc.ArtifactType = referrer.ArtifactType
 		index.Manifests = append(index.Manifests, desc)
 	}
-	return artifact(t, ocispec.MediaTypeImageIndex, index)
+	return newArtifact(t, ocispec.MediaTypeImageIndex, index)
 }
 
-func image(t testing.TB, content, manifestType, configType, layerType string) Artifact {
+func newImage(t testing.TB, content, manifestType, configType, layerType string) Artifact {
 	t.Helper()
-	plain, layer := layerOf(t, content)
-	// The history with its empty layer is what lets a registry turn the image into schema 1.
+	plain, layer := newLayer(t, content)
+	// The registry needs the history, with its empty layer, to convert the image to schema 1.
 	config := marshal(t, ocispec.Image{
 		Platform: ocispec.Platform{Architecture: "amd64", OS: "linux"},
 		Config:   ocispec.ImageConfig{Cmd: []string{"/bin/hello"}},
 		RootFS:   ocispec.RootFS{Type: "layers", DiffIDs: []digest.Digest{digest.FromBytes(plain)}},
 		History:  []ocispec.History{{CreatedBy: "ADD hello"}, {CreatedBy: "CMD hello", EmptyLayer: true}},
 	})
-	return imageOf(t, manifestType, configType, layerType, config, layer)
+	return newImageWithConfig(t, manifestType, configType, layerType, config, layer)
 }
 
-func imageOf(t testing.TB, manifestType, configType, layerType string, config, layer []byte) Artifact {
+func newImageWithConfig(t testing.TB, manifestType, configType, layerType string, config, layer []byte) Artifact {
 	t.Helper()
-	return artifact(t, manifestType, ocispec.Manifest{
+	return newArtifact(t, manifestType, ocispec.Manifest{
 		Versioned: specs.Versioned{SchemaVersion: 2},
 		MediaType: manifestType,
-		Config:    describe(configType, config),
-		Layers:    []ocispec.Descriptor{describe(layerType, layer)},
+		Config:    descriptorOf(configType, config),
+		Layers:    []ocispec.Descriptor{descriptorOf(layerType, layer)},
 	}, config, layer)
 }
 
-func list(t testing.TB, mediaType string, children []Artifact) Artifact {
+func newIndex(t testing.TB, mediaType string, children []Artifact) Artifact {
 	t.Helper()
 	index := ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: mediaType}
 	for i, child := range children {
@@ -155,44 +156,44 @@ func list(t testing.TB, mediaType string, children []Artifact) Artifact {
 		desc.Platform = &ocispec.Platform{OS: "linux", Architecture: architecture}
 		index.Manifests = append(index.Manifests, desc)
 	}
-	a := artifact(t, mediaType, index)
+	a := newArtifact(t, mediaType, index)
 	a.Children = children
 	return a
 }
 
-func artifact(t testing.TB, mediaType string, manifest any, blobs ...[]byte) Artifact {
+func newArtifact(t testing.TB, mediaType string, manifest any, blobs ...[]byte) Artifact {
 	t.Helper()
 	raw := marshal(t, manifest)
 	return Artifact{MediaType: mediaType, Raw: raw, Digest: digest.FromBytes(raw), Blobs: blobs}
 }
 
-func describe(mediaType string, content []byte) ocispec.Descriptor {
+func descriptorOf(mediaType string, content []byte) ocispec.Descriptor {
 	return ocispec.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(content), Size: int64(len(content))}
 }
 
-// layerOf returns a file system of one file, as it is and compressed.
-func layerOf(t testing.TB, content string) (plain, compressed []byte) {
+// newLayer returns a layer with one file, uncompressed and compressed.
+func newLayer(t testing.TB, content string) (plain, compressed []byte) {
 	t.Helper()
-	var archive, zipped bytes.Buffer
-	files := tar.NewWriter(&archive)
-	err := files.WriteHeader(&tar.Header{Name: "hello", Mode: 0o644, Size: int64(len(content))})
+	var archive, compressedArchive bytes.Buffer
+	tarWriter := tar.NewWriter(&archive)
+	err := tarWriter.WriteHeader(&tar.Header{Name: "hello", Mode: 0o644, Size: int64(len(content))})
 	if err == nil {
-		_, err = files.Write([]byte(content))
+		_, err = tarWriter.Write([]byte(content))
 	}
 	if err == nil {
-		err = files.Close()
+		err = tarWriter.Close()
 	}
-	zipper := gzip.NewWriter(&zipped)
+	gzipWriter := gzip.NewWriter(&compressedArchive)
 	if err == nil {
-		_, err = zipper.Write(archive.Bytes())
+		_, err = gzipWriter.Write(archive.Bytes())
 	}
 	if err == nil {
-		err = zipper.Close()
+		err = gzipWriter.Close()
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return archive.Bytes(), zipped.Bytes()
+	return archive.Bytes(), compressedArchive.Bytes()
 }
 
 func marshal(t testing.TB, v any) []byte {

@@ -8,7 +8,8 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// Push uploads an artifact with all it needs, under each of the tags; without a tag it is stored by its digest alone.
+// Push uploads an artifact with its blobs and children under each of the tags, or only by its digest if
+// there are none.
 func (r Repository) Push(t testing.TB, a Artifact, tags ...string) {
 	t.Helper()
 	for _, child := range a.Children {
@@ -28,14 +29,14 @@ func (r Repository) Push(t testing.TB, a Artifact, tags ...string) {
 	}
 }
 
-// PutManifest uploads the manifest alone and returns what the registry says to that.
+// PutManifest uploads only the manifest and returns the response.
 func (r Repository) PutManifest(t testing.TB, reference string, a Artifact) Answer {
 	t.Helper()
 	target := r.URL + "/v2/" + r.Name + "/manifests/" + reference
 	return r.Send(t, http.MethodPut, target, a.Raw, Header{"Content-Type", a.MediaType})
 }
 
-// PushBlob uploads a blob in one piece after asking for a place to put it.
+// PushBlob uploads a blob with a POST followed by a single PUT.
 // See https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#post-then-put
 func (r Repository) PushBlob(t testing.TB, content []byte) {
 	t.Helper()

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// Recorder is the network under a client: it notes each request with the status of its answer.
+// Recorder is a transport for a client. It records each request with the status code of its response.
 type Recorder struct {
 	transport *http.Transport
 
@@ -19,12 +19,12 @@ type Recorder struct {
 	faults map[string]fault
 }
 
-// fault is what is to happen to a request.
+// fault is a simulated network failure.
 type fault string
 
 const (
-	lost    fault = "lost"    // the registry does its work, but its answer does not arrive
-	dropped fault = "dropped" // the request does not arrive
+	responseLost   fault = "lost"    // the registry handles the request, but the client gets no response
+	requestDropped fault = "dropped" // the request does not reach the registry
 )
 
 // NewRecorder returns a recorder for one test.
@@ -34,33 +34,35 @@ func NewRecorder(t testing.TB) *Recorder {
 	return recorder
 }
 
-// RoundTrip sends the request and notes it, as in "HEAD /v2/derek/busybox/manifests/latest 200".
+// RoundTrip sends the request and records it, as in "HEAD /v2/derek/busybox/manifests/latest 200".
 func (r *Recorder) RoundTrip(req *http.Request) (*http.Response, error) {
-	fault := r.next(req.Method)
-	if fault == dropped {
-		r.note(req, string(fault))
+	fault := r.takeFault(req.Method)
+	if fault == requestDropped {
+		r.record(req, string(fault))
 		return nil, io.ErrUnexpectedEOF
 	}
 	resp, err := r.transport.RoundTrip(req)
 	if err != nil {
-		r.note(req, err.Error())
+		r.record(req, err.Error())
 		return nil, err
 	}
-	if fault == lost {
-		r.note(req, string(fault))
+	if fault == responseLost {
+		r.record(req, string(fault))
 		return nil, errors.Join(io.ErrUnexpectedEOF, resp.Body.Close())
 	}
-	r.note(req, fmt.Sprint(resp.StatusCode))
+	r.record(req, fmt.Sprint(resp.StatusCode))
 	return resp, nil
 }
 
-// LoseAnswer has the connection break on the next request of this method, after the registry has done its work.
-func (r *Recorder) LoseAnswer(method string) { r.plan(method, lost) }
+// LoseAnswer makes the connection of the next request with this method break after the registry has
+// handled it.
+func (r *Recorder) LoseAnswer(method string) { r.addFault(method, responseLost) }
 
-// DropRequest has the connection break on the next request of this method, before the registry has seen it.
-func (r *Recorder) DropRequest(method string) { r.plan(method, dropped) }
+// DropRequest makes the connection of the next request with this method break before the registry
+// receives it.
+func (r *Recorder) DropRequest(method string) { r.addFault(method, requestDropped) }
 
-func (r *Recorder) plan(method string, f fault) {
+func (r *Recorder) addFault(method string, f fault) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.faults == nil {
@@ -69,7 +71,7 @@ func (r *Recorder) plan(method string, f fault) {
 	r.faults[method] = f
 }
 
-func (r *Recorder) next(method string) fault {
+func (r *Recorder) takeFault(method string) fault {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	f := r.faults[method]
@@ -77,13 +79,13 @@ func (r *Recorder) next(method string) fault {
 	return f
 }
 
-func (r *Recorder) note(req *http.Request, outcome string) {
+func (r *Recorder) record(req *http.Request, outcome string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sent = append(r.sent, req.Method+" "+req.URL.Path+" "+outcome)
 }
 
-// Sent returns what was sent so far and forgets it.
+// Sent returns the recorded requests and clears the record.
 func (r *Recorder) Sent() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -92,7 +94,7 @@ func (r *Recorder) Sent() []string {
 	return sent
 }
 
-// Writes returns what was sent so far other than reads, and forgets it all.
+// Writes returns the recorded requests except GET and HEAD, and clears the record.
 func (r *Recorder) Writes() []string {
 	var writes []string
 	for _, line := range r.Sent() {

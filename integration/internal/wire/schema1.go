@@ -18,12 +18,12 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// Schema1 returns a signed docker image manifest of schema 1. It names its repository and tag in itself, and its
-// digest is that of the signed payload, not of the bytes on the wire.
+// Schema1 returns a signed Docker image manifest of schema 1. The manifest contains the names of its
+// repository and tag, and its digest is the digest of the signed payload, not of its bytes.
 // See https://distribution.github.io/distribution/spec/deprecated-schema-v1/
 func Schema1(t testing.TB, repository, tag, content string) Artifact {
 	t.Helper()
-	_, layer := layerOf(t, content)
+	_, layer := newLayer(t, content)
 	id := digest.FromString(content).Encoded()
 	compatibility := marshal(t, map[string]any{"id": id, "architecture": "amd64", "os": "linux", "created": time.Unix(0, 0).UTC()})
 	payload, err := json.MarshalIndent(map[string]any{
@@ -45,7 +45,7 @@ func Schema1(t testing.TB, repository, tag, content string) Artifact {
 	}
 }
 
-// Payload returns what a signed manifest's signature is over, by what its protected header says.
+// Payload returns the signed payload of a manifest, reconstructed from the protected header.
 func Payload(t testing.TB, signed []byte) []byte {
 	t.Helper()
 	var manifest struct{ Signatures []struct{ Protected string } }
@@ -69,18 +69,19 @@ func Payload(t testing.TB, signed []byte) []byte {
 	return append(bytes.Clone(signed[:protected.FormatLength]), decode(t, protected.FormatTail)...)
 }
 
-// Forge changes what was signed, at equal length, and leaves the signature.
+// Forge returns the manifest with a change to the signed payload. The length and the signature stay the
+// same.
 func Forge(t testing.TB, signed []byte) []byte {
 	t.Helper()
 	forged := bytes.Replace(signed, []byte(`"architecture": "amd64"`), []byte(`"architecture": "arm64"`), 1)
 	if bytes.Equal(forged, signed) {
-		t.Fatal("nothing to forge")
+		t.Fatal("the manifest has no architecture to change")
 	}
 	return forged
 }
 
-// prettyJWS signs a JSON object and weaves the signature into it. The protected header says how to get the
-// payload back: the first formatLength bytes, then formatTail.
+// prettyJWS signs a JSON object and inserts the signature into it. The protected header describes how to
+// restore the payload: the first formatLength bytes, followed by formatTail.
 func prettyJWS(t testing.TB, payload []byte) []byte {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -108,14 +109,15 @@ func prettyJWS(t testing.TB, payload []byte) []byte {
 	return bytes.Join([][]byte{body, []byte(`,` + "\n" + `   "signatures": `), signatures, tail}, nil)
 }
 
-// jwk returns the public key with the name docker gives it: 240 bits of its hash in groups of four letters.
+// jwk returns the public key as a JWK. Its key ID has Docker's format: 240 bits of the key's hash, in
+// groups of four letters.
 func jwk(t testing.TB, key *ecdsa.PrivateKey) map[string]string {
 	t.Helper()
 	der, err := x509.MarshalPKIXPublicKey(key.Public())
 	if err != nil {
 		t.Fatal(err)
 	}
-	point, err := key.PublicKey.Bytes() // 4, then both coordinates
+	point, err := key.PublicKey.Bytes() // the byte 4, then both coordinates
 	if err != nil {
 		t.Fatal(err)
 	}

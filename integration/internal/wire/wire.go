@@ -1,4 +1,5 @@
-// Package wire speaks to a registry with nothing but net/http, so that what the registry answers is seen as it is.
+// Package wire sends requests to a registry with plain net/http, so that tests see the unmodified
+// responses.
 package wire
 
 import (
@@ -19,14 +20,14 @@ type Repository struct {
 	URL string
 	// Name is the repository's name.
 	Name string
-	// Authorization is the header to send; empty means none.
+	// Authorization is the value of the Authorization header field to send; empty means none.
 	Authorization string
 }
 
-// Header is one header to send with a request.
+// Header is a header field to send with a request.
 type Header struct{ Name, Value string }
 
-// Accept asks for these media types.
+// Accept returns an Accept header field with these media types.
 func Accept(mediaTypes ...string) Header {
 	return Header{"Accept", strings.Join(mediaTypes, ", ")}
 }
@@ -37,7 +38,7 @@ func (r Repository) Do(t testing.TB, method, path string, headers ...Header) Ans
 	return r.Send(t, method, r.URL+"/v2/"+r.Name+"/"+path, nil, headers...)
 }
 
-// Send sends a request to any address and reads the whole answer.
+// Send sends a request to any URL and reads the whole response.
 func (r Repository) Send(t testing.TB, method, url string, body []byte, headers ...Header) Answer {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, bytes.NewReader(body))
@@ -57,54 +58,54 @@ func (r Repository) Send(t testing.TB, method, url string, body []byte, headers 
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, 1<<22))
 	if err != nil {
-		t.Fatalf("%s %s: read the answer: %v", method, url, err)
+		t.Fatalf("%s %s: read the response: %v", method, url, err)
 	}
 	return Answer{Status: resp.StatusCode, Header: resp.Header, Body: raw}
 }
 
-// HasManifest says whether a tag or digest is served.
+// HasManifest reports whether the repository has a manifest for a tag or digest.
 func (r Repository) HasManifest(t testing.TB, reference string) bool {
 	t.Helper()
 	return r.Do(t, http.MethodHead, "manifests/"+reference, AcceptAll()).Status == http.StatusOK
 }
 
-// HasBlob says whether a blob is served.
+// HasBlob reports whether the repository has a blob.
 func (r Repository) HasBlob(t testing.TB, dgst digest.Digest) bool {
 	t.Helper()
 	return r.Do(t, http.MethodHead, "blobs/"+dgst.String()).Status == http.StatusOK
 }
 
-// Answer is what a registry answered.
+// Answer is a response of a registry.
 type Answer struct {
 	Status int
 	Header http.Header
 	Body   []byte
 }
 
-// Digest returns the Docker-Content-Digest header.
+// Digest returns the Docker-Content-Digest header field.
 func (a Answer) Digest() digest.Digest {
 	return digest.Digest(a.Header.Get("Docker-Content-Digest"))
 }
 
-// MediaType returns the Content-Type without parameters.
+// MediaType returns the Content-Type header field without parameters.
 func (a Answer) MediaType() string {
 	mediaType, _, _ := strings.Cut(a.Header.Get("Content-Type"), ";")
 	return mediaType
 }
 
-// String renders the status and, for a refusal, what the registry said about it: each error's code and message,
-// or else the body as text. The detail is left out.
+// String returns the status code and, if the body is not empty, either the code and message of each
+// error in it, or the media type and the body as text. It omits the detail of errors.
 func (a Answer) String() string {
 	text := strings.TrimSpace(string(a.Body))
-	var refusal struct {
+	var body struct {
 		Errors []struct{ Code, Message string } `json:"errors"`
 	}
 	switch {
 	case text == "":
 		return fmt.Sprint(a.Status)
-	case json.Unmarshal(a.Body, &refusal) == nil && refusal.Errors != nil:
+	case json.Unmarshal(a.Body, &body) == nil && body.Errors != nil:
 		parts := []string{fmt.Sprint(a.Status)}
-		for _, e := range refusal.Errors {
+		for _, e := range body.Errors {
 			parts = append(parts, fmt.Sprintf("%s %q", e.Code, e.Message))
 		}
 		return strings.Join(parts, " ")

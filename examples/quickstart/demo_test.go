@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// command runs the command with what a test gives it, and returns what it wrote.
-func command(t *testing.T, tty terminal, args ...string) (out, errs string, code int) {
+// runCommand runs the command and returns what it wrote and its exit code.
+func runCommand(t *testing.T, tty terminal, args ...string) (out, errs string, code int) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	tty.out, tty.err = &stdout, &stderr
@@ -23,13 +23,13 @@ func command(t *testing.T, tty terminal, args ...string) (out, errs string, code
 	return stdout.String(), stderr.String(), code
 }
 
-func TestStory(t *testing.T) {
+func TestDemo(t *testing.T) {
 	t.Parallel()
-	out, errs, code := command(t, terminal{})
+	out, errs, code := runCommand(t, terminal{})
 	if code != 0 || errs != "" {
 		t.Fatalf("exit code %d, standard error %q, output:\n%s", code, errs, out)
 	}
-	t.Run("the requests are those that regret promises", func(t *testing.T) {
+	t.Run("sends the documented requests", func(t *testing.T) {
 		t.Parallel()
 		want := []string{
 			"HEAD   /v2/team/app/manifests/v1.2  200",
@@ -46,11 +46,11 @@ func TestStory(t *testing.T) {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})
-	t.Run("it says what came of them", func(t *testing.T) {
+	t.Run("explains the outcome of each step", func(t *testing.T) {
 		t.Parallel()
 		for _, want := range []string{
 			"Deleted.",
-			"Both are gone",
+			"Both tags are gone",
 			"errors.Is(err, regret.ErrNotFound)           true",
 			"errors.Is(err, regret.CodeManifestUnknown)   true",
 			"errors.Is(err, regret.ErrDeleteDisabled)     true",
@@ -61,7 +61,7 @@ func TestStory(t *testing.T) {
 			}
 		}
 	})
-	t.Run("it fits on a screen", func(t *testing.T) {
+	t.Run("fits on a screen", func(t *testing.T) {
 		t.Parallel()
 		lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
 		if len(lines) > 45 {
@@ -73,7 +73,7 @@ func TestStory(t *testing.T) {
 			}
 		}
 	})
-	t.Run("there are no escape codes where none are wanted", func(t *testing.T) {
+	t.Run("writes no escape codes unless the terminal supports them", func(t *testing.T) {
 		t.Parallel()
 		if strings.Contains(out, "\x1b") {
 			t.Errorf("%q", out)
@@ -81,7 +81,7 @@ func TestStory(t *testing.T) {
 	})
 }
 
-// requestLines are the requests in an output, digests taken out.
+// requestLines returns the lines of out that show a request, without the digits of digests.
 func requestLines(out string) []string {
 	digest := regexp.MustCompile(`sha256:[0-9a-f]+…`)
 	var lines []string
@@ -95,9 +95,9 @@ func requestLines(out string) []string {
 
 func TestEscapeCodes(t *testing.T) {
 	t.Parallel()
-	t.Run("a terminal shows the requests, and nothing else, dimly", func(t *testing.T) {
+	t.Run("dims requests and nothing else", func(t *testing.T) {
 		t.Parallel()
-		out, _, _ := command(t, terminal{dim: true})
+		out, _, _ := runCommand(t, terminal{dim: true})
 		for line := range strings.Lines(out) {
 			dim := strings.HasPrefix(line, "\x1b[2m") && strings.HasSuffix(line, "\x1b[0m\n")
 			if dim != strings.Contains(line, " /v2/") || !dim && strings.Contains(line, "\x1b") {
@@ -105,15 +105,15 @@ func TestEscapeCodes(t *testing.T) {
 			}
 		}
 	})
-	t.Run("a file is not a terminal", func(t *testing.T) {
+	t.Run("are off for a file", func(t *testing.T) {
 		t.Parallel()
 		f, err := os.Create(filepath.Join(t.TempDir(), "out"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer f.Close()
-		if dims(f) {
-			t.Error("a file gets escape codes")
+		if supportsDim(f) {
+			t.Error("supportsDim reports true for a file")
 		}
 	})
 }
