@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/credentials"
 	"github.com/seed-8cb7cc86/regret/integration/internal/registry"
 	"github.com/seed-8cb7cc86/regret/integration/internal/wire"
 )
@@ -42,13 +43,13 @@ func TestCredentialsFromPass(t *testing.T) {
 	}
 }
 
-func dockerConfig(t *testing.T, content string) regret.CredentialSource {
+func dockerConfig(t *testing.T, content string) credentials.Source {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "config.json")
 	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	source, err := regret.LoadDockerConfig(file)
+	source, err := credentials.LoadDockerConfig(file)
 	if err != nil {
 		t.Fatal(err)
 	}

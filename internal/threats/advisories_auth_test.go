@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/credentials"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
@@ -66,7 +67,7 @@ func TestThreatV03TokenServiceRedirects(t *testing.T) {
 	t.Parallel()
 	for name, credential := range map[string]regret.Option{
 		"a password":        passwordOption(),
-		"an identity token": regret.WithCredentials(regret.StaticCredential(regret.Credential{IdentityToken: canaryIdentity})),
+		"an identity token": regret.WithCredentials(credentials.Static(credentials.Credential{IdentityToken: canaryIdentity})),
 	} {
 		for _, status := range []int{302, 307, 308} {
 			t.Run(fmt.Sprint(name, " with ", status), func(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/credentials"
 )
 
 // Secrets that cannot appear anywhere by accident. The password looks different in every encoding.
@@ -44,14 +45,14 @@ type credentialKind struct {
 
 func credentialKinds(t *testing.T) []credentialKind {
 	t.Helper()
-	static := func(c regret.Credential) regret.Option { return regret.WithCredentials(regret.StaticCredential(c)) }
+	static := func(c credentials.Credential) regret.Option { return regret.WithCredentials(credentials.Static(c)) }
 	account := regret.WithBasicAuth(canaryUser, canaryPassword)
 	pair := base64.StdEncoding.EncodeToString([]byte(canaryUser + ":" + canaryPassword))
 	kinds := []credentialKind{
 		{name: "a password for a token", fetchesToken: true, secret: canaryPassword, option: account},
 		{name: "a password for Basic authentication", basicAuth: true, secret: canaryPassword, option: account},
-		{name: "an identity token", fetchesToken: true, secret: canaryIdentity, option: static(regret.Credential{IdentityToken: canaryIdentity})},
-		{name: "a registry token", secret: canaryRegistry, option: static(regret.Credential{RegistryToken: canaryRegistry})},
+		{name: "an identity token", fetchesToken: true, secret: canaryIdentity, option: static(credentials.Credential{IdentityToken: canaryIdentity})},
+		{name: "a registry token", secret: canaryRegistry, option: static(credentials.Credential{RegistryToken: canaryRegistry})},
 		{name: "the caller's token", preemptive: true, secret: canaryCaller, option: regret.WithToken(canaryCaller)},
 		{name: "a password from a file", fetchesToken: true, secret: canaryPassword, option: fromFile(t, `{"auths":{%q:{"auth":"`+pair+`"}}}`)},
 	}
@@ -66,19 +67,19 @@ func credentialKinds(t *testing.T) []credentialKind {
 func fromFile(t *testing.T, entry string) regret.Option {
 	t.Helper()
 	dir := t.TempDir()
-	var sources []regret.CredentialSource
+	var sources []credentials.Source
 	for i, name := range []string{"registry.example.com", "registry.example.com:5000", "localhost:5000", "docker.io", "registry.gitlab.com"} {
 		path := filepath.Join(dir, fmt.Sprint(i))
 		if err := os.WriteFile(path, fmt.Appendf(nil, entry, name), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		source, err := regret.LoadDockerConfig(path)
+		source, err := credentials.LoadDockerConfig(path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		sources = append(sources, source)
 	}
-	return regret.WithCredentials(regret.FirstOf(sources...))
+	return regret.WithCredentials(credentials.FirstOf(sources...))
 }
 
 // withHelper puts a credential helper into $PATH that prints the password to both stdout and stderr.

@@ -12,10 +12,11 @@ import (
 	"time"
 
 	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/credentials"
 )
 
 // credentialHelper returns a source whose credential helper for every registry is a shell script.
-func credentialHelper(t *testing.T, script string) regret.CredentialSource {
+func credentialHelper(t *testing.T, script string) credentials.Source {
 	t.Helper()
 	dir := t.TempDir()
 	for name, content := range map[string]string{
@@ -27,7 +28,7 @@ func credentialHelper(t *testing.T, script string) regret.CredentialSource {
 		}
 	}
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
-	source, err := regret.LoadDockerConfig(filepath.Join(dir, "config.json"))
+	source, err := credentials.LoadDockerConfig(filepath.Join(dir, "config.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,8 +110,8 @@ func TestThreatHelperNameThatEscapes(t *testing.T) {
 		if err := os.WriteFile(path, fmt.Appendf(nil, `{"credsStore":%q}`, name), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := regret.LoadDockerConfig(path)
-		if _, ok := errors.AsType[*regret.CredentialError](err); !ok {
+		_, err := credentials.LoadDockerConfig(path)
+		if _, ok := errors.AsType[*credentials.Error](err); !ok {
 			t.Errorf("the helper name %q is accepted: %v", name, err)
 		}
 	}

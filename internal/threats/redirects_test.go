@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/credentials"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
@@ -129,7 +130,7 @@ func TestThreatC09TokenEndpointRedirects(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		for name, credential := range map[string]regret.Option{
 			"a password":        passwordOption(),
-			"an identity token": regret.WithCredentials(regret.StaticCredential(regret.Credential{IdentityToken: canaryIdentity})),
+			"an identity token": regret.WithCredentials(credentials.Static(credentials.Credential{IdentityToken: canaryIdentity})),
 		} {
 			t.Run(fmt.Sprint(status, " with ", name), func(t *testing.T) {
 				t.Parallel()

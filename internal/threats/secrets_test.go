@@ -15,6 +15,7 @@ import (
 	"unicode"
 
 	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/credentials"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
@@ -268,10 +269,10 @@ func (b failingTransport) RoundTrip(*http.Request) (*http.Response, error) { ret
 // No formatting verb, encoder or logger reveals the secret of a credential.
 func TestThreatI04FormattedCredential(t *testing.T) {
 	t.Parallel()
-	for _, c := range []regret.Credential{
+	for _, c := range []credentials.Credential{
 		{Username: "ann", Password: leakedSecret}, {Username: "ann", IdentityToken: leakedSecret}, {RegistryToken: leakedSecret},
 	} {
-		for _, v := range []any{c, &c, regret.StaticCredential(c), []regret.Credential{c}, map[string]any{"c": c}, struct{ C regret.Credential }{c}} {
+		for _, v := range []any{c, &c, credentials.Static(c), []credentials.Credential{c}, map[string]any{"c": c}, struct{ C credentials.Credential }{c}} {
 			var d logBuffer
 			slog.New(slog.NewJSONHandler(&d, nil)).Info("shown", "v", v)
 			slog.New(slog.NewTextHandler(&d, nil)).Info("shown", "v", v)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/credentials"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
@@ -252,7 +253,9 @@ func TestThreatCredentialSourceFails(t *testing.T) {
 	eachOperation(t, allTransports(), sampleOperations(), func(t *testing.T, s *testServer, op operation) {
 		s.requireAuth(authConfig{challenges: bearerChallenge})
 		sealed := errors.New("the vault is sealed")
-		source := regret.CredentialFunc(func(context.Context, string, string) (regret.Credential, error) { return regret.Credential{}, sealed })
+		source := credentials.Func(func(context.Context, string, string) (credentials.Credential, error) {
+			return credentials.Credential{}, sealed
+		})
 		wantErr(t, op.run(s.ctx(), s.client(regret.WithCredentials(source)), s), sealed, regret.ErrUnauthorized)
 		s.wantRequestCountsAtMost(1, 0)
 		s.wantNothingDeleted()
