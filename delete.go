@@ -13,6 +13,7 @@ import (
 
 	"github.com/seed-8cb7cc86/regret/internal/body"
 	"github.com/seed-8cb7cc86/regret/internal/errorbody"
+	"github.com/seed-8cb7cc86/regret/internal/grammar"
 	"github.com/seed-8cb7cc86/regret/internal/transport"
 )
 
@@ -43,9 +44,9 @@ func (c *Client) DeleteManifest(ctx context.Context, repository string, dgst Dig
 	if err != nil {
 		return err
 	}
-	if err := checkDigest(dgst); err != nil {
+	if err := grammar.Digest(dgst); err != nil {
 		refusal := invalid(op, repository, clip(string(dgst)), "%w", err)
-		if checkTag(string(dgst)) == nil {
+		if grammar.Tag(string(dgst)) == nil {
 			refusal.Hint = "resolve a tag first, with ResolveDigest"
 		}
 		return refusal

@@ -11,6 +11,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/seed-8cb7cc86/regret/internal/body"
+	"github.com/seed-8cb7cc86/regret/internal/grammar"
 	"github.com/seed-8cb7cc86/regret/internal/manifest"
 	"github.com/seed-8cb7cc86/regret/internal/origin"
 	"github.com/seed-8cb7cc86/regret/internal/transport"
@@ -114,7 +115,7 @@ func (c *Client) manifestName(op, repository, reference string) (string, Digest,
 	if err != nil {
 		return "", "", err
 	}
-	want, err := checkReference(reference)
+	want, err := grammar.Reference(reference)
 	if err != nil {
 		return "", "", invalid(op, name, clip(reference), "%w", err)
 	}
@@ -168,7 +169,7 @@ func (r *request) headerDigest(resp *transport.Response, want Digest) (Digest, e
 		}
 	}
 	dgst := Digest(values[0])
-	if err := checkDigest(dgst); err != nil {
+	if err := grammar.Digest(dgst); err != nil {
 		return "", r.refuse(resp, ErrNotRegistry, fmt.Errorf("Docker-Content-Digest: %w", err))
 	}
 	if want != "" && dgst != want && dgst.Algorithm() == want.Algorithm() {

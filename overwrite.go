@@ -11,6 +11,8 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/seed-8cb7cc86/regret/internal/grammar"
 )
 
 // rollbackTime is how long putting a tag back may take when the caller's
@@ -59,7 +61,7 @@ func (c *Client) UntagByOverwrite(ctx context.Context, repository, tag string) e
 	if err != nil {
 		return err
 	}
-	if err := checkTag(tag); err != nil {
+	if err := grammar.Tag(tag); err != nil {
 		return invalid(op, repository, clip(tag), "%w", err)
 	}
 	original, err := c.fetchManifest(ctx, op, repository, tag, "")

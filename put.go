@@ -8,6 +8,7 @@ import (
 
 	"github.com/seed-8cb7cc86/regret/internal/body"
 	"github.com/seed-8cb7cc86/regret/internal/field"
+	"github.com/seed-8cb7cc86/regret/internal/grammar"
 	"github.com/seed-8cb7cc86/regret/internal/manifest"
 )
 
@@ -66,7 +67,7 @@ func (m *Manifest) check(want Digest) error {
 	if d.MediaType == "" || !field.IsPrintable(d.MediaType) {
 		return fmt.Errorf("media type %q", clip(d.MediaType))
 	}
-	if err := checkDigest(d.Digest); err != nil {
+	if err := grammar.Digest(d.Digest); err != nil {
 		return err
 	}
 	if want != "" && want != d.Digest {

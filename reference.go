@@ -1,8 +1,6 @@
 package regret
 
 import (
-	_ "crypto/sha256" // the algorithms that digests name
-	_ "crypto/sha512"
 	"errors"
 	"strings"
 
@@ -10,6 +8,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/seed-8cb7cc86/regret/internal/grammar"
 	"github.com/seed-8cb7cc86/regret/internal/origin"
 	"github.com/seed-8cb7cc86/regret/internal/redact"
 )
@@ -38,7 +37,7 @@ type Reference struct {
 // Errors: [ErrInvalid]. It sends nothing.
 func ParseReference(s string) (Reference, error) {
 	named, err := reference.ParseNormalizedNamed(s)
-	if checkDigest(Digest(s)) == nil { // which could also be read as the tag of a repository "sha256"
+	if grammar.Digest(Digest(s)) == nil { // which could also be read as the tag of a repository "sha256"
 		err = errors.New("a digest without a repository")
 	}
 	if err != nil {

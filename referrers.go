@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/seed-8cb7cc86/regret/internal/auth"
+	"github.com/seed-8cb7cc86/regret/internal/grammar"
 	"github.com/seed-8cb7cc86/regret/internal/manifest"
 	"github.com/seed-8cb7cc86/regret/internal/page"
 )
@@ -36,7 +37,7 @@ func (c *Client) Referrers(ctx context.Context, repository string, subject Diges
 			yield(Descriptor{}, err)
 			return
 		}
-		if err := checkDigest(subject); err != nil {
+		if err := grammar.Digest(subject); err != nil {
 			yield(Descriptor{}, invalid(op, name, clip(string(subject)), "%w", err))
 			return
 		}
@@ -46,7 +47,7 @@ func (c *Client) Referrers(ctx context.Context, repository string, subject Diges
 			key: "manifests", scope: auth.Scope{Type: "repository", Name: name, Action: "pull"},
 			entry: page.Value[Descriptor],
 			id:    func(d Descriptor) string { return string(d.Digest) },
-			check: func(d Descriptor) error { return checkDigest(d.Digest) },
+			check: func(d Descriptor) error { return grammar.Digest(d.Digest) },
 			keep: func(d Descriptor) bool {
 				return len(artifactTypes) == 0 || slices.Contains(artifactTypes, d.ArtifactType)
 			},

@@ -11,6 +11,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/seed-8cb7cc86/regret/internal/body"
+	"github.com/seed-8cb7cc86/regret/internal/grammar"
 	"github.com/seed-8cb7cc86/regret/internal/manifest"
 )
 
@@ -41,7 +42,7 @@ func (c *Client) DeleteReferrer(ctx context.Context, repository string, subject,
 		return err
 	}
 	for _, dgst := range []Digest{subject, referrer} {
-		if err := checkDigest(dgst); err != nil {
+		if err := grammar.Digest(dgst); err != nil {
 			return invalid(op, repository, clip(string(dgst)), "%w", err)
 		}
 	}

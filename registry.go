@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-8cb7cc86/regret/internal/auth"
 	"github.com/seed-8cb7cc86/regret/internal/body"
+	"github.com/seed-8cb7cc86/regret/internal/grammar"
 	"github.com/seed-8cb7cc86/regret/internal/origin"
 	"github.com/seed-8cb7cc86/regret/internal/redact"
 	"github.com/seed-8cb7cc86/regret/internal/transport"
@@ -111,7 +112,7 @@ func (c *Client) Ping(ctx context.Context) error {
 
 // repository checks a name and completes Docker Hub's short ones.
 func (c *Client) repository(op, name string) (string, error) {
-	if err := checkRepository(name); err != nil {
+	if err := grammar.Repository(name); err != nil {
 		return "", invalid(op, redactedReference(name), "", "%w", err)
 	}
 	if c.origin.Host == origin.DockerHub && !strings.Contains(name, "/") {

@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"github.com/seed-8cb7cc86/regret/internal/auth"
+	"github.com/seed-8cb7cc86/regret/internal/grammar"
 	"github.com/seed-8cb7cc86/regret/internal/page"
 )
 
@@ -37,7 +38,7 @@ func (c *Client) Tags(ctx context.Context, repository string) iter.Seq2[string, 
 			client: c,
 			op:     op, repository: name, path: escapePath("/v2", name, "tags", "list"),
 			name: name, key: "tags", scope: auth.Scope{Type: "repository", Name: name, Action: "pull"},
-			paged: true, entry: page.String, id: self, check: checkTag,
+			paged: true, entry: page.String, id: self, check: grammar.Tag,
 		}
 		l.walk(ctx, yield)
 	}
@@ -56,7 +57,7 @@ func (c *Client) Repositories(ctx context.Context) iter.Seq2[string, error] {
 		client: c,
 		op:     "repositories", path: "/v2/_catalog",
 		key: "repositories", scope: auth.Scope{Type: "registry", Name: "catalog", Action: "*"},
-		paged: true, entry: page.String, id: self, check: checkRepository,
+		paged: true, entry: page.String, id: self, check: grammar.Repository,
 	}
 	return func(yield func(string, error) bool) { l.walk(ctx, yield) }
 }

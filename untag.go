@@ -3,6 +3,8 @@ package regret
 import (
 	"context"
 	"errors"
+
+	"github.com/seed-8cb7cc86/regret/internal/grammar"
 )
 
 // Untag removes one tag. The manifest stays, under its digest and its other
@@ -27,9 +29,9 @@ func (c *Client) Untag(ctx context.Context, repository, tag string) error {
 	if err != nil {
 		return err
 	}
-	if err := checkTag(tag); err != nil {
+	if err := grammar.Tag(tag); err != nil {
 		refusal := invalid(op, repository, clip(tag), "%w", err)
-		if checkDigest(Digest(tag)) == nil {
+		if grammar.Digest(Digest(tag)) == nil {
 			refusal.Hint = "delete a digest with DeleteManifest"
 		}
 		return refusal

@@ -9,8 +9,9 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/bounded"
 )
 
-// FuzzMap plays the same operations on a Map and on a plain map: what the Map holds is what the plain one does, it holds
-// the latest entries at least, and never more than it has room for. Two bytes make an operation: what to do, and to which key.
+// FuzzMap applies the same operations to a Map and to a plain map. It checks that every entry of
+// the Map is one of the plain map, that the latest entries are there, and that there are never more
+// than the size. Two bytes make an operation: what to do, and the key.
 func FuzzMap(f *testing.F) {
 	f.Add(3, []byte("sasbscsdsasbdb"))
 	f.Add(1, []byte("sasadasbsc"))
@@ -45,7 +46,7 @@ func FuzzMap(f *testing.F) {
 					}
 				}
 				if _, ok := got[k]; !ok && younger < size/2 {
-					t.Fatalf("operation %d: %q was forgotten, and only %d are younger", i/2, k, younger)
+					t.Fatalf("operation %d: %q was dropped, although only %d are younger", i/2, k, younger)
 				} else if at, found := m.Get(k); found != ok || ok && at != value {
 					t.Fatalf("operation %d: got %d, %t for %q, which is %d", i/2, at, found, k, value)
 				} else if !ok {

@@ -1,4 +1,10 @@
-// Package bounded holds a map that cannot grow beyond a size, for what is worth remembering but not at any price.
+// Package bounded provides a map of limited size, for caches that must not grow with the number of
+// requests.
+//
+// It knows nothing of what is stored.
+//
+// Invariants: a map never has more entries than its size; it has at least the entries that were set
+// last, up to half of its size, unless they were deleted.
 package bounded
 
 import (
@@ -6,19 +12,19 @@ import (
 	"sync"
 )
 
-// Map is a map of limited size. It keeps two generations: when the young one is half of the size, it becomes the old one,
-// and what was old is forgotten. So at least the latest half of what it has room for is there.
+// A Map is a map of limited size. It keeps two generations. When the young one has half of the
+// size, it becomes the old one, and the entries of the previous old one are dropped.
 //
-// A Map may be used by several goroutines at once. The zero Map has room for nothing.
+// A Map is safe for concurrent use. The zero Map keeps no entries.
 type Map[K comparable, V any] struct {
-	half int // of the size: what a generation has room for
+	half int // half of the size: the limit of one generation
 
 	mu         sync.RWMutex
 	young, old map[K]V // no key is in both
 }
 
-// New returns an empty map with room for size entries, and for none if that is less than two. It takes memory only as
-// entries come.
+// New returns an empty map that keeps at most size entries, or none if size is less than two. It
+// allocates memory only for the entries it has.
 func New[K comparable, V any](size int) *Map[K, V] {
 	return &Map[K, V]{half: size / 2, young: make(map[K]V), old: make(map[K]V)}
 }
@@ -33,8 +39,8 @@ func (m *Map[K, V]) Get(key K) (value V, ok bool) {
 	return value, ok
 }
 
-// Set sets the value of key, which makes it the youngest. A key that does not equal itself, as a NaN, is not kept: it
-// could never be found again.
+// Set sets the value of key, which makes its entry the youngest. It ignores a key that does not
+// equal itself, such as a NaN, because Get could never find it.
 func (m *Map[K, V]) Set(key K, value V) {
 	if m.half <= 0 || !equal(key, key) {
 		return
@@ -59,7 +65,8 @@ func (m *Map[K, V]) Delete(key K) {
 	delete(m.old, key)
 }
 
-// DeleteFunc removes the entries for which remove returns true. It asks about every entry; remove must not use the map.
+// DeleteFunc removes the entries for which remove returns true. It calls remove for every entry;
+// remove must not use the map.
 func (m *Map[K, V]) DeleteFunc(remove func(key K, value V) bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -67,7 +74,7 @@ func (m *Map[K, V]) DeleteFunc(remove func(key K, value V) bool) {
 	maps.DeleteFunc(m.old, remove)
 }
 
-// Len is the number of entries.
+// Len returns the number of entries.
 func (m *Map[K, V]) Len() int {
 	m.mu.RLock()
 	defer m.mu.RUnlock()

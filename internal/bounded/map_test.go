@@ -11,7 +11,7 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/bounded"
 )
 
-// entries is what m holds.
+// entries returns the entries of m.
 func entries[K comparable, V any](m *bounded.Map[K, V]) map[K]V {
 	values := make(map[K]V)
 	m.DeleteFunc(func(key K, value V) bool {
@@ -28,16 +28,16 @@ func TestMap(t *testing.T) {
 		do   func(Map)
 		want map[string]int
 	}{
-		"a new map is empty":                        {func(m Map) {}, map[string]int{}},
-		"entries are kept while there is room":      {func(m Map) { set(m, "a", "b", "c", "d") }, map[string]int{"a": 0, "b": 1, "c": 2, "d": 3}},
-		"beyond that the older half is forgotten":   {func(m Map) { set(m, "a", "b", "c", "d", "e") }, map[string]int{"c": 2, "d": 3, "e": 4}},
-		"to set a young entry anew needs no room":   {func(m Map) { set(m, "a", "b", "c", "d", "c") }, map[string]int{"a": 0, "b": 1, "c": 4, "d": 3}},
-		"to set an old entry anew rejuvenates it":   {func(m Map) { set(m, "a", "b", "c", "a", "d") }, map[string]int{"a": 3, "c": 2, "d": 4}},
-		"a deleted young entry makes room":          {func(m Map) { set(m, "a", "b", "c", "d"); m.Delete("d"); m.Set("e", 9) }, map[string]int{"a": 0, "b": 1, "c": 2, "e": 9}},
-		"a deleted old entry makes none":            {func(m Map) { set(m, "a", "b", "c", "d"); m.Delete("a"); m.Set("e", 9) }, map[string]int{"c": 2, "d": 3, "e": 9}},
-		"what is not there can be deleted":          {func(m Map) { m.Delete("x"); set(m, "a"); m.Delete("x") }, map[string]int{"a": 0}},
-		"the only one can be deleted":               {func(m Map) { set(m, "a"); m.Delete("a") }, map[string]int{}},
-		"many can be deleted at once, old or young": {func(m Map) { set(m, "a", "b", "c", "d"); m.DeleteFunc(even) }, map[string]int{"b": 1, "d": 3}},
+		"a new map is empty":                            {func(m Map) {}, map[string]int{}},
+		"entries are kept up to the size":               {func(m Map) { set(m, "a", "b", "c", "d") }, map[string]int{"a": 0, "b": 1, "c": 2, "d": 3}},
+		"beyond the size the older half is dropped":     {func(m Map) { set(m, "a", "b", "c", "d", "e") }, map[string]int{"c": 2, "d": 3, "e": 4}},
+		"setting a young entry again drops nothing":     {func(m Map) { set(m, "a", "b", "c", "d", "c") }, map[string]int{"a": 0, "b": 1, "c": 4, "d": 3}},
+		"setting an old entry again makes it young":     {func(m Map) { set(m, "a", "b", "c", "a", "d") }, map[string]int{"a": 3, "c": 2, "d": 4}},
+		"deleting a young entry makes room for another": {func(m Map) { set(m, "a", "b", "c", "d"); m.Delete("d"); m.Set("e", 9) }, map[string]int{"a": 0, "b": 1, "c": 2, "e": 9}},
+		"deleting an old entry makes no room":           {func(m Map) { set(m, "a", "b", "c", "d"); m.Delete("a"); m.Set("e", 9) }, map[string]int{"c": 2, "d": 3, "e": 9}},
+		"deleting a missing key changes nothing":        {func(m Map) { m.Delete("x"); set(m, "a"); m.Delete("x") }, map[string]int{"a": 0}},
+		"the only entry can be deleted":                 {func(m Map) { set(m, "a"); m.Delete("a") }, map[string]int{}},
+		"DeleteFunc deletes old and young entries":      {func(m Map) { set(m, "a", "b", "c", "d"); m.DeleteFunc(even) }, map[string]int{"b": 1, "d": 3}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -70,7 +70,7 @@ func TestGet(t *testing.T) {
 		if value, ok := m.Get(key); ok {
 			got[key] = value
 		} else if value != 0 {
-			t.Errorf("%s is not there and is %d", key, value)
+			t.Errorf("%s is missing, but its value is %d", key, value)
 		}
 	}
 	if diff := cmp.Diff(map[string]int{"c": 2, "d": 3, "e": 4}, got); diff != "" {
@@ -78,12 +78,12 @@ func TestGet(t *testing.T) {
 	}
 }
 
-func TestMapWithoutRoom(t *testing.T) {
+func TestMapOfNoSize(t *testing.T) {
 	t.Parallel()
 	for name, m := range map[string]*bounded.Map[string, int]{
-		"the zero map holds nothing":           {},
-		"a map of size one holds nothing":      bounded.New[string, int](1),
-		"a map of negative size holds nothing": bounded.New[string, int](-1),
+		"the zero map keeps nothing":           {},
+		"a map of size one keeps nothing":      bounded.New[string, int](1),
+		"a map of negative size keeps nothing": bounded.New[string, int](-1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -91,13 +91,13 @@ func TestMapWithoutRoom(t *testing.T) {
 			m.Delete("a")
 			m.DeleteFunc(func(string, int) bool { return true })
 			if _, ok := m.Get("a"); ok || m.Len() != 0 {
-				t.Error("it holds something")
+				t.Error("there is an entry")
 			}
 		})
 	}
 }
 
-func TestKeyUnlikeItselfIsNotKept(t *testing.T) {
+func TestNaNIsNotKept(t *testing.T) {
 	t.Parallel()
 	m := bounded.New[float64, int](2)
 	for range 9 {
@@ -109,7 +109,7 @@ func TestKeyUnlikeItselfIsNotKept(t *testing.T) {
 	}
 }
 
-// Not parallel: allocations are counted for the whole process.
+// Not parallel, because allocations are counted for the whole process.
 func TestGetAndSetOfAnExistingKeyDoNotAllocate(t *testing.T) {
 	m := bounded.New[string, int](2)
 	set(m, "a", "b")

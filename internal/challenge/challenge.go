@@ -1,4 +1,10 @@
-// Package challenge parses the WWW-Authenticate header, with which a server says how it wants to be authenticated to.
+// Package challenge parses the WWW-Authenticate header field, in which a server names the ways to
+// authenticate.
+//
+// It knows the grammar of the field, but not what schemes and parameters mean.
+//
+// Invariants: a header is parsed completely or is an error, within the limits below; the text of an
+// error is short and printable, whatever the header holds.
 package challenge
 
 import (
@@ -12,22 +18,24 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/field"
 )
 
-// The limits of Parse. What registries send stays far below them.
+// The limits of Parse. Registries stay far below them.
 const (
 	MaxBytes      = 16 << 10 // over all WWW-Authenticate lines together
 	MaxChallenges = 8        // over all lines together
 	MaxParams     = 32       // of one challenge
 )
 
-// Challenge is one way to authenticate: https://www.rfc-editor.org/rfc/rfc9110#section-11.3. It has parameters, or a
-// token68, or neither, but not both.
+// A Challenge is one way to authenticate. It has parameters, or a token68, or neither, but not
+// both.
+//
+// See https://www.rfc-editor.org/rfc/rfc9110#section-11.3
 type Challenge struct {
 	Scheme  string            // in lower case
 	Params  map[string]string // names in lower case, values unquoted; nil if there are none
 	Token68 string
 }
 
-// String formats a challenge as Parse reads it, parameters sorted by name.
+// String formats a challenge so that Parse can read it, with the parameters sorted by name.
 func (c Challenge) String() string {
 	var b strings.Builder
 	b.WriteString(c.Scheme)
@@ -46,14 +54,14 @@ func (c Challenge) String() string {
 	return b.String()
 }
 
-// Error says why a WWW-Authenticate header was refused. Its text is printable ASCII of at most 200 bytes, whatever the
-// header holds.
+// An Error describes why a WWW-Authenticate header is invalid. Its text is printable ASCII of at
+// most 200 bytes, whatever the header holds.
 type Error struct {
-	Problem string // what is wrong, or which limit was passed
-	Near    string // where: the beginning of what could not be read, as it was received; empty for a limit on size
+	Problem string // what is wrong, or which limit is exceeded
+	Near    string // the beginning of the invalid part, as it was received; empty for the limit on size
 }
 
-// maxNear bounds Error.Near. Quoting makes each byte at most four.
+// maxNear limits Error.Near. Quoting turns a byte into four at most.
 const maxNear = 24
 
 func (e *Error) Error() string {
@@ -67,12 +75,14 @@ func problem(what, near string) *Error {
 	return &Error{Problem: what, Near: near[:min(len(near), maxNear)]}
 }
 
-// Parse returns the challenges of every WWW-Authenticate line of header, in order:
-// https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1. A header without any has none, which is no error. A single
-// fault in it is an *Error, and no challenge is returned: what cannot be read wholly is not to be answered with a
-// credential.
+// Parse returns the challenges of every WWW-Authenticate line of header, in order. A header without
+// such a line has no challenges, which is not an error. For a header that is invalid anywhere,
+// Parse returns an *Error and no challenges, because credentials must not be sent in response to a
+// header that is only partly understood.
 //
-// The values returned share the memory of header.
+// The strings returned share the memory of header.
+//
+// See https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1
 func Parse(header http.Header) ([]Challenge, error) {
 	lines := header["Www-Authenticate"]
 	size := 0
@@ -92,9 +102,9 @@ func Parse(header http.Header) ([]Challenge, error) {
 	return challenges, nil
 }
 
-// parseLine appends the challenges of one line. Commas separate challenges and parameters alike: what an element is,
-// shows only after its first word. A parameter belongs to the last challenge that left room for one, and never to one
-// of an earlier line.
+// parseLine appends the challenges of one line. Commas separate both challenges and parameters, and
+// only what follows the first word of an element shows which of the two it is. A parameter belongs
+// to the challenge before it on the same line, if that one may have parameters.
 func parseLine(challenges []Challenge, line string) ([]Challenge, *Error) {
 	s := field.NewScanner(line)
 	takesParams := false
@@ -126,8 +136,8 @@ func parseLine(challenges []Challenge, line string) ([]Challenge, *Error) {
 	return challenges, nil
 }
 
-// parseFirst parses what follows a scheme and the space after it: nothing, a token68, or the first parameter. It
-// reports whether parameters may follow.
+// parseFirst parses what follows a scheme and the space after it: nothing, a token68, or the first
+// parameter. It reports whether more parameters may follow.
 func parseFirst(c *Challenge, s *field.Scanner, spaced bool) (takesParams bool, _ *Error) {
 	if s.Done() || s.Next(',') {
 		return spaced, nil
@@ -148,7 +158,7 @@ func parseFirst(c *Challenge, s *field.Scanner, spaced bool) (takesParams bool, 
 	return true, parseParam(c, name, s)
 }
 
-// takeToken68 reads a token68 if that is all there is up to the end of the element. Otherwise it reads nothing.
+// takeToken68 reads a token68 if nothing else follows in the element. Otherwise it reads nothing.
 func takeToken68(s *field.Scanner) string {
 	rest := s.Rest()
 	try := *s
@@ -164,7 +174,7 @@ func takeToken68(s *field.Scanner) string {
 	return token
 }
 
-// parseParam parses a parameter from its equals sign on and adds it to c.
+// parseParam parses a parameter, starting at its equals sign, and adds it to c.
 func parseParam(c *Challenge, name string, s *field.Scanner) *Error {
 	s.Take('=')
 	s.Space()

@@ -31,29 +31,29 @@ func TestParse(t *testing.T) {
 		lines []string
 		want  []challenge.Challenge
 	}{
-		"no line holds no challenge":                            {nil, nil},
-		"an empty line holds no challenge":                      {[]string{""}, nil},
-		"a list of nothing holds no challenge":                  {[]string{" ,\t, "}, nil},
-		"a comma in a quoted string separates nothing":          {[]string{bearerText}, []challenge.Challenge{bearer}},
-		"several challenges come on one line":                   {[]string{`Basic realm="registry", Negotiate, ` + bearerText}, []challenge.Challenge{basic, negotiate, bearer}},
-		"several lines are read in order":                       {[]string{bearerText, `Basic realm="registry"`}, []challenge.Challenge{bearer, basic}},
-		"a scheme may stand alone":                              {[]string{"Negotiate"}, []challenge.Challenge{negotiate}},
-		"a scheme may stand alone in a list":                    {[]string{"Negotiate, Negotiate ,Negotiate"}, []challenge.Challenge{negotiate, negotiate, negotiate}},
-		"schemes and names are in lower case, values are not":   {[]string{`BASIC REALM="Registry"`}, []challenge.Challenge{{Scheme: "basic", Params: params{"realm": "Registry"}}}},
-		"a value may be a token":                                {[]string{"Basic realm=registry"}, []challenge.Challenge{basic}},
-		"a value may be empty if it is quoted":                  {[]string{`Basic realm=""`}, []challenge.Challenge{{Scheme: "basic", Params: params{"realm": ""}}}},
-		"there may be space around the equals sign":             {[]string{"Basic realm \t= \"registry\" "}, []challenge.Challenge{basic}},
-		"escapes are resolved":                                  {[]string{`Basic realm="say \"hi\\\""`}, []challenge.Challenge{{Scheme: "basic", Params: params{"realm": `say "hi\"`}}}},
-		"empty list elements are skipped":                       {[]string{`, Basic , realm="registry",,charset="UTF-8", ,`}, []challenge.Challenge{{Scheme: "basic", Params: params{"realm": "registry", "charset": "UTF-8"}}}},
-		"a token68 is kept as it is":                            {[]string{"Negotiate YIIB+/-._~==, NTLM TlRM"}, []challenge.Challenge{{Scheme: "negotiate", Token68: "YIIB+/-._~=="}, {Scheme: "ntlm", Token68: "TlRM"}}},
-		"a word and an equals sign are a token68":               {[]string{"Foo a="}, []challenge.Challenge{{Scheme: "foo", Token68: "a="}}},
-		"a scheme after a token68 is a challenge of its own":    {[]string{"Foo a, b"}, []challenge.Challenge{{Scheme: "foo", Token68: "a"}, {Scheme: "b"}}},
-		"the same name may occur in two challenges":             {[]string{"A x=1, B x=2"}, []challenge.Challenge{{Scheme: "a", Params: params{"x": "1"}}, {Scheme: "b", Params: params{"x": "2"}}}},
-		"bytes above ASCII are kept in quoted strings":          {[]string{"Basic realm=\"caf\xe9\""}, []challenge.Challenge{{Scheme: "basic", Params: params{"realm": "caf\xe9"}}}},
-		"eight challenges are within the limit":                 {[]string{"N,N,N,N", "N,N,N,N"}, repeat(challenge.Challenge{Scheme: "n"}, 8)},
-		"sixteen kibibytes are within the limit":                {[]string{"N" + strings.Repeat(",", 16<<10-2), "N"}, repeat(challenge.Challenge{Scheme: "n"}, 2)},
-		"an error parameter is a parameter like any other":      {[]string{`Bearer realm="r",error="insufficient_scope"`}, []challenge.Challenge{{Scheme: "bearer", Params: params{"realm": "r", "error": "insufficient_scope"}}}},
-		"a line that ends in the middle of a list is still one": {[]string{`Basic realm="registry",`, "Negotiate"}, []challenge.Challenge{basic, negotiate}},
+		"a header without a line has no challenges":          {nil, nil},
+		"an empty line has no challenges":                    {[]string{""}, nil},
+		"a list of empty elements has no challenges":         {[]string{" ,\t, "}, nil},
+		"a comma in a quoted string is no separator":         {[]string{bearerText}, []challenge.Challenge{bearer}},
+		"a line may have several challenges":                 {[]string{`Basic realm="registry", Negotiate, ` + bearerText}, []challenge.Challenge{basic, negotiate, bearer}},
+		"several lines are read in order":                    {[]string{bearerText, `Basic realm="registry"`}, []challenge.Challenge{bearer, basic}},
+		"a scheme may have no parameters":                    {[]string{"Negotiate"}, []challenge.Challenge{negotiate}},
+		"schemes without parameters may form a list":         {[]string{"Negotiate, Negotiate ,Negotiate"}, []challenge.Challenge{negotiate, negotiate, negotiate}},
+		"schemes and names become lower case, values do not": {[]string{`BASIC REALM="Registry"`}, []challenge.Challenge{{Scheme: "basic", Params: params{"realm": "Registry"}}}},
+		"a value may be a token":                             {[]string{"Basic realm=registry"}, []challenge.Challenge{basic}},
+		"a value may be empty if it is quoted":               {[]string{`Basic realm=""`}, []challenge.Challenge{{Scheme: "basic", Params: params{"realm": ""}}}},
+		"there may be space around the equals sign":          {[]string{"Basic realm \t= \"registry\" "}, []challenge.Challenge{basic}},
+		"escapes are decoded":                                {[]string{`Basic realm="say \"hi\\\""`}, []challenge.Challenge{{Scheme: "basic", Params: params{"realm": `say "hi\"`}}}},
+		"empty list elements are skipped":                    {[]string{`, Basic , realm="registry",,charset="UTF-8", ,`}, []challenge.Challenge{{Scheme: "basic", Params: params{"realm": "registry", "charset": "UTF-8"}}}},
+		"a token68 is not changed":                           {[]string{"Negotiate YIIB+/-._~==, NTLM TlRM"}, []challenge.Challenge{{Scheme: "negotiate", Token68: "YIIB+/-._~=="}, {Scheme: "ntlm", Token68: "TlRM"}}},
+		"a word and an equals sign are a token68":            {[]string{"Foo a="}, []challenge.Challenge{{Scheme: "foo", Token68: "a="}}},
+		"a scheme after a token68 starts another challenge":  {[]string{"Foo a, b"}, []challenge.Challenge{{Scheme: "foo", Token68: "a"}, {Scheme: "b"}}},
+		"the same name may occur in two challenges":          {[]string{"A x=1, B x=2"}, []challenge.Challenge{{Scheme: "a", Params: params{"x": "1"}}, {Scheme: "b", Params: params{"x": "2"}}}},
+		"bytes above ASCII are kept in quoted strings":       {[]string{"Basic realm=\"caf\xe9\""}, []challenge.Challenge{{Scheme: "basic", Params: params{"realm": "caf\xe9"}}}},
+		"eight challenges are within the limit":              {[]string{"N,N,N,N", "N,N,N,N"}, repeat(challenge.Challenge{Scheme: "n"}, 8)},
+		"sixteen kibibytes are within the limit":             {[]string{"N" + strings.Repeat(",", 16<<10-2), "N"}, repeat(challenge.Challenge{Scheme: "n"}, 2)},
+		"the error parameter is a parameter":                 {[]string{`Bearer realm="r",error="insufficient_scope"`}, []challenge.Challenge{{Scheme: "bearer", Params: params{"realm": "r", "error": "insufficient_scope"}}}},
+		"a line may end in a comma":                          {[]string{`Basic realm="registry",`, "Negotiate"}, []challenge.Challenge{basic, negotiate}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -75,7 +75,7 @@ func repeat(c challenge.Challenge, n int) (list []challenge.Challenge) {
 	return list
 }
 
-func TestParseRefuses(t *testing.T) {
+func TestParseErrors(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		lines []string
@@ -94,10 +94,10 @@ func TestParseRefuses(t *testing.T) {
 		"a quoted string that spans two lines":     {[]string{`Basic realm="x`, `y"`}, `unterminated quoted string at "\"x"`},
 		"a control character in a quoted string":   {[]string{"Basic realm=\"\x00\""}, `control character in a quoted string at "\"\x00\""`},
 		"a line feed":                              {[]string{"Basic realm=x\n"}, `expected a comma at "\n"`},
-		"a value that is missing":                  {[]string{`Basic realm = , charset="x"`}, `expected a token or a quoted string at ", charset=\"x\""`},
-		"a name that is missing":                   {[]string{`Basic ="x"`}, `a parameter that belongs to no scheme at "Basic =\"x\""`},
+		"a missing value":                          {[]string{`Basic realm = , charset="x"`}, `expected a token or a quoted string at ", charset=\"x\""`},
+		"a missing name":                           {[]string{`Basic ="x"`}, `a parameter that belongs to no scheme at "Basic =\"x\""`},
 		"a parameter before any scheme":            {[]string{`realm="x"`}, `a parameter that belongs to no scheme at "realm=\"x\""`},
-		"a parameter after a lone scheme":          {[]string{`Negotiate,realm="x"`}, `a parameter that belongs to no scheme at "realm=\"x\""`},
+		"a parameter after a scheme and a comma":   {[]string{`Negotiate,realm="x"`}, `a parameter that belongs to no scheme at "realm=\"x\""`},
 		"a parameter after a token68":              {[]string{`Foo abc, realm="x"`}, `a parameter that belongs to no scheme at "realm=\"x\""`},
 		"a parameter on a line of its own":         {[]string{`Basic realm="x"`, `charset="y"`}, `a parameter that belongs to no scheme at "charset=\"y\""`},
 		"the first parameter twice":                {[]string{`Basic realm="x", REALM="y"`}, `a parameter given twice at "realm"`},
@@ -105,7 +105,7 @@ func TestParseRefuses(t *testing.T) {
 		"nine challenges":                          {[]string{"N,N,N,N", "N,N,N,N,N"}, `more than the limit of 8 challenges at "N"`},
 		"more than sixteen kibibytes":              {[]string{strings.Repeat(",", 16<<10), ","}, "longer than the limit of 16384 bytes"},
 		"33 parameters":                            {[]string{manyParams(33)}, `more than the limit of 32 parameters at "p33"`},
-		"what is long is shortened":                {[]string{"Basic @" + strings.Repeat("\x01", 99)}, `expected a parameter at "@` + strings.Repeat(`\x01`, 23) + `"`},
+		"a long quotation is cut":                  {[]string{"Basic @" + strings.Repeat("\x01", 99)}, `expected a parameter at "@` + strings.Repeat(`\x01`, 23) + `"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -113,11 +113,11 @@ func TestParseRefuses(t *testing.T) {
 			if diff := cmp.Diff([]challenge.Challenge(nil), got); diff != "" {
 				t.Errorf("challenges (-want +got):\n%s", diff)
 			}
-			refusal, ok := errors.AsType[*challenge.Error](err)
+			parseError, ok := errors.AsType[*challenge.Error](err)
 			if !ok {
 				t.Fatalf("got %v, want a *challenge.Error", err)
 			}
-			if diff := cmp.Diff("WWW-Authenticate: "+test.want, refusal.Error()); diff != "" {
+			if diff := cmp.Diff("WWW-Authenticate: "+test.want, parseError.Error()); diff != "" {
 				t.Errorf("message (-want +got):\n%s", diff)
 			}
 		})
@@ -139,11 +139,11 @@ func TestString(t *testing.T) {
 		in   challenge.Challenge
 		want string
 	}{
-		"a scheme alone is itself":              {challenge.Challenge{Scheme: "negotiate"}, "negotiate"},
-		"a token68 follows the scheme":          {challenge.Challenge{Scheme: "negotiate", Token68: "YII="}, "negotiate YII="},
-		"parameters are sorted and quoted":      {challenge.Challenge{Scheme: "bearer", Params: params{"service": "s", "realm": "r"}}, `bearer realm="r",service="s"`},
-		"quotes and backslashes are escaped":    {challenge.Challenge{Scheme: "basic", Params: params{"realm": `"\`}}, `basic realm="\"\\"`},
-		"an empty value is quoted all the more": {challenge.Challenge{Scheme: "basic", Params: params{"realm": ""}}, `basic realm=""`},
+		"a scheme may be alone":              {challenge.Challenge{Scheme: "negotiate"}, "negotiate"},
+		"a token68 follows the scheme":       {challenge.Challenge{Scheme: "negotiate", Token68: "YII="}, "negotiate YII="},
+		"parameters are sorted and quoted":   {challenge.Challenge{Scheme: "bearer", Params: params{"service": "s", "realm": "r"}}, `bearer realm="r",service="s"`},
+		"quotes and backslashes are escaped": {challenge.Challenge{Scheme: "basic", Params: params{"realm": `"\`}}, `basic realm="\"\\"`},
+		"an empty value is quoted":           {challenge.Challenge{Scheme: "basic", Params: params{"realm": ""}}, `basic realm=""`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

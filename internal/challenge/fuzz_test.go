@@ -10,8 +10,9 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/challenge"
 )
 
-// FuzzParse holds the parser to this: an answer is within the limits, was not made up, and survives being formatted and
-// parsed again; a refusal is an *Error whose text is short and printable.
+// FuzzParse checks that challenges are within the limits, contain nothing that is not in the
+// header, and stay the same when they are formatted and parsed again; and that an error is an
+// *Error with a short and printable text.
 func FuzzParse(f *testing.F) {
 	f.Add(`Bearer realm="https://auth.example.com/token",service="s",scope="repository:a:pull,delete"`, `Basic realm="r"`)
 	f.Add(`Negotiate YII==, NTLM, , Basic realm = x`, "")
@@ -20,7 +21,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, first, second string) {
 		challenges, err := challenge.Parse(header(first, second))
 		if err != nil {
-			checkRefusal(t, err)
+			checkError(t, err)
 			return
 		}
 		if len(challenges) > challenge.MaxChallenges {
@@ -40,10 +41,10 @@ func FuzzParse(f *testing.F) {
 			formatted += len(c.String())
 		}
 		if size > len(first)+len(second) {
-			t.Fatalf("%d bytes were made of %d", size, len(first)+len(second))
+			t.Fatalf("%d bytes come from %d", size, len(first)+len(second))
 		}
 		if formatted > challenge.MaxBytes {
-			return // quotes and escapes can lengthen a header that was only just short enough
+			return // quotes and escapes can make a header longer than the limit
 		}
 		again, err := challenge.Parse(header(lines...))
 		if err != nil {
@@ -55,7 +56,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-func checkRefusal(t *testing.T, err error) {
+func checkError(t *testing.T, err error) {
 	t.Helper()
 	if _, ok := errors.AsType[*challenge.Error](err); !ok {
 		t.Fatalf("got %T, want *challenge.Error", err)

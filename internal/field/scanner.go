@@ -1,35 +1,43 @@
-// Package field scans the parts that HTTP field values are made of: tokens, quoted strings, and the space and commas
-// between them, as https://www.rfc-editor.org/rfc/rfc9110#section-5.6 defines them.
+// Package field scans HTTP field values: tokens, quoted strings, and the white space and commas
+// between them.
+//
+// It knows the rules that all fields share, and no field in particular.
+//
+// Invariants: a scanner returns only what is in its value, and never reads past its end; a part
+// that is not valid is not read.
+//
+// See https://www.rfc-editor.org/rfc/rfc9110#section-5.6
 package field
 
 import "strings"
 
-// Problem says what is wrong with a part of a field value. The empty Problem means that nothing is.
+// A Problem describes what is wrong with a part of a field value. It is empty if nothing is.
 type Problem string
 
-// The problems a scanner finds.
+// The problems that a Scanner finds.
 const (
 	NoValue      Problem = "expected a token or a quoted string"
 	Unterminated Problem = "unterminated quoted string"
 	Control      Problem = "control character in a quoted string"
 )
 
-// Scanner reads one field value from left to right. What it returns are substrings of that value wherever possible.
+// A Scanner reads one field value from left to right. Where possible, the strings it returns are
+// substrings of that value.
 type Scanner struct {
 	rest string
 }
 
-// NewScanner returns a scanner at the beginning of value.
+// NewScanner returns a Scanner at the beginning of value.
 func NewScanner(value string) *Scanner {
 	return &Scanner{rest: value}
 }
 
-// Rest is what has not been read yet.
+// Rest returns the part that has not been read yet.
 func (s *Scanner) Rest() string {
 	return s.rest
 }
 
-// Done reports whether everything has been read.
+// Done reports whether the whole value has been read.
 func (s *Scanner) Done() bool {
 	return s.rest == ""
 }
@@ -64,21 +72,23 @@ func (s *Scanner) While(accept func(byte) bool) string {
 	return run
 }
 
-// Element goes to the next element of a comma-separated list: it skips space and empty elements, as
-// https://www.rfc-editor.org/rfc/rfc9110#section-5.6.1.2 asks of a recipient, and reports whether there is one.
+// Element goes to the next element of a comma-separated list and reports whether there is one. It
+// skips white space and empty elements, as https://www.rfc-editor.org/rfc/rfc9110#section-5.6.1.2
+// requires of a recipient.
 func (s *Scanner) Element() bool {
 	for s.Space() || s.Take(',') {
 	}
 	return !s.Done()
 }
 
-// EndOfElement reads the space after a list element and reports whether the element ends here.
+// EndOfElement reads the white space after a list element and reports whether the element ends
+// here.
 func (s *Scanner) EndOfElement() bool {
 	s.Space()
 	return s.Done() || s.Next(',')
 }
 
-// Token reads a token. It is empty if there is none.
+// Token reads a token. It returns the empty string if there is none.
 func (s *Scanner) Token() string {
 	return s.While(isTokenByte)
 }
@@ -95,7 +105,8 @@ func (s *Scanner) Value() (string, Problem) {
 	return token, ""
 }
 
-// Quoted reads a quoted string, whose opening quote must be the next byte, and returns it without quotes and escapes.
+// Quoted reads a quoted string, whose opening quote must be the next byte. It returns the text
+// without quotes and escapes.
 func (s *Scanner) Quoted() (string, Problem) {
 	if !s.Next('"') {
 		return "", NoValue
@@ -146,7 +157,7 @@ func unescape(s string) string {
 	return b.String()
 }
 
-// isControl holds for what a quoted string must not contain, even escaped. The tab is allowed there.
+// isControl reports whether a quoted string must not contain c, even escaped. A tab is allowed.
 func isControl(c byte) bool {
 	return c < ' ' && c != '\t' || c == 0x7f
 }

@@ -17,20 +17,20 @@ func TestValue(t *testing.T) {
 		problem field.Problem
 		rest    string
 	}{
-		"a token ends at the first byte that cannot be in one": {in: "next;", want: "next", rest: ";"},
-		"a token may hold every punctuation of the grammar":    {in: "!#$%&'*+-.^_`|~ ", want: "!#$%&'*+-.^_`|~", rest: " "},
-		"a quoted string loses its quotes":                     {in: `"a, b";`, want: "a, b", rest: ";"},
-		"an empty quoted string is a value":                    {in: `"",`, want: "", rest: ","},
-		"a backslash stands for the byte after it":             {in: `"a\"b\\c\d"`, want: `a"b\cd`},
-		"a quoted string may hold tabs and bytes above ASCII":  {in: "\"a\t\xe9\"", want: "a\t\xe9"},
-		"nothing is not a value":                               {in: "", problem: field.NoValue},
-		"a comma is not a value":                               {in: ",", problem: field.NoValue, rest: ","},
-		"a quoted string needs its closing quote":              {in: `"a`, problem: field.Unterminated, rest: `"a`},
-		"an escaped quote does not close":                      {in: `"a\"`, problem: field.Unterminated, rest: `"a\"`},
-		"a backslash needs a byte after it":                    {in: `"a\`, problem: field.Unterminated, rest: `"a\`},
-		"a quoted string holds no control characters":          {in: "\"a\nb\"", problem: field.Control, rest: "\"a\nb\""},
-		"nor escaped ones":                                     {in: "\"a\\\x00b\"", problem: field.Control, rest: "\"a\\\x00b\""},
-		"nor the delete character":                             {in: "\"\x7f\"", problem: field.Control, rest: "\"\x7f\""},
+		"a token ends at the first byte that is not allowed":  {in: "next;", want: "next", rest: ";"},
+		"a token may have all punctuation of the grammar":     {in: "!#$%&'*+-.^_`|~ ", want: "!#$%&'*+-.^_`|~", rest: " "},
+		"a quoted string loses its quotes":                    {in: `"a, b";`, want: "a, b", rest: ";"},
+		"an empty quoted string is a value":                   {in: `"",`, want: "", rest: ","},
+		"a backslash escapes the byte after it":               {in: `"a\"b\\c\d"`, want: `a"b\cd`},
+		"a quoted string may have tabs and bytes above ASCII": {in: "\"a\t\xe9\"", want: "a\t\xe9"},
+		"the empty string is not a value":                     {in: "", problem: field.NoValue},
+		"a comma is not a value":                              {in: ",", problem: field.NoValue, rest: ","},
+		"a quoted string needs a closing quote":               {in: `"a`, problem: field.Unterminated, rest: `"a`},
+		"an escaped quote is not a closing quote":             {in: `"a\"`, problem: field.Unterminated, rest: `"a\"`},
+		"a backslash needs a byte after it":                   {in: `"a\`, problem: field.Unterminated, rest: `"a\`},
+		"a quoted string has no control characters":           {in: "\"a\nb\"", problem: field.Control, rest: "\"a\nb\""},
+		"a quoted string has no escaped control characters":   {in: "\"a\\\x00b\"", problem: field.Control, rest: "\"a\\\x00b\""},
+		"a quoted string has no delete character":             {in: "\"\x7f\"", problem: field.Control, rest: "\"\x7f\""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -58,8 +58,8 @@ func TestElement(t *testing.T) {
 	}
 }
 
-// FuzzQuoted holds the scanner to this: what Quote writes Quoted reads back, and whatever Quoted reads it got from its
-// input, without reading past it.
+// FuzzQuoted checks that Quoted reads back what Quote writes, and that what it reads comes from its
+// input.
 func FuzzQuoted(f *testing.F) {
 	for _, seed := range []string{"", "plain", `with "quotes"`, `back\slash`, `"quoted" rest`, `"a\"b"`, "\"\x00\"", `"\`} {
 		f.Add(seed)
@@ -69,18 +69,18 @@ func FuzzQuoted(f *testing.F) {
 		value, problem := s.Quoted()
 		if problem != "" {
 			if value != "" || s.Rest() != in {
-				t.Fatalf("%s, and yet it read %q and left %q", problem, value, s.Rest())
+				t.Fatalf("%s, but Quoted returned %q and left %q", problem, value, s.Rest())
 			}
 			return
 		}
 		if len(value)+len(s.Rest())+2 > len(in) || !strings.HasSuffix(in, s.Rest()) {
-			t.Fatalf("read %q and left %q", value, s.Rest())
+			t.Fatalf("Quoted returned %q and left %q", value, s.Rest())
 		}
 		var b strings.Builder
 		field.Quote(&b, value)
 		again, problem := field.NewScanner(b.String()).Quoted()
 		if problem != "" || again != value {
-			t.Fatalf("%q is written %s and read back as %q (%s)", value, &b, again, problem)
+			t.Fatalf("%q is quoted as %s and read back as %q (%s)", value, &b, again, problem)
 		}
 	})
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/link"
 )
 
-// FuzzNext holds the parser to this: a next page never leaves the origin and path of the page before it, carries no
-// userinfo and no fragment, makes a request line that is one line, and leads back to itself when it is sent as a Link;
-// a refusal is an *Error whose text is short and printable.
+// FuzzNext checks that a next page has the origin and path of the page before it, no user
+// information and no fragment, that its query fits in a request line, and that it is the same page
+// when it is sent as a Link again; and that an error is an *Error with a short and printable text.
 func FuzzNext(f *testing.F) {
 	f.Add(`</v2/team/app/tags/list?last=b&n=2>; rel="next"`, "", page)
 	f.Add(`<?last=b>; rel="prev next"; title="a, b"`, `<list?last=b>; rel=next`, page+"?n=2")
@@ -22,22 +22,22 @@ func FuzzNext(f *testing.F) {
 	f.Fuzz(func(t *testing.T, first, second, from string) {
 		at, err := url.Parse(from)
 		if err != nil || at.Host == "" {
-			return // not a page that anyone asks for
+			return // not an absolute URL
 		}
 		next, err := link.Next(header(first, second), at)
 		if err != nil {
-			checkRefusal(t, err)
+			checkError(t, err)
 			return
 		}
 		if next == nil {
 			return
 		}
-		place := func(u *url.URL) []string { return []string{u.Scheme, u.Host, u.EscapedPath()} }
-		if diff := cmp.Diff(place(at), place(next)); diff != "" {
+		location := func(u *url.URL) []string { return []string{u.Scheme, u.Host, u.EscapedPath()} }
+		if diff := cmp.Diff(location(at), location(next)); diff != "" {
 			t.Fatalf("scheme, host and path (-page +next):\n%s", diff)
 		}
 		if next.User != nil || next.Fragment != "" || next.RawFragment != "" || next.Opaque != "" {
-			t.Fatalf("more than a place and a query: %#v", next)
+			t.Fatalf("more than origin, path and query: %#v", next)
 		}
 		if next.RawQuery == "" || next.RawQuery == at.RawQuery {
 			return
@@ -55,7 +55,7 @@ func FuzzNext(f *testing.F) {
 	})
 }
 
-func checkRefusal(t *testing.T, err error) {
+func checkError(t *testing.T, err error) {
 	t.Helper()
 	if _, ok := errors.AsType[*link.Error](err); !ok {
 		t.Fatalf("got %T, want *link.Error", err)

@@ -1,4 +1,10 @@
-// Package link finds the next page of a list in a Link header.
+// Package link finds the next page of a list in the Link header fields of a response.
+//
+// It knows the grammar of the field and the relation type "next", but not what is listed.
+//
+// Invariants: the next page has the origin and the path of the page before it; a header is parsed
+// completely or is an error; the text of an error is short, printable and without user information
+// and queries, whatever the header holds.
 package link
 
 import (
@@ -11,16 +17,17 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/field"
 )
 
-// MaxBytes limits all Link lines of a header together.
+// MaxBytes limits the Link lines of a header, all of them together.
 const MaxBytes = 8 << 10
 
-// Error says why a Link header was refused. Its text is printable ASCII of at most 200 bytes, whatever the header holds.
+// An Error describes why a Link header is invalid or its target not allowed. Its text is printable
+// ASCII of at most 200 bytes, whatever the header holds.
 type Error struct {
 	Problem string // what is wrong
-	Near    string // where: the beginning of what was refused, as it was received but for user information and query; empty for the limit on size
+	Near    string // the beginning of the invalid part, without user information and query; empty for the limit on size
 }
 
-// maxNear bounds Error.Near. Quoting makes each byte at most four.
+// maxNear limits Error.Near. Quoting turns a byte into four at most.
 const maxNear = 32
 
 func (e *Error) Error() string {
@@ -35,7 +42,7 @@ func problem(what, near string) *Error {
 	return &Error{Problem: what, Near: near[:min(len(near), maxNear)]}
 }
 
-// redacted leaves out what may be a secret: the query and user information of a URL.
+// redacted removes the query and the user information of a URL, which may be secrets.
 func redacted(near string) string {
 	if i := strings.IndexByte(near, '?'); i >= 0 {
 		near = near[:i+1] + "..."
@@ -47,15 +54,18 @@ func redacted(near string) string {
 	return near
 }
 
-// Next returns the target of the link with the relation type "next" in the Link lines of header, or nil if there is
-// none: https://www.rfc-editor.org/rfc/rfc8288#section-3. The header came with the page at from, an absolute URL, and
-// relative targets are resolved against that.
+// Next returns the target of the link with the relation type "next" in the Link lines of header, or
+// nil if there is none. The header belongs to the page at from, an absolute URL, against which
+// relative targets are resolved.
 //
-// A next page lies where this one does: what is returned has scheme, host and path of from, no userinfo and no
-// fragment; only the query is the target's. A target anywhere else is an *Error, as are two different ones and a header
-// that cannot be read wholly: to overlook a next page would be to take a part of a list for all of it.
+// The result has the scheme, host and path of from, no user information and no fragment; only the
+// query is the target's. A target with another origin or path is an *Error. So are two different
+// targets and a header that is invalid anywhere: overlooking a next page would make a part of a
+// list look complete.
 //
-// That a registry may send the same page for ever is left to the caller to notice.
+// The caller must detect a registry that sends the same page again and again.
+//
+// See https://www.rfc-editor.org/rfc/rfc8288#section-3
 func Next(header http.Header, from *url.URL) (*url.URL, error) {
 	lines := header["Link"]
 	size := 0
@@ -76,11 +86,11 @@ func Next(header http.Header, from *url.URL) (*url.URL, error) {
 			if !l.isNext() {
 				continue
 			}
-			about, err := l.isAbout(from)
+			starts, err := l.startsAt(from)
 			if err != nil {
 				return nil, err
 			}
-			if !about {
+			if !starts {
 				continue
 			}
 			target, err := l.resolve(from)
@@ -106,9 +116,11 @@ func (l link) isNext() bool {
 	return false
 }
 
-// isAbout reports whether the link leads from the page it came with, and not, by its anchor, from somewhere else:
-// https://www.rfc-editor.org/rfc/rfc8288#section-3.2.
-func (l link) isAbout(page *url.URL) (bool, *Error) {
+// startsAt reports whether the link starts at the page it came with. Its anchor may name another
+// page.
+//
+// See https://www.rfc-editor.org/rfc/rfc8288#section-3.2
+func (l link) startsAt(page *url.URL) (bool, *Error) {
 	if l.anchor == "" {
 		return true, nil
 	}
@@ -120,7 +132,7 @@ func (l link) isAbout(page *url.URL) (bool, *Error) {
 	return anchor.String() == base.String(), nil
 }
 
-// resolve returns the target seen from the page it came with.
+// resolve resolves the target against the page it came with.
 func (l link) resolve(page *url.URL) (*url.URL, *Error) {
 	if strings.ContainsFunc(l.target, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return nil, problem("a target that is not a URL", l.target)
@@ -129,7 +141,7 @@ func (l link) resolve(page *url.URL) (*url.URL, *Error) {
 	if strings.HasPrefix(target, "//") {
 		return nil, problem("a target that names a host without a scheme", l.target)
 	}
-	// The common targets, a query with or without this very path, need no resolving.
+	// The common targets need no resolving: a query, or the path of this page and a query.
 	path, query, hasQuery := strings.Cut(target, "?")
 	if path == "" && hasQuery || strings.HasPrefix(path, "/") && path == page.EscapedPath() {
 		return withQuery(page, query, hasQuery && query == ""), nil
@@ -148,7 +160,7 @@ func (l link) resolve(page *url.URL) (*url.URL, *Error) {
 	return withQuery(page, u.RawQuery, u.ForceQuery), nil
 }
 
-// withQuery takes everything but the query from the page, so that nothing else can come from the header.
+// withQuery returns the page with another query. Nothing else can come from the header.
 func withQuery(page *url.URL, query string, force bool) *url.URL {
 	return &url.URL{
 		Scheme: page.Scheme, Host: page.Host, Path: page.Path, RawPath: page.RawPath,
@@ -156,7 +168,7 @@ func withQuery(page *url.URL, query string, force bool) *url.URL {
 	}
 }
 
-// sameOrigin compares as https://www.rfc-editor.org/rfc/rfc6454#section-5 does.
+// sameOrigin compares origins as https://www.rfc-editor.org/rfc/rfc6454#section-5 defines it.
 func sameOrigin(a, b *url.URL) bool {
 	return strings.EqualFold(a.Scheme, b.Scheme) && strings.EqualFold(a.Hostname(), b.Hostname()) &&
 		a.Opaque == "" && port(a) == port(b)

@@ -35,36 +35,36 @@ func TestNext(t *testing.T) {
 		from  string // page?n=2 if empty
 		want  string // empty: no next page
 	}{
-		"no line leads nowhere":                             {},
-		"an empty line leads nowhere":                       {lines: []string{""}},
-		"a path is resolved":                                {lines: []string{`</v2/team/app/tags/list?last=b&n=2>; rel="next"`}, want: second},
-		"a whole URL is taken":                              {lines: []string{`<` + second + `>; rel="next"`}, want: second},
-		"a path may go without its brackets":                {lines: []string{`/v2/team/app/tags/list?last=b&n=2; rel="next"`}, want: second},
-		"a whole URL may, too":                              {lines: []string{second + `; rel="next"`}, want: second},
-		"a query alone keeps the path":                      {lines: []string{`<?last=b&n=2>; rel="next"`}, want: second},
-		"a relative path is resolved":                       {lines: []string{`<list?last=b&n=2>; rel="next"`}, want: second},
-		"dots are resolved before paths are compared":       {lines: []string{`<../tags/./list?last=b&n=2>; rel="next"`}, want: second},
-		"an empty target is the page itself":                {lines: []string{`<>; rel="next"`}, want: page + "?n=2"},
-		"a target without a query has none":                 {lines: []string{`</v2/team/app/tags/list>; rel="next"`}, want: page},
-		"a fragment is dropped":                             {lines: []string{`</v2/team/app/tags/list?last=b&n=2#%zz>; rel="next"`}, want: second},
-		"the relation may be a token":                       {lines: []string{`<?last=b&n=2>; rel=next`}, want: second},
-		"the relation may be in capitals":                   {lines: []string{`<?last=b&n=2>;REL="NEXT"`}, want: second},
-		"the relation may be one of several":                {lines: []string{`<?last=b&n=2>; rel="prev  next"`}, want: second},
-		"other relations are not followed":                  {lines: []string{`<?last=b>; rel="prev", <?last=c>; rel="nextish"`}},
-		"other relations may lead anywhere":                 {lines: []string{`<https://example.com/café>; rel="help", <mailto:a@b>; rel=author, <?last=b&n=2>; rel=next`}, want: second},
-		"a link without a relation is not followed":         {lines: []string{`<?last=b>`, `<?last=b>; rel`}},
-		"only the first relation parameter counts":          {lines: []string{`<?last=a>; rel=prev; rel=next, <?last=b&n=2>; rel=next; rel=prev`}, want: second},
-		"other parameters may come before and after":        {lines: []string{`<?last=b&n=2>; title="a, b; c"; rel="next"; type=text/css; title*=UTF-8''x; crossorigin`}, want: second},
-		"there may be space around everything":              {lines: []string{" , <?last=b&n=2> ;\trel = \"next\" ; "}, want: second},
-		"commas and semicolons in a target separate none":   {lines: []string{`<?last=b,c;d&n=2>; rel="next"`}, want: page + "?last=b,c;d&n=2"},
-		"links may be spread over lines":                    {lines: []string{`<?last=a>; rel="prev"`, `<?last=b&n=2>; rel="next"`}, want: second},
-		"the same next page twice is one":                   {lines: []string{`<?last=b&n=2>; rel="next"`, `<` + second + `>; rel="next"`}, want: second},
-		"a link from another page is not followed":          {lines: []string{`<?last=a>; rel="next"; anchor="/v2/other/tags/list"`}},
-		"a link from a part of the page is not followed":    {lines: []string{`<?last=a>; rel="next"; anchor="#part"`}},
-		"an anchor that is the page itself changes nothing": {lines: []string{`<?last=b&n=2>; rel="next"; anchor="/v2/team/app/tags/list?n=2"; anchor="#x"`}, want: second},
-		"an empty anchor changes nothing":                   {lines: []string{`<?last=b&n=2>; rel="next"; anchor=""`}, want: second},
-		"the default port may be written out":               {lines: []string{`<https://REGISTRY.example.com:443/v2/team/app/tags/list?last=b&n=2>; rel="next"`}, want: second},
-		"the default port may be left out": {
+		"a header without a line has no next page":       {},
+		"an empty line has no next page":                 {lines: []string{""}},
+		"a path is resolved":                             {lines: []string{`</v2/team/app/tags/list?last=b&n=2>; rel="next"`}, want: second},
+		"a target may be a URL":                          {lines: []string{`<` + second + `>; rel="next"`}, want: second},
+		"a path may lack its brackets":                   {lines: []string{`/v2/team/app/tags/list?last=b&n=2; rel="next"`}, want: second},
+		"a URL may lack its brackets":                    {lines: []string{second + `; rel="next"`}, want: second},
+		"a query alone keeps the path":                   {lines: []string{`<?last=b&n=2>; rel="next"`}, want: second},
+		"a relative path is resolved":                    {lines: []string{`<list?last=b&n=2>; rel="next"`}, want: second},
+		"dots are resolved before paths are compared":    {lines: []string{`<../tags/./list?last=b&n=2>; rel="next"`}, want: second},
+		"an empty target is the page itself":             {lines: []string{`<>; rel="next"`}, want: page + "?n=2"},
+		"a target without a query has none":              {lines: []string{`</v2/team/app/tags/list>; rel="next"`}, want: page},
+		"a fragment is dropped":                          {lines: []string{`</v2/team/app/tags/list?last=b&n=2#%zz>; rel="next"`}, want: second},
+		"the relation may be a token":                    {lines: []string{`<?last=b&n=2>; rel=next`}, want: second},
+		"the relation may be in upper case":              {lines: []string{`<?last=b&n=2>;REL="NEXT"`}, want: second},
+		"the relation may be one of several":             {lines: []string{`<?last=b&n=2>; rel="prev  next"`}, want: second},
+		"other relations are not followed":               {lines: []string{`<?last=b>; rel="prev", <?last=c>; rel="nextish"`}},
+		"other relations may have any target":            {lines: []string{`<https://example.com/café>; rel="help", <mailto:a@b>; rel=author, <?last=b&n=2>; rel=next`}, want: second},
+		"a link without a relation is not followed":      {lines: []string{`<?last=b>`, `<?last=b>; rel`}},
+		"only the first relation parameter counts":       {lines: []string{`<?last=a>; rel=prev; rel=next, <?last=b&n=2>; rel=next; rel=prev`}, want: second},
+		"other parameters may come before and after":     {lines: []string{`<?last=b&n=2>; title="a, b; c"; rel="next"; type=text/css; title*=UTF-8''x; crossorigin`}, want: second},
+		"there may be space around everything":           {lines: []string{" , <?last=b&n=2> ;\trel = \"next\" ; "}, want: second},
+		"commas and semicolons may be part of a target":  {lines: []string{`<?last=b,c;d&n=2>; rel="next"`}, want: page + "?last=b,c;d&n=2"},
+		"links may be on several lines":                  {lines: []string{`<?last=a>; rel="prev"`, `<?last=b&n=2>; rel="next"`}, want: second},
+		"the same next page twice is one":                {lines: []string{`<?last=b&n=2>; rel="next"`, `<` + second + `>; rel="next"`}, want: second},
+		"a link from another page is not followed":       {lines: []string{`<?last=a>; rel="next"; anchor="/v2/other/tags/list"`}},
+		"a link from a part of the page is not followed": {lines: []string{`<?last=a>; rel="next"; anchor="#part"`}},
+		"an anchor may be the page itself":               {lines: []string{`<?last=b&n=2>; rel="next"; anchor="/v2/team/app/tags/list?n=2"; anchor="#x"`}, want: second},
+		"an anchor may be empty":                         {lines: []string{`<?last=b&n=2>; rel="next"; anchor=""`}, want: second},
+		"the default port may be added":                  {lines: []string{`<https://REGISTRY.example.com:443/v2/team/app/tags/list?last=b&n=2>; rel="next"`}, want: second},
+		"the default port may be missing": {
 			lines: []string{`<http://localhost/v2/a/tags/list?last=b>; rel="next"`},
 			from:  "http://localhost:80/v2/a/tags/list", want: "http://localhost:80/v2/a/tags/list?last=b",
 		},
@@ -76,7 +76,7 @@ func TestNext(t *testing.T) {
 			lines: []string{`</v2/a%2Fb/tags/list?last=b%20c>; rel="next"`},
 			from:  "https://registry.example.com/v2/a%2Fb/tags/list", want: "https://registry.example.com/v2/a%2Fb/tags/list?last=b%20c",
 		},
-		"userinfo of the page is not handed on": {
+		"user information of the page is dropped": {
 			lines: []string{`<?last=b&n=2>; rel="next"`},
 			from:  "https://user:secret@registry.example.com/v2/team/app/tags/list", want: second,
 		},
@@ -103,50 +103,50 @@ func TestNext(t *testing.T) {
 	}
 }
 
-func TestNextRefuses(t *testing.T) {
+func TestNextErrors(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		lines []string
 		want  string
 	}{
-		"a target without brackets elsewhere": {[]string{`https://example.org/v2/team/app/tags/list?n=2; rel="next"`}, `a target of another origin at "https://example.org/v2/team/app/"`},
-		"a word without brackets":             {[]string{`list?n=2; rel="next"`}, `expected a target in angle brackets at "list?..."`},
-		"half of a bare target":               {[]string{`?last=a,b; rel="next"`}, `expected a target in angle brackets at "b; rel=\"next\""`},
-		"a target without a closing bracket":  {[]string{`<?n=2; rel="next"`}, `a target without its closing bracket at "<?..."`},
-		"junk after a target":                 {[]string{`<?n=2> rel="next"`}, `expected a semicolon or a comma at "rel=\"next\""`},
-		"junk after a parameter":              {[]string{`<?n=2>; rel="next" junk`}, `expected a semicolon or a comma at "junk"`},
-		"junk instead of a parameter":         {[]string{`<?n=2>; "next"`}, `expected a parameter at "\"next\""`},
-		"junk after the next page":            {[]string{`<?n=2>; rel="next", junk`}, `expected a target in angle brackets at "junk"`},
-		"junk on a later line":                {[]string{`<?n=2>; rel="next"`, `>`}, `expected a target in angle brackets at ">"`},
-		"a missing value":                     {[]string{`<?n=2>; rel=`}, "expected a token or a quoted string"},
-		"an unterminated quoted string":       {[]string{`<?n=2>; rel="next`}, `unterminated quoted string at "\"next"`},
-		"a control character":                 {[]string{"<?n=2>; rel=\"next\n\""}, `control character in a quoted string at "\"next\n\""`},
-		"two next pages":                      {[]string{`<?last=a>; rel="next", <?last=b>; rel="next"`}, `a second next page at "?..."`},
-		"two next pages on two lines":         {[]string{`<?last=a>; rel="next"`, `<?last=b>; rel="next"`}, `a second next page at "?..."`},
-		"more than eight kibibytes":           {[]string{strings.Repeat(",", 8<<10), `,`}, "longer than the limit of 8192 bytes"},
-		"another host":                        {[]string{`<https://example.org/v2/team/app/tags/list>; rel=next`}, `a target of another origin at "https://example.org/v2/team/app/"`},
-		"a host that begins alike":            {[]string{`<https://registry.example.com.org/v2/team/app/tags/list>; rel=next`}, `a target of another origin at "https://registry.example.com.org"`},
-		"another scheme":                      {[]string{`<http://registry.example.com/v2/team/app/tags/list>; rel=next`}, `a target of another origin at "http://registry.example.com/v2/t"`},
-		"a scheme without a host":             {[]string{`<https:/v2/team/app/tags/list>; rel=next`}, `a target of another origin at "https:/v2/team/app/tags/list"`},
-		"a scheme without a path":             {[]string{`<https:?n=2>; rel=next`}, `a target of another origin at "https:?..."`},
-		"another port":                        {[]string{`<https://registry.example.com:444/v2/team/app/tags/list>; rel=next`}, `a target of another origin at "https://registry.example.com:444"`},
-		"the port of another scheme":          {[]string{`<https://registry.example.com:80/v2/team/app/tags/list>; rel=next`}, `a target of another origin at "https://registry.example.com:80/"`},
-		"a host without a scheme":             {[]string{`<//example.org/v2/team/app/tags/list>; rel=next`}, `a target that names a host without a scheme at "//example.org/v2/team/app/tags/l"`},
-		"the same host without a scheme":      {[]string{`<//registry.example.com/v2/team/app/tags/list>; rel=next`}, `a target that names a host without a scheme at "//registry.example.com/v2/team/a"`},
-		"a name":                              {[]string{`<https://u@registry.example.com/v2/team/app/tags/list>; rel=next`}, `a target with userinfo at "https://...@registry.example.com"`},
-		"a name before another host":          {[]string{`<https://registry.example.com@example.org/>; rel=next`}, `a target with userinfo at "https://...@example.org/"`},
-		"an empty name":                       {[]string{`<https://@registry.example.com/v2/team/app/tags/list>; rel=next`}, `a target with userinfo at "https://...@registry.example.com"`},
-		"another repository":                  {[]string{`</v2/team/other/tags/list?n=2>; rel=next`}, `a target of another path at "/v2/team/other/tags/list?..."`},
-		"a path that goes elsewhere by dots":  {[]string{`<../../other/tags/list>; rel=next`}, `a target of another path at "../../other/tags/list"`},
-		"a path that is escaped differently":  {[]string{`</v2/team%2Fapp/tags/list>; rel=next`}, `a target of another path at "/v2/team%2Fapp/tags/list"`},
-		"a path with a slash at the end":      {[]string{`</v2/team/app/tags/list/>; rel=next`}, `a target of another path at "/v2/team/app/tags/list/"`},
-		"backslashes":                         {[]string{`<\\example.org\>; rel=next`}, `a target of another path at "\\\\example.org\\"`},
-		"a space in the target":               {[]string{`<?last=b HTTP/1.1>; rel=next`}, `a target that is not a URL at "?..."`},
-		"a line break in the target":          {[]string{"<?last=b\r\nX: y>; rel=next"}, `a target that is not a URL at "?..."`},
-		"bytes above ASCII in the target":     {[]string{"<?last=caf\xe9>; rel=next"}, `a target that is not a URL at "?..."`},
-		"a target that does not parse":        {[]string{`<https://[>; rel=next`}, `a target that is not a URL at "https://["`},
-		"an anchor that does not parse":       {[]string{`<?n=2>; rel=next; anchor="%zz"`}, `an anchor that is not a URL at "%zz"`},
-		"a target of another kind altogether": {[]string{`<file:///etc/passwd>; rel=next`}, `a target of another origin at "file:///etc/passwd"`},
+		"a bare target of another origin":    {[]string{`https://example.org/v2/team/app/tags/list?n=2; rel="next"`}, `a target of another origin at "https://example.org/v2/team/app/"`},
+		"a word without brackets":            {[]string{`list?n=2; rel="next"`}, `expected a target in angle brackets at "list?..."`},
+		"a comma in a bare target":           {[]string{`?last=a,b; rel="next"`}, `expected a target in angle brackets at "b; rel=\"next\""`},
+		"a target without a closing bracket": {[]string{`<?n=2; rel="next"`}, `a target without its closing bracket at "<?..."`},
+		"junk after a target":                {[]string{`<?n=2> rel="next"`}, `expected a semicolon or a comma at "rel=\"next\""`},
+		"junk after a parameter":             {[]string{`<?n=2>; rel="next" junk`}, `expected a semicolon or a comma at "junk"`},
+		"junk instead of a parameter":        {[]string{`<?n=2>; "next"`}, `expected a parameter at "\"next\""`},
+		"junk after the next page":           {[]string{`<?n=2>; rel="next", junk`}, `expected a target in angle brackets at "junk"`},
+		"junk on a later line":               {[]string{`<?n=2>; rel="next"`, `>`}, `expected a target in angle brackets at ">"`},
+		"a missing value":                    {[]string{`<?n=2>; rel=`}, "expected a token or a quoted string"},
+		"an unterminated quoted string":      {[]string{`<?n=2>; rel="next`}, `unterminated quoted string at "\"next"`},
+		"a control character":                {[]string{"<?n=2>; rel=\"next\n\""}, `control character in a quoted string at "\"next\n\""`},
+		"two next pages":                     {[]string{`<?last=a>; rel="next", <?last=b>; rel="next"`}, `a second next page at "?..."`},
+		"two next pages on two lines":        {[]string{`<?last=a>; rel="next"`, `<?last=b>; rel="next"`}, `a second next page at "?..."`},
+		"more than eight kibibytes":          {[]string{strings.Repeat(",", 8<<10), `,`}, "longer than the limit of 8192 bytes"},
+		"another host":                       {[]string{`<https://example.org/v2/team/app/tags/list>; rel=next`}, `a target of another origin at "https://example.org/v2/team/app/"`},
+		"a host with the same beginning":     {[]string{`<https://registry.example.com.org/v2/team/app/tags/list>; rel=next`}, `a target of another origin at "https://registry.example.com.org"`},
+		"another scheme":                     {[]string{`<http://registry.example.com/v2/team/app/tags/list>; rel=next`}, `a target of another origin at "http://registry.example.com/v2/t"`},
+		"a scheme without a host":            {[]string{`<https:/v2/team/app/tags/list>; rel=next`}, `a target of another origin at "https:/v2/team/app/tags/list"`},
+		"a scheme without a path":            {[]string{`<https:?n=2>; rel=next`}, `a target of another origin at "https:?..."`},
+		"another port":                       {[]string{`<https://registry.example.com:444/v2/team/app/tags/list>; rel=next`}, `a target of another origin at "https://registry.example.com:444"`},
+		"the port of another scheme":         {[]string{`<https://registry.example.com:80/v2/team/app/tags/list>; rel=next`}, `a target of another origin at "https://registry.example.com:80/"`},
+		"a host without a scheme":            {[]string{`<//example.org/v2/team/app/tags/list>; rel=next`}, `a target that names a host without a scheme at "//example.org/v2/team/app/tags/l"`},
+		"the same host without a scheme":     {[]string{`<//registry.example.com/v2/team/app/tags/list>; rel=next`}, `a target that names a host without a scheme at "//registry.example.com/v2/team/a"`},
+		"user information":                   {[]string{`<https://u@registry.example.com/v2/team/app/tags/list>; rel=next`}, `a target with userinfo at "https://...@registry.example.com"`},
+		"user information and another host":  {[]string{`<https://registry.example.com@example.org/>; rel=next`}, `a target with userinfo at "https://...@example.org/"`},
+		"empty user information":             {[]string{`<https://@registry.example.com/v2/team/app/tags/list>; rel=next`}, `a target with userinfo at "https://...@registry.example.com"`},
+		"another repository":                 {[]string{`</v2/team/other/tags/list?n=2>; rel=next`}, `a target of another path at "/v2/team/other/tags/list?..."`},
+		"another path with dots":             {[]string{`<../../other/tags/list>; rel=next`}, `a target of another path at "../../other/tags/list"`},
+		"a path that is escaped differently": {[]string{`</v2/team%2Fapp/tags/list>; rel=next`}, `a target of another path at "/v2/team%2Fapp/tags/list"`},
+		"a path with a trailing slash":       {[]string{`</v2/team/app/tags/list/>; rel=next`}, `a target of another path at "/v2/team/app/tags/list/"`},
+		"backslashes":                        {[]string{`<\\example.org\>; rel=next`}, `a target of another path at "\\\\example.org\\"`},
+		"a space in the target":              {[]string{`<?last=b HTTP/1.1>; rel=next`}, `a target that is not a URL at "?..."`},
+		"a line break in the target":         {[]string{"<?last=b\r\nX: y>; rel=next"}, `a target that is not a URL at "?..."`},
+		"bytes above ASCII in the target":    {[]string{"<?last=caf\xe9>; rel=next"}, `a target that is not a URL at "?..."`},
+		"a target that does not parse":       {[]string{`<https://[>; rel=next`}, `a target that is not a URL at "https://["`},
+		"an anchor that does not parse":      {[]string{`<?n=2>; rel=next; anchor="%zz"`}, `an anchor that is not a URL at "%zz"`},
+		"a file":                             {[]string{`<file:///etc/passwd>; rel=next`}, `a target of another origin at "file:///etc/passwd"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -154,11 +154,11 @@ func TestNextRefuses(t *testing.T) {
 			if next != nil {
 				t.Errorf("got %s, want none", next)
 			}
-			refusal, ok := errors.AsType[*link.Error](err)
+			parseError, ok := errors.AsType[*link.Error](err)
 			if !ok {
 				t.Fatalf("got %v, want a *link.Error", err)
 			}
-			if diff := cmp.Diff("Link: "+test.want, refusal.Error()); diff != "" {
+			if diff := cmp.Diff("Link: "+test.want, parseError.Error()); diff != "" {
 				t.Errorf("message (-want +got):\n%s", diff)
 			}
 		})

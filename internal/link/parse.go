@@ -6,15 +6,16 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/field"
 )
 
-// link is one link-value: https://www.rfc-editor.org/rfc/rfc8288#section-3. Other parameters than these are checked
-// and dropped.
+// A link is one link-value. Other parameters than these are parsed and ignored.
+//
+// See https://www.rfc-editor.org/rfc/rfc8288#section-3
 type link struct {
-	target string // as it stands between the brackets
-	rel    string // relation types, separated by space
-	anchor string // empty if there is none: an empty reference is the page itself
+	target string // the text between the brackets
+	rel    string // relation types, separated by white space
+	anchor string // empty if there is none, because an empty reference is the page itself
 }
 
-// parse reads one link-value, up to the comma after it or the end.
+// parse reads one link-value, up to the comma after it or to the end.
 func parse(s *field.Scanner) (link, *Error) {
 	var l link
 	element := s.Rest()
@@ -45,8 +46,8 @@ func parse(s *field.Scanner) (link, *Error) {
 	return l, nil
 }
 
-// isBare accepts a target without its brackets, as Cloudflare's serverless registry writes it, if it could be nothing
-// else: it begins as an address, a path or a query does.
+// isBare accepts a target without brackets, as Cloudflare's serverless registry writes it, if it
+// begins like a URL, a path or a query and so cannot be anything else.
 func isBare(target string) bool {
 	for _, beginning := range []string{"https://", "http://", "/", "?"} {
 		if strings.HasPrefix(target, beginning) {
@@ -56,7 +57,8 @@ func isBare(target string) bool {
 	return false
 }
 
-// parseParam reads what follows a semicolon: a parameter, whose value may be missing, or nothing.
+// parseParam reads the parameter after a semicolon. The value may be missing, and so may the
+// parameter.
 func parseParam(s *field.Scanner) (name, value string, _ *Error) {
 	if s.EndOfElement() || s.Next(';') {
 		return "", "", nil
@@ -84,8 +86,9 @@ func parseParam(s *field.Scanner) (name, value string, _ *Error) {
 	return name, value, nil
 }
 
-// isBareByte holds for what an unquoted value may consist of. That is more than a token: until RFC 8288, media types and
-// URIs could go without quotes too, and some senders still write type=text/css.
+// isBareByte reports whether c may be part of an unquoted value. That is more than a token, because
+// before RFC 8288 media types and URIs needed no quotes either, and some senders still write
+// type=text/css.
 func isBareByte(c byte) bool {
 	return ' ' < c && c <= '~' && strings.IndexByte(`",;<>\`, c) < 0
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/retryafter"
 )
 
-// FuzzParse holds the parser to this: no wait is negative, none is asked for by what cannot be read, a number is the
-// number it is in exact arithmetic, and the later it is the shorter is the wait for a date.
+// FuzzParse checks that no wait is negative, that an invalid value has none, that a number has its
+// exact value, and that the wait for a date is shorter an hour later.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"0", "120", "-1", "9223372036854775807", "9223372037", "",

@@ -7,26 +7,27 @@ import (
 	"time"
 )
 
-// A family is the names that belong together, in their canonical form.
+// A family is a set of header fields that describe the same limit, by their canonical names.
 type family struct{ remaining, reset, window string }
 
-// families are the dialects that registries speak: RateLimit-… of zot and Docker Hub, X-RateLimit-… of GitHub, Keppel and
-// Docker Hub's other API, X-Rate-Limit-… of zot.
+// families are the header fields that registries send: RateLimit-… by zot and Docker Hub,
+// X-RateLimit-… by GitHub, Keppel and Docker Hub's other API, X-Rate-Limit-… by zot.
 var families = [...]family{
 	{"Ratelimit-Remaining", "Ratelimit-Reset", ""},
 	{"X-Ratelimit-Remaining", "X-Ratelimit-Reset", ""},
 	{"X-Rate-Limit-Remaining", "X-Rate-Limit-Reset", "X-Rate-Limit-Duration"},
 }
 
-// epoch is the least number that is taken for a time, in seconds since 1970, rather than for a duration: a day in 1985, or
-// more than 15 years.
-const epoch = time.Duration(5e8) * time.Second
+// leastUnixTime is the least number that is a Unix time rather than a duration. It is a day in
+// 1985, or more than 15 years.
+const leastUnixTime = time.Duration(5e8) * time.Second
 
-// FromResponse returns how long an answer asks to be left alone: the longest Retry-After that can be read, or else, with
-// 429 and 503, how long it takes until a limit that is used up is not any more. With other statuses a limit says nothing:
-// some registries tell with every answer what is left, and an image that is not found is none the sooner found for
-// waiting. 429 says by itself that a limit is used up, unless the header knows of something left: zot tells no more than
-// how long the window is. It is not ok if nothing asks.
+// FromResponse returns how long to wait after a response: the longest Retry-After that can be
+// parsed or, for the status codes 429 and 503, the time until an exhausted rate limit is reset.
+// Other status codes say nothing about a limit, because some registries report what remains of it
+// with every response, and waiting does not help after a 404. A 429 means that a limit is exhausted
+// even if no field says so, unless one says that something remains: zot sends only the length of
+// the window. ok is false if the response asks for no wait.
 func FromResponse(resp *http.Response, now time.Time) (wait time.Duration, ok bool) {
 	if wait, ok = fromRetryAfter(resp.Header, now); ok {
 		return wait, true
@@ -34,35 +35,37 @@ func FromResponse(resp *http.Response, now time.Time) (wait time.Duration, ok bo
 	if resp.StatusCode != http.StatusTooManyRequests && resp.StatusCode != http.StatusServiceUnavailable {
 		return 0, false
 	}
-	return fromLimit(resp.Header, now, resp.StatusCode == http.StatusTooManyRequests && !somethingLeft(resp.Header))
+	return fromLimits(resp.Header, now, resp.StatusCode == http.StatusTooManyRequests && !anyRemains(resp.Header))
 }
 
-// fromLimit reads RateLimit-Reset or one of its relatives, in seconds or as a Unix time, or else the whole window of
-// "0;w=21600", for where in it the limit stands is not said. X-Retry-After, once Docker Hub's, is a Unix time. It is not
-// ok if no limit is said to be used up; over says that one is of which the header does not say what is left.
+// fromLimits returns the longest wait that the exhausted limits of header ask for. exceeded says
+// that a limit is exhausted although its remaining field is missing. X-Retry-After, which Docker
+// Hub once sent, is a Unix time. ok is false if no limit is exhausted.
 //
-// https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-ratelimit-headers-03
-func fromLimit(header http.Header, now time.Time, over bool) (wait time.Duration, ok bool) {
+// See https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-ratelimit-headers-03
+func fromLimits(header http.Header, now time.Time, exceeded bool) (wait time.Duration, ok bool) {
 	for _, f := range families {
-		if d, told := f.wait(header, now, over); told {
+		if d, valid := f.wait(header, now, exceeded); valid {
 			wait, ok = max(wait, d), true
 		}
 	}
 	for _, line := range header["X-Retry-After"] {
-		if d, told := moment(line, now); told {
+		if d, valid := untilReset(line, now); valid {
 			wait, ok = max(wait, d), true
 		}
 	}
 	return wait, ok
 }
 
-func (f family) wait(header http.Header, now time.Time, over bool) (wait time.Duration, ok bool) {
-	window, exhausted := usedUp(header[f.remaining])
-	if !exhausted && (!over || len(header[f.remaining]) > 0) {
+// wait returns the time until the reset of an exhausted limit. If no field names it, that is the
+// whole window, as in "0;w=21600": no field says how much of the window has passed.
+func (f family) wait(header http.Header, now time.Time, exceeded bool) (wait time.Duration, ok bool) {
+	window, exhausted := parseRemaining(header[f.remaining])
+	if !exhausted && (!exceeded || len(header[f.remaining]) > 0) {
 		return 0, false
 	}
 	for _, line := range header[f.reset] {
-		if d, told := moment(line, now); told {
+		if d, valid := untilReset(line, now); valid {
 			wait, ok = max(wait, d), true
 		}
 	}
@@ -71,7 +74,7 @@ func (f family) wait(header http.Header, now time.Time, over bool) (wait time.Du
 	}
 	if f.window != "" {
 		for _, line := range header[f.window] {
-			if d, told := moment(line, now); told {
+			if d, valid := untilReset(line, now); valid {
 				window = max(window, d)
 			}
 		}
@@ -79,8 +82,8 @@ func (f family) wait(header http.Header, now time.Time, over bool) (wait time.Du
 	return window, window > 0
 }
 
-// somethingLeft says whether any limit is told to have something left.
-func somethingLeft(header http.Header) bool {
+// anyRemains reports whether a field says that something remains of a limit.
+func anyRemains(header http.Header) bool {
 	return slices.ContainsFunc(families[:], func(f family) bool {
 		return slices.ContainsFunc(header[f.remaining], func(line string) bool {
 			left, _, _ := strings.Cut(line, ";")
@@ -90,8 +93,9 @@ func somethingLeft(header http.Header) bool {
 	})
 }
 
-// usedUp says whether nothing is left in any of the lines, each "n" or "n;w=seconds", and how long the window of those is.
-func usedUp(lines []string) (window time.Duration, exhausted bool) {
+// parseRemaining reports whether nothing remains according to one of the lines, each of which is
+// "n" or "n;w=seconds", and returns the longest window of these lines.
+func parseRemaining(lines []string) (window time.Duration, exhausted bool) {
 	for _, line := range lines {
 		left, params, _ := strings.Cut(line, ";")
 		left = strings.Trim(left, " \t")
@@ -109,9 +113,9 @@ func usedUp(lines []string) (window time.Duration, exhausted bool) {
 	return window, exhausted
 }
 
-// moment reads a duration in seconds, or the Unix time at which it ends, in seconds or milliseconds: so many digits are
-// milliseconds from 2001 until 5138.
-func moment(value string, now time.Time) (time.Duration, bool) {
+// untilReset parses a duration in seconds, or the Unix time at which it ends, in seconds or
+// milliseconds. A number of 13 or 14 digits is in milliseconds, and is a time from 2001 to 5138.
+func untilReset(value string, now time.Time) (time.Duration, bool) {
 	value = strings.Trim(value, " \t")
 	if value == "" || strings.Trim(value, "0123456789") != "" {
 		return 0, false
@@ -121,7 +125,7 @@ func moment(value string, now time.Time) (time.Duration, bool) {
 		value = value[:n-3]
 	}
 	d := seconds(value)
-	if d < epoch {
+	if d < leastUnixTime {
 		return d, true
 	}
 	return max(0, time.Unix(int64(d/time.Second), 0).Sub(now)), true

@@ -1,5 +1,10 @@
-// Package retryafter reads the headers with which a server says how long to leave it alone: Retry-After, and the dialects
-// in which registries speak of their limits.
+// Package retryafter determines how long a client should wait before it retries, from Retry-After
+// and from the header fields in which registries report their rate limits.
+//
+// It knows the fields, but not who retries or how long a wait is acceptable.
+//
+// Invariants: a wait is never negative and never overflows; a value that cannot be parsed asks for
+// no wait.
 package retryafter
 
 import (
@@ -9,11 +14,11 @@ import (
 	"time"
 )
 
-// maxDate is the length of the longest date there is.
+// maxDate is the length of the longest valid date.
 const maxDate = len("Wednesday, 02-Jan-06 15:04:05 GMT")
 
-// fromRetryAfter returns the longest wait that any Retry-After line of header asks for. It is not ok if there is none
-// that can be read.
+// fromRetryAfter returns the longest wait of the Retry-After lines of header. ok is false if none
+// of them can be parsed.
 func fromRetryAfter(header http.Header, now time.Time) (wait time.Duration, ok bool) {
 	for _, line := range header["Retry-After"] {
 		if d, valid := Parse(line, now); valid {
@@ -23,10 +28,11 @@ func fromRetryAfter(header http.Header, now time.Time) (wait time.Duration, ok b
 	return wait, ok
 }
 
-// Parse returns the wait that value asks for, in seconds or as the date at which it ends:
-// https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3. It is never negative: a date that has passed asks for no wait.
-// Neither does it overflow: what is too long for a time.Duration is the longest one. How much of that to honour is for
-// the caller to decide.
+// Parse returns the wait in the value of a Retry-After field: seconds, or the date at which the
+// wait ends. For a date in the past it is 0, and a wait that overflows time.Duration is the longest
+// one. The caller decides how long a wait is acceptable.
+//
+// See https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
 func Parse(value string, now time.Time) (wait time.Duration, ok bool) {
 	value = strings.Trim(value, " \t")
 	if value != "" && strings.Trim(value, "0123456789") == "" {
@@ -39,7 +45,7 @@ func Parse(value string, now time.Time) (wait time.Duration, ok bool) {
 	return max(0, date.Sub(now)), true
 }
 
-// seconds converts decimal digits, however many.
+// seconds converts any number of decimal digits.
 func seconds(digits string) time.Duration {
 	const most = math.MaxInt64 / int64(time.Second)
 	var n int64
@@ -51,8 +57,9 @@ func seconds(digits string) time.Duration {
 	return time.Duration(n) * time.Second
 }
 
-// parseDate knows the three formats of https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7. http.ParseTime would too,
-// but accepts any time zone in the second, and looks its name up in the zone of this machine.
+// parseDate parses the three formats of https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7.
+// http.ParseTime does, too, but accepts any time zone in the second format, and interprets its name
+// in the local time zone.
 func parseDate(value string) (time.Time, bool) {
 	if len(value) > maxDate {
 		return time.Time{}, false

@@ -10,7 +10,7 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/retryafter"
 )
 
-// now is 37 seconds before the date that RFC 9110 gives its examples for.
+// now returns a time 37 seconds before the date in the examples of RFC 9110.
 func now() time.Time {
 	return time.Date(1994, time.November, 6, 8, 49, 0, 0, time.UTC)
 }
@@ -22,21 +22,21 @@ func TestParse(t *testing.T) {
 		want  time.Duration
 	}{
 		"seconds":                              {"120", 2 * time.Minute},
-		"no seconds":                           {"0", 0},
+		"zero":                                 {"0", 0},
 		"leading zeros":                        {"007", 7 * time.Second},
-		"space around":                         {" \t7 ", 7 * time.Second},
+		"white space around a number":          {" \t7 ", 7 * time.Second},
 		"a day":                                {"86400", 24 * time.Hour},
 		"the most seconds that are a duration": {"9223372036", 9223372036 * time.Second},
 		"one second more is the longest duration":      {"9223372037", math.MaxInt64},
-		"the largest integer is the longest too":       {"9223372036854775807", math.MaxInt64},
-		"and so is one that is not even an integer":    {strings.Repeat("9", 1000), math.MaxInt64},
+		"the largest integer is the longest duration":  {"9223372036854775807", math.MaxInt64},
+		"a thousand digits are the longest duration":   {strings.Repeat("9", 1000), math.MaxInt64},
 		"the preferred date":                           {"Sun, 06 Nov 1994 08:49:37 GMT", 37 * time.Second},
 		"the date of RFC 850":                          {"Sunday, 06-Nov-94 08:49:37 GMT", 37 * time.Second},
 		"the date of asctime":                          {"Sun Nov  6 08:49:37 1994", 37 * time.Second},
 		"a date now":                                   {"Sun, 06 Nov 1994 08:49:00 GMT", 0},
 		"a date that has passed":                       {"Sun, 06 Nov 1994 08:48:59 GMT", 0},
-		"a date too far ahead is the longest":          {"Fri, 31 Dec 9999 23:59:59 GMT", math.MaxInt64},
-		"a date too far behind is passed all the same": {"Sat, 01 Jan 0000 00:00:00 GMT", 0},
+		"a date too far ahead is the longest duration": {"Fri, 31 Dec 9999 23:59:59 GMT", math.MaxInt64},
+		"a date too far back has passed":               {"Sat, 01 Jan 0000 00:00:00 GMT", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -48,10 +48,10 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestParseRefuses(t *testing.T) {
+func TestParseErrors(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]string{
-		"nothing":                     "",
+		"an empty value":              "",
 		"space":                       " ",
 		"a negative number":           "-1",
 		"a sign":                      "+1",
@@ -83,11 +83,11 @@ func TestRetryAfterLines(t *testing.T) {
 		want  time.Duration
 		ok    bool
 	}{
-		"no line asks for nothing":                    {nil, 0, false},
-		"a line that cannot be read asks for nothing": {[]string{"soon"}, 0, false},
-		"zero is an answer":                           {[]string{"0"}, 0, true},
-		"what can be read counts":                     {[]string{"soon", "7"}, 7 * time.Second, true},
-		"the longest counts":                          {[]string{"7", "Sun, 06 Nov 1994 08:49:37 GMT", "0"}, 37 * time.Second, true},
+		"no line asks for no wait":         {nil, 0, false},
+		"an invalid line asks for no wait": {[]string{"soon"}, 0, false},
+		"zero is a wait":                   {[]string{"0"}, 0, true},
+		"invalid lines are ignored":        {[]string{"soon", "7"}, 7 * time.Second, true},
+		"the longest wait counts":          {[]string{"7", "Sun, 06 Nov 1994 08:49:37 GMT", "0"}, 37 * time.Second, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -13,9 +13,10 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/schema1"
 )
 
-// FuzzPayload holds the parser to this: a payload is shorter than its manifest and begins like it, and both are the
-// same JSON object but for the signatures; a refusal is an *Error whose text is short and printable. The protected
-// header comes decoded, so that the fuzzer can get at what is inside.
+// FuzzPayload checks that a payload is shorter than its manifest and begins like it, and that both
+// are the same JSON object except for the signatures; and that an error is an *Error with a short
+// and printable text. The protected header is not encoded, so that the fuzzer can change its
+// content.
 func FuzzPayload(f *testing.F) {
 	registry, err := os.ReadFile("testdata/signed.json")
 	if err != nil {
@@ -31,7 +32,7 @@ func FuzzPayload(f *testing.F) {
 		}
 		payload, err := schema1.Payload(signed)
 		if err != nil {
-			checkRefusal(t, err)
+			checkError(t, err)
 			return
 		}
 		brace := bytes.LastIndexByte(payload, '}')
@@ -54,7 +55,7 @@ func members(t *testing.T, object []byte) (members map[string]json.RawMessage) {
 	return members
 }
 
-func checkRefusal(t *testing.T, err error) {
+func checkError(t *testing.T, err error) {
 	t.Helper()
 	if _, ok := errors.AsType[*schema1.Error](err); !ok {
 		t.Fatalf("got %T, want *schema1.Error", err)

@@ -1,9 +1,18 @@
-// Package schema1 finds out what the digest of a signed schema 1 manifest is taken of.
+// Package schema1 recovers the payload of a signed schema 1 manifest, over which the digest of the
+// manifest is computed.
 //
-// Such a manifest (application/vnd.docker.distribution.manifest.v1+prettyjws) is a JSON object whose last member holds
-// its signatures, and its digest is that of the object without them, byte for byte:
-// https://distribution.github.io/distribution/spec/api/#digest-header. Each signature says in its protected header
-// how to get that object back: take the first formatLength bytes and append formatTail.
+// Such a manifest (application/vnd.docker.distribution.manifest.v1+prettyjws) is a JSON object
+// whose last member holds its signatures. Its digest is that of the object without them, byte for
+// byte. Each signature states in its protected header how to recover that object: take the first
+// formatLength bytes and append formatTail.
+//
+// The package knows this format and nothing else of manifests.
+//
+// Invariants: a payload has the members of its manifest except the signatures, byte for byte; the
+// work is proportional to the size of the manifest, within the limits below; the text of an error
+// is short and printable, whatever the manifest holds.
+//
+// See https://distribution.github.io/distribution/spec/api/#digest-header
 package schema1
 
 import (
@@ -15,17 +24,17 @@ import (
 	"strconv"
 )
 
-// The limits of Payload. The size of a manifest is for the caller to limit: the work is proportional to it.
+// The limits of Payload. The caller limits the size of a manifest.
 const (
-	MaxSignatures = 1024    // of one manifest; some were signed anew by every push
+	MaxSignatures = 1024    // of one manifest; some got a new one with every push
 	MaxProtected  = 4 << 10 // bytes of a protected header, encoded
 )
 
-// Error says why a manifest has no payload. Its text is printable ASCII of at most 200 bytes, whatever the manifest
-// holds.
+// An Error describes why a manifest has no payload. Its text is printable ASCII of at most 200
+// bytes, whatever the manifest holds.
 type Error struct {
-	Problem   string // what is wrong, or which limit was passed
-	Signature int    // which signature is to blame, counted from 1; 0 if none is
+	Problem   string // what is wrong, or which limit is exceeded
+	Signature int    // the number of the invalid signature, counted from 1; 0 if it is not about one
 }
 
 func (e *Error) Error() string {
@@ -35,12 +44,13 @@ func (e *Error) Error() string {
 	return "signed manifest: " + e.Problem
 }
 
-// Payload returns what the digest of a signed manifest is taken of. That is the manifest, member for member and byte
-// for byte, but for its signatures: a manifest that shows anything its payload does not hold, or the other way round,
-// is an *Error, as is one whose signatures disagree. The signatures themselves are not verified; a digest that the
-// caller trusts already vouches for more.
+// Payload returns the bytes over which the digest of a signed manifest is computed. These are the
+// members of the manifest except the signatures, byte for byte: it is an *Error if the payload
+// lacks a member or has another one, or if the signatures disagree about it. The signatures
+// themselves are not verified, because a digest that the caller trusts proves more.
 //
-// The payload is a JSON object and shorter than the manifest, since formatTail comes out of the signatures. It is a copy.
+// The payload is a copy. It is a JSON object, and shorter than the manifest, because formatTail is
+// part of the signatures.
 func Payload(signed []byte) ([]byte, error) {
 	if !json.Valid(signed) {
 		return nil, &Error{Problem: "not JSON"}
@@ -58,8 +68,8 @@ func Payload(signed []byte) ([]byte, error) {
 	return slices.Concat(signed[:format.length], format.tail), nil
 }
 
-// read goes through the members of a signed manifest, which is known to be JSON. It returns the format that the
-// signatures agree on, and where the last member before them ends.
+// read reads the members of a signed manifest, which is valid JSON. It returns the format that the
+// signatures agree on, and the offset at which the last member before them ends.
 func read(signed []byte) (end int, _ format, _ *Error) {
 	members := json.NewDecoder(bytes.NewReader(signed))
 	if !take(members, json.Delim('{')) {
@@ -83,7 +93,7 @@ func read(signed []byte) (end int, _ format, _ *Error) {
 	return 0, format{}, &Error{Problem: "no signatures"}
 }
 
-// readSignatures reads the list of signatures one by one, so that a long one costs no memory.
+// readSignatures reads the signatures one by one, so that a long list needs no memory.
 func readSignatures(list *json.Decoder) (agreed format, _ *Error) {
 	if !take(list, json.Delim('[')) {
 		return format{}, &Error{Problem: "the signatures are not a list"}
@@ -115,31 +125,31 @@ func readSignatures(list *json.Decoder) (agreed format, _ *Error) {
 	return agreed, nil
 }
 
-// take reads a token and reports whether it is the one wanted.
+// take reads a token and reports whether it is want.
 func take(d *json.Decoder, want json.Token) bool {
 	token, err := d.Token()
 	return err == nil && token == want
 }
 
-// space is what JSON takes for space: https://www.rfc-editor.org/rfc/rfc8259#section-2.
+// space is the white space of JSON: https://www.rfc-editor.org/rfc/rfc8259#section-2.
 const space = " \t\r\n"
 
 func isSpace(text []byte) bool {
 	return len(bytes.Trim(text, space)) == 0
 }
 
-// ignored takes any JSON value and keeps nothing of it.
+// ignored decodes any JSON value and keeps nothing of it.
 type ignored struct{}
 
 func (*ignored) UnmarshalJSON([]byte) error { return nil }
 
-// format is how a protected header says to get the payload back.
+// A format is the instruction of a protected header for recovering the payload.
 type format struct {
 	length int
 	tail   []byte
 }
 
-// parseProtected decodes a protected header. A problem is described, the empty string means that there is none.
+// parseProtected decodes a protected header. problem is empty if the header is valid.
 func parseProtected(encoded string) (f format, problem string) {
 	if len(encoded) > MaxProtected {
 		return f, fmt.Sprintf("protected header longer than the limit of %d bytes", MaxProtected)
@@ -148,7 +158,8 @@ func parseProtected(encoded string) (f format, problem string) {
 	if err != nil {
 		return f, "protected header is not base64url"
 	}
-	// Not a struct: its names would match in any case, and a registry may take the other one of two.
+	// A struct would match names in any case, and of two such names a registry may use the other
+	// one.
 	var header map[string]json.RawMessage
 	if err := json.Unmarshal(text, &header); err != nil {
 		return f, "protected header is not a JSON object"
