@@ -24,9 +24,9 @@ type call struct {
 	ctx       context.Context // the caller's
 	started   time.Time
 	attempts  int
-	ambiguous bool     // an attempt may have had an effect that no response confirmed
-	failure   *Failure // of the last attempt; nil if it succeeded
-	replay    bool     // net/http would have repeated the last attempt at once
+	ambiguous bool        // an attempt may have had an effect that no response confirmed
+	failure   *Failure    // of the last attempt; nil if it succeeded
+	lost      *noResponse // how the last attempt ended without a response; nil if it did not
 	content   []byte
 }
 

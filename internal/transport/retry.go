@@ -44,7 +44,7 @@ func (c *call) send(req *http.Request) (*http.Response, error) {
 // check is called after every attempt. It records the failure and decides
 // whether to try again.
 func (c *call) check(_ context.Context, resp *http.Response, err error) (bool, error) {
-	c.failure, c.replay = nil, false
+	c.failure, c.lost = nil, nil
 	if err == nil && isSuccess(resp.StatusCode) {
 		return false, nil
 	}
@@ -60,7 +60,7 @@ func (c *call) check(_ context.Context, resp *http.Response, err error) (bool, e
 	if ended := c.ctx.Err(); ended != nil {
 		return false, ended
 	}
-	retry = retry && c.mayWait() && c.client.retries.spend()
+	retry = retry && c.mayWait() && (c.free() || c.client.retries.spend())
 	if retry {
 		c.logRetry(c.ctx)
 	}
@@ -81,7 +81,7 @@ func (c *call) judgeError(err error) bool {
 	if !ok {
 		return false
 	}
-	c.ambiguous, c.replay = c.ambiguous || lost.arrived, lost.replay
+	c.ambiguous, c.lost = c.ambiguous || lost.arrived, lost
 	return !permanent(err) && (!lost.arrived || c.request.Repeatable)
 }
 
@@ -139,11 +139,19 @@ func (c *call) wait() error {
 	}
 }
 
+// atOnce reports whether the next attempt is the first in place of one that
+// net/http would have made by itself at once: connections go stale and streams
+// are refused in the normal course of things.
+func (c *call) atOnce() bool { return c.lost != nil && c.lost.replay && c.attempts == 1 }
+
+// free reports whether a retry does not count for the allowance: the first one as
+// above, and after a stream that the server refused, which costs it next to
+// nothing.
+func (c *call) free() bool { return c.atOnce() || c.lost != nil && c.lost.replay && !c.lost.arrived }
+
 // backoff is full jitter over a span that doubles, or what the server asked for.
-// Connections go stale in the normal course of things, so the first retry after
-// that does not wait.
 func (c *call) backoff() time.Duration {
-	if c.replay && c.attempts == 1 {
+	if c.atOnce() {
 		return 0
 	}
 	r := c.client.config.Retries
