@@ -29,8 +29,8 @@ const (
 	MediaTypeDockerSchema1JWS   = "application/vnd.docker.distribution.manifest.v1+prettyjws"
 )
 
-// acceptManifests is the value of Accept in every request for a manifest.
-var acceptManifests = []string{strings.Join(manifest.MediaTypes(), ", ")}
+// acceptManifests is the header of every request for a manifest.
+var acceptManifests = http.Header{"Accept": {strings.Join(manifest.MediaTypes(), ", ")}}
 
 // A Manifest is a manifest or index as the registry stores it.
 type Manifest struct {
@@ -128,8 +128,7 @@ func (c *Client) manifestName(op, repository, reference string) (string, Digest,
 // asked for by digest is compared with the digest instead.
 func (r *request) sameManifest(resp *transport.Response, want Digest) error {
 	u := resp.Request.URL
-	manifests := escapePath("/v2", r.repository, "manifests") + "/"
-	if want != "" || u.EscapedPath() == r.Path || origin.Of(u) != r.client.origin || !strings.HasPrefix(u.EscapedPath(), manifests) {
+	if want != "" || u.Path == r.Path || origin.Of(u) != r.client.origin || !strings.HasPrefix(u.Path, "/v2/"+r.repository+"/manifests/") {
 		return nil
 	}
 	return r.refuse(resp, ErrRedirect, errors.New("the response is about another manifest than the tag's"))

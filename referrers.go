@@ -43,7 +43,7 @@ func (c *Client) Referrers(ctx context.Context, repository string, subject Diges
 		}
 		l := list[Descriptor]{
 			client: c,
-			op:     op, repository: name, path: escapePath("/v2", name, "referrers", string(subject)),
+			op:     op, repository: name, path: "/v2/" + name + "/referrers/" + string(subject),
 			key: "manifests", scope: auth.Scope{Type: "repository", Name: name, Action: "pull"},
 			entry: page.Value[Descriptor],
 			id:    func(d Descriptor) string { return string(d.Digest) },

@@ -2,8 +2,6 @@ package regret
 
 import (
 	"context"
-	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/seed-8cb7cc86/regret/internal/auth"
@@ -17,6 +15,7 @@ type request struct {
 	repository string
 	reference  string     // tag or digest; empty for lists
 	scope      auth.Scope // what a token must allow
+	auth       auth.Authorization
 	transport.Request
 }
 
@@ -27,7 +26,7 @@ func (c *Client) newRequest(op, method, repository, reference string, path ...st
 	if repository != "" {
 		r.scope.Type, r.scope.Name = "repository", repository
 	}
-	r.Request = transport.Request{Op: op, Repository: repository, Method: method, Path: escapePath(path...), Repeatable: true}
+	r.Request = transport.Request{Op: op, Repository: repository, Method: method, Path: strings.Join(path, "/"), Repeatable: true}
 	return r
 }
 
@@ -38,7 +37,7 @@ func (c *Client) manifestRequest(op, method, repository, reference string) *requ
 
 // acceptManifests asks for a manifest of whatever type.
 func (r *request) acceptManifests() *request {
-	r.Header = http.Header{"Accept": acceptManifests}
+	r.Header = acceptManifests
 	return r
 }
 
@@ -54,7 +53,8 @@ func (r *request) do(ctx context.Context) (*transport.Response, error) {
 
 // send is do for callers who want the facts.
 func (r *request) send(ctx context.Context) (*transport.Response, *transport.Failure) {
-	r.Authorization = r.client.auth.For(r.scope)
+	r.auth = r.client.auth.For(r.scope)
+	r.Authorization = &r.auth
 	return r.client.transport.Do(ctx, &r.Request)
 }
 
@@ -63,13 +63,3 @@ func (r *request) byDigest() bool { return strings.Contains(r.reference, ":") }
 
 // url is where the request goes, without its query.
 func (r *request) url() string { return r.client.origin.String() + r.Path }
-
-// escapePath joins the segments of a path. The grammar has already refused
-// whatever would need to be escaped; this is the last boundary.
-func escapePath(segments ...string) string {
-	parts := strings.Split(strings.Join(segments, "/"), "/")
-	for i, part := range parts {
-		parts[i] = url.PathEscape(part)
-	}
-	return strings.Join(parts, "/")
-}

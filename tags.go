@@ -36,7 +36,7 @@ func (c *Client) Tags(ctx context.Context, repository string) iter.Seq2[string, 
 		}
 		l := list[string]{
 			client: c,
-			op:     op, repository: name, path: escapePath("/v2", name, "tags", "list"),
+			op:     op, repository: name, path: "/v2/" + name + "/tags/list",
 			name: name, key: "tags", scope: auth.Scope{Type: "repository", Name: name, Action: "pull"},
 			paged: true, entry: page.String, id: self, check: grammar.Tag,
 		}

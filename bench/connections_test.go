@@ -10,7 +10,7 @@ import (
 )
 
 func TestBulkOpensNoMoreConnectionsThanCallers(t *testing.T) {
-	const tags = 300
+	const tags = 1000
 	for _, protocol := range registry.Protocols() {
 		for _, callers := range measure.Callers() {
 			for _, bearer := range []bool{false, true} {

@@ -84,8 +84,8 @@ type demand struct {
 }
 
 // For returns the authorization of one request.
-func (a *Authorizer) For(scope Scope) *Authorization {
-	return &Authorization{authorizer: a, scope: scope}
+func (a *Authorizer) For(scope Scope) Authorization {
+	return Authorization{authorizer: a, scope: scope}
 }
 
 // An Authorization finds the header for one request and its replays. It belongs

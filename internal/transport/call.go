@@ -7,8 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
 
 	"github.com/seed-8cb7cc86/regret/internal/body"
 	"github.com/seed-8cb7cc86/regret/internal/origin"
@@ -22,6 +23,8 @@ type call struct {
 	client    *Client
 	request   *Request
 	ctx       context.Context // the caller's
+	http      http.Client
+	retry     retryablehttp.Client
 	started   time.Time
 	attempts  int
 	ambiguous bool        // an attempt may have had an effect that no response confirmed
@@ -95,10 +98,10 @@ func (c *call) accept(resp *http.Response) (*http.Response, error) {
 	return resp, nil
 }
 
-// build copies the attempt's request and gives it its header and body: a
-// connection may still be reading the request that was sent before.
-func (c *call) build(req *http.Request, authorization string) *http.Request {
-	next := req.WithContext(c.ctx)
+// build gives the attempt's request its header and body. The connection of an
+// attempt before may still be reading those it had, so both are new; the wire
+// sends a copy of the request.
+func (c *call) build(next *http.Request, authorization string) *http.Request {
 	next.Header = make(http.Header, 5)
 	for name, values := range c.request.Header {
 		next.Header[name] = values
@@ -121,9 +124,6 @@ var identity = []string{"identity"}
 
 // fail returns the failure for an attempt without a response that counts.
 func (c *call) fail(err error) *Failure {
-	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		err = wrapped.Err // its text would repeat the URL with its query
-	}
 	f := &Failure{
 		Method: c.request.Method, URL: c.client.origin.String() + c.request.Path,
 		Attempts: c.attempts, Ambiguous: c.ambiguous, Err: cause(err),

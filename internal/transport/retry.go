@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/url"
 	"sync/atomic"
 	"time"
 
@@ -27,19 +28,28 @@ const minSpan = 100 * time.Millisecond
 
 // send runs the attempts. The loop is go-retryablehttp's; the policy is ours.
 // The waiting is done in PrepareRetry, which gets a context; Backoff does not.
-func (c *call) send(req *http.Request) (*http.Response, error) {
-	client := retryablehttp.Client{
-		// call has no CloseIdleConnections method: one failed request must not close
-		// the connections of all others.
-		HTTPClient:   &http.Client{Transport: c},
-		RetryMax:     c.client.config.Retries.Max,
-		CheckRetry:   c.check,
-		Backoff:      func(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return 0 },
-		PrepareRetry: func(*http.Request) error { return c.wait() },
-		ErrorHandler: retryablehttp.PassthroughErrorHandler,
+func (c *call) send() (*http.Response, error) {
+	// call has no CloseIdleConnections method: one failed request must not close
+	// the connections of all others.
+	c.http.Transport = c
+	c.retry.HTTPClient = &c.http
+	c.retry.RetryMax = c.client.config.Retries.Max
+	c.retry.CheckRetry = c.check
+	c.retry.Backoff = noBackoff
+	c.retry.PrepareRetry = c.wait
+	c.retry.ErrorHandler = retryablehttp.PassthroughErrorHandler
+	req := &http.Request{
+		Method: c.request.Method,
+		URL: &url.URL{
+			Scheme: c.client.origin.Scheme, Host: c.client.origin.Host,
+			Path: c.request.Path, RawQuery: c.request.Query,
+		},
+		Header: http.Header{}, // see build
 	}
-	return client.Do(&retryablehttp.Request{Request: req})
+	return c.retry.Do(&retryablehttp.Request{Request: req.WithContext(c.ctx)})
 }
+
+func noBackoff(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return 0 }
 
 // check is called after every attempt. It records the failure and decides
 // whether to try again.
@@ -128,7 +138,7 @@ func (c *call) budget() time.Duration {
 }
 
 // wait waits before the next attempt.
-func (c *call) wait() error {
+func (c *call) wait(*http.Request) error {
 	timer := time.NewTimer(c.backoff())
 	defer timer.Stop()
 	select {

@@ -52,9 +52,9 @@ type Request struct {
 	Op         string // of the caller, for trace and log
 	Repository string // for the log
 	Method     string
-	Path       string // escaped
-	Query      string
-	Header     http.Header // Accept, Content-Type; the rest is added
+	Path       string      // not escaped
+	Query      string      // escaped
+	Header     http.Header // Accept, Content-Type; the rest is added; not modified
 	Body       []byte      // of a PUT
 
 	// Authorization finds the Authorization header; nil sends none.
@@ -112,16 +112,8 @@ func (c *Client) Do(ctx context.Context, r *Request) (*Response, *Failure) {
 	if err := ctx.Err(); err != nil {
 		return nil, call.canceled(&Failure{}, err)
 	}
-	target := c.origin.String() + r.Path
-	if r.Query != "" {
-		target += "?" + r.Query
-	}
-	req, err := http.NewRequestWithContext(ctx, r.Method, target, nil)
-	if err != nil {
-		return nil, &Failure{Err: err}
-	}
 	c.retries.earn()
-	resp, err := call.send(req)
+	resp, err := call.send()
 	switch {
 	case err == nil && call.failure == nil:
 		return &Response{Response: resp, Content: call.content, Attempts: call.attempts}, nil

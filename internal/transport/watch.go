@@ -27,6 +27,7 @@ type watch struct {
 	cancel context.CancelCauseFunc // of the request
 	// progress, if not nil, is called when the request has been written.
 	progress func(written bool)
+	hooks    httptrace.ClientTrace
 
 	mu        sync.Mutex
 	asked     int      // for a connection, how often
@@ -37,8 +38,10 @@ type watch struct {
 	refused   bool // the server refused the stream and has not processed it
 }
 
-func (w *watch) trace() *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{GetConn: w.getConn, GotConn: w.gotConn, WroteHeaders: w.wroteHeaders}
+// trace returns a context in which net/http calls the watch.
+func (w *watch) trace(ctx context.Context) context.Context {
+	w.hooks = httptrace.ClientTrace{GetConn: w.getConn, GotConn: w.gotConn, WroteHeaders: w.wroteHeaders}
+	return httptrace.WithClientTrace(ctx, &w.hooks)
 }
 
 func (w *watch) getConn(string) {

@@ -7,7 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptrace"
+	"net/url"
 	"time"
 
 	"github.com/seed-8cb7cc86/regret/internal/errorbody"
@@ -115,7 +115,7 @@ func (w *Wire) send(req *http.Request, to origin.Origin) (*http.Response, error)
 		defer watch.progress(false)
 	}
 	resp, err := complete(req, func() (*http.Response, error) {
-		return w.base.RoundTrip(req.WithContext(httptrace.WithClientTrace(ctx, watch.trace())))
+		return w.base.RoundTrip(req.WithContext(watch.trace(ctx)))
 	})
 	inTime := timer.Stop()
 	if !inTime && err == nil { // the timer fired, and the body can no longer be read
@@ -189,12 +189,19 @@ func (w *Wire) report(ctx context.Context, op string, req *http.Request, resp *h
 	}
 }
 
-// cause returns what an error of this package is about.
+// cause returns what an error is about, without this package's own type and
+// without net/http's, whose text repeats the URL with its query.
 func cause(err error) error {
-	if lost, ok := err.(*noResponse); ok {
-		return lost.err
+	for {
+		switch wrapped := err.(type) {
+		case *noResponse:
+			err = wrapped.err
+		case *url.Error:
+			err = wrapped.Err
+		default:
+			return err
+		}
 	}
-	return err
 }
 
 // holdOthers holds back all requests to a server that asked for time.
