@@ -21,7 +21,7 @@ const codeManifestTags Code = "MANIFEST_TAGS"
 // deleteWhole sends the DELETE, and sends it again with the query that the
 // registry names for as long as it says that there are more tags to remove. That
 // is one deletion in parts, to one path: only the query of the Link is used.
-func (r *request) deleteWhole(ctx context.Context) (*transport.Response, error) {
+func (r *request) deleteWhole(ctx context.Context) (transport.Response, error) {
 	var queries loopDetector
 	for range maxContinuations {
 		resp, failure := r.send(ctx)
@@ -30,16 +30,16 @@ func (r *request) deleteWhole(ctx context.Context) (*transport.Response, error) 
 		}
 		e := r.errorOf(failure)
 		if !e.hasCode(codeManifestTags) {
-			return nil, r.partlyDone(e, r.Query != "")
+			return resp, r.partlyDone(e, r.Query != "")
 		}
 		query, err := r.continuation(failure)
 		if err != nil || queries.seen(query) {
 			e.Err = cmp.Or(e.Err, err)
-			return nil, r.partlyDone(e, true)
+			return resp, r.partlyDone(e, true)
 		}
 		r.Query = query
 	}
-	return nil, r.partlyDone(r.newError("", errors.New("the registry removes tags without end")), true)
+	return transport.Response{}, r.partlyDone(r.newError("", errors.New("the registry removes tags without end")), true)
 }
 
 // continuation returns the query with which to continue a deletion.

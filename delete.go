@@ -119,7 +119,7 @@ func (c *Client) deleteRequest(op, repository, reference string) *request {
 // confirm checks a 2xx response to a DELETE. 202 is what the specification says;
 // a body with errors contradicts it. 200 and 204 are often those of a proxy or a
 // portal, and count only if the manifest or tag is gone.
-func (r *request) confirm(ctx context.Context, resp *transport.Response) error {
+func (r *request) confirm(ctx context.Context, resp transport.Response) error {
 	details, readable := r.deleteErrors(resp)
 	echoed := Digest(resp.Header.Get("Docker-Content-Digest"))
 	contradiction := len(details) > 0 || echoed != "" && r.byDigest() && string(echoed) != r.reference
@@ -158,7 +158,7 @@ func (r *request) confirm(ctx context.Context, resp *transport.Response) error {
 // deleteErrors reads the body of a 2xx response to a DELETE: nothing, or errors.
 // A body that cannot be read to its end, or that only begins like JSON, may have
 // been errors: it is not readable.
-func (r *request) deleteErrors(resp *transport.Response) (details []Detail, readable bool) {
+func (r *request) deleteErrors(resp transport.Response) (details []Detail, readable bool) {
 	if resp.Body == http.NoBody {
 		return nil, true
 	}

@@ -119,7 +119,7 @@ func tokenRefusal(status int) (Kind, string) {
 }
 
 // about is an Error about a response that was received.
-func (r *request) about(resp *transport.Response, kind Kind, err error) *Error {
+func (r *request) about(resp transport.Response, kind Kind, err error) *Error {
 	e := r.newError(kind, err)
 	e.Method, e.URL, e.Attempts = r.Method, r.url(), resp.Attempts
 	e.StatusCode, e.RequestID = resp.StatusCode, r.client.requestID(resp.Header)
@@ -127,7 +127,7 @@ func (r *request) about(resp *transport.Response, kind Kind, err error) *Error {
 }
 
 // refuse closes a response that cannot be accepted and says why.
-func (r *request) refuse(resp *transport.Response, kind Kind, err error) *Error {
+func (r *request) refuse(resp transport.Response, kind Kind, err error) *Error {
 	body.Discard(resp.Body)
 	return r.about(resp, kind, err)
 }

@@ -126,7 +126,7 @@ func (c *Client) manifestName(op, repository, reference string) (string, Digest,
 // of the repository: Keppel sends a client that does not accept an index to one
 // of its children, and deleting that would break the index. A manifest that is
 // asked for by digest is compared with the digest instead.
-func (r *request) sameManifest(resp *transport.Response, want Digest) error {
+func (r *request) sameManifest(resp transport.Response, want Digest) error {
 	u := resp.Request.URL
 	if want != "" || u.Path == r.Path || origin.Of(u) != r.client.origin || !strings.HasPrefix(u.Path, "/v2/"+r.repository+"/manifests/") {
 		return nil
@@ -136,7 +136,7 @@ func (r *request) sameManifest(resp *transport.Response, want Digest) error {
 
 // headDescriptor reads the response to a HEAD. It returns served = false where
 // only the content can decide.
-func (r *request) headDescriptor(resp *transport.Response, want Digest) (d Descriptor, served bool, err error) {
+func (r *request) headDescriptor(resp transport.Response, want Digest) (d Descriptor, served bool, err error) {
 	if err := r.sameManifest(resp, want); err != nil {
 		return Descriptor{}, false, err
 	}
@@ -157,7 +157,7 @@ func (r *request) headDescriptor(resp *transport.Response, want Digest) (d Descr
 // content decides.
 //
 // See https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests
-func (r *request) headerDigest(resp *transport.Response, want Digest) (Digest, error) {
+func (r *request) headerDigest(resp transport.Response, want Digest) (Digest, error) {
 	values := resp.Header["Docker-Content-Digest"]
 	if len(values) == 0 {
 		return "", nil
@@ -218,7 +218,7 @@ func (c *Client) fetchManifest(ctx context.Context, op, repository, reference st
 
 // provenManifest compares the content with the digest that was asked for and
 // with that of the header.
-func (r *request) provenManifest(resp *transport.Response, want Digest) (*Manifest, error) {
+func (r *request) provenManifest(resp transport.Response, want Digest) (*Manifest, error) {
 	named, err := r.headerDigest(resp, want)
 	if err != nil {
 		return nil, err

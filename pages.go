@@ -241,7 +241,7 @@ func (l *list[T]) fault(kind Kind, format string, args ...any) *Error {
 }
 
 // pageError completes the error of reading a page.
-func (r *request) pageError(resp *transport.Response, err error) error {
+func (r *request) pageError(resp transport.Response, err error) error {
 	if errors.Is(err, errStopped) {
 		return err
 	}

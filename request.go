@@ -43,16 +43,16 @@ func (r *request) acceptManifests() *request {
 
 // do sends the request. Every outcome but a response with a status of 2xx is an
 // *Error.
-func (r *request) do(ctx context.Context) (*transport.Response, error) {
+func (r *request) do(ctx context.Context) (transport.Response, error) {
 	resp, failure := r.send(ctx)
 	if failure != nil {
-		return nil, r.errorOf(failure)
+		return resp, r.errorOf(failure)
 	}
 	return resp, nil
 }
 
 // send is do for callers who want the facts.
-func (r *request) send(ctx context.Context) (*transport.Response, *transport.Failure) {
+func (r *request) send(ctx context.Context) (transport.Response, *transport.Failure) {
 	r.auth = r.client.auth.For(r.scope)
 	r.Authorization = &r.auth
 	return r.client.transport.Do(ctx, &r.Request)

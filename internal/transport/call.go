@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -20,17 +21,23 @@ import (
 // A call is one run of [Client.Do] and what its attempts have shown so far. It
 // belongs to one goroutine.
 type call struct {
-	client    *Client
-	request   *Request
-	ctx       context.Context // the caller's
-	http      http.Client
-	retry     retryablehttp.Client
-	started   time.Time
+	client  *Client
+	request *Request
+	ctx     context.Context // the caller's
+	started time.Time
+
 	attempts  int
 	ambiguous bool        // an attempt may have had an effect that no response confirmed
 	failure   *Failure    // of the last attempt; nil if it succeeded
 	lost      *noResponse // how the last attempt ended without a response; nil if it did not
-	content   []byte
+	content   []byte      // of the response, if the request asks for it
+
+	// What net/http and go-retryablehttp need, here to save allocations.
+	target  url.URL
+	attempt http.Request
+	http    http.Client
+	retry   retryablehttp.Client
+	sent    retryablehttp.Request
 }
 
 // maxAnswers bounds how many challenges are answered in one attempt. The

@@ -44,15 +44,15 @@ func newPool(config *tls.Config) *http.Transport {
 // connections, and must not cost a response.
 const maxFirstWait = 2 * time.Second
 
-// A firstConnection lets the first request to the registry go ahead until it is
-// written. Only the handshake tells whether all others can share its connection
-// by HTTP/2; without this, a burst of callers would open one connection each.
+// A firstConnection lets the first request to the registry go ahead until it has
+// a connection. Only the handshake tells whether all others can share that by
+// HTTP/2; without this, a burst of callers would open one connection each.
 type firstConnection struct {
 	origin origin.Origin
 
 	mu    sync.Mutex
-	ahead chan struct{} // closed when the request that went ahead is written or has failed; nil if there is none
-	used  time.Time     // when a request was written last
+	ahead chan struct{} // closed when the request that went ahead has a connection or has failed; nil if there is none
+	used  time.Time     // when a request was given a connection last
 }
 
 // newFirstConnection returns nil for plain http, where connections are never
@@ -64,34 +64,30 @@ func newFirstConnection(o origin.Origin) *firstConnection {
 	return &firstConnection{origin: o}
 }
 
-// enter returns when a request may be sent. The function that it returns must be
-// called when the request has been written, and again when it has ended.
-func (f *firstConnection) enter(ctx context.Context, to origin.Origin) (progress func(written bool)) {
-	if to != f.origin {
-		return func(bool) {}
+// enter returns when a request may be sent. If it returns a channel, the request
+// goes ahead of others, and the channel must be passed to release.
+func (f *firstConnection) enter(ctx context.Context) (ahead chan struct{}) {
+	ahead, first := f.join()
+	if ahead == nil || first {
+		return ahead
 	}
 	patience := time.NewTimer(maxFirstWait)
 	defer patience.Stop()
 	for {
-		ahead, first := f.join()
-		switch {
-		case first:
-			release := sync.OnceFunc(func() { f.release(ahead) })
-			return func(written bool) { f.note(written); release() }
-		case ahead == nil:
-			return f.note
-		}
 		select {
 		case <-ahead:
 		case <-patience.C:
-			return f.note
+			return nil
 		case <-ctx.Done(): // the request will fail by itself
-			return f.note
+			return nil
+		}
+		if ahead, first = f.join(); ahead == nil || first {
+			return ahead
 		}
 	}
 }
 
-// join returns nothing if there is a connection, else the request to wait for,
+// join returns nil if there is a connection, else the request to wait for,
 // which is the caller's own if it is the first.
 func (f *firstConnection) join() (ahead chan struct{}, first bool) {
 	f.mu.Lock()
@@ -106,17 +102,19 @@ func (f *firstConnection) join() (ahead chan struct{}, first bool) {
 	return f.ahead, false
 }
 
-func (f *firstConnection) note(written bool) {
-	if written {
-		f.mu.Lock()
-		f.used = time.Now()
-		f.mu.Unlock()
-	}
+// note records that a request has a connection.
+func (f *firstConnection) note() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.used = time.Now()
 }
 
+// release lets the others go, once.
 func (f *firstConnection) release(ahead chan struct{}) {
 	f.mu.Lock()
-	f.ahead = nil
-	f.mu.Unlock()
-	close(ahead)
+	defer f.mu.Unlock()
+	if f.ahead == ahead {
+		f.ahead = nil
+		close(ahead)
+	}
 }

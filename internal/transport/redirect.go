@@ -22,7 +22,7 @@ const maxRedirects = 3
 //
 // See https://www.rfc-editor.org/rfc/rfc9110#section-15.4
 func (c *call) follow(req *http.Request) (*http.Response, error) {
-	resp, err := c.client.wire.roundTrip(c.request.Op, req)
+	resp, err := c.client.wire.roundTrip(c.ctx, c.request.Op, req)
 	for hops := 0; err == nil && isRedirect(resp.StatusCode); hops++ {
 		next, refusal := c.nextHop(req, resp.Header.Get("Location"), hops)
 		body.Discard(resp.Body)
@@ -30,7 +30,7 @@ func (c *call) follow(req *http.Request) (*http.Response, error) {
 			return nil, &Fault{Problem: Redirected, resp: resp, err: refusal}
 		}
 		req = next
-		resp, err = c.client.wire.roundTrip(c.request.Op, req)
+		resp, err = c.client.wire.roundTrip(c.ctx, c.request.Op, req)
 	}
 	return resp, err
 }

@@ -27,7 +27,7 @@ const (
 const minSpan = 100 * time.Millisecond
 
 // send runs the attempts. The loop is go-retryablehttp's; the policy is ours.
-// The waiting is done in PrepareRetry, which gets a context; Backoff does not.
+// It waits in check: Backoff gets no context.
 func (c *call) send() (*http.Response, error) {
 	// call has no CloseIdleConnections method: one failed request must not close
 	// the connections of all others.
@@ -36,18 +36,18 @@ func (c *call) send() (*http.Response, error) {
 	c.retry.RetryMax = c.client.config.Retries.Max
 	c.retry.CheckRetry = c.check
 	c.retry.Backoff = noBackoff
-	c.retry.PrepareRetry = c.wait
 	c.retry.ErrorHandler = retryablehttp.PassthroughErrorHandler
-	req := &http.Request{
-		Method: c.request.Method,
-		URL: &url.URL{
-			Scheme: c.client.origin.Scheme, Host: c.client.origin.Host,
-			Path: c.request.Path, RawQuery: c.request.Query,
-		},
-		Header: http.Header{}, // see build
+	// build completes the request for each attempt, and the wire gives it its context.
+	c.target = url.URL{
+		Scheme: c.client.origin.Scheme, Host: c.client.origin.Host,
+		Path: c.request.Path, RawQuery: c.request.Query,
 	}
-	return c.retry.Do(&retryablehttp.Request{Request: req.WithContext(c.ctx)})
+	c.attempt = http.Request{Method: c.request.Method, URL: &c.target, Header: emptyHeader}
+	c.sent.Request = &c.attempt
+	return c.retry.Do(&c.sent)
 }
+
+var emptyHeader = http.Header{}
 
 func noBackoff(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return 0 }
 
@@ -70,11 +70,14 @@ func (c *call) check(_ context.Context, resp *http.Response, err error) (bool, e
 	if ended := c.ctx.Err(); ended != nil {
 		return false, ended
 	}
-	retry = retry && c.mayWait() && (c.free() || c.client.retries.spend())
-	if retry {
-		c.logRetry(c.ctx)
+	if !retry || !c.mayWait() || !c.free() && !c.client.retries.spend() {
+		return false, nil
 	}
-	return retry, nil
+	c.logRetry(c.ctx)
+	if err := c.wait(); err != nil {
+		return false, err
+	}
+	return true, nil
 }
 
 // judgeError decides about an attempt without a response.
@@ -138,7 +141,7 @@ func (c *call) budget() time.Duration {
 }
 
 // wait waits before the next attempt.
-func (c *call) wait(*http.Request) error {
+func (c *call) wait() error {
 	timer := time.NewTimer(c.backoff())
 	defer timer.Stop()
 	select {

@@ -106,24 +106,24 @@ type Failure struct {
 }
 
 // Do sends a request until it succeeds, is refused, or may not be retried.
-// Exactly one of the results is not nil.
-func (c *Client) Do(ctx context.Context, r *Request) (*Response, *Failure) {
+// The Response is valid if the Failure is nil.
+func (c *Client) Do(ctx context.Context, r *Request) (Response, *Failure) {
 	call := &call{client: c, request: r, ctx: ctx, started: time.Now()}
 	if err := ctx.Err(); err != nil {
-		return nil, call.canceled(&Failure{}, err)
+		return Response{}, call.canceled(&Failure{}, err)
 	}
 	c.retries.earn()
 	resp, err := call.send()
 	switch {
 	case err == nil && call.failure == nil:
-		return &Response{Response: resp, Content: call.content, Attempts: call.attempts}, nil
+		return Response{Response: resp, Content: call.content, Attempts: call.attempts}, nil
 	case call.failure == nil: // the retrying client refused the request itself
 		call.failure = call.fail(err)
 	}
 	if ended := ctx.Err(); ended != nil && err != nil { // perhaps while waiting for the next attempt
-		return nil, call.canceled(call.failure, ended)
+		return Response{}, call.canceled(call.failure, ended)
 	}
-	return nil, call.failure
+	return Response{}, call.failure
 }
 
 // canceled turns a failure into the end of the caller's context.

@@ -11,36 +11,34 @@ import (
 )
 
 // maxConnections bounds how many connections one request may ask for before it
-// is written to one: a server may close each as soon as it stands, or refuse
-// every stream.
+// is given one: over HTTP/2 a new connection may be full before its turn comes.
 const maxConnections = 10
 
 // A watch follows one request through net/http, which by itself sends some
 // requests again: after a stale connection, RST_STREAM or GOAWAY, a DELETE too,
-// and without any limit. A watch ends the request where net/http asks for a
-// connection again, and notes whether the server may have received it. Only our
-// retry policy sends it again.
+// and without any limit. A watch ends the request where net/http asks for another
+// connection although it was given one, and notes whether the server may have
+// received it. Only our retry policy sends it again.
 //
 // A transport other than net/http's need not call these hooks. What it lost may
 // have arrived, unless its error says that no connection was made.
 type watch struct {
 	cancel context.CancelCauseFunc // of the request
-	// progress, if not nil, is called when the request has been written.
-	progress func(written bool)
-	hooks    httptrace.ClientTrace
+	hooks  httptrace.ClientTrace
+	first  *firstConnection // nil if the request does not count there
+	ahead  chan struct{}    // of first, if others wait for this request
 
 	mu        sync.Mutex
 	asked     int      // for a connection, how often
 	conn      net.Conn // the one it was given last
 	connected bool
-	written   bool
 	replay    bool // net/http wanted to send it again
 	refused   bool // the server refused the stream and has not processed it
 }
 
 // trace returns a context in which net/http calls the watch.
 func (w *watch) trace(ctx context.Context) context.Context {
-	w.hooks = httptrace.ClientTrace{GetConn: w.getConn, GotConn: w.gotConn, WroteHeaders: w.wroteHeaders}
+	w.hooks = httptrace.ClientTrace{GetConn: w.getConn, GotConn: w.gotConn}
 	return httptrace.WithClientTrace(ctx, &w.hooks)
 }
 
@@ -48,7 +46,7 @@ func (w *watch) getConn(string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.asked++
-	if w.written || w.asked > maxConnections {
+	if w.connected || w.asked > maxConnections {
 		w.replay = true
 		w.cancel(errReplayed)
 	}
@@ -60,17 +58,19 @@ func (w *watch) getConn(string) {
 // See https://www.rfc-editor.org/rfc/rfc9113#section-8.7
 func (w *watch) gotConn(info httptrace.GotConnInfo) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.refused = w.replay && w.written && info.Conn == w.conn
+	w.refused = w.replay && info.Conn == w.conn
 	w.conn, w.connected = info.Conn, true
+	w.mu.Unlock()
+	if w.first != nil {
+		w.first.note()
+		w.letOthersGo()
+	}
 }
 
-func (w *watch) wroteHeaders() {
-	w.mu.Lock()
-	w.written = true
-	w.mu.Unlock()
-	if w.progress != nil {
-		w.progress(true)
+// letOthersGo releases the requests that wait for this one to have a connection.
+func (w *watch) letOthersGo() {
+	if w.ahead != nil {
+		w.first.release(w.ahead)
 	}
 }
 

@@ -80,12 +80,12 @@ type roundTripper struct {
 }
 
 func (r roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
-	return r.wire.roundTrip(r.op, req)
+	return r.wire.roundTrip(req.Context(), r.op, req)
 }
 
-// roundTrip sends one request. Its errors are of type *Fault or *noResponse.
-func (w *Wire) roundTrip(op string, req *http.Request) (*http.Response, error) {
-	ctx, to := req.Context(), origin.Of(req.URL)
+// roundTrip sends one request, with ctx in place of the request's own. Its errors are of type *Fault or *noResponse.
+func (w *Wire) roundTrip(ctx context.Context, op string, req *http.Request) (*http.Response, error) {
+	to := origin.Of(req.URL)
 	if err := w.pace.wait(ctx, to); err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func (w *Wire) roundTrip(op string, req *http.Request) (*http.Response, error) {
 		return nil, &noResponse{err: err}
 	}
 	start := time.Now()
-	resp, err := w.send(req, to)
+	resp, err := w.send(ctx, req, to)
 	w.report(ctx, op, req, resp, err, start)
 	if err == nil {
 		w.holdOthers(resp, to)
@@ -102,21 +102,20 @@ func (w *Wire) roundTrip(op string, req *http.Request) (*http.Response, error) {
 }
 
 // send sends a request under a deadline for the header of its response.
-func (w *Wire) send(req *http.Request, to origin.Origin) (*http.Response, error) {
+func (w *Wire) send(caller context.Context, req *http.Request, to origin.Origin) (*http.Response, error) {
 	limit := w.config.ReadTimeout
 	if req.Method == http.MethodDelete || req.Method == http.MethodPut {
 		limit = w.config.WriteTimeout
 	}
-	ctx, cancel := context.WithCancelCause(req.Context())
+	ctx, cancel := context.WithCancelCause(caller)
 	timer := time.AfterFunc(limit, func() { cancel(errSlowHeader) })
 	watch := &watch{cancel: cancel}
-	if w.first != nil {
-		watch.progress = w.first.enter(ctx, to)
-		defer watch.progress(false)
+	if w.first != nil && to == w.first.origin {
+		watch.first, watch.ahead = w.first, w.first.enter(ctx)
+		defer watch.letOthersGo()
 	}
-	resp, err := complete(req, func() (*http.Response, error) {
-		return w.base.RoundTrip(req.WithContext(watch.trace(ctx)))
-	})
+	resp, err := w.base.RoundTrip(req.WithContext(watch.trace(ctx)))
+	resp, err = complete(req, resp, err)
 	inTime := timer.Stop()
 	if !inTime && err == nil { // the timer fired, and the body can no longer be read
 		resp.Body.Close()
@@ -137,8 +136,7 @@ func (w *Wire) send(req *http.Request, to origin.Origin) (*http.Response, error)
 // complete forgives a transport what net/http's own client forgives. It also
 // says which request a response is to: a transport may have sent it elsewhere,
 // which must not change what the layers above decide.
-func complete(req *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
-	resp, err := send()
+func complete(req *http.Request, resp *http.Response, err error) (*http.Response, error) {
 	switch {
 	case err != nil:
 		return nil, err
