@@ -121,8 +121,8 @@ func (c *Client) deleteRequest(op, repository, reference string) *request {
 // portal, and count only if the manifest or tag is gone.
 func (r *request) confirm(ctx context.Context, resp transport.Response) error {
 	details, readable := r.deleteErrors(resp)
-	echoed := Digest(resp.Header.Get("Docker-Content-Digest"))
-	contradiction := len(details) > 0 || echoed != "" && r.byDigest() && string(echoed) != r.reference
+	echoed := headerDigests(resp.Header)
+	contradiction := len(details) > 0 || len(echoed) > 1 || r.byDigest() && len(echoed) == 1 && string(echoed[0]) != r.reference
 	verify := r.client.config.verify
 	if resp.StatusCode == http.StatusAccepted && !contradiction && readable && !verify {
 		return nil

@@ -79,6 +79,8 @@ const (
 	ErrReferenced Kind = "still referenced by another manifest"
 	// ErrStillTagged: the registry deletes a manifest only after its tags.
 	ErrStillTagged Kind = "still tagged"
+	// ErrContentMissing: a manifest cannot be stored because what it refers to is not in the repository.
+	ErrContentMissing Kind = "content missing"
 	// ErrImmutable: the image is locked against changes.
 	ErrImmutable Kind = "immutable"
 	// ErrReadOnly: the registry accepts no writes for the time being.

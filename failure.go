@@ -2,6 +2,7 @@ package regret
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,6 +12,8 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/auth"
 	"github.com/seed-8cb7cc86/regret/internal/body"
 	"github.com/seed-8cb7cc86/regret/internal/errorbody"
+	"github.com/seed-8cb7cc86/regret/internal/grammar"
+	"github.com/seed-8cb7cc86/regret/internal/origin"
 	"github.com/seed-8cb7cc86/regret/internal/redact"
 	"github.com/seed-8cb7cc86/regret/internal/transport"
 )
@@ -40,6 +43,9 @@ func (r *request) errorOf(f *transport.Failure) *Error {
 		if e.Kind == ErrNotFound && e.hasCode(CodeNotFound) && !errorbody.IsEnvelope(f.Body) { // any web service may say so of a route
 			e.Kind, e.Hint = "", hintCodeless
 		}
+		if missing := missingContent(e); missing != "" {
+			e.Err = errors.New("the repository lacks " + missing)
+		}
 		return e
 	}
 	if refused, ok := errors.AsType[*auth.Error](f.Err); ok {
@@ -58,6 +64,18 @@ func (r *request) errorOf(f *transport.Failure) *Error {
 		e.Kind = ErrUnavailable
 	}
 	return e
+}
+
+// missingContent lists the digests that a refusal of a manifest names as missing.
+func missingContent(e *Error) string {
+	var missing []string
+	for _, d := range e.Details {
+		var detail struct{ Digest Digest }
+		if e.Kind == ErrContentMissing && json.Unmarshal(d.Detail, &detail) == nil && grammar.Digest(detail.Digest) == nil {
+			missing = append(missing, string(detail.Digest))
+		}
+	}
+	return strings.Join(missing, ", ")
 }
 
 var faultKinds = map[transport.Problem]Kind{
@@ -84,7 +102,9 @@ func (r *request) addAuth(e *Error, refused *auth.Error) {
 		}
 	case auth.UntrustedRealm:
 		e.Kind = ErrUntrustedRealm
-		if realm := refused.Realm.String(); auth.CheckRealm(realm, r.client.origin) == nil { // advice that New accepts
+		if registry := r.client.origin; registry.Scheme == "https" && refused.Realm == (origin.Origin{Scheme: "http", Host: registry.Host}) {
+			e.Hint = hintForwardedProto
+		} else if realm := refused.Realm.String(); auth.CheckRealm(realm, r.client.origin) == nil { // advice that New accepts
 			e.Hint = fmt.Sprintf("if that is the registry's token service, use WithTrustedRealm(%q)", r.client.secrets.Redact(realm))
 		}
 	case auth.SourceFailed:

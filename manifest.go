@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
@@ -46,8 +47,8 @@ type Manifest struct {
 // repository.
 //
 // All manifest types are accepted, so that the registry neither converts the
-// manifest nor selects one platform's. Where HEAD does not serve (400, 404, 405,
-// 406, 501, no digest, another media type) one GET decides: the digest is then
+// manifest nor selects one platform's. Where HEAD does not serve (400, 403, 404,
+// 405, 406, 410, 501, no digest, another media type) one GET decides: the digest is then
 // that of the bytes received, and must agree with the header.
 //
 // Errors: [ErrInvalid], [ErrNotFound], [ErrUnauthorized], [ErrForbidden],
@@ -151,30 +152,34 @@ func (r *request) headDescriptor(resp transport.Response, want Digest) (d Descri
 	return Descriptor{MediaType: t, Digest: dgst, Size: max(resp.ContentLength, 0)}, true, nil
 }
 
-// headerDigest returns the digest in the header; empty if there is none. A
-// header that contradicts itself or the request is an error. The digest may be
-// of another algorithm than the one asked for: whether both are right, the
-// content decides.
+// headerDigest returns the digest in the header; empty if there is none, or none
+// that is well-formed: then the content decides. A header that contradicts itself
+// or the request is an error. The digest may be of another algorithm than the one
+// asked for: whether both are right, the content decides.
 //
 // See https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests
 func (r *request) headerDigest(resp transport.Response, want Digest) (Digest, error) {
-	values := resp.Header["Docker-Content-Digest"]
-	if len(values) == 0 {
+	named := headerDigests(resp.Header)
+	switch {
+	case len(named) == 0:
 		return "", nil
+	case len(named) > 1:
+		return "", r.refuse(resp, ErrDigestMismatch, errors.New("the response names two digests"))
+	case want != "" && named[0] != want && named[0].Algorithm() == want.Algorithm():
+		return "", r.refuse(resp, ErrDigestMismatch, fmt.Errorf("the response is about %s", named[0]))
 	}
-	for _, other := range values[1:] {
-		if other != values[0] {
-			return "", r.refuse(resp, ErrDigestMismatch, errors.New("the response names two digests"))
+	return named[0], nil
+}
+
+// headerDigests returns the different well-formed digests in a header.
+func headerDigests(h http.Header) []Digest {
+	var named []Digest
+	for _, value := range h["Docker-Content-Digest"] {
+		if d := Digest(value); grammar.Digest(d) == nil && !slices.Contains(named, d) {
+			named = append(named, d)
 		}
 	}
-	dgst := Digest(values[0])
-	if err := grammar.Digest(dgst); err != nil {
-		return "", r.refuse(resp, ErrNotRegistry, fmt.Errorf("Docker-Content-Digest: %w", err))
-	}
-	if want != "" && dgst != want && dgst.Algorithm() == want.Algorithm() {
-		return "", r.refuse(resp, ErrDigestMismatch, fmt.Errorf("the response is about %s", dgst))
-	}
-	return dgst, nil
+	return named
 }
 
 // headUnserved reports whether HEAD was refused in a way that leaves the decision
@@ -187,8 +192,8 @@ func headUnserved(err error) bool {
 		return false
 	}
 	switch e.StatusCode {
-	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed,
-		http.StatusNotAcceptable, http.StatusNotImplemented:
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed,
+		http.StatusNotAcceptable, http.StatusGone, http.StatusNotImplemented:
 		return true
 	}
 	return false

@@ -64,7 +64,9 @@ func WithTransport(base http.RoundTripper) Option {
 }
 
 // WithTLSConfig sets roots, client certificates and the like for https. The
-// configuration is cloned. If not set: the system's roots, and TLS 1.2 or newer.
+// configuration is cloned. Client certificates are shown to the registry and to
+// the token services that are trusted with its credentials, and to no server that
+// a read is redirected to. If not set: the system's roots, and TLS 1.2 or newer.
 func WithTLSConfig(t *tls.Config) Option {
 	return func(c *config) { c.tls = t }
 }

@@ -20,8 +20,9 @@ import (
 // otherwise nothing is sent. A PUT by digest is retried like a read; one by tag
 // only if the first attempt certainly had no effect.
 //
-// Errors: [ErrInvalid], [ErrDigestMismatch] if the registry stored something
-// else, [ErrUnauthorized], [ErrForbidden], [ErrImmutable], [ErrReadOnly],
+// Errors: [ErrInvalid], [ErrContentMissing] if what the manifest refers to is not
+// in the repository, [ErrDigestMismatch] if the registry stored something else or
+// under another digest, [ErrUnauthorized], [ErrForbidden], [ErrImmutable], [ErrReadOnly],
 // [ErrOutcomeUnknown], [ErrRateLimited], [ErrUnavailable].
 //
 // Sends PUT /v2/<name>/manifests/<reference> ([end-7]).
@@ -50,12 +51,34 @@ func (c *Client) PutManifest(ctx context.Context, repository, reference string, 
 	case resp.StatusCode != http.StatusCreated:
 		return r.refuse(resp, ErrNotRegistry, errors.New("not the status that answers a push"))
 	}
-	if _, err := r.headerDigest(resp, m.Descriptor.Digest); err != nil {
+	named, err := r.headerDigest(resp, m.Descriptor.Digest)
+	if err != nil {
 		return err
 	}
 	body.Discard(resp.Body)
+	if want != "" && named != "" && named != want {
+		if err := r.storedUnder(ctx, named); err != nil {
+			return err
+		}
+	}
 	c.seen.add(repository, reference, m.Descriptor.Digest)
 	return nil
+}
+
+// storedUnder looks whether a manifest is there under the digest that it was put
+// under, although the registry named another one: some store what is put under a
+// sha512 digest under its sha256 digest only.
+func (r *request) storedUnder(ctx context.Context, named Digest) error {
+	_, err := r.lookAgain(ctx)
+	switch {
+	case errors.Is(err, errPresent):
+		return nil
+	case err == nil:
+		return r.newError(ErrDigestMismatch, fmt.Errorf("the registry stored it under %s only", named))
+	}
+	e := r.newError(ErrOutcomeUnknown, err)
+	e.Hint = hintLook
+	return e
 }
 
 // check compares a manifest with its descriptor and with the digest to put it under.

@@ -18,6 +18,7 @@ const (
 	anything subject = iota
 	aTag             // a DELETE by tag
 	aDigest          // a DELETE by digest
+	aPut             // a PUT
 	aWrite           // a DELETE or PUT
 )
 
@@ -46,14 +47,18 @@ const (
 		"(REGISTRY_STORAGE_DELETE_ENABLED=true) and restart it; a pull-through cache never allows deletion"
 	hintTag = "this registry deletes by digest only: DeleteManifest deletes the manifest with all its tags, " +
 		"UntagByOverwrite removes one; if deletion is disabled altogether, CheckDelete tells"
-	hintUnsupported   = "either all deletion is off, or only that by tag: CheckDelete tells"
-	hintGitHub        = "GitHub has been deleting versions of packages by its own API only, which this library does not speak"
-	hintHubTag        = "Docker Hub removes tags by its own API only, which this library does not speak"
-	hintReferenced    = "delete what refers to it first: an index before its children, a referrer before its subject"
-	hintStillTagged   = "this registry wants every tag of the manifest removed first, with Untag"
-	hintReadOnly      = "the registry is in maintenance; try again when its operator has ended that"
-	hintCodeless      = "the answer has no registry error code: it may come from a proxy on the way, or this registry does not have this route"
-	hintCodeless403   = "the answer has no registry error code: it may come from a proxy or firewall on the way"
+	hintUnsupported    = "either all deletion is off, or only that by tag: CheckDelete tells"
+	hintGitHub         = "GitHub has been deleting versions of packages by its own API only, which this library does not speak"
+	hintHubTag         = "Docker Hub removes tags by its own API only, which this library does not speak"
+	hintReferenced     = "delete what refers to it first: an index before its children, a referrer before its subject"
+	hintStillTagged    = "this registry wants every tag of the manifest removed first, with Untag"
+	hintReadOnly       = "the registry is in maintenance; try again when its operator has ended that"
+	hintCodeless       = "the answer has no registry error code: it may come from a proxy on the way, or this registry does not have this route"
+	hintCodeless403    = "the answer has no registry error code: it may come from a proxy or firewall on the way"
+	hintForwardedProto = "the registry is reached by https, but sends callers to its own host by http: the proxy before it does not say " +
+		"that requests came by https (X-Forwarded-Proto), or its external URL is set to http"
+	hintNotServed     = "the manifest is there, but the registry does not serve its type to this client"
+	hintMissing       = "push what the manifest refers to first: layers, configuration, children of an index"
 	hintNoCredentials = "no credentials were given: WithBasicAuth, or WithCredentials with LoadDockerConfig"
 )
 
@@ -61,6 +66,8 @@ const (
 // not in them: it stays without a kind.
 var rules = []rule{
 	{status: 400, code: CodeNameUnknown, kind: ErrNotFound},
+	{status: 400, subject: aPut, code: CodeManifestBlobUnknown, kind: ErrContentMissing, hint: hintMissing},
+	{status: 400, subject: aPut, code: CodeBlobUnknown, kind: ErrContentMissing, hint: hintMissing},
 	{status: 400, code: CodeDigestInvalid, subject: aTag, kind: ErrTagDeleteUnsupported, hint: hintTag},
 	{status: 400, code: CodeUnsupported, subject: aTag, says: "unsupported digest", kind: ErrTagDeleteUnsupported,
 		hint: "Harbor deletes by digest only, with all tags; single tags are removed by its own API, which this library does not speak"},
@@ -84,6 +91,11 @@ var rules = []rule{
 	{status: 403, codeless: true, kind: ErrForbidden, hint: hintCodeless403},
 	{status: 403, kind: ErrForbidden},
 
+	{status: 404, subject: aPut, code: CodeBlobUnknown, kind: ErrContentMissing, hint: hintMissing},
+	{status: 404, subject: aPut, code: CodeManifestBlobUnknown, kind: ErrContentMissing, hint: hintMissing},
+	{status: 404, subject: aPut, code: CodeManifestUnknown, kind: ErrContentMissing, hint: hintMissing},
+	{status: 404, code: CodeManifestUnknown, says: "accept header does not support", hint: hintNotServed}, // distribution 2
+	{status: 404, code: CodeManifestUnknown, says: "manifest has media type", hint: hintNotServed},        // Google
 	{status: 404, code: CodeManifestUnknown, kind: ErrNotFound},
 	{status: 404, code: CodeNameUnknown, kind: ErrNotFound},
 	{status: 404, code: CodeBlobUnknown, kind: ErrNotFound},
@@ -110,6 +122,7 @@ var rules = []rule{
 
 	{status: 406, subject: aDigest, hint: "Artifactory has been seen to answer so where images are deleted by its own API only, which this library does not speak"},
 
+	{status: 409, code: CodeManifestInvalid, subject: aDigest, kind: ErrStillTagged, hint: hintStillTagged}, // zot, of a digest with several tags
 	{status: 409, code: "MANIFEST_REFERENCED", kind: ErrReferenced, hint: hintReferenced},
 	{status: 409, code: "TAG_IMMUTABLE", kind: ErrImmutable, hint: "make the tag mutable first, or wait until its immutability ends"},
 	{status: 409, code: CodeDenied, says: "referenced by", kind: ErrReferenced, hint: hintReferenced},
@@ -130,7 +143,7 @@ func classify(r *request, f *transport.Failure, details []Detail) (Kind, string)
 	switch {
 	case isReadOnlyRoute(r, f, details) || saysReadOnly(f, details):
 		return ErrReadOnly, hintReadOnly
-	case hasCode(details, CodeTooManyRequests): // with whatever status
+	case f.RateLimited: // with whatever status
 		return ErrRateLimited, ""
 	case f.StatusCode == http.StatusUnauthorized && r.client.config.anonymous(): // whatever else it says: no credentials were refused
 		return ErrUnauthorized, hintNoCredentials
@@ -199,6 +212,8 @@ func (s subject) matches(r *request) bool {
 		return r.Method == http.MethodDelete && !r.byDigest()
 	case aDigest:
 		return r.Method == http.MethodDelete && r.byDigest()
+	case aPut:
+		return r.Method == http.MethodPut
 	case aWrite:
 		return r.Method == http.MethodDelete || r.Method == http.MethodPut
 	}

@@ -63,7 +63,7 @@ func New(registry string, opts ...Option) (*Client, error) {
 func (c *Client) transportConfig() transport.Config {
 	cfg := c.config
 	t := transport.Config{
-		Base: cfg.base, TLS: cfg.tls, UserAgent: cfg.userAgent,
+		Base: cfg.base, TLS: cfg.tls, Trusted: auth.Trusted(c.origin, cfg.realms), UserAgent: cfg.userAgent,
 		ReadTimeout: cfg.limits.ReadTimeout, WriteTimeout: cfg.limits.WriteTimeout, ErrorBytes: cfg.limits.ErrorBytes,
 		Retries: transport.Retries(cfg.retries), Logger: cfg.logger, Secrets: c.secrets,
 	}
@@ -96,6 +96,7 @@ func (c *Client) CloseIdleConnections() { c.wire.CloseIdleConnections() }
 // [end-1]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#determining-support
 func (c *Client) Ping(ctx context.Context) error {
 	r := c.newRequest("ping", http.MethodGet, "", "", "/v2/")
+	r.Authenticate = true
 	resp, err := r.do(ctx)
 	if e, ok := errors.AsType[*Error](err); ok && e.Kind == "" && e.StatusCode == http.StatusNotFound && e.Method == r.Method {
 		e.Kind, e.Hint = ErrNotRegistry, "every registry has this path: the host or the port may belong to another server"

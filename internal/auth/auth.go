@@ -15,6 +15,8 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -62,13 +64,8 @@ func New(config Config) *Authorizer {
 		realms:  map[origin.Origin]bool{config.Origin: true},
 		renewed: bounded.New[string, string](maxRenewed),
 	}
-	if realm, ok := knownRealms[config.Origin]; ok {
+	for _, realm := range Trusted(config.Origin, config.TrustedRealms) {
 		a.realms[realm] = true
-	}
-	for _, realm := range config.TrustedRealms {
-		if u, err := url.Parse(realm); err == nil {
-			a.realms[origin.Of(u)] = true
-		}
 	}
 	config.Secrets.Add(config.Token)
 	return a
@@ -95,7 +92,13 @@ type Authorization struct {
 	scope      Scope
 	sent       string  // the header of the last request
 	answered   *demand // the challenge that sent answers; nil if it was sent unasked
+	renewed    bool    // the source was asked again for credentials that had expired
+	anonymous  bool    // the source was asked and had nothing
 }
+
+// Anonymous reports whether the source of credentials was asked for this request
+// and had nothing.
+func (z *Authorization) Anonymous() bool { return z.anonymous }
 
 // Header returns the Authorization header that can be sent unasked, because an
 // earlier challenge of this registry said what it wants; empty if there is none.
@@ -125,14 +128,25 @@ func (a *Authorizer) known(ctx context.Context, scope Scope, want *demand) (stri
 	return g.header, err
 }
 
-// Answer returns the header that answers a 401, or "" if there is nothing to
+// Answer returns the header that answers a refusal, or "" if there is nothing to
 // offer that was not refused already. The header that [Authorization.Header] or
 // Answer returned last counts as refused and is dropped from the cache.
-func (z *Authorization) Answer(ctx context.Context, status int, header http.Header, _ []byte) (string, error) {
-	a := z.authorizer
-	if status != http.StatusUnauthorized || a.config.Token != "" {
+//
+// A 401, or a success that comes with a challenge, is answered as the challenge
+// wants. A 403 which says that the credentials have expired makes the source be
+// asked once more.
+func (z *Authorization) Answer(ctx context.Context, status int, header http.Header, body []byte) (string, error) {
+	switch {
+	case z.authorizer.config.Token != "":
 		return "", nil
+	case status == http.StatusForbidden:
+		return z.renew(ctx, body)
 	}
+	return z.answer(ctx, header)
+}
+
+func (z *Authorization) answer(ctx context.Context, header http.Header) (string, error) {
+	a := z.authorizer
 	want, err := a.read(header)
 	if previous := z.answered; previous != nil {
 		// What did not help now is not offered to the next request.
@@ -145,13 +159,51 @@ func (z *Authorization) Answer(ctx context.Context, status int, header http.Head
 	if err != nil || want == nil {
 		return "", err
 	}
-	g, err := a.obtain(ctx, z.scope, want, z.sent)
+	return z.offer(ctx, want)
+}
+
+// renew asks the source once more where a long run has outlived its credentials:
+// those of ECR last for twelve hours.
+func (z *Authorization) renew(ctx context.Context, body []byte) (string, error) {
+	want := z.answered
+	if want == nil {
+		want = z.authorizer.learned.Load()
+	}
+	if want == nil || z.sent == "" || z.renewed || !saysExpired(body) {
+		return "", nil
+	}
+	z.renewed = true
+	return z.offer(ctx, want)
+}
+
+// saysExpired reports whether a body says that the credentials have expired.
+func saysExpired(body []byte) bool {
+	said := strings.ToLower(string(body))
+	return strings.Contains(said, "expired") && slices.ContainsFunc([]string{"token", "credential", "authorization", "session", "password"},
+		func(what string) bool { return strings.Contains(said, what) })
+}
+
+// offer obtains the header for a demand in place of the one that was refused.
+func (z *Authorization) offer(ctx context.Context, want *demand) (string, error) {
+	g, err := z.authorizer.obtain(ctx, z.scope, want, z.sent)
+	z.anonymous = g.anonymous
 	if err != nil || g.header == "" || g.header == z.sent && !g.fetched {
 		return "", err
 	}
 	z.sent, z.answered = g.header, want
 	return g.header, nil
 }
+
+// Learn reads the challenge of a response that needed no credentials, so that the
+// next request sends them unasked.
+func (a *Authorizer) Learn(header http.Header) {
+	if want, err := a.read(header); err == nil && want != nil {
+		a.learned.CompareAndSwap(nil, &demand{scheme: want.scheme, realm: want.realm, service: want.service})
+	}
+}
+
+// Learned reports whether a challenge of this registry was answered or read.
+func (a *Authorizer) Learned() bool { return a.learned.Load() != nil }
 
 // Accepted says that the header which Answer returned last was not refused.
 func (z *Authorization) Accepted() {
@@ -175,7 +227,9 @@ func (a *Authorizer) obtain(ctx context.Context, scope Scope, want *demand, refu
 		case want.scheme == "basic":
 			return basic(cred), nil
 		}
-		return a.token(ctx, scope, want, cred)
+		g, err := a.token(ctx, scope, want, cred)
+		g.anonymous = cred.IsZero()
+		return g, err
 	})
 }
 
@@ -203,7 +257,7 @@ const credentialLifetime = time.Hour
 // basic is the grant for Basic authentication; empty for anonymous callers.
 func basic(cred credentials.Credential) grant {
 	if cred.IsZero() {
-		return grant{}
+		return grant{anonymous: true}
 	}
 	return grant{
 		header:  "Basic " + encode(cred.Username+":"+cred.Secret()),

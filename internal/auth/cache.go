@@ -17,6 +17,8 @@ type grant struct {
 	actions []string
 	expires time.Time
 	fetched bool // from a token service just now, so that it may be good although it looks like the last one
+
+	anonymous bool // obtained without credentials
 }
 
 // A tokenCache keeps headers by resource, finds them by any action that they

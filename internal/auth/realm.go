@@ -18,6 +18,21 @@ var knownRealms = map[origin.Origin]origin.Origin{
 	{Scheme: "https", Host: "registry.digitalocean.com"}: {Scheme: "https", Host: "api.digitalocean.com"},
 }
 
+// Trusted returns the origins of the token services that may be sent credentials,
+// beside the registry's own origin: a known one, and those that the caller names.
+func Trusted(registry origin.Origin, realms []string) []origin.Origin {
+	var trusted []origin.Origin
+	if realm, ok := knownRealms[registry]; ok {
+		trusted = append(trusted, realm)
+	}
+	for _, realm := range realms {
+		if u, err := url.Parse(realm); err == nil {
+			trusted = append(trusted, origin.Of(u))
+		}
+	}
+	return trusted
+}
+
 // read picks the challenge to answer: a bearer challenge before a basic one,
 // because that sends the password less often, if its realm is trusted.
 func (a *Authorizer) read(h http.Header) (*demand, error) {

@@ -80,6 +80,10 @@ func problem(what, near string) *Error {
 // Parse returns an *Error and no challenges, because credentials must not be sent in response to a
 // header that is only partly understood.
 //
+// A Basic challenge is the exception: what cannot be read after its name ends the line and is
+// ignored. Some servers do not quote their realm, and nothing of the challenge is needed to answer
+// it, as the credentials go to the server that was asked.
+//
 // The strings returned share the memory of header.
 //
 // See https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1
@@ -107,7 +111,7 @@ func Parse(header http.Header) ([]Challenge, error) {
 // to the challenge before it on the same line, if that one may have parameters.
 func parseLine(challenges []Challenge, line string) ([]Challenge, *Error) {
 	s := field.NewScanner(line)
-	takesParams := false
+	takesParams, first := false, len(challenges)
 	for s.Element() {
 		element := s.Rest()
 		word := s.Token()
@@ -126,11 +130,15 @@ func parseLine(challenges []Challenge, line string) ([]Challenge, *Error) {
 			challenges = append(challenges, Challenge{Scheme: strings.ToLower(word)})
 			takesParams, err = parseFirst(&challenges[len(challenges)-1], s, spaced)
 		}
+		if err == nil && !s.EndOfElement() {
+			err = problem("expected a comma", s.Rest())
+		}
+		if last := len(challenges) - 1; err != nil && last >= first && challenges[last].Scheme == "basic" {
+			challenges[last].Params, challenges[last].Token68 = nil, ""
+			return challenges, nil
+		}
 		if err != nil {
 			return nil, err
-		}
-		if !s.EndOfElement() {
-			return nil, problem("expected a comma", s.Rest())
 		}
 	}
 	return challenges, nil

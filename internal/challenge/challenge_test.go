@@ -81,31 +81,31 @@ func TestParseErrors(t *testing.T) {
 		lines []string
 		want  string
 	}{
-		"junk after a value":                       {[]string{`Basic realm="x" junk`}, `expected a comma at "junk"`},
-		"junk right after a value":                 {[]string{`Basic realm="x"junk`}, `expected a comma at "junk"`},
-		"junk after a scheme":                      {[]string{`Basic @realm="x"`}, `expected a parameter at "@realm=\"x\""`},
-		"junk right after a scheme":                {[]string{`Basic"x"`}, `expected a space after a scheme at "\"x\""`},
+		"junk after a value":                       {[]string{`Other realm="x" junk`}, `expected a comma at "junk"`},
+		"junk right after a value":                 {[]string{`Other realm="x"junk`}, `expected a comma at "junk"`},
+		"junk after a scheme":                      {[]string{`Other @realm="x"`}, `expected a parameter at "@realm=\"x\""`},
+		"junk right after a scheme":                {[]string{`Other"x"`}, `expected a space after a scheme at "\"x\""`},
 		"junk after a token68":                     {[]string{`Negotiate abc== def`}, `expected a token or a quoted string at "= def"`},
-		"junk after a good challenge":              {[]string{`Basic realm="x", @`}, `expected a scheme or a parameter at "@"`},
-		"junk on a second line":                    {[]string{`Basic realm="x"`, `"`}, `expected a scheme or a parameter at "\""`},
-		"a missing comma":                          {[]string{`Basic realm="x" charset="y"`}, `expected a comma at "charset=\"y\""`},
-		"an unterminated quoted string":            {[]string{`Basic realm="x`}, `unterminated quoted string at "\"x"`},
-		"a quoted string that ends in a backslash": {[]string{`Basic realm="x\`}, `unterminated quoted string at "\"x\\"`},
-		"a quoted string that spans two lines":     {[]string{`Basic realm="x`, `y"`}, `unterminated quoted string at "\"x"`},
-		"a control character in a quoted string":   {[]string{"Basic realm=\"\x00\""}, `control character in a quoted string at "\"\x00\""`},
-		"a line feed":                              {[]string{"Basic realm=x\n"}, `expected a comma at "\n"`},
-		"a missing value":                          {[]string{`Basic realm = , charset="x"`}, `expected a token or a quoted string at ", charset=\"x\""`},
-		"a missing name":                           {[]string{`Basic ="x"`}, `a parameter that belongs to no scheme at "Basic =\"x\""`},
+		"junk after a good challenge":              {[]string{`Other realm="x", @`}, `expected a scheme or a parameter at "@"`},
+		"junk on a second line":                    {[]string{`Other realm="x"`, `"`}, `expected a scheme or a parameter at "\""`},
+		"a missing comma":                          {[]string{`Other realm="x" charset="y"`}, `expected a comma at "charset=\"y\""`},
+		"an unterminated quoted string":            {[]string{`Other realm="x`}, `unterminated quoted string at "\"x"`},
+		"a quoted string that ends in a backslash": {[]string{`Other realm="x\`}, `unterminated quoted string at "\"x\\"`},
+		"a quoted string that spans two lines":     {[]string{`Other realm="x`, `y"`}, `unterminated quoted string at "\"x"`},
+		"a control character in a quoted string":   {[]string{"Other realm=\"\x00\""}, `control character in a quoted string at "\"\x00\""`},
+		"a line feed":                              {[]string{"Other realm=x\n"}, `expected a comma at "\n"`},
+		"a missing value":                          {[]string{`Other realm = , charset="x"`}, `expected a token or a quoted string at ", charset=\"x\""`},
+		"a missing name":                           {[]string{`Other ="x"`}, `a parameter that belongs to no scheme at "Other =\"x\""`},
 		"a parameter before any scheme":            {[]string{`realm="x"`}, `a parameter that belongs to no scheme at "realm=\"x\""`},
 		"a parameter after a scheme and a comma":   {[]string{`Negotiate,realm="x"`}, `a parameter that belongs to no scheme at "realm=\"x\""`},
 		"a parameter after a token68":              {[]string{`Foo abc, realm="x"`}, `a parameter that belongs to no scheme at "realm=\"x\""`},
-		"a parameter on a line of its own":         {[]string{`Basic realm="x"`, `charset="y"`}, `a parameter that belongs to no scheme at "charset=\"y\""`},
-		"the first parameter twice":                {[]string{`Basic realm="x", REALM="y"`}, `a parameter given twice at "realm"`},
-		"a later parameter twice":                  {[]string{`Basic realm=x, a=1, a=1`}, `a parameter given twice at "a"`},
+		"a parameter on a line of its own":         {[]string{`Other realm="x"`, `charset="y"`}, `a parameter that belongs to no scheme at "charset=\"y\""`},
+		"the first parameter twice":                {[]string{`Other realm="x", REALM="y"`}, `a parameter given twice at "realm"`},
+		"a later parameter twice":                  {[]string{`Other realm=x, a=1, a=1`}, `a parameter given twice at "a"`},
 		"nine challenges":                          {[]string{"N,N,N,N", "N,N,N,N,N"}, `more than the limit of 8 challenges at "N"`},
 		"more than sixteen kibibytes":              {[]string{strings.Repeat(",", 16<<10), ","}, "longer than the limit of 16384 bytes"},
 		"33 parameters":                            {[]string{manyParams(33)}, `more than the limit of 32 parameters at "p33"`},
-		"a long quotation is cut":                  {[]string{"Basic @" + strings.Repeat("\x01", 99)}, `expected a parameter at "@` + strings.Repeat(`\x01`, 23) + `"`},
+		"a long quotation is cut":                  {[]string{"Other @" + strings.Repeat("\x01", 99)}, `expected a parameter at "@` + strings.Repeat(`\x01`, 23) + `"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -119,6 +119,39 @@ func TestParseErrors(t *testing.T) {
 			}
 			if diff := cmp.Diff("WWW-Authenticate: "+test.want, parseError.Error()); diff != "" {
 				t.Errorf("message (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// A Basic challenge needs nothing but its name.
+func TestParseToleratesWhatFollowsBasic(t *testing.T) {
+	t.Parallel()
+	basic := challenge.Challenge{Scheme: "basic"}
+	bearer := challenge.Challenge{Scheme: "bearer", Params: params{"realm": "r"}}
+	for name, test := range map[string]struct {
+		lines []string
+		want  []challenge.Challenge
+	}{
+		"a realm that needs quotes":            {[]string{"Basic realm=/"}, []challenge.Challenge{basic}},
+		"a realm in single quotes":             {[]string{"Basic realm='Sandstorm API'"}, []challenge.Challenge{basic}},
+		"a realm of two words":                 {[]string{"Basic realm=Registry Realm"}, []challenge.Challenge{basic}},
+		"a realm with a port":                  {[]string{"basic realm=registry.example.com:5000"}, []challenge.Challenge{basic}},
+		"a realm without its closing quote":    {[]string{`Basic realm="Registry`}, []challenge.Challenge{basic}},
+		"a realm and no equals sign":           {[]string{`Basic "Registry"`}, []challenge.Challenge{basic}},
+		"no comma between parameters":          {[]string{`Basic realm="x" charset="UTF-8"`}, []challenge.Challenge{basic}},
+		"the rest of the line is not read":     {[]string{`Basic realm=/, Bearer realm="r"`}, []challenge.Challenge{basic}},
+		"other lines are":                      {[]string{`Basic realm=/`, `Bearer realm="r"`}, []challenge.Challenge{basic, bearer}},
+		"a challenge before it on the line is": {[]string{`Bearer realm="r", Basic realm=/`}, []challenge.Challenge{bearer, basic}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := challenge.Parse(header(test.lines...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("challenges (-want +got):\n%s", diff)
 			}
 		})
 	}

@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/seed-8cb7cc86/regret/internal/redact"
 )
@@ -100,6 +101,19 @@ func IsEnvelope(body []byte) bool {
 func HasCode(body []byte) bool {
 	return slices.ContainsFunc(Parse(body, true, &redact.Secrets{}), func(e Entry) bool { return e.Code != "" })
 }
+
+// SaysRateLimit reports whether a body says that there were too many requests,
+// with whatever status: some servers do so with a 403.
+func SaysRateLimit(body []byte) bool {
+	return slices.ContainsFunc(Parse(body, true, &redact.Secrets{}), func(e Entry) bool {
+		said := strings.ToLower(e.Message)
+		return e.Code == "TOOMANYREQUESTS" || slices.ContainsFunc(rateLimitWords, func(words string) bool { return strings.Contains(said, words) })
+	})
+}
+
+// rateLimitWords are those of GitHub (secondary rate limits, the abuse detection
+// that they were called before), Docker Hub, AWS and proxies.
+var rateLimitWords = []string{"rate limit", "abuse detection", "too many requests", "toomanyrequests", "rate exceeded"}
 
 func (w wireEntry) entry(secrets *redact.Secrets) Entry {
 	said := string(w.Message)

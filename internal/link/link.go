@@ -2,9 +2,9 @@
 //
 // It knows the grammar of the field and the relation type "next", but not what is listed.
 //
-// Invariants: the next page has the origin and the path of the page before it; a header is parsed
-// completely or is an error; the text of an error is short, printable and without user information
-// and queries, whatever the header holds.
+// Invariants: only the query of the next page comes from the header, its origin and path are those of
+// the page before it; a header is parsed completely or is an error; the text of an error is short,
+// printable and without user information and queries, whatever the header holds.
 package link
 
 import (
@@ -58,10 +58,13 @@ func redacted(near string) string {
 // nil if there is none. The header belongs to the page at from, an absolute URL, against which
 // relative targets are resolved.
 //
-// The result has the scheme, host and path of from, no user information and no fragment; only the
-// query is the target's. A target with another origin or path is an *Error. So are two different
-// targets and a header that is invalid anywhere: overlooking a next page would make a part of a
-// list look complete.
+// Only the cursor counts. The result has the scheme, host and path of from, no user information and
+// no fragment; only the query is the target's. Registries behind a proxy write their inner address
+// into the header: the target may have another scheme, port or prefix, as long as it has the same
+// host and leads to the same list. A target with another host, of another list, with user
+// information, or that names a host without a scheme is an *Error. So are two different targets and
+// a header that is invalid anywhere: overlooking a next page would make a part of a list look
+// complete.
 //
 // The caller must detect a registry that sends the same page again and again.
 //
@@ -151,13 +154,44 @@ func (l link) resolve(page *url.URL) (*url.URL, *Error) {
 	case err != nil:
 		return nil, problem("a target that is not a URL", l.target)
 	case u.User != nil:
-		return nil, problem("a target with userinfo", l.target)
-	case !sameOrigin(u, page):
-		return nil, problem("a target of another origin", l.target)
-	case u.EscapedPath() != page.EscapedPath():
-		return nil, problem("a target of another path", l.target)
+		return nil, problem("a target with user information", l.target)
+	case !sameHost(u, page):
+		return nil, problem("a target at another host", l.target)
+	case !sameList(u.Path, page.Path):
+		return nil, problem("a target of another list", l.target)
 	}
 	return withQuery(page, u.RawQuery, u.ForceQuery), nil
+}
+
+// sameHost reports whether two URLs have the same host, at whatever port and by http or https.
+func sameHost(u, page *url.URL) bool {
+	web := strings.EqualFold(u.Scheme, "https") || strings.EqualFold(u.Scheme, "http")
+	return web && u.Opaque == "" && strings.EqualFold(u.Hostname(), page.Hostname())
+}
+
+// minSegments is how many segments of a path are enough to tell two lists apart: those of
+// "app/tags/list". The last two alone are those of every repository.
+const minSegments = 3
+
+// sameList reports whether two paths lead to the same list, although one of them may lack a prefix:
+// before "/v2/", or before the name of the repository. Nexus and Artifactory serve "team/app" at
+// /v2/team/app/…, at /v2/docker/team/app/… and at /repository/docker/v2/team/app/….
+func sameList(target, page string) bool {
+	if target == page {
+		return true
+	}
+	_, list, ok := strings.Cut(page, "/v2/")
+	for ok {
+		if _, target, ok = strings.Cut(target, "/v2/"); ok && (target == list || endsIn(list, target) || endsIn(target, list)) {
+			return true
+		}
+	}
+	return false
+}
+
+// endsIn reports whether the last segments of a path are those of another one.
+func endsIn(path, end string) bool {
+	return strings.HasSuffix(path, "/"+end) && (strings.Count(end, "/") >= minSegments-1 || end == "_catalog")
 }
 
 // withQuery returns the page with another query. Nothing else can come from the header.
@@ -166,22 +200,4 @@ func withQuery(page *url.URL, query string, force bool) *url.URL {
 		Scheme: page.Scheme, Host: page.Host, Path: page.Path, RawPath: page.RawPath,
 		RawQuery: query, ForceQuery: force,
 	}
-}
-
-// sameOrigin compares origins as https://www.rfc-editor.org/rfc/rfc6454#section-5 defines it.
-func sameOrigin(a, b *url.URL) bool {
-	return strings.EqualFold(a.Scheme, b.Scheme) && strings.EqualFold(a.Hostname(), b.Hostname()) &&
-		a.Opaque == "" && port(a) == port(b)
-}
-
-func port(u *url.URL) string {
-	switch port := u.Port(); {
-	case port != "":
-		return port
-	case strings.EqualFold(u.Scheme, "https"):
-		return "443"
-	case strings.EqualFold(u.Scheme, "http"):
-		return "80"
-	}
-	return ""
 }

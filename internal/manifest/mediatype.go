@@ -19,11 +19,24 @@ const (
 	DockerSchema1JWS   = "application/vnd.docker.distribution.manifest.v1+prettyjws"
 )
 
+// Media types of artifacts from before the image specification had them. Azure's
+// registry and others still store such manifests, and deny that there is one to a
+// client that does not accept its type.
+//
+// See https://github.com/opencontainers/image-spec/blob/v1.1.0-rc2/artifact.md and
+// https://github.com/oras-project/artifacts-spec/blob/main/artifact-manifest.md
+const (
+	OCIArtifact  = "application/vnd.oci.artifact.manifest.v1+json"
+	ORASArtifact = "application/vnd.cncf.oras.artifact.manifest.v1+json"
+)
+
 var mediaTypes = []string{
 	ocispec.MediaTypeImageIndex,
 	ocispec.MediaTypeImageManifest,
 	DockerManifestList,
 	DockerManifest,
+	OCIArtifact,
+	ORASArtifact,
 	DockerSchema1JWS,
 	DockerSchema1,
 }

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 )
 
 const (
@@ -130,6 +131,29 @@ func (s *Secrets) RedactCut(text string, minPrefix int) string {
 	return text[:len(text)-cut] + placeholder
 }
 
+// redactCuts is [Secrets.Redact] for a text that quotes parts of other texts, each
+// of which may have been cut in the middle of a secret: by [Clip], or by a parser
+// that shows where it failed.
+func (s *Secrets) redactCuts(text string) string {
+	text = s.Redact(text)
+	var b strings.Builder
+	for {
+		i := strings.IndexAny(text, `"'…`)
+		if i < 0 {
+			b.WriteString(s.RedactCut(text, MinPrefix))
+			return b.String()
+		}
+		minPrefix := MinPrefix
+		if strings.HasPrefix(text[i:], "…") {
+			minPrefix = MinSecret
+		}
+		_, size := utf8.DecodeRuneInString(text[i:])
+		b.WriteString(s.RedactCut(text[:i], minPrefix))
+		b.WriteString(text[i : i+size])
+		text = text[i+size:]
+	}
+}
+
 // RedactError returns err, or if its text contains a secret or a part of a URL
 // that may be one, an error with the redacted text. Of what that one wraps only
 // the end of a context remains.
@@ -138,7 +162,7 @@ func (s *Secrets) RedactError(err error) error {
 		return nil
 	}
 	text := err.Error()
-	clean := s.Redact(URLs(text))
+	clean := s.redactCuts(URLs(text))
 	switch {
 	case clean == text:
 		return err

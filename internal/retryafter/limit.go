@@ -23,7 +23,8 @@ var families = [...]family{
 const leastUnixTime = time.Duration(5e8) * time.Second
 
 // FromResponse returns how long to wait after a response: the longest Retry-After that can be
-// parsed or, for the status codes 429 and 503, the time until an exhausted rate limit is reset.
+// parsed or, for the status codes 429, 503 and 403 (GitHub's), the time until an exhausted rate limit
+// is reset.
 // Other status codes say nothing about a limit, because some registries report what remains of it
 // with every response, and waiting does not help after a 404. A 429 means that a limit is exhausted
 // even if no field says so, unless one says that something remains: zot sends only the length of
@@ -32,7 +33,9 @@ func FromResponse(resp *http.Response, now time.Time) (wait time.Duration, ok bo
 	if wait, ok = fromRetryAfter(resp.Header, now); ok {
 		return wait, true
 	}
-	if resp.StatusCode != http.StatusTooManyRequests && resp.StatusCode != http.StatusServiceUnavailable {
+	switch resp.StatusCode {
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusForbidden:
+	default:
 		return 0, false
 	}
 	return fromLimits(resp.Header, now, resp.StatusCode == http.StatusTooManyRequests && !anyRemains(resp.Header))

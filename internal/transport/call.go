@@ -78,9 +78,19 @@ func (c *call) RoundTrip(req *http.Request) (*http.Response, error) {
 	return c.accept(resp)
 }
 
-// challenged reports whether the registry itself refused the credentials.
+// challenged reports whether the registry itself wants other credentials. A 403
+// may say that they have expired; whether it does, the Authorization decides.
 func (c *call) challenged(resp *http.Response) bool {
-	return resp.StatusCode == http.StatusUnauthorized && origin.Of(resp.Request.URL) == c.client.origin
+	if origin.Of(resp.Request.URL) != c.client.origin {
+		return false
+	}
+	switch status := resp.StatusCode; {
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return true
+	default: // zot answers its anonymous users with 200 and a challenge
+		return isSuccess(status) && c.request.Authenticate && resp.Header.Get("Www-Authenticate") != "" &&
+			resp.Request.Header.Get("Authorization") == ""
+	}
 }
 
 // accept refuses a successful response in a form that cannot be used, and reads
@@ -160,6 +170,7 @@ func (c *call) refused(resp *http.Response) *Failure {
 	if d, ok := retryafter.FromResponse(resp, time.Now()); ok {
 		f.RetryAfter = d
 	}
+	f.RateLimited = isRateLimit(f)
 	return f
 }
 

@@ -40,6 +40,17 @@ func newPool(config *tls.Config) *http.Transport {
 	}
 }
 
+// withoutCertificate returns a configuration without its client certificates, and
+// whether it had any.
+func withoutCertificate(config *tls.Config) (*tls.Config, bool) {
+	if config == nil || len(config.Certificates) == 0 && config.GetClientCertificate == nil {
+		return nil, false
+	}
+	config = config.Clone()
+	config.Certificates, config.GetClientCertificate = nil, nil
+	return config, true
+}
+
 // maxFirstWait bounds how long requests wait for the first connection: it saves
 // connections, and must not cost a response.
 const maxFirstWait = 2 * time.Second

@@ -100,14 +100,15 @@ func (c *call) judgeError(err error) bool {
 
 // judgeStatus decides about a response that is no success.
 func (c *call) judgeStatus(f *Failure) bool {
+	if f.RateLimited {
+		return true
+	}
 	switch f.StatusCode {
 	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout:
 		c.ambiguous = true
 		return c.request.Repeatable
 	case http.StatusRequestTimeout, http.StatusTooEarly:
 		return c.request.Repeatable
-	case http.StatusTooManyRequests:
-		return true
 	case http.StatusServiceUnavailable:
 		if errorbody.HasCode(f.Body) { // the registry itself refused
 			return true
@@ -121,6 +122,18 @@ func (c *call) judgeStatus(f *Failure) bool {
 		return c.request.Repeatable
 	}
 	return false
+}
+
+// isRateLimit reports whether a refusal asks for fewer requests. A 403 does so if
+// it names a time or says it in words: GitHub's secondary limits are such.
+func isRateLimit(f *Failure) bool {
+	switch {
+	case f.StatusCode == http.StatusTooManyRequests:
+		return true
+	case f.StatusCode == http.StatusForbidden && f.RetryAfter > 0:
+		return true
+	}
+	return f.StatusCode >= 400 && errorbody.SaysRateLimit(f.Body)
 }
 
 // mayWait reports whether another attempt fits: by number, time, and what the

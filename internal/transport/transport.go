@@ -62,6 +62,9 @@ type Request struct {
 	// Repeatable says that the request may be sent again after an attempt that
 	// may have had an effect.
 	Repeatable bool
+	// Authenticate says that the response depends on who asks: a successful one
+	// that comes with a challenge is answered like a 401.
+	Authenticate bool
 	// Limit, if positive, has the body of a successful response read into
 	// Response.Content as a part of the attempt, so that a connection lost in the
 	// middle of it is retried. A larger body is an error.
@@ -96,7 +99,9 @@ type Failure struct {
 	Body       []byte // of an error response, within its limit
 	Whole      bool   // the body was not cut
 	RetryAfter time.Duration
-	Attempts   int
+	// RateLimited says that the server asked for fewer requests, with whatever status.
+	RateLimited bool
+	Attempts    int
 	// Ambiguous says that an attempt, not necessarily the last one, may have had
 	// an effect although no response confirmed it.
 	Ambiguous bool

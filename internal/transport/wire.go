@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/seed-8cb7cc86/regret/internal/errorbody"
@@ -21,6 +22,7 @@ import (
 type Config struct {
 	Base         http.RoundTripper // nil means a connection pool of its own
 	TLS          *tls.Config       // of that pool; nil means the system's roots
+	Trusted      []origin.Origin   // servers that may see the client certificate of TLS, beside the registry
 	UserAgent    string
 	ReadTimeout  time.Duration // until the header of the response to a GET, HEAD or POST
 	WriteTimeout time.Duration // the same for a DELETE or PUT
@@ -47,6 +49,8 @@ type Attempt struct {
 type Wire struct {
 	config    Config
 	base      http.RoundTripper
+	elsewhere http.RoundTripper // for servers that must not see the client certificate; nil if there is none
+	trusted   []origin.Origin   // servers for which base is used although elsewhere is not nil
 	userAgent []string
 	pace      pacer
 	first     *firstConnection // nil if the connections are not ours
@@ -59,14 +63,28 @@ func NewWire(o origin.Origin, config Config) *Wire {
 	if w.base == nil {
 		w.base = newPool(config.TLS)
 		w.first = newFirstConnection(o)
+		if without, ok := withoutCertificate(config.TLS); ok {
+			w.elsewhere = newPool(without)
+			w.trusted = append([]origin.Origin{o}, config.Trusted...)
+		}
 	}
 	return w
 }
 
+// pool returns what to send a request to a server with.
+func (w *Wire) pool(to origin.Origin) http.RoundTripper {
+	if w.elsewhere != nil && !slices.Contains(w.trusted, to) {
+		return w.elsewhere
+	}
+	return w.base
+}
+
 // CloseIdleConnections closes the connections that no request uses.
 func (w *Wire) CloseIdleConnections() {
-	if pool, ok := w.base.(interface{ CloseIdleConnections() }); ok {
-		pool.CloseIdleConnections()
+	for _, base := range []http.RoundTripper{w.base, w.elsewhere} {
+		if pool, ok := base.(interface{ CloseIdleConnections() }); ok {
+			pool.CloseIdleConnections()
+		}
 	}
 }
 
@@ -114,7 +132,7 @@ func (w *Wire) send(caller context.Context, req *http.Request, to origin.Origin)
 		watch.first, watch.ahead = w.first, w.first.enter(ctx)
 		defer watch.letOthersGo()
 	}
-	resp, err := w.base.RoundTrip(req.WithContext(watch.trace(ctx)))
+	resp, err := w.pool(to).RoundTrip(req.WithContext(watch.trace(ctx)))
 	resp, err = complete(req, resp, err)
 	inTime := timer.Stop()
 	if !inTime && err == nil { // the timer fired, and the body can no longer be read
@@ -204,7 +222,9 @@ func cause(err error) error {
 
 // holdOthers holds back all requests to a server that asked for time.
 func (w *Wire) holdOthers(resp *http.Response, to origin.Origin) {
-	if resp.StatusCode != http.StatusTooManyRequests && resp.StatusCode != http.StatusServiceUnavailable {
+	switch resp.StatusCode {
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusForbidden:
+	default:
 		return
 	}
 	now := time.Now()
