@@ -140,10 +140,3 @@ func render(t *testing.T, decl ast.Decl) string {
 	}
 	return text.String()
 }
-
-func writeFile(t testing.TB, path, content string) {
-	t.Helper()
-	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}

@@ -3,9 +3,6 @@ package regret_test
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,17 +13,6 @@ import (
 	"github.com/seed-8cb7cc86/regret/credentials"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
-
-// hold answers nothing before the gate is closed.
-func hold(gate <-chan struct{}) func(http.ResponseWriter, *http.Request) bool {
-	return func(_ http.ResponseWriter, req *http.Request) bool {
-		select {
-		case <-gate:
-		case <-req.Context().Done():
-		}
-		return false
-	}
-}
 
 func TestManyCallersFetchOneToken(t *testing.T) {
 	t.Parallel()
@@ -218,58 +204,4 @@ func TestSourceThatPanics(t *testing.T) {
 		close(gate)
 		wg.Wait()
 	})
-}
-
-// Everything at once, for the race detector. What is deleted is what somebody
-// asked to delete there.
-func TestEverythingAtOnce(t *testing.T) {
-	t.Parallel()
-	p := newPlace(fakeregistry.WithJWT())
-	c := p.client(t)
-	names := func(i int) (name, tag string) { return fmt.Sprintf("team/app-%d", i%8), fmt.Sprintf("t%d", i) }
-	var wg sync.WaitGroup
-	for i := range 64 {
-		wg.Go(func() {
-			name, tag := names(i)
-			image := p.registry.PutImage(name, tag, tag)
-			if i%16 == 0 {
-				p.tokens.RevokeAll()
-			}
-			m, err := c.Manifest(t.Context(), name, tag)
-			wantMostly(t, err)
-			if err == nil {
-				wantMostly(t, c.PutManifest(t.Context(), name, tag+"-again", m))
-			}
-			_, err = collect(t, c.Tags(t.Context(), name))
-			wantMostly(t, err)
-			_, err = collect(t, c.Referrers(t.Context(), name, image.Digest))
-			wantMostly(t, err)
-			_, err = collect(t, c.Repositories(t.Context()))
-			wantMostly(t, err)
-			wantMostly(t, c.Ping(t.Context()))
-			wantMostly(t, c.CheckDelete(t.Context(), name))
-			wantMostly(t, c.Untag(t.Context(), name, tag))
-			wantMostly(t, c.DeleteManifest(t.Context(), name, image.Digest))
-		})
-	}
-	wg.Wait()
-	asked := map[string]bool{}
-	for i := range 64 {
-		name, tag := names(i)
-		asked["/v2/"+name+"/manifests/"+tag] = true
-	}
-	for _, r := range p.registry.Writes() {
-		if r.Method == http.MethodDelete && !asked[r.Path] && !strings.Contains(r.Path, "/manifests/sha256:") {
-			t.Errorf("nobody asked for %s", r)
-		}
-	}
-}
-
-// wantMostly allows for a token that was revoked between its fetching and its
-// use, which is not answered a second time.
-func wantMostly(t testing.TB, err error) {
-	t.Helper()
-	if err != nil && !errors.Is(err, regret.ErrUnauthorized) {
-		t.Errorf("unexpected error: %v", err)
-	}
 }

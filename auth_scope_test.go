@@ -67,16 +67,6 @@ func TestScopesAsked(t *testing.T) {
 	}
 }
 
-// openImage is the image of a place, read where nobody asks for credentials.
-func openImage(t testing.TB) *regret.Manifest {
-	t.Helper()
-	reg := fakeregistry.New()
-	reg.PutImage(repo, "hello", "v1")
-	m, err := newClient(t, reg).Manifest(t.Context(), repo, "v1")
-	wantErr(t, err)
-	return m
-}
-
 func TestRegistryThatWantsPushToDelete(t *testing.T) {
 	t.Parallel()
 	p := newPlace(fakeregistry.WithScopeActions("push", "pull", "*"))

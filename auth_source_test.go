@@ -1,16 +1,10 @@
 package regret_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,32 +13,6 @@ import (
 	"github.com/seed-8cb7cc86/regret/credentials"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
-
-// good is the account that most sources have.
-var good = credentials.Credential{Username: account, Password: password}
-
-// entry returns an entry of the field auths of a docker configuration.
-func entry(user, password string) string {
-	return `{"auth":"` + base64.StdEncoding.EncodeToString([]byte(user+":"+password)) + `"}`
-}
-
-// writeConfig writes a docker configuration to a new file and returns its path.
-func writeConfig(t testing.TB, content string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "config.json")
-	writeFile(t, path, content)
-	return path
-}
-
-// load writes a docker configuration and loads it.
-func load(t testing.TB, content string) credentials.Source {
-	t.Helper()
-	source, err := credentials.LoadDockerConfig(writeConfig(t, content))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return source
-}
 
 // A registry has the same names for ForRegistry as for New.
 func TestForRegistryAcceptsTheNamesThatNewAccepts(t *testing.T) {
@@ -116,48 +84,6 @@ func TestSourceErrorsKeepTheirFacts(t *testing.T) {
 	wantDiscreet(t, err, password)
 }
 
-func TestClientsAndOptionsAreRedacted(t *testing.T) {
-	t.Parallel()
-	secrets := []string{password, "r3fresh-t0ken", "b3arer-t0ken"}
-	for _, c := range []credentials.Credential{
-		good, {Username: account, IdentityToken: "r3fresh-t0ken"}, {RegistryToken: "b3arer-t0ken"},
-		{Username: account, Password: password, IdentityToken: "r3fresh-t0ken", RegistryToken: "b3arer-t0ken"},
-	} {
-		static := credentials.Static(c)
-		file := load(t, fmt.Sprintf(`{"auths":{%q:{"username":%q,"password":%q,"identitytoken":%q,"registrytoken":%q}}}`,
-			host, c.Username, c.Password, c.IdentityToken, c.RegistryToken))
-		client, err := regret.New(host, regret.WithCredentials(credentials.FirstOf(static, file)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, v := range []any{
-			client, *client, regret.WithCredentials(static), []regret.Option{regret.WithCredentials(file), regret.WithBasicAuth(account, password)},
-		} {
-			for line := range strings.Lines(shown(v)) {
-				wantSilence(t, fmt.Sprintf("a %T", v), line, secrets...)
-			}
-		}
-	}
-}
-
-// shown is a value in every way in which programs show values, but for %p and
-// %w: fmt asks no method there, and go vet refuses both. Marshalling may fail, as
-// it does for functions, and the error is shown then.
-func shown(v any) string {
-	var out bytes.Buffer
-	for _, verb := range "vsqxXdtbcoOUeEfFgGTzZ" {
-		for _, flag := range []string{"", "+", "#", "-", " ", "0", "20.3"} {
-			fmt.Fprintf(&out, "%"+flag+string(verb)+"\n", v)
-		}
-	}
-	raw, err := json.Marshal(v)
-	fmt.Fprintln(&out, string(raw), err)
-	for _, h := range []slog.Handler{slog.NewTextHandler(&out, nil), slog.NewJSONHandler(&out, nil)} {
-		slog.New(h).With("with", v).WithGroup("g").Info("x", "v", v, slog.Group("in", "v", v))
-	}
-	return out.String()
-}
-
 // bearerOnly accepts one token, and challenges as it is told to.
 func bearerOnly(token, challenge string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -208,4 +134,87 @@ func TestDockerConfigAtARegistry(t *testing.T) {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 	wantSilence(t, "the traffic", fmt.Sprintf("%+v", p.Network.Requests()), "hub-c4n4ry")
+}
+
+func TestCredentialSource(t *testing.T) {
+	t.Parallel()
+	good := credentials.Credential{Username: account, Password: password}
+	newRegistry := func() *fakeregistry.Registry {
+		reg := fakeregistry.New(fakeregistry.WithBasicAuth(account, password))
+		reg.PutImage(repo, "hello", "v1")
+		reg.PutImage("team/other", "hello", "v1")
+		return reg
+	}
+	t.Run("it is asked once for each repository, by name", func(t *testing.T) {
+		t.Parallel()
+		source := &asked{answers: []credentials.Credential{good}}
+		c := newClient(t, newRegistry(), regret.WithCredentials(source))
+		for range 2 {
+			wantErr(t, resolve(t, c))
+			_, err := c.ResolveDigest(t.Context(), "team/other", "v1")
+			wantErr(t, err)
+			wantErr(t, c.Ping(t.Context()))
+		}
+		if diff := cmp.Diff([]string{host + " " + repo, host + " team/other", host + " "}, source.calls); diff != "" {
+			t.Errorf("asked for (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("it is asked again after what it gave was refused", func(t *testing.T) {
+		t.Parallel()
+		source := &asked{answers: []credentials.Credential{{Username: account, Password: "mistyped"}, good}}
+		c := newClient(t, newRegistry(), regret.WithCredentials(source))
+		wantErr(t, resolve(t, c), regret.ErrUnauthorized)
+		wantErr(t, resolve(t, c))
+	})
+	t.Run("its failure ends the operation, and nothing goes on without credentials", func(t *testing.T) {
+		t.Parallel()
+		broken := errors.New("the vault is sealed")
+		reg := newRegistry()
+		c := newClient(t, reg, regret.WithCredentials(&asked{err: broken}))
+		err := c.Untag(t.Context(), repo, "v1")
+		wantErr(t, err, regret.ErrUnauthorized, broken)
+		wantText(t, err, host, "the vault is sealed")
+		wantRequests(t, reg, "DELETE /v2/team/app/manifests/v1 401")
+	})
+	for name, bad := range map[string]credentials.Credential{
+		"a colon in the user name is refused":       {Username: "a:b", Password: password},
+		"a password without a user name is refused": {Password: password},
+		"control characters are refused":            {Username: account, Password: password + "\r\nX: y"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			reg := newRegistry()
+			c := newClient(t, reg, regret.WithCredentials(&asked{answers: []credentials.Credential{bad}}))
+			err := c.Untag(t.Context(), repo, "v1")
+			wantErr(t, err, regret.ErrUnauthorized)
+			wantDiscreet(t, err, password)
+			wantRequests(t, reg, "DELETE /v2/team/app/manifests/v1 401")
+		})
+	}
+}
+
+func TestManyRepositories(t *testing.T) {
+	t.Parallel()
+	const kept = 4096
+	source := &asked{answers: []credentials.Credential{{Username: account, Password: password}}}
+	c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
+		if req.Header.Get("Authorization") == "" {
+			return respond(req, 401, "", "WWW-Authenticate", `Basic realm="r"`), nil
+		}
+		return respond(req, 200, `{"tags":[]}`), nil
+	}), regret.WithCredentials(source))
+	visit := func(n int) int {
+		before := len(source.calls)
+		for i := range n {
+			_, err := collect(t, c.Tags(t.Context(), fmt.Sprintf("team/app-%d", i)))
+			wantErr(t, err)
+		}
+		return len(source.calls) - before
+	}
+	if first, again := visit(kept), visit(kept); first != kept || again != 0 {
+		t.Errorf("the source was asked %d and %d times, want %d and none", first, again, kept)
+	}
+	if visit(kept + 1); visit(kept+1) == 0 {
+		t.Error("one more is kept as well")
+	}
 }

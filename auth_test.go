@@ -15,12 +15,6 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-func resolve(t testing.TB, c *regret.Client) error {
-	t.Helper()
-	_, err := c.ResolveDigest(t.Context(), repo, "v1")
-	return err
-}
-
 func TestBasicAuthentication(t *testing.T) {
 	t.Parallel()
 	anonymous := regret.WithCredentials(credentials.Func(

@@ -1,19 +1,71 @@
 package regret_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/credentials"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
+
+// identified is a client with an identity token of the account, and the token.
+func (p *place) identified(t testing.TB, opts ...regret.Option) (*regret.Client, string) {
+	t.Helper()
+	identity := p.tokens.IssueRefreshToken(account)
+	return newClient(t, p, append([]regret.Option{
+		regret.WithCredentials(credentials.Static(credentials.Credential{IdentityToken: identity})), regret.WithTrustedRealm(authURL),
+	}, opts...)...), identity
+}
+
+// again lets the next request need a new token.
+func again(t *testing.T, c *regret.Client, repository string) error {
+	t.Helper()
+	_, err := collect(t, c.Tags(t.Context(), repository))
+	if errors.Is(err, regret.ErrNotFound) {
+		return nil // the repository does not matter
+	}
+	return err
+}
+
+// good is the account that most sources have.
+var good = credentials.Credential{Username: account, Password: password}
+
+// entry returns an entry of the field auths of a docker configuration.
+func entry(user, password string) string {
+	return `{"auth":"` + base64.StdEncoding.EncodeToString([]byte(user+":"+password)) + `"}`
+}
+
+// writeConfig writes a docker configuration to a new file and returns its path.
+func writeConfig(t testing.TB, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "config.json")
+	writeFile(t, path, content)
+	return path
+}
+
+// load writes a docker configuration and loads it.
+func load(t testing.TB, content string) credentials.Source {
+	t.Helper()
+	source, err := credentials.LoadDockerConfig(writeConfig(t, content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return source
+}
+
+// What only a token service could have told.
+const whispered = "whispered-by-the-service"
 
 // Who asks, and with what. The password has characters that each encoding
 // spells in its own way, and is found in none of them by accident.
@@ -197,4 +249,19 @@ func originOf(t testing.TB, address string) string {
 		t.Fatal(err)
 	}
 	return u.Scheme + "://" + u.Host
+}
+
+// asked is a source that notes what it was asked for.
+type asked struct {
+	calls   []string
+	answers []credentials.Credential // the last one is repeated
+	err     error
+}
+
+func (a *asked) Credential(_ context.Context, registry, repository string) (credentials.Credential, error) {
+	a.calls = append(a.calls, registry+" "+repository)
+	if a.err != nil {
+		return credentials.Credential{}, a.err
+	}
+	return a.answers[min(len(a.calls), len(a.answers))-1], nil
 }

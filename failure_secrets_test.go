@@ -1,12 +1,87 @@
 package regret_test
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
+
+func TestPasswordIsKnownAfterManyTokens(t *testing.T) {
+	t.Parallel()
+	p := newPlace()
+	c := p.client(t)
+	p.registry.Intercept(0, func(req *http.Request) bool { return req.Header.Get("Authorization") != "" },
+		fakeregistry.Answer(403, nil, fmt.Sprint("you are ", forms(password))))
+	for i := range 1100 {
+		err := c.Untag(t.Context(), fmt.Sprintf("team/app-%d", i), "v1")
+		wantErr(t, err, regret.ErrForbidden)
+		wantSilence(t, "the error", err.Error(), password)
+		if t.Failed() {
+			return
+		}
+	}
+}
+
+func TestEchoedSecrets(t *testing.T) {
+	t.Parallel()
+	quoted, err := json.Marshal(password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inside := strings.Trim(string(quoted), `"`)
+	tests := []struct{ name, body string }{
+		{"in text", "you sent " + password},
+		{"in a message", `{"errors":[{"code":"DENIED","message":"you sent ` + inside + `"}]}`},
+		{"in a code", `{"errors":[{"code":"` + inside + `"}]}`},
+		{"in a detail", `{"errors":[{"code":"DENIED","detail":{"password":"` + inside + `"}}]}`},
+		{"in a detail, with letters spelled as numbers", `{"errors":[{"code":"DENIED","detail":["` + strings.ReplaceAll(inside, "c", `\u0063`) + `"]}]}`},
+		{"as a key in a detail, after a number", `{"errors":[{"code":"DENIED","detail":{"n":1e999,"` + inside + `":1}}]}`},
+		{"as it was sent", "Authorization: Basic " + forms(password)[5]},
+		{"in the query of an address", "https://x/?p=" + forms(password)[1]},
+		{"in the path of an address", "https://x/" + forms(password)[2]},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name+" are not shown", func(t *testing.T) {
+			t.Parallel()
+			reg := fakeregistry.New(fakeregistry.WithBasicAuth(account, password))
+			reg.Intercept(0, func(req *http.Request) bool { return req.Header.Get("Authorization") != "" }, fakeregistry.Answer(403, nil, tt.body))
+			err := newClient(t, reg, regret.WithBasicAuth(account, password)).Untag(t.Context(), repo, "v1")
+			wantErr(t, err, regret.ErrForbidden)
+			wantDiscreet(t, err, password)
+		})
+	}
+	t.Run("nothing is left of one that begins like another", func(t *testing.T) {
+		t.Parallel()
+		const token = "c4n4ry-and-more"
+		p := newPlace(fakeregistry.WithUser("bob", token[:6]))
+		p.tokens.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Answer(200, nil, `{"token":"`+token+`"}`))
+		p.registry.Intercept(0, func(req *http.Request) bool { return req.Header.Get("Authorization") != "" }, fakeregistry.Answer(403, nil, token+" "+token[:6]))
+		err := newClient(t, p, regret.WithBasicAuth("bob", token[:6]), regret.WithTrustedRealm(authURL)).Untag(t.Context(), repo, "v1")
+		wantText(t, err, "[redacted] [redacted]")
+		wantDiscreet(t, err, token[:6], token[6:])
+	})
+	t.Run("tokens are not shown either", func(t *testing.T) {
+		t.Parallel()
+		for _, opt := range []regret.Option{regret.WithToken("c4n4ry.t0ken-c4n4ry"), regret.WithBasicAuth(account, password)} {
+			p := newPlace()
+			p.tokens.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Answer(200, nil, `{"token":"c4n4ry.t0ken-c4n4ry"}`))
+			p.registry.Intercept(0, func(req *http.Request) bool { return req.Header.Get("Authorization") != "" },
+				func(w http.ResponseWriter, req *http.Request) bool {
+					http.Error(w, fmt.Sprint(req.Header), http.StatusForbidden)
+					return true
+				})
+			err := newClient(t, p, opt, regret.WithTrustedRealm(authURL)).Untag(t.Context(), repo, "v1")
+			wantErr(t, err, regret.ErrForbidden)
+			wantDiscreet(t, err, "c4n4ry.t0ken-c4n4ry", password)
+		}
+	})
+}
 
 func TestSecretsEchoedOutsideABody(t *testing.T) {
 	t.Parallel()
@@ -40,6 +115,51 @@ func TestSecretsEchoedOutsideABody(t *testing.T) {
 					wantDiscreet(t, err, token)
 				}
 			}
+		})
+	}
+}
+
+func TestARepositoryThatIsAnAddressDoesNotShowItsPassword(t *testing.T) {
+	t.Parallel()
+	const secret = "hunter2secret"
+	c := newClient(t, roundTrip(func(*http.Request) (*http.Response, error) { return nil, errors.New("sent") }))
+	_, err := c.ResolveDigest(t.Context(), "https://user:"+secret+"@registry.example.com/a", "v1")
+	wantErr(t, err, regret.ErrInvalid)
+	wantDiscreet(t, err, secret)
+}
+
+func TestASecretThatWasCutIsNotShown(t *testing.T) {
+	t.Parallel()
+	const secret = "c4n4ry-c4n4ry-c4n4ry"
+	c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
+		if req.Header.Get("Authorization") == "" {
+			return respond(req, http.StatusUnauthorized, "", "WWW-Authenticate", `Basic realm="x"`), nil
+		}
+		return respond(req, http.StatusForbidden, "you sent "+secret[:13]), nil
+	}), regret.WithBasicAuth("ann", secret))
+	err := c.Untag(t.Context(), repo, "v1")
+	wantErr(t, err, regret.ErrForbidden)
+	wantText(t, err, "you sent [redacted]")
+}
+
+// A password that is a part of a code, or begins as a message ends, changes no
+// meaning.
+func TestAPasswordLikeAWordChangesNoMeaning(t *testing.T) {
+	t.Parallel()
+	for password, answer := range map[string]func(http.ResponseWriter, *http.Request) bool{
+		"UNKNOWN-secret": fakeregistry.Errors(404, "MANIFEST_UNKNOWN", "manifest unknown"),
+		"UNKNOWN":        fakeregistry.Errors(404, "MANIFEST_UNKNOWN", "manifest unknown"),
+		"unknown-secret": fakeregistry.Errors(404, "MANIFEST_UNKNOWN", "manifest unknown"),
+	} {
+		t.Run(password, func(t *testing.T) {
+			t.Parallel()
+			reg := fakeregistry.New(fakeregistry.WithBasicAuth("ann", password))
+			reg.PutImage(repo, "hello", "v1")
+			c := newClient(t, reg, regret.WithBasicAuth("ann", password))
+			wantErr(t, resolve(t, c))
+			reg.Intercept(0, fakeregistry.On("", manifestPath("v2")), answer)
+			_, err := c.ResolveDigest(t.Context(), repo, "v2")
+			wantErr(t, err, regret.ErrNotFound, regret.CodeManifestUnknown)
 		})
 	}
 }

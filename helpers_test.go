@@ -1,10 +1,17 @@
 package regret_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unicode"
@@ -16,6 +23,63 @@ import (
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
+
+func writeFile(t testing.TB, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// hold answers nothing before the gate is closed.
+func hold(gate <-chan struct{}) func(http.ResponseWriter, *http.Request) bool {
+	return func(_ http.ResponseWriter, req *http.Request) bool {
+		select {
+		case <-gate:
+		case <-req.Context().Done():
+		}
+		return false
+	}
+}
+
+// wantNone is wantErr for goroutines that may not end the test.
+func wantNone(t *testing.T, err error) {
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// openImage is the image of a place, read where nobody asks for credentials.
+func openImage(t testing.TB) *regret.Manifest {
+	t.Helper()
+	reg := fakeregistry.New()
+	reg.PutImage(repo, "hello", "v1")
+	m, err := newClient(t, reg).Manifest(t.Context(), repo, "v1")
+	wantErr(t, err)
+	return m
+}
+
+func resolve(t testing.TB, c *regret.Client) error {
+	t.Helper()
+	_, err := c.ResolveDigest(t.Context(), repo, "v1")
+	return err
+}
+
+// flood is a body without end.
+type flood struct {
+	read   int
+	closed bool
+}
+
+func (f *flood) Read(p []byte) (int, error) {
+	f.read += len(p)
+	return copy(p, strings.Repeat("a", len(p))), nil
+}
+
+func (f *flood) Close() error {
+	f.closed = true
+	return nil
+}
 
 // Where most tests happen.
 const (
@@ -159,4 +223,108 @@ func manifestPath[T ~string](reference T) string {
 // requestLine is a line of the log about a manifest.
 func requestLine[T ~string](method string, reference T, status int) string {
 	return fmt.Sprint(method, " ", manifestPath(reference), " ", status)
+}
+
+func hang(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
+	return fakeregistry.Hang()
+}
+
+// drip answers with a status and a body that never ends.
+func drip(status int) fault {
+	return func(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
+		return fakeregistry.Drip(status, map[string]string{"Content-Type": ociImage}, "{", 100*time.Millisecond)
+	}
+}
+
+// pass lets the registry answer.
+func pass(reg *fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
+	return func(w http.ResponseWriter, req *http.Request) bool { reg.Serve(w, req); return true }
+}
+
+// impatient repeats once and waits for nobody.
+func impatient() []regret.Option {
+	limits := regret.DefaultLimits()
+	limits.Pages, limits.Entries = 20, 1000
+	return []regret.Option{regret.WithLimits(limits), regret.WithRetries(regret.Retries{Max: 1, Budget: time.Minute})}
+}
+
+// wantShort wants an error that can be shown to anybody.
+func wantShort(t *testing.T, err error) {
+	t.Helper()
+	if _, ok := errors.AsType[*regret.Error](err); !ok {
+		t.Fatalf("not a *regret.Error: %#v", err)
+	}
+	if text := err.Error(); len(text) > 1<<10 || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		t.Errorf("an error of %d bytes: %q", len(text), text)
+	}
+}
+
+const someDigest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+// after answers with a status and what Retry-After says, if that is anything.
+func after(status int, values ...string) fault {
+	return func(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
+		return func(w http.ResponseWriter, req *http.Request) bool {
+			w.Header()["Retry-After"] = values
+			return fakeregistry.Errors(status, "TOOMANYREQUESTS", "slow down")(w, req)
+		}
+	}
+}
+
+// took runs f and wants it to take exactly this long.
+func took(t *testing.T, want time.Duration, f func()) {
+	t.Helper()
+	start := time.Now()
+	f()
+	if got := time.Since(start); got != want {
+		t.Errorf("it took %v, want %v", got, want)
+	}
+}
+
+// The tests of this file go over sockets, through the client's own connections.
+
+// listen serves a registry on loopback and counts the connections.
+func listen(t *testing.T, h http.Handler, start func(*httptest.Server)) (*httptest.Server, *atomic.Int64) {
+	t.Helper()
+	var connections atomic.Int64
+	server := httptest.NewUnstartedServer(h)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	start(server)
+	t.Cleanup(server.Close)
+	return server, &connections
+}
+
+func dialled(t *testing.T, server *httptest.Server, opts ...regret.Option) *regret.Client {
+	t.Helper()
+	retries := regret.DefaultRetries()
+	retries.WaitMin, retries.WaitMax = 0, 0
+	c, err := regret.New(server.URL, append([]regret.Option{regret.WithRetries(retries)}, opts...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// timeout is the context of a test with a deadline.
+func timeout(t *testing.T, d time.Duration) (context.Context, context.CancelFunc) {
+	t.Helper()
+	return context.WithTimeout(t.Context(), d)
+}
+
+// trusting are the options for a server with a certificate of its own.
+func trusting(server *httptest.Server) []regret.Option {
+	if server.TLS == nil {
+		return nil
+	}
+	return []regret.Option{regret.WithTLSConfig(server.Client().Transport.(*http.Transport).TLSClientConfig)}
+}
+
+// served answers as a registry that has this manifest.
+func served(req *http.Request, dgst digest.Digest) (*http.Response, error) {
+	return respond(req, http.StatusOK, "", "Docker-Content-Digest", string(dgst), "Content-Type", "application/vnd.oci.image.manifest.v1+json"), nil
 }

@@ -2,12 +2,13 @@ package regret_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -128,18 +129,23 @@ func TestTraceSeesEveryRequest(t *testing.T) {
 	}
 }
 
-func TestClientShowsNoSecret(t *testing.T) {
+func TestTheTraceSeesEveryRequest(t *testing.T) {
 	t.Parallel()
-	for _, opt := range []regret.Option{regret.WithBasicAuth(account, password), regret.WithToken("c4n4ry.t0ken-c4n4ry")} {
-		p := newPlace()
-		c := newClient(t, p, opt, regret.WithTrustedRealm(authURL))
-		if err := resolve(t, c); err != nil {
-			wantErr(t, err, regret.ErrUnauthorized)
+	reg := fakeregistry.New()
+	reg.Intercept(1, fakeregistry.On("GET", "/v2/"), fakeregistry.Refuse())
+	var seen []string
+	c := newClient(t, reg, regret.WithTrace(func(a regret.Attempt) {
+		seen = append(seen, fmt.Sprint(a.Op, " ", a.Method, " ", a.URL, " ", a.StatusCode, " ", a.Err != nil))
+		if a.Duration < 0 || a.Duration > time.Minute {
+			t.Errorf("it took %v", a.Duration)
 		}
-		raw, err := json.Marshal(map[string]any{"client": c})
-		if err != nil {
-			t.Fatal(err)
-		}
-		wantSilence(t, "the client", fmt.Sprintf("%v %+v %#v %s", c, c, c, c)+string(raw), password, "c4n4ry.t0ken-c4n4ry")
+	}))
+	wantErr(t, c.Ping(t.Context()))
+	want := []string{
+		"ping GET https://registry.example.com/v2/ 0 true",
+		"ping GET https://registry.example.com/v2/ 200 false",
+	}
+	if !slices.Equal(seen, want) {
+		t.Errorf("the trace saw %q, want %q", seen, want)
 	}
 }

@@ -3,16 +3,12 @@ package regret_test
 import (
 	"crypto/tls"
 	"fmt"
-	"io"
-	"log"
 	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/credentials"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
@@ -165,52 +161,9 @@ func TestTheUserAgentIsSent(t *testing.T) {
 	}
 }
 
-func TestTheTraceSeesEveryRequest(t *testing.T) {
+func TestNilsAreRefusedByNew(t *testing.T) {
 	t.Parallel()
-	reg := fakeregistry.New()
-	reg.Intercept(1, fakeregistry.On("GET", "/v2/"), fakeregistry.Refuse())
-	var seen []string
-	c := newClient(t, reg, regret.WithTrace(func(a regret.Attempt) {
-		seen = append(seen, fmt.Sprint(a.Op, " ", a.Method, " ", a.URL, " ", a.StatusCode, " ", a.Err != nil))
-		if a.Duration < 0 || a.Duration > time.Minute {
-			t.Errorf("it took %v", a.Duration)
-		}
-	}))
-	wantErr(t, c.Ping(t.Context()))
-	want := []string{
-		"ping GET https://registry.example.com/v2/ 0 true",
-		"ping GET https://registry.example.com/v2/ 200 false",
-	}
-	if !slices.Equal(seen, want) {
-		t.Errorf("the trace saw %q, want %q", seen, want)
-	}
-}
-
-// The registry of this test has a certificate that only the given roots vouch
-// for: that the configuration arrives shows in both directions.
-func TestTheTLSConfigurationIsUsed(t *testing.T) {
-	t.Parallel()
-	server := httptest.NewUnstartedServer(fakeregistry.New())
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // the handshake that fails is what is tested
-	server.StartTLS()
-	t.Cleanup(server.Close)
-	given := server.Client().Transport.(*http.Transport).TLSClientConfig
-	for _, test := range []struct {
-		rule string
-		opts []regret.Option
-		want []error
-	}{
-		{"given roots vouch for the registry", []regret.Option{regret.WithTLSConfig(given)}, nil},
-		{"without them nobody does", nil, []error{regret.ErrUnavailable}},
-	} {
-		t.Run(test.rule, func(t *testing.T) {
-			t.Parallel()
-			c, err := regret.New(server.URL, test.opts...)
-			wantErr(t, err)
-			e := wantErr(t, c.Ping(t.Context()), test.want...)
-			if e != nil && e.Attempts != 1 {
-				t.Errorf("%d attempts: nothing will change about the certificate", e.Attempts)
-			}
-		})
-	}
+	_, err := regret.New(host, nil, regret.WithCredentials(credentials.Func(nil)))
+	wantErr(t, err, regret.ErrInvalid)
+	wantText(t, err, "an option is nil", "the function is nil")
 }

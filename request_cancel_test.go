@@ -2,7 +2,6 @@ package regret_test
 
 import (
 	"context"
-	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,17 +9,6 @@ import (
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
-
-func hang(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
-	return fakeregistry.Hang()
-}
-
-// drip answers with a status and a body that never ends.
-func drip(status int) fault {
-	return func(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
-		return fakeregistry.Drip(status, map[string]string{"Content-Type": ociImage}, "{", 100*time.Millisecond)
-	}
-}
 
 // Every operation returns the moment its context ends, says why, and says of a
 // DELETE that may have arrived that nobody knows.
@@ -115,11 +103,6 @@ func TestAContextThatEnds(t *testing.T) {
 	}
 }
 
-// pass lets the registry answer.
-func pass(reg *fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
-	return func(w http.ResponseWriter, req *http.Request) bool { reg.Serve(w, req); return true }
-}
-
 func TestAContextThatHasEndedSendsNothing(t *testing.T) {
 	t.Parallel()
 	reg := fakeregistry.New()
@@ -139,62 +122,4 @@ func TestAContextThatHasEndedSendsNothing(t *testing.T) {
 		wantErr(t, m.call(ctx, c, repo, aDigest), context.Canceled)
 	}
 	wantRequests(t, reg)
-}
-
-// A slow body after a success or a refusal is not waited for.
-func TestBodiesThatNeverEnd(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct {
-		rule   string
-		status int
-		want   []error
-		most   time.Duration
-	}{
-		{"after a success, which is then not believed", 202, []error{regret.ErrStillPresent}, 3 * time.Second},
-		{"after a refusal", 403, []error{regret.ErrForbidden}, 3 * time.Second},
-	} {
-		t.Run(test.rule, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				reg, c, dgst := seen(t)
-				play(reg, step{0, "DELETE", drip(test.status)})
-				start := time.Now()
-				wantErr(t, c.DeleteManifest(t.Context(), repo, dgst), test.want...)
-				if took := time.Since(start); took > test.most {
-					t.Errorf("it took %v", took)
-				}
-			})
-		})
-	}
-}
-
-func TestAnAnswerThatDoesNotBegin(t *testing.T) {
-	t.Parallel()
-	limits := regret.DefaultLimits()
-	limits.ReadTimeout, limits.WriteTimeout = 5*time.Second, 20*time.Second
-	for _, test := range []struct {
-		rule  string
-		steps []step
-		want  []error
-		took  time.Duration
-		sent  string
-	}{
-		{"is asked for again", []step{{1, "HEAD", hang}}, nil, 5*time.Second + time.Second, "HEAD 0 lost, HEAD 200, DELETE 202"},
-		{"has more time after a DELETE", []step{{1, "DELETE", hang}}, nil, 20*time.Second + time.Second, "HEAD 200, DELETE 0 lost, DELETE 202"},
-		{"does not stop what the registry does", []step{{1, "DELETE", does(hang)}}, nil, 20*time.Second + time.Second, "HEAD 200, DELETE 0 lost, DELETE 404, HEAD 404, GET 404"},
-	} {
-		t.Run(test.rule, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				reg := fakeregistry.New()
-				dgst := reg.PutImage(repo, "hello", "v1").Digest
-				play(reg, test.steps...)
-				c := newClient(t, reg, patiently(time.Second), regret.WithLimits(limits))
-				took(t, test.took, func() { wantErr(t, c.DeleteManifest(t.Context(), repo, dgst), test.want...) })
-				if got := methods(t, reg); got != test.sent {
-					t.Errorf("requests %q, want %q", got, test.sent)
-				}
-			})
-		})
-	}
 }

@@ -1,6 +1,7 @@
 package regret_test
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -119,4 +120,163 @@ func (l *rudeListener) Accept() (net.Conn, error) {
 		}
 	})
 	return conn, err
+}
+
+func TestAConnectionIsUsedAgain(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		rule  string
+		fault fault
+		want  []error
+	}{
+		{"after an answer", pass, nil},
+		{"after a refusal", failing(403, "DENIED"), []error{regret.ErrForbidden}},
+		{"after a page of a proxy", htmlNotFound, []error{}},
+		{"after failures that are repeated", failing(503, "UNAVAILABLE"), []error{regret.ErrUnavailable}},
+		{"after content that is not wanted", failing(200, ""), []error{regret.ErrNotRegistry}},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			t.Parallel()
+			reg := fakeregistry.New()
+			play(reg, step{0, "GET", test.fault})
+			server, connections := listen(t, reg, (*httptest.Server).Start)
+			c := dialled(t, server)
+			for range 5 {
+				err := c.Ping(t.Context())
+				if test.want == nil {
+					wantErr(t, err)
+				} else {
+					wantErr(t, err, append(test.want, err)...)
+				}
+			}
+			if n := connections.Load(); n != 1 {
+				t.Errorf("%d connections", n)
+			}
+		})
+	}
+}
+
+func TestManyCallersKeepTheirConnections(t *testing.T) {
+	t.Parallel()
+	const callers = 256
+	var meeting sync.WaitGroup // where the first request of every caller waits for all others
+	meeting.Add(callers)
+	reg := fakeregistry.New(fakeregistry.WithoutLog())
+	reg.Intercept(callers, fakeregistry.On("GET", "/v2/"), func(w http.ResponseWriter, req *http.Request) bool {
+		meeting.Done()
+		meeting.Wait()
+		reg.Serve(w, req)
+		return true
+	})
+	server, connections := listen(t, reg, (*httptest.Server).Start)
+	c := dialled(t, server)
+	var all sync.WaitGroup
+	for range callers {
+		all.Go(func() {
+			if err := c.Ping(t.Context()); err != nil {
+				t.Error(err)
+			}
+			for range 3 {
+				if err := c.CheckDelete(t.Context(), repo); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if n := connections.Load(); n != callers {
+		t.Errorf("%d connections for %d callers", n, callers)
+	}
+}
+
+func TestCloseIdleConnections(t *testing.T) {
+	t.Parallel()
+	server, connections := listen(t, fakeregistry.New(), (*httptest.Server).Start)
+	own := http.DefaultTransport.(*http.Transport).Clone()
+	for name, opts := range map[string][]regret.Option{"our own": nil, "given": {regret.WithTransport(own)}} {
+		connections.Store(0)
+		c := dialled(t, server, opts...)
+		wantErr(t, c.Ping(t.Context()))
+		wantErr(t, c.Ping(t.Context()))
+		if n := connections.Load(); n != 1 {
+			t.Errorf("%s: %d connections before", name, n)
+		}
+		c.CloseIdleConnections()
+		wantErr(t, c.Ping(t.Context()))
+		if n := connections.Load(); n != 2 {
+			t.Errorf("%s: %d connections after", name, n)
+		}
+	}
+	newClient(t, fakeregistry.New()).CloseIdleConnections() // has none
+}
+
+// Whoever still waits for a connection has sent nothing, whatever error that
+// ends in.
+func TestAWriteThatWaitsForAConnectionHasNotArrived(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		rule string
+		call func(context.Context, *regret.Client) error
+	}{
+		{"an untag", func(ctx context.Context, c *regret.Client) error { return c.Untag(ctx, repo, "v1") }},
+		{"a check", func(ctx context.Context, c *regret.Client) error { return c.CheckDelete(ctx, repo) }},
+		{"a push", func(ctx context.Context, c *regret.Client) error {
+			return c.PutManifest(ctx, repo, "v1", manifestOf(emptyImage))
+		}},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancel(t.Context())
+			over := make(chan struct{}) // nobody else ends a dial that was given up
+			defer close(over)
+			dial := func(context.Context, string, string) (net.Conn, error) {
+				cancel()
+				<-over
+				return nil, net.ErrClosed
+			}
+			err := test.call(ctx, newClient(t, &http.Transport{DialContext: dial, DialTLSContext: dial}))
+			wantErr(t, err, context.Canceled)
+			wantNot(t, err, regret.ErrOutcomeUnknown)
+		})
+	}
+}
+
+// A connection that was there has carried the request, over every protocol.
+func TestAWriteThatHadItsConnectionMayHaveArrived(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		rule  string
+		start func(*httptest.Server)
+	}{
+		{"over HTTP/1.1", (*httptest.Server).Start},
+		{"over HTTP/1.1 and TLS", (*httptest.Server).StartTLS},
+		{"over HTTP/2", func(s *httptest.Server) { s.EnableHTTP2 = true; s.StartTLS() }},
+	} {
+		for _, warm := range []bool{false, true} {
+			rule := test.rule + ", connected anew"
+			if warm {
+				rule = test.rule + ", connected before"
+			}
+			t.Run(rule, func(t *testing.T) {
+				t.Parallel()
+				reg := fakeregistry.New()
+				server, _ := listen(t, reg, test.start)
+				c := dialled(t, server, trusting(server)...)
+				if warm {
+					wantErr(t, c.Ping(t.Context()))
+				}
+				reg.PutImage(repo, "hello", "v1")
+				ctx, cancel := context.WithCancel(t.Context())
+				reg.Intercept(1, fakeregistry.On("DELETE", "/v2/"), func(w http.ResponseWriter, req *http.Request) bool {
+					reg.Serve(&nobody{}, req)
+					cancel()
+					return fakeregistry.Hang()(w, req)
+				})
+				wantErr(t, c.Untag(ctx, repo, "v1"), regret.ErrOutcomeUnknown, context.Canceled)
+				if _, there := reg.Tag(repo, "v1"); there {
+					t.Error("the test itself is wrong: nothing arrived")
+				}
+			})
+		}
+	}
 }

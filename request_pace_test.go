@@ -95,58 +95,85 @@ func TestRequestsAreHeldTogether(t *testing.T) {
 	})
 }
 
-func TestSlowAnswers(t *testing.T) {
+// slowedDown is a client that was told 1 s ago to wait for 7 s, and what its
+// registry has seen since.
+func slowedDown(t *testing.T, opts ...regret.Option) (*fakeregistry.Registry, *regret.Client, *sync.WaitGroup) {
+	t.Helper()
+	reg := fakeregistry.New()
+	reg.PutImage(repo, "hello", "v1")
+	play(reg, step{1, "", after(429, "7")})
+	c := newClient(t, reg, append([]regret.Option{patiently(time.Second)}, opts...)...)
+	var first sync.WaitGroup
+	first.Go(func() {
+		err := c.Ping(t.Context())
+		if err != nil && len(opts) == 0 {
+			t.Errorf("the first call: %v", err)
+		}
+	})
+	<-time.After(time.Second)
+	reg.ResetLog()
+	return reg, c, &first
+}
+
+func TestARegistryThatAsksForTimeIsLeftAlone(t *testing.T) {
 	t.Parallel()
-	limits := regret.DefaultLimits()
-	limits.ReadTimeout, limits.WriteTimeout = 3*time.Second, 7*time.Second
-	tests := []struct {
-		name string
-		call func(ctx context.Context, c *regret.Client) error
-		took time.Duration
-		kind error
+	never := regret.DefaultRetries()
+	never.Max = 0
+	for _, test := range []struct {
+		rule string
+		opts []regret.Option
+		call func(t *testing.T, reg *fakeregistry.Registry, c *regret.Client)
 	}{
-		{"a read that is not answered in time is not available", func(ctx context.Context, c *regret.Client) error {
-			return c.Ping(ctx)
-		}, 3 * time.Second, regret.ErrUnavailable},
-		{"a write is given its own time, and its outcome is not known", func(ctx context.Context, c *regret.Client) error {
-			return c.Untag(ctx, repo, "v1")
-		}, 7*time.Second + 3*time.Second, regret.ErrOutcomeUnknown},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
+		{"other calls of the client wait too", nil, func(t *testing.T, reg *fakeregistry.Registry, c *regret.Client) {
+			took(t, 6*time.Second, func() { wantErr(t, c.Untag(t.Context(), repo, "v1")) })
+		}},
+		{"even if the one that was told does not repeat", []regret.Option{regret.WithRetries(never)},
+			func(t *testing.T, _ *fakeregistry.Registry, c *regret.Client) {
+				took(t, 6*time.Second, func() { wantErr(t, c.Ping(t.Context())) })
+			}},
+		{"a call with less time is refused at once", nil, func(t *testing.T, reg *fakeregistry.Registry, c *regret.Client) {
+			ctx, cancel := timeout(t, 5*time.Second)
+			defer cancel()
+			took(t, 0, func() {
+				e := wantErr(t, c.Ping(ctx), regret.ErrRateLimited)
+				if e.RetryAfter != 6*time.Second {
+					t.Errorf("Retry-After is %v", e.RetryAfter)
+				}
+			})
+			wantRequests(t, reg)
+		}},
+		{"a call that is cancelled returns at once", nil, func(t *testing.T, reg *fakeregistry.Registry, c *regret.Client) {
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(2*time.Second, cancel)
+			took(t, 2*time.Second, func() {
+				err := c.Untag(ctx, repo, "v1")
+				wantErr(t, err, context.Canceled)
+				wantNot(t, err, regret.ErrOutcomeUnknown, regret.ErrUnavailable)
+			})
+			wantRequests(t, reg)
+		}},
+		{"another client does not know", nil, func(t *testing.T, reg *fakeregistry.Registry, _ *regret.Client) {
+			took(t, 0, func() { wantErr(t, newClient(t, reg).Ping(t.Context())) })
+		}},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				reg := fakeregistry.New()
-				reg.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Hang())
-				c := newClient(t, reg, regret.WithLimits(limits), regret.WithRetries(regret.Retries{}))
-				start := time.Now()
-				wantErr(t, tt.call(t.Context(), c), tt.kind)
-				if took := time.Since(start); took != tt.took {
-					t.Errorf("it took %s, want %s", took, tt.took)
-				}
+				reg, c, first := slowedDown(t, test.opts...)
+				test.call(t, reg, c)
+				first.Wait()
 			})
 		})
 	}
 }
 
-func TestAnswerThatComesTooLate(t *testing.T) {
+func TestARegistryThatAsksForTooMuchTimeHoldsNobodyElseBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		limits := regret.DefaultLimits()
-		limits.ReadTimeout = 3 * time.Second
-		body := &flood{}
-		c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
-			<-time.After(5 * time.Second) // whatever the context says
-			resp := respond(req, 200, "")
-			resp.Body = body
-			return resp, nil
-		}), regret.WithLimits(limits), regret.WithRetries(regret.Retries{}))
-		err := c.Ping(t.Context())
-		wantErr(t, err, regret.ErrUnavailable)
-		wantText(t, err, "no response within the time-out")
-		wantNot(t, err, context.Canceled)
-		if !body.closed {
-			t.Error("the answer was left open")
-		}
+		reg := fakeregistry.New()
+		play(reg, step{1, "", after(429, "3600")})
+		c := newClient(t, reg)
+		wantErr(t, c.Ping(t.Context()), regret.ErrRateLimited)
+		took(t, 0, func() { wantErr(t, c.Ping(t.Context())) })
 	})
 }

@@ -80,3 +80,21 @@ func TestTheWholeClientWaitsInEveryDialect(t *testing.T) {
 		wg.Wait()
 	})
 }
+
+// Some registries tell with every answer what is left of a limit: that says
+// nothing about why this one was refused.
+func TestALimitThatIsUsedUpIsNoReasonByItself(t *testing.T) {
+	t.Parallel()
+	used := map[string]string{"Ratelimit-Remaining": "0;w=21600"}
+	reg := fakeregistry.New()
+	dgst := reg.PutImage(repo, "hello", "v1").Digest
+	c := newClient(t, reg)
+	wantErr(t, resolve(t, c))
+	reg.Intercept(1, fakeregistry.On("DELETE", "/"), fakeregistry.Answer(500, used, ""))
+	wantErr(t, c.DeleteManifest(t.Context(), repo, dgst))
+	reg.Intercept(0, fakeregistry.On("", manifestPath("v2")), fakeregistry.Answer(404, used, `{"errors":[{"code":"MANIFEST_UNKNOWN"}]}`))
+	_, err := c.ResolveDigest(t.Context(), repo, "v2")
+	if e := wantErr(t, err, regret.ErrNotFound); e.RetryAfter != 0 {
+		t.Errorf("to be tried again after %v", e.RetryAfter)
+	}
+}

@@ -9,6 +9,50 @@ import (
 	"github.com/seed-8cb7cc86/regret"
 )
 
+// Wherever a chain of redirects leads: credentials are seen by the registry's
+// origin only, and once the chain has left it, not even there.
+func FuzzRedirects(f *testing.F) {
+	for _, location := range []string{
+		"/b", "//evil.example.net/b", "https://registry.example.com:443/b", "https://registry.example.com:8443/b", "http://registry.example.com/b",
+		"https://a:b@registry.example.com/b", "https://registry.example.com./b", "HTTPS://REGISTRY.EXAMPLE.COM/", `\\evil.example.net`, "https:registry.example.com",
+		"https://registry.example.com\\@evil.example.net/", "?x", "#x", "", "javascript:alert(1)", "https://[::1]/",
+	} {
+		f.Add(location, "https://registry.example.com/back")
+	}
+	f.Fuzz(func(t *testing.T, first, second string) {
+		hops, left := 0, false
+		c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
+			u, err := url.Parse(req.URL.String())
+			if err != nil {
+				t.Fatalf("sent to %q: %v", req.URL, err)
+			}
+			home := u.Scheme == "https" && strings.EqualFold(u.Hostname(), host) && (u.Port() == "" || u.Port() == "443") && u.User == nil
+			left = left || !home
+			if left && len(req.Header["Authorization"]) > 0 {
+				t.Errorf("credentials were sent to %s after %d hops", u, hops)
+			}
+			if u.Scheme != "https" {
+				t.Errorf("sent to %s", u)
+			}
+			hops++
+			switch hops {
+			case 1:
+				return respond(req, 307, "", "Location", first), nil
+			case 2:
+				return respond(req, 302, "", "Location", second), nil
+			}
+			return respond(req, 200, "{}"), nil
+		}), regret.WithToken("c4n4ry-t0ken"))
+		if err := c.Ping(t.Context()); err != nil {
+			wantErr(t, err, err)
+			wantDiscreet(t, err, "c4n4ry-t0ken")
+		}
+		if hops > 3 {
+			t.Errorf("%d requests", hops)
+		}
+	})
+}
+
 // placeOf is where an address leads: scheme, host and port, in one spelling.
 func placeOf(u *url.URL) string {
 	scheme, port := strings.ToLower(u.Scheme), u.Port()

@@ -1,19 +1,19 @@
 package regret_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
-
-const someDigest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 // A hop is a redirect from one address to another.
 type hop struct {
@@ -211,34 +211,6 @@ func TestRedirectedWrites(t *testing.T) {
 	}
 }
 
-func TestTransportThatRewritesAddresses(t *testing.T) {
-	t.Parallel()
-	reg := fakeregistry.New(fakeregistry.WithBasicAuth(account, password))
-	reg.PutImage(repo, "hello", "v1")
-	c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
-		moved := req.Clone(req.Context())
-		moved.URL.Scheme, moved.URL.Host = "http", "127.0.0.1:1"
-		return reg.RoundTrip(moved) // its answer names the request that was moved
-	}), regret.WithBasicAuth(account, password))
-	wantErr(t, resolve(t, c))
-}
-
-func TestTransportThatIsCareless(t *testing.T) {
-	t.Parallel()
-	t.Run("an answer without a request or a body is one", func(t *testing.T) {
-		t.Parallel()
-		c := newClient(t, roundTrip(func(*http.Request) (*http.Response, error) {
-			return &http.Response{StatusCode: 401, Header: http.Header{}}, nil
-		}))
-		wantErr(t, c.Ping(t.Context()), regret.ErrUnauthorized)
-	})
-	t.Run("nothing at all is a failure", func(t *testing.T) {
-		t.Parallel()
-		c := newClient(t, roundTrip(func(*http.Request) (*http.Response, error) { return nil, nil }))
-		wantErr(t, c.Ping(t.Context()), regret.ErrUnavailable)
-	})
-}
-
 // Whoever sends a tag's reader to a child of its index must not make the child
 // the tag's own digest.
 func TestATagThatIsRedirectedToAnotherManifest(t *testing.T) {
@@ -257,5 +229,27 @@ func TestATagThatIsRedirectedToAnotherManifest(t *testing.T) {
 			wantErr(t, err, regret.ErrRedirect)
 			wantText(t, err, "another manifest")
 		})
+	}
+}
+
+func TestTheTargetOfARedirectSpeaksForItself(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
+		switch {
+		case req.URL.Host == "cdn.example.net":
+			return respond(req, http.StatusTooManyRequests, "slow down", "Retry-After", "30"), nil
+		case strings.Contains(req.URL.Path, "manifests"):
+			return respond(req, http.StatusTemporaryRedirect, "", "Location", "https://cdn.example.net/blob?sig=1"), nil
+		}
+		return respond(req, http.StatusOK, "{}"), nil
+	}), regret.WithRetries(regret.Retries{Budget: time.Minute, RetryAfterMax: time.Minute}))
+	_, err := c.Manifest(t.Context(), repo, "v1")
+	if e := wantErr(t, err, regret.ErrRateLimited); e.URL != "https://cdn.example.net/blob" {
+		t.Errorf("the error is about %s", e.URL)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // less than the other host asked for
+	defer cancel()
+	if err := c.Ping(ctx); err != nil {
+		t.Errorf("the registry was held back for another host: %v", err)
 	}
 }

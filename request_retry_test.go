@@ -2,7 +2,6 @@ package regret_test
 
 import (
 	"fmt"
-	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,26 +9,6 @@ import (
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
-
-// after answers with a status and what Retry-After says, if that is anything.
-func after(status int, values ...string) fault {
-	return func(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
-		return func(w http.ResponseWriter, req *http.Request) bool {
-			w.Header()["Retry-After"] = values
-			return fakeregistry.Errors(status, "TOOMANYREQUESTS", "slow down")(w, req)
-		}
-	}
-}
-
-// took runs f and wants it to take exactly this long.
-func took(t *testing.T, want time.Duration, f func()) {
-	t.Helper()
-	start := time.Now()
-	f()
-	if got := time.Since(start); got != want {
-		t.Errorf("it took %v, want %v", got, want)
-	}
-}
 
 func TestWhichAnswersAreRepeated(t *testing.T) {
 	t.Parallel()

@@ -11,7 +11,122 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
+
+// A slow body after a success or a refusal is not waited for.
+func TestBodiesThatNeverEnd(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		rule   string
+		status int
+		want   []error
+		most   time.Duration
+	}{
+		{"after a success, which is then not believed", 202, []error{regret.ErrStillPresent}, 3 * time.Second},
+		{"after a refusal", 403, []error{regret.ErrForbidden}, 3 * time.Second},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				reg, c, dgst := seen(t)
+				play(reg, step{0, "DELETE", drip(test.status)})
+				start := time.Now()
+				wantErr(t, c.DeleteManifest(t.Context(), repo, dgst), test.want...)
+				if took := time.Since(start); took > test.most {
+					t.Errorf("it took %v", took)
+				}
+			})
+		})
+	}
+}
+
+func TestAnAnswerThatDoesNotBegin(t *testing.T) {
+	t.Parallel()
+	limits := regret.DefaultLimits()
+	limits.ReadTimeout, limits.WriteTimeout = 5*time.Second, 20*time.Second
+	for _, test := range []struct {
+		rule  string
+		steps []step
+		want  []error
+		took  time.Duration
+		sent  string
+	}{
+		{"is asked for again", []step{{1, "HEAD", hang}}, nil, 5*time.Second + time.Second, "HEAD 0 lost, HEAD 200, DELETE 202"},
+		{"has more time after a DELETE", []step{{1, "DELETE", hang}}, nil, 20*time.Second + time.Second, "HEAD 200, DELETE 0 lost, DELETE 202"},
+		{"does not stop what the registry does", []step{{1, "DELETE", does(hang)}}, nil, 20*time.Second + time.Second, "HEAD 200, DELETE 0 lost, DELETE 404, HEAD 404, GET 404"},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				reg := fakeregistry.New()
+				dgst := reg.PutImage(repo, "hello", "v1").Digest
+				play(reg, test.steps...)
+				c := newClient(t, reg, patiently(time.Second), regret.WithLimits(limits))
+				took(t, test.took, func() { wantErr(t, c.DeleteManifest(t.Context(), repo, dgst), test.want...) })
+				if got := methods(t, reg); got != test.sent {
+					t.Errorf("requests %q, want %q", got, test.sent)
+				}
+			})
+		})
+	}
+}
+
+func TestSlowAnswers(t *testing.T) {
+	t.Parallel()
+	limits := regret.DefaultLimits()
+	limits.ReadTimeout, limits.WriteTimeout = 3*time.Second, 7*time.Second
+	tests := []struct {
+		name string
+		call func(ctx context.Context, c *regret.Client) error
+		took time.Duration
+		kind error
+	}{
+		{"a read that is not answered in time is not available", func(ctx context.Context, c *regret.Client) error {
+			return c.Ping(ctx)
+		}, 3 * time.Second, regret.ErrUnavailable},
+		{"a write is given its own time, and its outcome is not known", func(ctx context.Context, c *regret.Client) error {
+			return c.Untag(ctx, repo, "v1")
+		}, 7*time.Second + 3*time.Second, regret.ErrOutcomeUnknown},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				reg := fakeregistry.New()
+				reg.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Hang())
+				c := newClient(t, reg, regret.WithLimits(limits), regret.WithRetries(regret.Retries{}))
+				start := time.Now()
+				wantErr(t, tt.call(t.Context(), c), tt.kind)
+				if took := time.Since(start); took != tt.took {
+					t.Errorf("it took %s, want %s", took, tt.took)
+				}
+			})
+		})
+	}
+}
+
+func TestAnswerThatComesTooLate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		limits := regret.DefaultLimits()
+		limits.ReadTimeout = 3 * time.Second
+		body := &flood{}
+		c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
+			<-time.After(5 * time.Second) // whatever the context says
+			resp := respond(req, 200, "")
+			resp.Body = body
+			return resp, nil
+		}), regret.WithLimits(limits), regret.WithRetries(regret.Retries{}))
+		err := c.Ping(t.Context())
+		wantErr(t, err, regret.ErrUnavailable)
+		wantText(t, err, "no response within the time-out")
+		wantNot(t, err, context.Canceled)
+		if !body.closed {
+			t.Error("the answer was left open")
+		}
+	})
+}
 
 // slowly is a body whose bytes come after a while, unless its request ends.
 type slowly struct {

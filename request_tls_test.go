@@ -3,16 +3,49 @@ package regret_test
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
+	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
+	"strings"
+	"sync/atomic"
 	"testing"
+
+	"github.com/opencontainers/go-digest"
 
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
+
+// The registry of this test has a certificate that only the given roots vouch
+// for: that the configuration arrives shows in both directions.
+func TestTheTLSConfigurationIsUsed(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewUnstartedServer(fakeregistry.New())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // the handshake that fails is what is tested
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	given := server.Client().Transport.(*http.Transport).TLSClientConfig
+	for _, test := range []struct {
+		rule string
+		opts []regret.Option
+		want []error
+	}{
+		{"given roots vouch for the registry", []regret.Option{regret.WithTLSConfig(given)}, nil},
+		{"without them nobody does", nil, []error{regret.ErrUnavailable}},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			t.Parallel()
+			c, err := regret.New(server.URL, test.opts...)
+			wantErr(t, err)
+			e := wantErr(t, c.Ping(t.Context()), test.want...)
+			if e != nil && e.Attempts != 1 {
+				t.Errorf("%d attempts: nothing will change about the certificate", e.Attempts)
+			}
+		})
+	}
+}
 
 func TestTLS(t *testing.T) {
 	t.Parallel()
@@ -66,32 +99,70 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// The environment names proxies for the client's own transport, and for no
-// other. It is read once in the life of a process, so that this runs in one of
-// its own.
-func TestProxiesOfTheEnvironment(t *testing.T) {
+func TestHTTP2IsSpokenWhereItIsOffered(t *testing.T) {
 	t.Parallel()
-	const asked = "REGRET_TEST_PROXY"
-	if os.Getenv(asked) != "" {
-		c, err := regret.New("http://registry.example.com")
-		wantErr(t, err)
-		wantErr(t, c.Ping(t.Context()))
-		elsewhere := errors.New("the transport was asked")
-		c, err = regret.New("http://registry.example.com", regret.WithTransport(roundTrip(func(*http.Request) (*http.Response, error) { return nil, elsewhere })))
-		wantErr(t, err)
-		wantErr(t, c.Ping(t.Context()), regret.ErrUnavailable, elsewhere)
-		return
-	}
+	var major atomic.Int64
 	reg := fakeregistry.New()
-	reg.Intercept(0, fakeregistry.On("GET", "/v2/"), func(w http.ResponseWriter, _ *http.Request) bool {
-		w.Header().Set("Connection", "close") // the other process leaves nothing behind
-		return false
-	})
-	server, _ := listen(t, reg, (*httptest.Server).Start)
-	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestProxiesOfTheEnvironment$")
-	child.Env = append(os.Environ(), asked+"=1", "HTTP_PROXY="+server.URL, "NO_PROXY=")
-	if out, err := child.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	server, _ := listen(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		major.Store(int64(req.ProtoMajor))
+		reg.ServeHTTP(w, req)
+	}), func(s *httptest.Server) { s.EnableHTTP2 = true; s.StartTLS() })
+	given := server.Client().Transport.(*http.Transport).TLSClientConfig
+	wantErr(t, dialled(t, server, regret.WithTLSConfig(given)).Ping(t.Context()))
+	if major.Load() != 2 {
+		t.Errorf("HTTP/%d", major.Load())
 	}
-	wantRequests(t, reg, "GET /v2/ 200")
+}
+
+func TestSchemesThatDoNotMatch(t *testing.T) {
+	t.Parallel()
+	plain, _ := listen(t, fakeregistry.New(), (*httptest.Server).Start)
+	c, err := regret.New("https://" + strings.TrimPrefix(plain.URL, "http://"))
+	wantErr(t, err)
+	err = c.Ping(t.Context())
+	e := wantErr(t, err, regret.ErrUnavailable)
+	wantText(t, err, "WithPlainHTTP")
+	if e.Attempts != 1 {
+		t.Errorf("%d attempts", e.Attempts)
+	}
+}
+
+func TestADELETEWhoseAnswerIsNotTLSMayHaveArrived(t *testing.T) {
+	t.Parallel()
+	var deletes, gone atomic.Int32
+	dgst := digest.FromString("x")
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		switch {
+		case req.Method == http.MethodDelete:
+			deletes.Add(1)
+			gone.Store(1)
+			conn, _, err := w.(http.Hijacker).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			raw := conn.(*tls.Conn).NetConn()
+			fmt.Fprint(raw, "HTTP/1.1 502 Bad Gateway\r\n\r\n")
+			raw.Close()
+		case gone.Load() == 1:
+			w.WriteHeader(http.StatusNotFound)
+			fmt.Fprint(w, `{"errors":[{"code":"MANIFEST_UNKNOWN"}]}`)
+		default:
+			w.Header().Set("Docker-Content-Digest", string(dgst))
+			w.Header().Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
+		}
+	}))
+	srv.StartTLS()
+	t.Cleanup(srv.Close)
+	c := newClientOf(t, srv.URL, srv.Client().Transport)
+	if err := c.DeleteManifest(t.Context(), repo, dgst); err != nil {
+		t.Error(err)
+	}
+	gone.Store(0)
+	if err := c.Untag(t.Context(), repo, "v1"); err != nil {
+		t.Error(err)
+	}
+	if n := deletes.Load(); n != 2 {
+		t.Errorf("%d DELETEs, want one of the digest and one of the tag", n)
+	}
 }

@@ -1,47 +1,74 @@
 package regret_test
 
 import (
-	"io"
-	"log"
-	"net"
+	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// The tests of this file go over sockets, through the client's own connections.
-
-// listen serves a registry on loopback and counts the connections.
-func listen(t *testing.T, h http.Handler, start func(*httptest.Server)) (*httptest.Server, *atomic.Int64) {
-	t.Helper()
-	var connections atomic.Int64
-	server := httptest.NewUnstartedServer(h)
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-		if state == http.StateNew {
-			connections.Add(1)
-		}
-	}
-	start(server)
-	t.Cleanup(server.Close)
-	return server, &connections
+func TestTransportThatRewritesAddresses(t *testing.T) {
+	t.Parallel()
+	reg := fakeregistry.New(fakeregistry.WithBasicAuth(account, password))
+	reg.PutImage(repo, "hello", "v1")
+	c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
+		moved := req.Clone(req.Context())
+		moved.URL.Scheme, moved.URL.Host = "http", "127.0.0.1:1"
+		return reg.RoundTrip(moved) // its answer names the request that was moved
+	}), regret.WithBasicAuth(account, password))
+	wantErr(t, resolve(t, c))
 }
 
-func dialled(t *testing.T, server *httptest.Server, opts ...regret.Option) *regret.Client {
-	t.Helper()
-	retries := regret.DefaultRetries()
-	retries.WaitMin, retries.WaitMax = 0, 0
-	c, err := regret.New(server.URL, append([]regret.Option{regret.WithRetries(retries)}, opts...)...)
-	if err != nil {
-		t.Fatal(err)
+func TestTransportThatIsCareless(t *testing.T) {
+	t.Parallel()
+	t.Run("an answer without a request or a body is one", func(t *testing.T) {
+		t.Parallel()
+		c := newClient(t, roundTrip(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 401, Header: http.Header{}}, nil
+		}))
+		wantErr(t, c.Ping(t.Context()), regret.ErrUnauthorized)
+	})
+	t.Run("nothing at all is a failure", func(t *testing.T) {
+		t.Parallel()
+		c := newClient(t, roundTrip(func(*http.Request) (*http.Response, error) { return nil, nil }))
+		wantErr(t, c.Ping(t.Context()), regret.ErrUnavailable)
+	})
+}
+
+// The environment names proxies for the client's own transport, and for no
+// other. It is read once in the life of a process, so that this runs in one of
+// its own.
+func TestProxiesOfTheEnvironment(t *testing.T) {
+	t.Parallel()
+	const asked = "REGRET_TEST_PROXY"
+	if os.Getenv(asked) != "" {
+		c, err := regret.New("http://registry.example.com")
+		wantErr(t, err)
+		wantErr(t, c.Ping(t.Context()))
+		elsewhere := errors.New("the transport was asked")
+		c, err = regret.New("http://registry.example.com", regret.WithTransport(roundTrip(func(*http.Request) (*http.Response, error) { return nil, elsewhere })))
+		wantErr(t, err)
+		wantErr(t, c.Ping(t.Context()), regret.ErrUnavailable, elsewhere)
+		return
 	}
-	return c
+	reg := fakeregistry.New()
+	reg.Intercept(0, fakeregistry.On("GET", "/v2/"), func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Connection", "close") // the other process leaves nothing behind
+		return false
+	})
+	server, _ := listen(t, reg, (*httptest.Server).Start)
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestProxiesOfTheEnvironment$")
+	child.Env = append(os.Environ(), asked+"=1", "HTTP_PROXY="+server.URL, "NO_PROXY=")
+	if out, err := child.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	wantRequests(t, reg, "GET /v2/ 200")
 }
 
 func TestTheWholeFlowOverASocket(t *testing.T) {
@@ -56,109 +83,6 @@ func TestTheWholeFlowOverASocket(t *testing.T) {
 	wantRequests(t, reg, requestLine("HEAD", "v1", 200), requestLine("DELETE", want, 202))
 	if n := connections.Load(); n != 1 {
 		t.Errorf("%d connections", n)
-	}
-}
-
-func TestAConnectionIsUsedAgain(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct {
-		rule  string
-		fault fault
-		want  []error
-	}{
-		{"after an answer", pass, nil},
-		{"after a refusal", failing(403, "DENIED"), []error{regret.ErrForbidden}},
-		{"after a page of a proxy", htmlNotFound, []error{}},
-		{"after failures that are repeated", failing(503, "UNAVAILABLE"), []error{regret.ErrUnavailable}},
-		{"after content that is not wanted", failing(200, ""), []error{regret.ErrNotRegistry}},
-	} {
-		t.Run(test.rule, func(t *testing.T) {
-			t.Parallel()
-			reg := fakeregistry.New()
-			play(reg, step{0, "GET", test.fault})
-			server, connections := listen(t, reg, (*httptest.Server).Start)
-			c := dialled(t, server)
-			for range 5 {
-				err := c.Ping(t.Context())
-				if test.want == nil {
-					wantErr(t, err)
-				} else {
-					wantErr(t, err, append(test.want, err)...)
-				}
-			}
-			if n := connections.Load(); n != 1 {
-				t.Errorf("%d connections", n)
-			}
-		})
-	}
-}
-
-func TestManyCallersKeepTheirConnections(t *testing.T) {
-	t.Parallel()
-	const callers = 256
-	var meeting sync.WaitGroup // where the first request of every caller waits for all others
-	meeting.Add(callers)
-	reg := fakeregistry.New(fakeregistry.WithoutLog())
-	reg.Intercept(callers, fakeregistry.On("GET", "/v2/"), func(w http.ResponseWriter, req *http.Request) bool {
-		meeting.Done()
-		meeting.Wait()
-		reg.Serve(w, req)
-		return true
-	})
-	server, connections := listen(t, reg, (*httptest.Server).Start)
-	c := dialled(t, server)
-	var all sync.WaitGroup
-	for range callers {
-		all.Go(func() {
-			if err := c.Ping(t.Context()); err != nil {
-				t.Error(err)
-			}
-			for range 3 {
-				if err := c.CheckDelete(t.Context(), repo); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	all.Wait()
-	if n := connections.Load(); n != callers {
-		t.Errorf("%d connections for %d callers", n, callers)
-	}
-}
-
-func TestCloseIdleConnections(t *testing.T) {
-	t.Parallel()
-	server, connections := listen(t, fakeregistry.New(), (*httptest.Server).Start)
-	own := http.DefaultTransport.(*http.Transport).Clone()
-	for name, opts := range map[string][]regret.Option{"our own": nil, "given": {regret.WithTransport(own)}} {
-		connections.Store(0)
-		c := dialled(t, server, opts...)
-		wantErr(t, c.Ping(t.Context()))
-		wantErr(t, c.Ping(t.Context()))
-		if n := connections.Load(); n != 1 {
-			t.Errorf("%s: %d connections before", name, n)
-		}
-		c.CloseIdleConnections()
-		wantErr(t, c.Ping(t.Context()))
-		if n := connections.Load(); n != 2 {
-			t.Errorf("%s: %d connections after", name, n)
-		}
-	}
-	newClient(t, fakeregistry.New()).CloseIdleConnections() // has none
-}
-
-func TestHTTP2IsSpokenWhereItIsOffered(t *testing.T) {
-	t.Parallel()
-	var major atomic.Int64
-	reg := fakeregistry.New()
-	server, _ := listen(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		major.Store(int64(req.ProtoMajor))
-		reg.ServeHTTP(w, req)
-	}), func(s *httptest.Server) { s.EnableHTTP2 = true; s.StartTLS() })
-	given := server.Client().Transport.(*http.Transport).TLSClientConfig
-	wantErr(t, dialled(t, server, regret.WithTLSConfig(given)).Ping(t.Context()))
-	if major.Load() != 2 {
-		t.Errorf("HTTP/%d", major.Load())
 	}
 }
 
@@ -184,19 +108,6 @@ func TestAnswersOfRegistriesThatAreBroken(t *testing.T) {
 				t.Errorf("%d requests, want %d", n, test.sent)
 			}
 		})
-	}
-}
-
-func TestSchemesThatDoNotMatch(t *testing.T) {
-	t.Parallel()
-	plain, _ := listen(t, fakeregistry.New(), (*httptest.Server).Start)
-	c, err := regret.New("https://" + strings.TrimPrefix(plain.URL, "http://"))
-	wantErr(t, err)
-	err = c.Ping(t.Context())
-	e := wantErr(t, err, regret.ErrUnavailable)
-	wantText(t, err, "WithPlainHTTP")
-	if e.Attempts != 1 {
-		t.Errorf("%d attempts", e.Attempts)
 	}
 }
 

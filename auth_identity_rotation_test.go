@@ -1,0 +1,173 @@
+package regret_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/credentials"
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
+)
+
+// presented are the identity tokens of every token request, in short: "POST
+// first 200". The names are given in the order of first use.
+func presented(t testing.TB, ts *fakeregistry.TokenService) []string {
+	t.Helper()
+	names := map[string]string{}
+	lines := []string{}
+	for _, r := range ts.Requests() {
+		token := r.Header.Get("Authorization")
+		if r.Method == "POST" {
+			form, err := url.ParseQuery(string(r.Body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			token = form.Get("refresh_token")
+		}
+		if _, known := names[token]; !known {
+			names[token] = string(rune('A' + len(names)))
+		}
+		lines = append(lines, fmt.Sprintf("%s %s %d", r.Method, names[token], r.Status))
+	}
+	return lines
+}
+
+func TestIdentityTokenRotation(t *testing.T) {
+	t.Parallel()
+	t.Run("a token that stays is used again", func(t *testing.T) {
+		t.Parallel()
+		p := newPlace()
+		c, _ := p.identified(t)
+		for _, name := range []string{"a", "b", "c"} {
+			wantErr(t, again(t, c, name))
+		}
+		if diff := cmp.Diff([]string{"POST A 200", "POST A 200", "POST A 200"}, presented(t, p.tokens)); diff != "" {
+			t.Errorf("token requests (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("the next request uses the new token", func(t *testing.T) {
+		t.Parallel()
+		p := newPlace(fakeregistry.WithRefreshRotation())
+		c, _ := p.identified(t)
+		for _, name := range []string{"a", "b", "c"} {
+			wantErr(t, again(t, c, name))
+		}
+		if diff := cmp.Diff([]string{"POST A 200", "POST B 200", "POST C 200"}, presented(t, p.tokens)); diff != "" {
+			t.Errorf("token requests (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("a token of another account is another one", func(t *testing.T) {
+		t.Parallel()
+		p := newPlace(fakeregistry.WithRefreshRotation())
+		first, second := p.tokens.IssueRefreshToken(account), p.tokens.IssueRefreshToken(account)
+		c := newClient(t, p, regret.WithTrustedRealm(authURL), regret.WithCredentials(&asked{answers: []credentials.Credential{
+			{IdentityToken: first}, {IdentityToken: second}, {IdentityToken: first},
+		}}))
+		for _, name := range []string{"a", "b", "c"} {
+			wantErr(t, again(t, c, name))
+		}
+		if diff := cmp.Diff([]string{"POST A 200", "POST B 200", "POST C 200"}, presented(t, p.tokens)); diff != "" {
+			t.Errorf("token requests (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("a new token that is refused is forgotten, and the source's used again", func(t *testing.T) {
+		t.Parallel()
+		p := newPlace(fakeregistry.WithRefreshRotation())
+		c, identity := p.identified(t)
+		wantErr(t, again(t, c, "a"))
+		p.tokens.RevokeAll()
+		err := c.Untag(t.Context(), "b", "v1")
+		wantErr(t, err, regret.ErrUnauthorized, regret.Code("invalid_grant"))
+		wantDiscreet(t, err, identity)
+		wantErr(t, c.Untag(t.Context(), "b", "v1"), regret.ErrUnauthorized)
+		if diff := cmp.Diff([]string{"POST A 200", "POST B 400", "POST A 400"}, presented(t, p.tokens)); diff != "" {
+			t.Errorf("token requests (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("a refused scope is not the token's fault", func(t *testing.T) {
+		t.Parallel()
+		p := newPlace(fakeregistry.WithRefreshRotation())
+		c, _ := p.identified(t)
+		wantErr(t, again(t, c, "a"))
+		p.tokens.Intercept(1, fakeregistry.On("POST", "/"), fakeregistry.Answer(400, nil, `{"error":"invalid_scope"}`))
+		wantErr(t, resolve(t, c))
+		if diff := cmp.Diff([]string{"POST A 200", "POST B 400", "POST B 200"}, presented(t, p.tokens)); diff != "" {
+			t.Errorf("token requests (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// A token that is good for one use must not be presented twice, however many
+// ask at once: some services take that for theft.
+func TestIdentityTokenOfManyAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(fakeregistry.WithRefreshRotation())
+		c, _ := p.identified(t)
+		p.tokens.Intercept(0, fakeregistry.On("POST", "/"), func(http.ResponseWriter, *http.Request) bool {
+			<-time.After(time.Second) // so that all others come meanwhile
+			return false
+		})
+		var all sync.WaitGroup
+		for i := range 16 {
+			all.Go(func() { wantNone(t, again(t, c, fmt.Sprint("app-", i))) })
+		}
+		all.Wait()
+		lines := presented(t, p.tokens)
+		if len(lines) != 16 || len(slices.Compact(slices.Sorted(slices.Values(lines)))) != 16 {
+			t.Errorf("token requests: %q, want 16 with a token of their own", lines)
+		}
+	})
+}
+
+func TestIdentityTokenThatIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace()
+		c, _ := p.identified(t)
+		p.tokens.Intercept(1, fakeregistry.On("POST", "/"), func(_ http.ResponseWriter, req *http.Request) bool {
+			<-req.Context().Done()
+			return true
+		})
+		slow, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		first := make(chan error)
+		go func() { first <- c.Untag(slow, repo, "v1") }()
+		synctest.Wait()
+		ctx, stop := context.WithTimeout(t.Context(), time.Second)
+		defer stop()
+		start := time.Now()
+		wantErr(t, c.Untag(ctx, "team/other", "v1"), context.DeadlineExceeded)
+		if took := time.Since(start); took != time.Second {
+			t.Errorf("it took %v, want its own second", took)
+		}
+		wantErr(t, <-first, context.DeadlineExceeded)
+		wantErr(t, resolve(t, c))
+	})
+}
+
+func TestIdentityTokenTimeOut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace()
+		c, _ := p.identified(t, regret.WithRetries(regret.Retries{}))
+		p.tokens.Intercept(1, fakeregistry.On("POST", "/"), func(_ http.ResponseWriter, req *http.Request) bool {
+			<-req.Context().Done()
+			return true
+		})
+		start := time.Now()
+		wantErr(t, c.Untag(t.Context(), repo, "v1"), regret.ErrUnavailable)
+		if took, want := time.Since(start), regret.DefaultLimits().ReadTimeout; took != want {
+			t.Errorf("it took %v, want %v as for every request for a token", took, want)
+		}
+	})
+}

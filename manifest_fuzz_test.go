@@ -1,0 +1,49 @@
+package regret_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// FuzzDigest lets a registry name any digests in its headers, for a tag and for
+// a digest: what is resolved is one of them, and the one that was asked for.
+func FuzzDigest(f *testing.F) {
+	for _, named := range []string{
+		someDigest, aDigest, aSHA512, "", "sha256:zz", "sha256:" + strings.ToUpper(someDigest[7:]), "md5:d41d8cd98f00b204e9800998ecf8427e", "sha256:../../x", someDigest + " ", " " + someDigest,
+		someDigest + ", " + someDigest, "sha384:" + strings.Repeat("0", 96), "sha256+b64u:" + strings.Repeat("a", 43), someDigest[:70], someDigest + "0", "sha256:",
+	} {
+		f.Add(named, "", someDigest)
+		f.Add(named, named, named)
+		f.Add(named, someDigest, aDigest)
+	}
+	f.Fuzz(func(t *testing.T, first, second, asked string) {
+		names := []string{first}
+		if second != "" {
+			names = append(names, second)
+		}
+		answer := roundTrip(func(req *http.Request) (*http.Response, error) {
+			resp := respond(req, 200, "", "Content-Type", ociImage)
+			resp.Header["Docker-Content-Digest"] = names
+			return resp, nil
+		})
+		for _, reference := range []string{"v1", asked} {
+			got, err := newClient(t, answer, impatient()...).ResolveDigest(t.Context(), repo, reference)
+			if err != nil {
+				wantShort(t, err)
+				continue
+			}
+			if got.Validate() != nil || string(got) != strings.TrimSpace(first) && got != digest.FromBytes(nil) {
+				t.Errorf("%q is resolved to %q by %q", reference, got, names)
+			}
+			if digest.Digest(reference).Validate() == nil && string(got) != reference {
+				t.Errorf("%s is resolved to %s", reference, got)
+			}
+			if second != "" && strings.TrimSpace(first) != strings.TrimSpace(second) {
+				t.Errorf("%q is resolved to %q by %q, which do not agree", reference, got, names)
+			}
+		}
+	})
+}
