@@ -21,7 +21,7 @@ import (
 var updateAPI = flag.Bool("update", false, "write the golden files of the public API instead of comparing with them")
 
 // Nobody changes by accident what callers can see: the change has to be made in a golden file too.
-func TestPublicAPIIsGolden(t *testing.T) {
+func TestPublicAPI(t *testing.T) {
 	t.Parallel()
 	for _, dir := range []string{".", "credentials"} {
 		t.Run("the golden file of package "+dir+" shows its exported API", func(t *testing.T) {
@@ -42,7 +42,7 @@ func TestPublicAPIIsGolden(t *testing.T) {
 	}
 }
 
-func TestPublicAPIShowsOnlyWhatCallersSee(t *testing.T) {
+func TestPublicAPIOmitsUnexportedNames(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "sample.go"), `package sample

@@ -14,13 +14,13 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-func TestManyCallersFetchOneToken(t *testing.T) {
+func TestConcurrentCallersFetchOneToken(t *testing.T) {
 	t.Parallel()
 	for name, warm := range map[string]bool{"cold": false, "after their token was revoked": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				p, gate := newPlace(), make(chan struct{})
+				p, gate := newPlatform(), make(chan struct{})
 				c := p.client(t)
 				if warm {
 					wantErr(t, resolve(t, c))
@@ -28,7 +28,7 @@ func TestManyCallersFetchOneToken(t *testing.T) {
 					p.Network.ResetLog()
 					p.tokens.ResetLog()
 				}
-				p.tokens.Intercept(0, fakeregistry.On("", "/"), hold(gate))
+				p.tokens.Intercept(0, fakeregistry.On("", "/"), blockUntil(gate))
 				var wg sync.WaitGroup
 				for range 64 {
 					wg.Go(func() { wantErr(t, resolve(t, c)) })
@@ -47,10 +47,10 @@ func TestManyCallersFetchOneToken(t *testing.T) {
 	}
 }
 
-func TestWaitersTakeOver(t *testing.T) {
+func TestWaiterTakesOverTokenRequest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPlace()
+		p := newPlatform()
 		p.tokens.Intercept(1, fakeregistry.On("", "/"), fakeregistry.Hang())
 		c := p.client(t, regret.WithRetries(regret.Retries{})) // it is no failure of theirs
 		ctx, cancel := context.WithCancel(t.Context())
@@ -76,10 +76,10 @@ func TestWaitersTakeOver(t *testing.T) {
 	})
 }
 
-func TestWaitersHaveTheirOwnDeadlines(t *testing.T) {
+func TestWaitersKeepTheirOwnDeadlines(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPlace()
+		p := newPlatform()
 		p.tokens.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Hang())
 		c := p.client(t)
 		start := time.Now()
@@ -108,10 +108,10 @@ func TestWaitersHaveTheirOwnDeadlines(t *testing.T) {
 	})
 }
 
-func TestWaitersHaveMoreTimeThanTheFirst(t *testing.T) {
+func TestWaiterWithMoreTimeWaitsLonger(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPlace()
+		p := newPlatform()
 		slow := credentials.Func(func(context.Context, string, string) (credentials.Credential, error) {
 			<-time.After(2 * time.Second)
 			return credentials.Credential{Username: account, Password: password}, nil
@@ -150,7 +150,7 @@ func TestWaitersShareAFailure(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				p, gate := newPlace(), make(chan struct{})
+				p, gate := newPlatform(), make(chan struct{})
 				var calls atomic.Int32
 				source := credentials.Func(func(context.Context, string, string) (credentials.Credential, error) {
 					calls.Add(1)
@@ -173,10 +173,10 @@ func TestWaitersShareAFailure(t *testing.T) {
 	}
 }
 
-func TestSourceThatPanics(t *testing.T) {
+func TestCredentialSourcePanics(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p, gate := newPlace(), make(chan struct{})
+		p, gate := newPlatform(), make(chan struct{})
 		var calls atomic.Int32
 		c := newClient(t, p, regret.WithTrustedRealm(authURL), regret.WithCredentials(credentials.Func(
 			func(context.Context, string, string) (credentials.Credential, error) {

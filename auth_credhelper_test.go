@@ -15,16 +15,16 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-func TestHelperCredentialIsUsedAtTheRegistry(t *testing.T) {
+func TestCredentialHelper(t *testing.T) {
 	t.Parallel()
 	reg := fakeregistry.New(fakeregistry.WithBasicAuth("ann", helperSecret))
 	reg.PutImage(repo, "hello", "v1")
-	wantErr(t, resolve(t, newClient(t, reg, regret.WithCredentials(load(t, `{"credsStore":"regret-good"}`)))))
+	wantErr(t, resolve(t, newClient(t, reg, regret.WithCredentials(loadConfig(t, `{"credsStore":"regret-good"}`)))))
 }
 
 // A failing helper ends the operation: the client does not become anonymous, and no other account
 // takes the place of the helper's (V16).
-func TestHelperFailures(t *testing.T) {
+func TestCredentialHelperFailures(t *testing.T) {
 	t.Parallel()
 	const fileSecret = "c4n4ry-in-the-file"
 	tests := []struct{ helper, want string }{
@@ -41,9 +41,9 @@ func TestHelperFailures(t *testing.T) {
 			for _, origin := range []string{registryURL, "https://registry-1.docker.io", "https://index.docker.io", "https://auth.docker.io"} {
 				network.Handle(origin, reg)
 			}
-			path := writeConfig(t, `{"credsStore":"regret-`+tt.helper+`","auths":{"`+host+`":`+entry(account, fileSecret)+
-				`,"https://index.docker.io/v1/":`+entry("hub", fileSecret)+`}}`)
-			source, err := credentials.LoadDockerConfig(path, writeConfig(t, `{"auths":{"`+host+`":`+entry(account, fileSecret)+`}}`))
+			path := writeConfig(t, `{"credsStore":"regret-`+tt.helper+`","auths":{"`+host+`":`+authEntry(account, fileSecret)+
+				`,"https://index.docker.io/v1/":`+authEntry("hub", fileSecret)+`}}`)
+			source, err := credentials.LoadDockerConfig(path, writeConfig(t, `{"auths":{"`+host+`":`+authEntry(account, fileSecret)+`}}`))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -51,7 +51,7 @@ func TestHelperFailures(t *testing.T) {
 			err = c.Untag(t.Context(), repo, "v1")
 			wantErr(t, err, regret.ErrUnauthorized)
 			wantText(t, err, host, helperPrefix+tt.helper, path, tt.want)
-			wantDiscreet(t, err, helperSecret, fileSecret)
+			wantNoSecretInError(t, err, helperSecret, fileSecret)
 			e, ok := errors.AsType[*credentials.Error](err)
 			if !ok {
 				t.Fatalf("not a *CredentialError: %v", err)
@@ -62,7 +62,7 @@ func TestHelperFailures(t *testing.T) {
 			if diff := cmp.Diff([]string{"DELETE registry 401"}, traffic(network)); diff != "" {
 				t.Errorf("requests (-want +got):\n%s", diff)
 			}
-			wantHome(t, network.Requests(), nil, helperSecret, fileSecret)
+			wantSecretsOnlyAt(t, network.Requests(), nil, helperSecret, fileSecret)
 			if _, there := reg.Tag(repo, "v1"); !there {
 				t.Error("the tag is gone")
 			}
@@ -73,7 +73,7 @@ func TestHelperFailures(t *testing.T) {
 	}
 }
 
-func TestHelperThatOutlivesTheDeadline(t *testing.T) {
+func TestCredentialHelperOutlivesDeadline(t *testing.T) {
 	t.Parallel()
 	// Processes do not run in the virtual time of testing/synctest: these 200 ms are real.
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
@@ -86,7 +86,7 @@ func TestHelperThatOutlivesTheDeadline(t *testing.T) {
 			t.Error("credentials were sent")
 		}
 		return respond(req, 401, "", "WWW-Authenticate", `Basic realm="r"`), nil
-	}), regret.WithCredentials(load(t, `{"credsStore":"regret-hangs"}`)))
+	}), regret.WithCredentials(loadConfig(t, `{"credsStore":"regret-hangs"}`)))
 	start := time.Now()
 	err := c.Untag(ctx, repo, "v1")
 	// Much shorter than the minute for which the helper hangs, and long enough for a busy machine.

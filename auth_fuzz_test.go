@@ -10,7 +10,7 @@ import (
 
 // Whatever a token service answers, either a token of its grammar is sent to
 // the registry, or nothing is, and the answer is not in the error.
-func FuzzTokenAnswer(f *testing.F) {
+func FuzzTokenResponse(f *testing.F) {
 	for _, body := range []string{
 		`{"token":"abc","expires_in":300}`, `{"access_token":"abc","expires_in":"x"}`, `{"token":"a\r\nb"}`, `{"token":1}`,
 		`{}`, `[]`, `null`, `{"token":"=="}`, `{"token":"a="}`, `{"TOKEN":"abc"}`, "x",

@@ -20,7 +20,7 @@ import (
 
 // presented are the identity tokens of every token request, in short: "POST
 // first 200". The names are given in the order of first use.
-func presented(t testing.TB, ts *fakeregistry.TokenService) []string {
+func identityTokenRequests(t testing.TB, ts *fakeregistry.TokenService) []string {
 	t.Helper()
 	names := map[string]string{}
 	lines := []string{}
@@ -45,62 +45,62 @@ func TestIdentityTokenRotation(t *testing.T) {
 	t.Parallel()
 	t.Run("a token that stays is used again", func(t *testing.T) {
 		t.Parallel()
-		p := newPlace()
-		c, _ := p.identified(t)
+		p := newPlatform()
+		c, _ := p.identityClient(t)
 		for _, name := range []string{"a", "b", "c"} {
-			wantErr(t, again(t, c, name))
+			wantErr(t, listTags(t, c, name))
 		}
-		if diff := cmp.Diff([]string{"POST A 200", "POST A 200", "POST A 200"}, presented(t, p.tokens)); diff != "" {
+		if diff := cmp.Diff([]string{"POST A 200", "POST A 200", "POST A 200"}, identityTokenRequests(t, p.tokens)); diff != "" {
 			t.Errorf("token requests (-want +got):\n%s", diff)
 		}
 	})
 	t.Run("the next request uses the new token", func(t *testing.T) {
 		t.Parallel()
-		p := newPlace(fakeregistry.WithRefreshRotation())
-		c, _ := p.identified(t)
+		p := newPlatform(fakeregistry.WithRefreshRotation())
+		c, _ := p.identityClient(t)
 		for _, name := range []string{"a", "b", "c"} {
-			wantErr(t, again(t, c, name))
+			wantErr(t, listTags(t, c, name))
 		}
-		if diff := cmp.Diff([]string{"POST A 200", "POST B 200", "POST C 200"}, presented(t, p.tokens)); diff != "" {
+		if diff := cmp.Diff([]string{"POST A 200", "POST B 200", "POST C 200"}, identityTokenRequests(t, p.tokens)); diff != "" {
 			t.Errorf("token requests (-want +got):\n%s", diff)
 		}
 	})
 	t.Run("a token of another account is another one", func(t *testing.T) {
 		t.Parallel()
-		p := newPlace(fakeregistry.WithRefreshRotation())
+		p := newPlatform(fakeregistry.WithRefreshRotation())
 		first, second := p.tokens.IssueRefreshToken(account), p.tokens.IssueRefreshToken(account)
-		c := newClient(t, p, regret.WithTrustedRealm(authURL), regret.WithCredentials(&asked{answers: []credentials.Credential{
+		c := newClient(t, p, regret.WithTrustedRealm(authURL), regret.WithCredentials(&recordingSource{answers: []credentials.Credential{
 			{IdentityToken: first}, {IdentityToken: second}, {IdentityToken: first},
 		}}))
 		for _, name := range []string{"a", "b", "c"} {
-			wantErr(t, again(t, c, name))
+			wantErr(t, listTags(t, c, name))
 		}
-		if diff := cmp.Diff([]string{"POST A 200", "POST B 200", "POST C 200"}, presented(t, p.tokens)); diff != "" {
+		if diff := cmp.Diff([]string{"POST A 200", "POST B 200", "POST C 200"}, identityTokenRequests(t, p.tokens)); diff != "" {
 			t.Errorf("token requests (-want +got):\n%s", diff)
 		}
 	})
 	t.Run("a new token that is refused is forgotten, and the source's used again", func(t *testing.T) {
 		t.Parallel()
-		p := newPlace(fakeregistry.WithRefreshRotation())
-		c, identity := p.identified(t)
-		wantErr(t, again(t, c, "a"))
+		p := newPlatform(fakeregistry.WithRefreshRotation())
+		c, identity := p.identityClient(t)
+		wantErr(t, listTags(t, c, "a"))
 		p.tokens.RevokeAll()
 		err := c.Untag(t.Context(), "b", "v1")
 		wantErr(t, err, regret.ErrUnauthorized, regret.Code("invalid_grant"))
-		wantDiscreet(t, err, identity)
+		wantNoSecretInError(t, err, identity)
 		wantErr(t, c.Untag(t.Context(), "b", "v1"), regret.ErrUnauthorized)
-		if diff := cmp.Diff([]string{"POST A 200", "POST B 400", "POST A 400"}, presented(t, p.tokens)); diff != "" {
+		if diff := cmp.Diff([]string{"POST A 200", "POST B 400", "POST A 400"}, identityTokenRequests(t, p.tokens)); diff != "" {
 			t.Errorf("token requests (-want +got):\n%s", diff)
 		}
 	})
 	t.Run("a refused scope is not the token's fault", func(t *testing.T) {
 		t.Parallel()
-		p := newPlace(fakeregistry.WithRefreshRotation())
-		c, _ := p.identified(t)
-		wantErr(t, again(t, c, "a"))
+		p := newPlatform(fakeregistry.WithRefreshRotation())
+		c, _ := p.identityClient(t)
+		wantErr(t, listTags(t, c, "a"))
 		p.tokens.Intercept(1, fakeregistry.On("POST", "/"), fakeregistry.Answer(400, nil, `{"error":"invalid_scope"}`))
 		wantErr(t, resolve(t, c))
-		if diff := cmp.Diff([]string{"POST A 200", "POST B 400", "POST B 200"}, presented(t, p.tokens)); diff != "" {
+		if diff := cmp.Diff([]string{"POST A 200", "POST B 400", "POST B 200"}, identityTokenRequests(t, p.tokens)); diff != "" {
 			t.Errorf("token requests (-want +got):\n%s", diff)
 		}
 	})
@@ -108,32 +108,32 @@ func TestIdentityTokenRotation(t *testing.T) {
 
 // A token that is good for one use must not be presented twice, however many
 // ask at once: some services take that for theft.
-func TestIdentityTokenOfManyAtOnce(t *testing.T) {
+func TestConcurrentCallersUseEachIdentityTokenOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPlace(fakeregistry.WithRefreshRotation())
-		c, _ := p.identified(t)
+		p := newPlatform(fakeregistry.WithRefreshRotation())
+		c, _ := p.identityClient(t)
 		p.tokens.Intercept(0, fakeregistry.On("POST", "/"), func(http.ResponseWriter, *http.Request) bool {
 			<-time.After(time.Second) // so that all others come meanwhile
 			return false
 		})
 		var all sync.WaitGroup
 		for i := range 16 {
-			all.Go(func() { wantNone(t, again(t, c, fmt.Sprint("app-", i))) })
+			all.Go(func() { reportError(t, listTags(t, c, fmt.Sprint("app-", i))) })
 		}
 		all.Wait()
-		lines := presented(t, p.tokens)
+		lines := identityTokenRequests(t, p.tokens)
 		if len(lines) != 16 || len(slices.Compact(slices.Sorted(slices.Values(lines)))) != 16 {
 			t.Errorf("token requests: %q, want 16 with a token of their own", lines)
 		}
 	})
 }
 
-func TestIdentityTokenThatIsWaitedFor(t *testing.T) {
+func TestIdentityTokenWaiterKeepsItsDeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPlace()
-		c, _ := p.identified(t)
+		p := newPlatform()
+		c, _ := p.identityClient(t)
 		p.tokens.Intercept(1, fakeregistry.On("POST", "/"), func(_ http.ResponseWriter, req *http.Request) bool {
 			<-req.Context().Done()
 			return true
@@ -158,8 +158,8 @@ func TestIdentityTokenThatIsWaitedFor(t *testing.T) {
 func TestIdentityTokenTimeOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPlace()
-		c, _ := p.identified(t, regret.WithRetries(regret.Retries{}))
+		p := newPlatform()
+		c, _ := p.identityClient(t, regret.WithRetries(regret.Retries{}))
 		p.tokens.Intercept(1, fakeregistry.On("POST", "/"), func(_ http.ResponseWriter, req *http.Request) bool {
 			<-req.Context().Done()
 			return true

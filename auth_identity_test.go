@@ -18,8 +18,8 @@ import (
 
 func TestIdentityTokenRequest(t *testing.T) {
 	t.Parallel()
-	p := newPlace()
-	c, identity := p.identified(t)
+	p := newPlatform()
+	c, identity := p.identityClient(t)
 	wantErr(t, resolve(t, c))
 	wantErr(t, c.Untag(t.Context(), repo, "v1"))
 	want := []string{"HEAD registry 401", "POST auth 200", "HEAD registry 200", "DELETE registry 202"}
@@ -44,9 +44,9 @@ func TestIdentityTokenRequest(t *testing.T) {
 	if slices.Contains(slices.Collect(maps.Keys(r.Header)), "Authorization") {
 		t.Error("the request has an Authorization header")
 	}
-	wantHome(t, p.Network.Requests(), []string{registryURL + ":443", authURL + ":443"}, identity)
+	wantSecretsOnlyAt(t, p.Network.Requests(), []string{registryURL + ":443", authURL + ":443"}, identity)
 	for _, r := range p.registry.Requests() {
-		wantSilence(t, "a request to the registry", fmt.Sprintf("%+v", r), identity)
+		wantNoSecretIn(t, "a request to the registry", fmt.Sprintf("%+v", r), identity)
 	}
 }
 
@@ -73,18 +73,18 @@ func TestIdentityTokenWithoutServiceAndScope(t *testing.T) {
 	}
 }
 
-func TestIdentityTokenWhereThereIsNoPost(t *testing.T) {
+func TestIdentityTokenFallsBackToGET(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{404, 405} {
 		t.Run(fmt.Sprintf("a %d leads to a GET, and is remembered", status), func(t *testing.T) {
 			t.Parallel()
-			p := newPlace(fakeregistry.WithUser("ann2", "id3ntity", fakeregistry.Allow("*", "*")), fakeregistry.WithoutOAuth2(status))
+			p := newPlatform(fakeregistry.WithUser("ann2", "id3ntity", fakeregistry.Allow("*", "*")), fakeregistry.WithoutOAuth2(status))
 			c := newClient(t, p, regret.WithTrustedRealm(authURL),
 				regret.WithCredentials(credentials.Static(credentials.Credential{Username: "ann2", IdentityToken: "id3ntity"})))
 			wantErr(t, resolve(t, c))
-			wantErr(t, again(t, c, "team/other"))
+			wantErr(t, listTags(t, c, "team/other"))
 			want := []string{fmt.Sprint("POST auth ", status), "GET auth 200", "GET auth 200"}
-			if diff := cmp.Diff(want, toTokens(p.Network)); diff != "" {
+			if diff := cmp.Diff(want, tokenTraffic(p.Network)); diff != "" {
 				t.Errorf("token requests (-want +got):\n%s", diff)
 			}
 			if r := p.tokens.Requests()[1]; len(r.Body) > 0 || !strings.Contains(r.Query, "scope=") {
@@ -94,25 +94,25 @@ func TestIdentityTokenWhereThereIsNoPost(t *testing.T) {
 	}
 	t.Run("what the GET is refused is told as that, and no secret with it", func(t *testing.T) {
 		t.Parallel()
-		p := newPlace(fakeregistry.WithoutOAuth2(404))
-		c, identity := p.identified(t)
+		p := newPlatform(fakeregistry.WithoutOAuth2(404))
+		c, identity := p.identityClient(t)
 		err := c.Untag(t.Context(), repo, "v1")
 		if e := wantErr(t, err, regret.ErrUnauthorized, regret.CodeUnauthorized); e.StatusCode != 401 || e.Method != "GET" {
 			t.Errorf("%s %d, want GET 401", e.Method, e.StatusCode)
 		}
-		wantDiscreet(t, err, identity)
+		wantNoSecretInError(t, err, identity)
 	})
 	for _, status := range []int{401, 403, 500} {
 		t.Run(fmt.Sprintf("a %d does not lead to a GET", status), func(t *testing.T) {
 			t.Parallel()
-			p := newPlace()
-			c, _ := p.identified(t, regret.WithRetries(regret.Retries{}))
-			p.tokens.Intercept(0, fakeregistry.On("POST", "/"), fakeregistry.Answer(status, nil, whispered))
+			p := newPlatform()
+			c, _ := p.identityClient(t, regret.WithRetries(regret.Retries{}))
+			p.tokens.Intercept(0, fakeregistry.On("POST", "/"), fakeregistry.Answer(status, nil, serviceSecret))
 			err := c.Untag(t.Context(), repo, "v1")
 			if e := wantErr(t, err, err); e.StatusCode != status || e.Method != "POST" {
 				t.Errorf("%s %d, want POST %d", e.Method, e.StatusCode, status)
 			}
-			wantDiscreet(t, err, whispered)
+			wantNoSecretInError(t, err, serviceSecret)
 			for _, r := range p.tokens.Requests() {
 				if r.Method != "POST" {
 					t.Errorf("%s", r)
@@ -123,7 +123,7 @@ func TestIdentityTokenWhereThereIsNoPost(t *testing.T) {
 }
 
 // toTokens is the part of the traffic that goes to the token service.
-func toTokens(n *fakeregistry.Network) []string {
+func tokenTraffic(n *fakeregistry.Network) []string {
 	return slices.DeleteFunc(traffic(n), func(line string) bool { return !strings.Contains(line, " auth ") })
 }
 
@@ -142,8 +142,8 @@ func TestIdentityTokenScopes(t *testing.T) {
 	}
 	t.Run("a service that does not know delete is asked for what the challenge says", func(t *testing.T) {
 		t.Parallel()
-		p := newPlace(fakeregistry.WithScopeActions("pull", "push", "*"))
-		c, _ := p.identified(t)
+		p := newPlatform(fakeregistry.WithScopeActions("pull", "push", "*"))
+		c, _ := p.identityClient(t)
 		wantErr(t, resolve(t, c))
 		want := []string{"repository:team/app:pull,delete 400", "repository:team/app:pull 200"}
 		if diff := cmp.Diff(want, asked(p.tokens)); diff != "" {
@@ -157,8 +157,8 @@ func TestIdentityTokenScopes(t *testing.T) {
 	})
 	t.Run("a refused token is not asked for other scopes", func(t *testing.T) {
 		t.Parallel()
-		p := newPlace()
-		c, _ := p.identified(t)
+		p := newPlatform()
+		c, _ := p.identityClient(t)
 		p.tokens.RevokeAll()
 		wantErr(t, c.Untag(t.Context(), repo, "v1"), regret.ErrUnauthorized, regret.Code("invalid_grant"))
 		if got := asked(p.tokens); len(got) != 1 {
@@ -167,29 +167,29 @@ func TestIdentityTokenScopes(t *testing.T) {
 	})
 }
 
-func TestIdentityTokenStaysAtHome(t *testing.T) {
+func TestIdentityTokenGoesOnlyToTrustedRealm(t *testing.T) {
 	t.Parallel()
 	t.Run("a service that nobody trusts gets nothing", func(t *testing.T) {
 		t.Parallel()
-		p := newPlace()
+		p := newPlatform()
 		identity := p.tokens.IssueRefreshToken(account)
 		c := newClient(t, p, regret.WithCredentials(credentials.Static(credentials.Credential{IdentityToken: identity})))
-		wantDiscreet(t, c.Untag(t.Context(), repo, "v1"), identity)
+		wantNoSecretInError(t, c.Untag(t.Context(), repo, "v1"), identity)
 		if diff := cmp.Diff([]string{"DELETE registry 401"}, traffic(p.Network)); diff != "" {
 			t.Errorf("requests (-want +got):\n%s", diff)
 		}
-		wantHome(t, p.Network.Requests(), nil, identity)
+		wantSecretsOnlyAt(t, p.Network.Requests(), nil, identity)
 	})
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		t.Run(fmt.Sprintf("a redirect with %d is not followed", status), func(t *testing.T) {
 			t.Parallel()
-			p := newPlace()
+			p := newPlatform()
 			p.Handle("https://evil.example.net", p.tokens)
-			c, identity := p.identified(t)
+			c, identity := p.identityClient(t)
 			p.tokens.Intercept(0, fakeregistry.On("POST", "/token"), fakeregistry.Redirect(status, "https://evil.example.net/steal"))
 			err := c.Untag(t.Context(), repo, "v1")
 			wantErr(t, err, regret.ErrRedirect)
-			wantDiscreet(t, err, identity)
+			wantNoSecretInError(t, err, identity)
 			if diff := cmp.Diff([]string{"DELETE registry 401", fmt.Sprint("POST auth ", status)}, traffic(p.Network)); diff != "" {
 				t.Errorf("requests (-want +got):\n%s", diff)
 			}
@@ -197,10 +197,10 @@ func TestIdentityTokenStaysAtHome(t *testing.T) {
 	}
 	t.Run("what the registry says of it is scrubbed, and of the one that took its place", func(t *testing.T) {
 		t.Parallel()
-		p := newPlace(fakeregistry.WithRefreshRotation())
-		c, identity := p.identified(t)
-		wantErr(t, again(t, c, "a"))
-		wantErr(t, again(t, c, "b"))
+		p := newPlatform(fakeregistry.WithRefreshRotation())
+		c, identity := p.identityClient(t)
+		wantErr(t, listTags(t, c, "a"))
+		wantErr(t, listTags(t, c, "b"))
 		form, err := url.ParseQuery(string(p.tokens.Requests()[1].Body))
 		if err != nil {
 			t.Fatal(err)
@@ -210,6 +210,6 @@ func TestIdentityTokenStaysAtHome(t *testing.T) {
 		refused := c.Untag(t.Context(), repo, "v1")
 		wantErr(t, refused, regret.ErrForbidden)
 		wantText(t, refused, "you are [redacted] and [redacted]")
-		wantDiscreet(t, refused, identity, renewed)
+		wantNoSecretInError(t, refused, identity, renewed)
 	})
 }

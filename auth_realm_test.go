@@ -53,7 +53,7 @@ var refusedRealms = []struct {
 	{"data", host, "data:application/json,{}", nil, regret.ErrNotRegistry, ""},
 	{"gopher", host, "gopher://" + host + "/token", nil, regret.ErrNotRegistry, ""},
 	{"a path", host, "/token", nil, regret.ErrNotRegistry, ""},
-	{"a path with a secret in its query", host, "/token?sig=" + whispered, nil, regret.ErrNotRegistry, ""},
+	{"a path with a secret in its query", host, "/token?sig=" + serviceSecret, nil, regret.ErrNotRegistry, ""},
 	{"a host without a scheme", host, "//evil.example.net/token", nil, regret.ErrNotRegistry, ""},
 	{"a bare host", host, "evil.example.net", nil, regret.ErrNotRegistry, ""},
 	{"a scheme without a host", host, "https:///token", nil, regret.ErrNotRegistry, ""},
@@ -77,7 +77,7 @@ func TestRefusedRealms(t *testing.T) {
 			}))
 			err := c.Untag(t.Context(), repo, "v1")
 			e := wantErr(t, err, tt.kind)
-			wantDiscreet(t, err, password, whispered)
+			wantNoSecretInError(t, err, password, serviceSecret)
 			want := ""
 			if tt.advice != "" {
 				want = `if that is the registry's token service, use WithTrustedRealm("` + tt.advice + `")`

@@ -13,36 +13,36 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-func TestScopesAsked(t *testing.T) {
+func TestRequestedScopes(t *testing.T) {
 	t.Parallel()
 	quay := []fakeregistry.TokenOption{fakeregistry.WithScopeActions("push", "pull", "*")}
 	const wide, own = "repository:team/app:pull,delete", "repository:team/app:pull"
 	tests := []struct {
 		name    string
 		service []fakeregistry.TokenOption
-		call    func(t *testing.T, p *place, c *regret.Client) error
+		call    func(t *testing.T, p *platform, c *regret.Client) error
 		want    []string
 	}{
 		{"resolving asks for deleting too", nil,
-			func(t *testing.T, _ *place, c *regret.Client) error { return resolve(t, c) }, []string{wide}},
+			func(t *testing.T, _ *platform, c *regret.Client) error { return resolve(t, c) }, []string{wide}},
 		{"deleting asks for pulling too", nil,
-			func(t *testing.T, _ *place, c *regret.Client) error { return c.Untag(t.Context(), repo, "v1") },
+			func(t *testing.T, _ *platform, c *regret.Client) error { return c.Untag(t.Context(), repo, "v1") },
 			[]string{"repository:team/app:delete,pull"}},
 		{"pushing asks for pulling too", nil,
-			func(t *testing.T, _ *place, c *regret.Client) error {
-				return c.PutManifest(t.Context(), repo, "v2", openImage(t))
+			func(t *testing.T, _ *platform, c *regret.Client) error {
+				return c.PutManifest(t.Context(), repo, "v2", helloManifest(t))
 			}, []string{"repository:team/app:pull,push"}},
 		{"the catalog has a scope of its own", nil,
-			func(t *testing.T, _ *place, c *regret.Client) error {
+			func(t *testing.T, _ *platform, c *regret.Client) error {
 				_, err := collect(t, c.Repositories(t.Context()))
 				return err
 			}, []string{"registry:catalog:*"}},
 		{"a ping needs no scope", nil,
-			func(t *testing.T, _ *place, c *regret.Client) error { return c.Ping(t.Context()) }, []string{""}},
+			func(t *testing.T, _ *platform, c *regret.Client) error { return c.Ping(t.Context()) }, []string{""}},
 		{"a service without the action delete is asked for what the challenge said", quay,
-			func(t *testing.T, _ *place, c *regret.Client) error { return resolve(t, c) }, []string{wide, own}},
+			func(t *testing.T, _ *platform, c *regret.Client) error { return resolve(t, c) }, []string{wide, own}},
 		{"that is remembered for the next repository", quay,
-			func(t *testing.T, p *place, c *regret.Client) error {
+			func(t *testing.T, p *platform, c *regret.Client) error {
 				p.registry.PutImage("team/other", "hello", "v1")
 				if err := resolve(t, c); err != nil {
 					return err
@@ -52,13 +52,13 @@ func TestScopesAsked(t *testing.T) {
 			}, []string{wide, own, "repository:team/other:pull"}},
 		{"a service that knows only everything is asked for that",
 			[]fakeregistry.TokenOption{fakeregistry.WithScopeActions("*")},
-			func(t *testing.T, _ *place, c *regret.Client) error { return resolve(t, c) },
+			func(t *testing.T, _ *platform, c *regret.Client) error { return resolve(t, c) },
 			[]string{wide, own, "repository:team/app:*"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlace(tt.service...)
+			p := newPlatform(tt.service...)
 			wantErr(t, tt.call(t, p, p.client(t)))
 			if diff := cmp.Diff(tt.want, scopes(p.tokens)); diff != "" {
 				t.Errorf("scopes (-want +got):\n%s", diff)
@@ -67,9 +67,9 @@ func TestScopesAsked(t *testing.T) {
 	}
 }
 
-func TestRegistryThatWantsPushToDelete(t *testing.T) {
+func TestRegistryRequiresPushToDelete(t *testing.T) {
 	t.Parallel()
-	p := newPlace(fakeregistry.WithScopeActions("push", "pull", "*"))
+	p := newPlatform(fakeregistry.WithScopeActions("push", "pull", "*"))
 	reg := fakeregistry.New(fakeregistry.WithTokenAuth(p.tokens), fakeregistry.WithDeleteActions("pull", "push"))
 	image := reg.PutImage(repo, "hello", "v1")
 	p.Handle(registryURL, reg)
@@ -88,7 +88,7 @@ func jwt(access string) string {
 	return encode([]byte(`{"alg":"none"}`)) + "." + encode([]byte(`{"access":`+access+`}`)) + ".unsigned"
 }
 
-func TestTokensThatSayWhatTheyAllow(t *testing.T) {
+func TestTokenAccessClaim(t *testing.T) {
 	t.Parallel()
 	const pulls = `[{"type":"repository","name":"team/app","actions":["pull"]}]`
 	tests := []struct {
@@ -110,7 +110,7 @@ func TestTokensThatSayWhatTheyAllow(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlace()
+			p := newPlatform()
 			p.tokens.Intercept(0, fakeregistry.On("", "/"), func(w http.ResponseWriter, req *http.Request) bool {
 				token := tt.own
 				if strings.Contains(req.URL.Query().Get("scope"), "delete") {
@@ -135,9 +135,9 @@ func TestTokensThatSayWhatTheyAllow(t *testing.T) {
 	}
 }
 
-func TestTokenThatAllowsLessForAskingMore(t *testing.T) {
+func TestWiderScopeYieldsUselessToken(t *testing.T) {
 	t.Parallel()
-	p := newPlace()
+	p := newPlatform()
 	p.tokens.Intercept(0, fakeregistry.On("", "/"), func(w http.ResponseWriter, req *http.Request) bool {
 		if !strings.Contains(req.URL.Query().Get("scope"), "delete") {
 			return false
@@ -173,7 +173,7 @@ func TestTokenRequest(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlace()
+			p := newPlatform()
 			p.registry.Intercept(1, fakeregistry.On("", "/"),
 				fakeregistry.Answer(401, map[string]string{"Www-Authenticate": tt.challenge}, ""))
 			wantErr(t, resolve(t, p.client(t)))
@@ -188,9 +188,9 @@ func TestTokenRequest(t *testing.T) {
 	}
 }
 
-func TestScopeThatIsRefusedIsAskedOnce(t *testing.T) {
+func TestRefusedScopesAreRequestedOnce(t *testing.T) {
 	t.Parallel()
-	p := newPlace()
+	p := newPlatform()
 	p.registry.Intercept(0, fakeregistry.On("", "/"),
 		fakeregistry.Answer(401, map[string]string{"Www-Authenticate": `Bearer realm="` + realm + `"`}, ""))
 	p.tokens.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Errors(400, "INVALID_REQUEST", "no"))
@@ -208,9 +208,9 @@ func TestScopeThatIsRefusedIsAskedOnce(t *testing.T) {
 	}
 }
 
-func TestTokenForEverythingThatAllowsNothing(t *testing.T) {
+func TestTokenWithoutAccess(t *testing.T) {
 	t.Parallel()
-	p := newPlace(fakeregistry.WithScopeActions("*"), fakeregistry.WithJWT(), fakeregistry.WithUser("nobody", password))
+	p := newPlatform(fakeregistry.WithScopeActions("*"), fakeregistry.WithJWT(), fakeregistry.WithUser("nobody", password))
 	c := newClient(t, p, regret.WithBasicAuth("nobody", password), regret.WithTrustedRealm(authURL))
 	wantErr(t, resolve(t, c), regret.ErrForbidden)
 	want := []string{"repository:team/app:pull,delete", "repository:team/app:pull", "repository:team/app:*"}
@@ -221,7 +221,7 @@ func TestTokenForEverythingThatAllowsNothing(t *testing.T) {
 
 func TestAnonymousToken(t *testing.T) {
 	t.Parallel()
-	p := newPlace(fakeregistry.WithAnonymous(fakeregistry.Allow("team/*", "pull")))
+	p := newPlatform(fakeregistry.WithAnonymous(fakeregistry.Allow("team/*", "pull")))
 	c := newClient(t, p, regret.WithTrustedRealm(authURL))
 	wantErr(t, resolve(t, c))
 	wantErr(t, c.DeleteManifest(t.Context(), repo, p.image.Digest), regret.ErrUnauthorized)

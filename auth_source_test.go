@@ -18,7 +18,7 @@ import (
 func TestForRegistryAcceptsTheNamesThatNewAccepts(t *testing.T) {
 	t.Parallel()
 	for _, named := range []string{host, "https://" + host + ":443", "http://" + host + ":80/", "docker.io", "index.docker.io/v1/", "LOCALHOST:5000"} {
-		inner := &asked{answers: []credentials.Credential{good}}
+		inner := &recordingSource{answers: []credentials.Credential{validCredential}}
 		c := newClientOf(t, named, always(401, "", "WWW-Authenticate", `Basic realm="r"`), regret.WithCredentials(credentials.ForRegistry(named, inner)))
 		wantErr(t, c.Ping(t.Context()), regret.ErrUnauthorized)
 		if len(inner.calls) != 1 {
@@ -27,11 +27,11 @@ func TestForRegistryAcceptsTheNamesThatNewAccepts(t *testing.T) {
 	}
 }
 
-func TestSourcesAreCheckedByNew(t *testing.T) {
+func TestNewChecksCredentialSources(t *testing.T) {
 	t.Parallel()
 	var function credentials.Func
 	bad := credentials.Static(credentials.Credential{Password: "c4n4ry"})
-	fine := credentials.Static(good)
+	fine := credentials.Static(validCredential)
 	tests := []struct {
 		name   string
 		source credentials.Source
@@ -53,10 +53,10 @@ func TestSourcesAreCheckedByNew(t *testing.T) {
 				t.Errorf("error is not %q: %v", regret.ErrInvalid, err)
 			}
 			wantText(t, err, tt.says...)
-			wantDiscreet(t, err, "c4n4ry")
+			wantNoSecretInError(t, err, "c4n4ry")
 		})
 	}
-	for _, source := range []credentials.Source{fine, credentials.FirstOf(), credentials.ForRegistry(host, fine), load(t, "{}"), &asked{}} {
+	for _, source := range []credentials.Source{fine, credentials.FirstOf(), credentials.ForRegistry(host, fine), loadConfig(t, "{}"), &recordingSource{}} {
 		if _, err := regret.New(host, regret.WithCredentials(source)); err != nil {
 			t.Errorf("%v is refused: %v", source, err)
 		}
@@ -64,7 +64,7 @@ func TestSourcesAreCheckedByNew(t *testing.T) {
 }
 
 // A failure on the way to a credential reaches the caller as what it is.
-func TestSourceErrorsKeepTheirFacts(t *testing.T) {
+func TestCredentialErrorReachesCaller(t *testing.T) {
 	t.Parallel()
 	late := credentials.Func(func(context.Context, string, string) (credentials.Credential, error) {
 		source, err := credentials.LoadDockerConfig("/does/not/exist.json")
@@ -73,7 +73,7 @@ func TestSourceErrorsKeepTheirFacts(t *testing.T) {
 		}
 		return credentials.Credential{}, err
 	})
-	c := newClient(t, always(401, "", "WWW-Authenticate", `Basic realm="r"`), regret.WithCredentials(credentials.FirstOf(late, credentials.Static(good))))
+	c := newClient(t, always(401, "", "WWW-Authenticate", `Basic realm="r"`), regret.WithCredentials(credentials.FirstOf(late, credentials.Static(validCredential))))
 	err := c.Untag(t.Context(), repo, "v1")
 	wantErr(t, err, regret.ErrUnauthorized)
 	e, ok := errors.AsType[*credentials.Error](err)
@@ -81,7 +81,7 @@ func TestSourceErrorsKeepTheirFacts(t *testing.T) {
 		t.Errorf("%v, want a *CredentialError", err)
 	}
 	wantText(t, err, "credentials for "+host, e.File)
-	wantDiscreet(t, err, password)
+	wantNoSecretInError(t, err, password)
 }
 
 // bearerOnly accepts one token, and challenges as it is told to.
@@ -101,7 +101,7 @@ func TestRegistryToken(t *testing.T) {
 			t.Parallel()
 			network := fakeregistry.NewNetwork()
 			network.Handle(registryURL, bearerOnly("b3arer-t0ken", offer))
-			c := newClient(t, network, regret.WithCredentials(load(t, `{"auths":{"`+host+`":{"registrytoken":"b3arer-t0ken"}}}`)), regret.WithTrustedRealm(authURL))
+			c := newClient(t, network, regret.WithCredentials(loadConfig(t, `{"auths":{"`+host+`":{"registrytoken":"b3arer-t0ken"}}}`)), regret.WithTrustedRealm(authURL))
 			wantErr(t, c.Ping(t.Context()))
 			wantErr(t, c.Ping(t.Context()))
 			if diff := cmp.Diff([]string{"GET registry 401", "GET registry 200", "GET registry 200"}, traffic(network)); diff != "" {
@@ -113,27 +113,27 @@ func TestRegistryToken(t *testing.T) {
 		t.Parallel()
 		network := fakeregistry.NewNetwork()
 		network.Handle(registryURL, bearerOnly("another", `Bearer realm="`+realm+`"`))
-		c := newClient(t, network, regret.WithCredentials(load(t, `{"auths":{"`+host+`":{"registrytoken":"b3arer-t0ken"}}}`)), regret.WithTrustedRealm(authURL))
+		c := newClient(t, network, regret.WithCredentials(loadConfig(t, `{"auths":{"`+host+`":{"registrytoken":"b3arer-t0ken"}}}`)), regret.WithTrustedRealm(authURL))
 		err := c.Untag(t.Context(), repo, "v1")
 		wantErr(t, err, regret.ErrUnauthorized)
-		wantDiscreet(t, err, "b3arer-t0ken")
+		wantNoSecretInError(t, err, "b3arer-t0ken")
 		if diff := cmp.Diff([]string{"DELETE registry 401", "DELETE registry 401"}, traffic(network)); diff != "" {
 			t.Errorf("requests (-want +got):\n%s", diff)
 		}
 	})
 }
 
-func TestDockerConfigAtARegistry(t *testing.T) {
+func TestDockerConfig(t *testing.T) {
 	t.Parallel()
-	p := newPlace()
-	source := load(t, `{"auths":{"https://index.docker.io/v1/":`+entry("hub", "hub-c4n4ry")+`,"`+host+`/team":`+entry(account, password)+`}}`)
+	p := newPlatform()
+	source := loadConfig(t, `{"auths":{"https://index.docker.io/v1/":`+authEntry("hub", "hub-c4n4ry")+`,"`+host+`/team":`+authEntry(account, password)+`}}`)
 	c := newClient(t, p, regret.WithCredentials(source), regret.WithTrustedRealm(authURL))
 	wantErr(t, resolve(t, c))
 	want := []string{"HEAD registry 401", "GET auth 200", "HEAD registry 200"}
 	if diff := cmp.Diff(want, traffic(p.Network)); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}
-	wantSilence(t, "the traffic", fmt.Sprintf("%+v", p.Network.Requests()), "hub-c4n4ry")
+	wantNoSecretIn(t, "the traffic", fmt.Sprintf("%+v", p.Network.Requests()), "hub-c4n4ry")
 }
 
 func TestCredentialSource(t *testing.T) {
@@ -147,7 +147,7 @@ func TestCredentialSource(t *testing.T) {
 	}
 	t.Run("it is asked once for each repository, by name", func(t *testing.T) {
 		t.Parallel()
-		source := &asked{answers: []credentials.Credential{good}}
+		source := &recordingSource{answers: []credentials.Credential{good}}
 		c := newClient(t, newRegistry(), regret.WithCredentials(source))
 		for range 2 {
 			wantErr(t, resolve(t, c))
@@ -161,7 +161,7 @@ func TestCredentialSource(t *testing.T) {
 	})
 	t.Run("it is asked again after what it gave was refused", func(t *testing.T) {
 		t.Parallel()
-		source := &asked{answers: []credentials.Credential{{Username: account, Password: "mistyped"}, good}}
+		source := &recordingSource{answers: []credentials.Credential{{Username: account, Password: "mistyped"}, good}}
 		c := newClient(t, newRegistry(), regret.WithCredentials(source))
 		wantErr(t, resolve(t, c), regret.ErrUnauthorized)
 		wantErr(t, resolve(t, c))
@@ -170,7 +170,7 @@ func TestCredentialSource(t *testing.T) {
 		t.Parallel()
 		broken := errors.New("the vault is sealed")
 		reg := newRegistry()
-		c := newClient(t, reg, regret.WithCredentials(&asked{err: broken}))
+		c := newClient(t, reg, regret.WithCredentials(&recordingSource{err: broken}))
 		err := c.Untag(t.Context(), repo, "v1")
 		wantErr(t, err, regret.ErrUnauthorized, broken)
 		wantText(t, err, host, "the vault is sealed")
@@ -184,19 +184,19 @@ func TestCredentialSource(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			reg := newRegistry()
-			c := newClient(t, reg, regret.WithCredentials(&asked{answers: []credentials.Credential{bad}}))
+			c := newClient(t, reg, regret.WithCredentials(&recordingSource{answers: []credentials.Credential{bad}}))
 			err := c.Untag(t.Context(), repo, "v1")
 			wantErr(t, err, regret.ErrUnauthorized)
-			wantDiscreet(t, err, password)
+			wantNoSecretInError(t, err, password)
 			wantRequests(t, reg, "DELETE /v2/team/app/manifests/v1 401")
 		})
 	}
 }
 
-func TestManyRepositories(t *testing.T) {
+func TestCredentialCacheSize(t *testing.T) {
 	t.Parallel()
 	const kept = 4096
-	source := &asked{answers: []credentials.Credential{{Username: account, Password: password}}}
+	source := &recordingSource{answers: []credentials.Credential{{Username: account, Password: password}}}
 	c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
 		if req.Header.Get("Authorization") == "" {
 			return respond(req, 401, "", "WWW-Authenticate", `Basic realm="r"`), nil

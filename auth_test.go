@@ -51,7 +51,7 @@ func TestBasicAuthentication(t *testing.T) {
 				if !errors.Is(err, tt.failure) {
 					t.Errorf("error: %v, want %v", err, tt.failure)
 				}
-				wantDiscreet(t, err, password, "a.caller.s-token")
+				wantNoSecretInError(t, err, password, "a.caller.s-token")
 			}
 			if diff := cmp.Diff(tt.want, traffic(network)); diff != "" {
 				t.Errorf("requests (-want +got):\n%s", diff)
@@ -60,7 +60,7 @@ func TestBasicAuthentication(t *testing.T) {
 	}
 }
 
-func TestCredentialsThatWorkNoMore(t *testing.T) {
+func TestCredentialsThatStopWorking(t *testing.T) {
 	t.Parallel()
 	reg := fakeregistry.New(fakeregistry.WithBasicAuth(account, password))
 	reg.PutImage(repo, "hello", "v1")
@@ -72,7 +72,7 @@ func TestCredentialsThatWorkNoMore(t *testing.T) {
 	wantRequests(t, reg, "DELETE /v2/team/app/manifests/v1 401") // the same would not help
 }
 
-func TestTokenOfTheCaller(t *testing.T) {
+func TestWithToken(t *testing.T) {
 	t.Parallel()
 	t.Run("it is sent with the first request", func(t *testing.T) {
 		t.Parallel()
@@ -88,7 +88,7 @@ func TestTokenOfTheCaller(t *testing.T) {
 	})
 	t.Run("a refusal leads to no token service", func(t *testing.T) {
 		t.Parallel()
-		p := newPlace()
+		p := newPlatform()
 		c := newClient(t, p, regret.WithToken("a.caller.s-token"), regret.WithTrustedRealm(authURL))
 		wantErr(t, resolve(t, c), regret.ErrUnauthorized)
 		if diff := cmp.Diff([]string{"HEAD registry 401"}, traffic(p.Network)); diff != "" {
@@ -97,23 +97,23 @@ func TestTokenOfTheCaller(t *testing.T) {
 	})
 }
 
-func TestBearerRequests(t *testing.T) {
+func TestBearerRequestCounts(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name   string
-		before func(t *testing.T, p *place, c *regret.Client)
+		before func(t *testing.T, p *platform, c *regret.Client)
 		want   []string
 	}{
 		{"a cold resolve and delete cost four", nil,
 			[]string{"HEAD registry 401", "GET auth 200", "HEAD registry 200", "DELETE registry 202"}},
 		{"a warm resolve and delete cost two",
-			func(t *testing.T, _ *place, c *regret.Client) { wantErr(t, resolve(t, c)) },
+			func(t *testing.T, _ *platform, c *regret.Client) { wantErr(t, resolve(t, c)) },
 			[]string{"HEAD registry 200", "DELETE registry 202"}},
 		{"with a revoked token they cost four",
-			func(t *testing.T, p *place, c *regret.Client) { wantErr(t, resolve(t, c)); p.tokens.RevokeAll() },
+			func(t *testing.T, p *platform, c *regret.Client) { wantErr(t, resolve(t, c)); p.tokens.RevokeAll() },
 			[]string{"HEAD registry 401", "GET auth 200", "HEAD registry 200", "DELETE registry 202"}},
 		{"in another repository they cost three, for what is wanted is known",
-			func(t *testing.T, p *place, c *regret.Client) {
+			func(t *testing.T, p *platform, c *regret.Client) {
 				p.registry.PutImage("team/other", "hi", "v1")
 				_, err := c.ResolveDigest(t.Context(), "team/other", "v1")
 				wantErr(t, err)
@@ -123,7 +123,7 @@ func TestBearerRequests(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlace()
+			p := newPlatform()
 			c := p.client(t)
 			if tt.before != nil {
 				tt.before(t, p, c)
@@ -142,7 +142,7 @@ func TestBearerRequests(t *testing.T) {
 	}
 }
 
-func TestCredentialsFollowTheChallenge(t *testing.T) {
+func TestChallengeSelectsCredentials(t *testing.T) {
 	t.Parallel()
 	const bearer = `Bearer realm="` + realm + `",service="s",scope="repository:team/app:pull"`
 	tests := []struct {
@@ -167,7 +167,7 @@ func TestCredentialsFollowTheChallenge(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlace()
+			p := newPlatform()
 			p.tokens.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Answer(200, nil, `{"token":"t0ken"}`))
 			var last string
 			p.registry.Intercept(0, fakeregistry.On("", "/"), func(w http.ResponseWriter, req *http.Request) bool {
@@ -186,12 +186,12 @@ func TestCredentialsFollowTheChallenge(t *testing.T) {
 			if scheme, _, _ := strings.Cut(last, " "); last != tt.want && scheme != tt.want {
 				t.Errorf("sent %q, want %q", last, tt.want)
 			}
-			wantHome(t, p.Network.Requests(), []string{registryURL + ":443", authURL + ":443"}, password)
+			wantSecretsOnlyAt(t, p.Network.Requests(), []string{registryURL + ":443", authURL + ":443"}, password)
 		})
 	}
 }
 
-func TestUnreadableChallenges(t *testing.T) {
+func TestInvalidChallenges(t *testing.T) {
 	t.Parallel()
 	const bearer = `Bearer realm="` + realm + `"`
 	tests := []struct{ name, challenge string }{
@@ -208,7 +208,7 @@ func TestUnreadableChallenges(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlace()
+			p := newPlatform()
 			p.registry.Intercept(0, fakeregistry.On("", "/"),
 				fakeregistry.Answer(401, map[string]string{"Www-Authenticate": tt.challenge}, ""))
 			err := p.client(t).DeleteManifest(t.Context(), repo, p.image.Digest)
@@ -216,12 +216,12 @@ func TestUnreadableChallenges(t *testing.T) {
 			if diff := cmp.Diff([]string{"HEAD registry 401"}, traffic(p.Network)); diff != "" {
 				t.Errorf("requests (-want +got):\n%s", diff)
 			}
-			wantHome(t, p.Network.Requests(), nil, password)
+			wantSecretsOnlyAt(t, p.Network.Requests(), nil, password)
 		})
 	}
 }
 
-func TestUnauthorizedForEver(t *testing.T) {
+func TestEndless401(t *testing.T) {
 	t.Parallel()
 	const bearer = `Bearer realm="` + realm + `",service="s",scope="repository:team/app:`
 	tests := []struct {
@@ -251,7 +251,7 @@ func TestUnauthorizedForEver(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlace()
+			p := newPlatform()
 			calls := 0
 			p.registry.Intercept(0, fakeregistry.On("", "/"), func(w http.ResponseWriter, _ *http.Request) bool {
 				calls++
@@ -268,7 +268,7 @@ func TestUnauthorizedForEver(t *testing.T) {
 	}
 }
 
-func TestMissingPermission(t *testing.T) {
+func TestMissingDeletePermission(t *testing.T) {
 	t.Parallel()
 	for _, jwt := range []bool{false, true} {
 		opts := []fakeregistry.TokenOption{fakeregistry.WithUser("reader", password, fakeregistry.Allow("*", "pull"))}
@@ -277,7 +277,7 @@ func TestMissingPermission(t *testing.T) {
 		}
 		t.Run("reading works where deleting is forbidden, before and after", func(t *testing.T) {
 			t.Parallel()
-			p := newPlace(opts...)
+			p := newPlatform(opts...)
 			c := newClient(t, p, regret.WithBasicAuth("reader", password), regret.WithTrustedRealm(authURL))
 			wantErr(t, resolve(t, c))
 			p.Network.ResetLog()

@@ -17,7 +17,7 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-func TestTokenServiceAnswers(t *testing.T) {
+func TestTokenServiceResponses(t *testing.T) {
 	t.Parallel()
 	say := func(status int, body string, fields ...string) func(http.ResponseWriter, *http.Request) bool {
 		header := map[string]string{}
@@ -33,44 +33,44 @@ func TestTokenServiceAnswers(t *testing.T) {
 		asked  int // token requests
 		want   []error
 	}{
-		{"a page of HTML is no token", say(200, "<html>"+whispered, "Content-Type", "text/html"), 1, []error{regret.ErrNotRegistry}},
-		{"garbage is no token (C23)", say(200, whispered), 1, []error{regret.ErrNotRegistry}},
+		{"a page of HTML is no token", say(200, "<html>"+serviceSecret, "Content-Type", "text/html"), 1, []error{regret.ErrNotRegistry}},
+		{"garbage is no token (C23)", say(200, serviceSecret), 1, []error{regret.ErrNotRegistry}},
 		{"nothing is no token", say(200, ""), 1, []error{regret.ErrNotRegistry}},
 		{"null is no token", say(200, "null"), 1, []error{regret.ErrNotRegistry}},
-		{"an array is no token", say(200, `["`+whispered+`"]`), 1, []error{regret.ErrNotRegistry}},
-		{"an object without a token is none", say(200, `{"errors":[{"code":"`+whispered+`"}]}`), 1, []error{regret.ErrNotRegistry}},
-		{"a refresh token alone is none (C26)", say(200, `{"refresh_token":"`+whispered+`"}`), 1, []error{regret.ErrNotRegistry}},
+		{"an array is no token", say(200, `["`+serviceSecret+`"]`), 1, []error{regret.ErrNotRegistry}},
+		{"an object without a token is none", say(200, `{"errors":[{"code":"`+serviceSecret+`"}]}`), 1, []error{regret.ErrNotRegistry}},
+		{"a refresh token alone is none (C26)", say(200, `{"refresh_token":"`+serviceSecret+`"}`), 1, []error{regret.ErrNotRegistry}},
 		{"a token that is a number is none", say(200, `{"token":12345678}`), 1, []error{regret.ErrNotRegistry}},
-		{"a token with a line break is refused (C24)", say(200, `{"token":"`+whispered+`\r\nX-Evil: 1"}`), 1, []error{regret.ErrNotRegistry}},
-		{"a token with a blank is refused", say(200, `{"token":"`+whispered+` x"}`), 1, []error{regret.ErrNotRegistry}},
+		{"a token with a line break is refused (C24)", say(200, `{"token":"`+serviceSecret+`\r\nX-Evil: 1"}`), 1, []error{regret.ErrNotRegistry}},
+		{"a token with a blank is refused", say(200, `{"token":"`+serviceSecret+` x"}`), 1, []error{regret.ErrNotRegistry}},
 		{"a token of nothing but padding is refused", say(200, `{"token":"=="}`), 1, []error{regret.ErrNotRegistry}},
 		{"a token of more than 16 KiB is refused", say(200, `{"token":"`+strings.Repeat("a", 16<<10+1)+`"}`), 1, []error{regret.ErrNotRegistry}},
 		{"a token of 5 MB is not even read (C25)", say(200, `{"token":"`+strings.Repeat("a", 5<<20)+`"}`), 1, []error{regret.ErrTooLarge}},
 		{"an endless answer is not read", fakeregistry.Flood(200, nil, `{"token":"`, "a"), 1, []error{regret.ErrTooLarge}},
 		{"a success of another kind is no token", say(204, ""), 1, []error{regret.ErrNotRegistry}},
-		{"a 500 is repeated as often as the call may be (C29)", say(500, whispered), all, []error{regret.ErrUnavailable}},
+		{"a 500 is repeated as often as the call may be (C29)", say(500, serviceSecret), all, []error{regret.ErrUnavailable}},
 		{"a 503 that says how long it will last is waited for", say(503, "", "Retry-After", "0"), all, []error{regret.ErrUnavailable}},
-		{"a 429 is repeated", say(429, whispered), all, []error{regret.ErrRateLimited}},
-		{"a 408 is repeated", say(408, whispered), all, []error{regret.ErrUnavailable}},
+		{"a 429 is repeated", say(429, serviceSecret), all, []error{regret.ErrRateLimited}},
+		{"a 408 is repeated", say(408, serviceSecret), all, []error{regret.ErrUnavailable}},
 		{"a 429 for an hour is not", say(429, "", "Retry-After", "3600"), 1, []error{regret.ErrRateLimited}},
-		{"a 401 is about the credentials, and no other scope helps", say(401, `{"errors":[{"code":"UNAUTHORIZED","message":"`+whispered+`"}]}`), 1,
+		{"a 401 is about the credentials, and no other scope helps", say(401, `{"errors":[{"code":"UNAUTHORIZED","message":"`+serviceSecret+`"}]}`), 1,
 			[]error{regret.ErrUnauthorized, regret.CodeUnauthorized}},
-		{"a 403 may be about the scope", say(403, `{"errors":[{"code":"DENIED"},{"code":"`+whispered+`"}]}`), 3, []error{regret.ErrForbidden, regret.CodeDenied}},
-		{"a 400 in the words of OAuth may be about the scope", say(400, `{"error":"invalid_scope","error_description":"`+whispered+`"}`), 3,
+		{"a 403 may be about the scope", say(403, `{"errors":[{"code":"DENIED"},{"code":"`+serviceSecret+`"}]}`), 3, []error{regret.ErrForbidden, regret.CodeDenied}},
+		{"a 400 in the words of OAuth may be about the scope", say(400, `{"error":"invalid_scope","error_description":"`+serviceSecret+`"}`), 3,
 			[]error{regret.ErrUnauthorized, regret.Code("invalid_scope")}},
-		{"a 404 is the end", say(404, "404 page not found "+whispered), 1, []error{regret.ErrUnauthorized}},
-		{"a redirect is not followed", fakeregistry.Redirect(302, "https://evil.example.net/?"+whispered), 1, []error{regret.ErrRedirect}},
+		{"a 404 is the end", say(404, "404 page not found "+serviceSecret), 1, []error{regret.ErrUnauthorized}},
+		{"a redirect is not followed", fakeregistry.Redirect(302, "https://evil.example.net/?"+serviceSecret), 1, []error{regret.ErrRedirect}},
 		{"a redirect to itself is not followed either", fakeregistry.Redirect(307, "/token2"), 1, []error{regret.ErrRedirect}},
 		{"a refused connection is tried again", fakeregistry.Refuse(), 0, []error{regret.ErrUnavailable}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlace()
+			p := newPlatform()
 			p.tokens.Intercept(0, fakeregistry.On("", "/"), tt.answer)
 			err := p.client(t).Untag(t.Context(), repo, "v1")
 			e := wantErr(t, err, tt.want...)
-			wantDiscreet(t, err, password, whispered)
+			wantNoSecretInError(t, err, password, serviceSecret)
 			if e.URL != realm || e.Method != "GET" || e.Op != "untag" {
 				t.Errorf("error is about %s %s %s, want the token request of untag", e.Op, e.Method, e.URL)
 			}
@@ -85,12 +85,12 @@ func TestTokenServiceAnswers(t *testing.T) {
 			if _, there := p.registry.Tag(repo, "v1"); !there {
 				t.Error("the tag is gone")
 			}
-			wantHome(t, p.Network.Requests(), []string{registryURL + ":443", authURL + ":443"}, password)
+			wantSecretsOnlyAt(t, p.Network.Requests(), []string{registryURL + ":443", authURL + ":443"}, password)
 		})
 	}
 }
 
-func TestTokenServiceRecovers(t *testing.T) {
+func TestTokenRequestIsRetried(t *testing.T) {
 	t.Parallel()
 	cut := func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("Content-Length", "1000")
@@ -108,7 +108,7 @@ func TestTokenServiceRecovers(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlace()
+			p := newPlatform()
 			p.tokens.Intercept(2, fakeregistry.On("", "/"), tt.answer)
 			wantErr(t, resolve(t, p.client(t)))
 			if got := len(p.tokens.Requests()); got != 3 {
@@ -119,9 +119,9 @@ func TestTokenServiceRecovers(t *testing.T) {
 }
 
 // A transport's own error may repeat the address, and with it the query.
-func TestTokenRequestThatFailsWithItsAddress(t *testing.T) {
+func TestTokenRequestErrorHidesQuery(t *testing.T) {
 	t.Parallel()
-	p := newPlace()
+	p := newPlatform()
 	c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
 		if req.URL.Path == "/token" {
 			return nil, &url.Error{Op: "Get", URL: req.URL.String(), Err: errors.New("no route")}
@@ -131,7 +131,7 @@ func TestTokenRequestThatFailsWithItsAddress(t *testing.T) {
 	err := c.Untag(t.Context(), repo, "v1")
 	wantErr(t, err, regret.ErrUnavailable)
 	wantText(t, err, "no route", realm)
-	wantDiscreet(t, err, "account-name", password)
+	wantNoSecretInError(t, err, "account-name", password)
 	if _, there := p.registry.Tag(repo, "v1"); !there {
 		t.Error("the tag is gone")
 	}
@@ -139,7 +139,7 @@ func TestTokenRequestThatFailsWithItsAddress(t *testing.T) {
 
 // Whatever ends the wait for a token: the answer is closed, or its connection
 // would be lost.
-func TestAnAnswerOfATokenServiceIsClosed(t *testing.T) {
+func TestTokenResponseIsClosedAfterCancellation(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	body := &closeCounter{Reader: strings.NewReader("x")}
@@ -168,7 +168,7 @@ func (c *closeCounter) Close() error {
 	return nil
 }
 
-func TestA404OfTheTokenServiceIsNotTheRegistrys(t *testing.T) {
+func TestTokenService404IsNotRegistry404(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
 		switch {

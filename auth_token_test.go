@@ -99,10 +99,10 @@ func TestTokenLifetime(t *testing.T) {
 	}
 }
 
-func TestExpiredTokenIsReplacedBeforeItsUse(t *testing.T) {
+func TestExpiredTokenIsReplacedBeforeUse(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPlace(fakeregistry.WithTokenExpiry(5 * time.Minute))
+		p := newPlatform(fakeregistry.WithTokenExpiry(5 * time.Minute))
 		c := p.client(t)
 		dgst, err := c.ResolveDigest(t.Context(), repo, "v1")
 		wantErr(t, err)
@@ -115,12 +115,12 @@ func TestExpiredTokenIsReplacedBeforeItsUse(t *testing.T) {
 	})
 }
 
-func TestTokenServiceThatAsksForTime(t *testing.T) {
+func TestTokenServiceRetryAfter(t *testing.T) {
 	t.Parallel()
 	t.Run("gets it, even where the registry need not be asked first", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			p := newPlace()
+			p := newPlatform()
 			c := p.client(t)
 			wantErr(t, resolve(t, c))
 			p.registry.PutImage("team/other", "hello", "v1")
@@ -136,7 +136,7 @@ func TestTokenServiceThatAsksForTime(t *testing.T) {
 	t.Run("gets it from every caller", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			p := newPlace()
+			p := newPlatform()
 			c := p.client(t)
 			wantErr(t, resolve(t, c))
 			for _, name := range []string{"team/other", "team/third"} {
@@ -161,7 +161,7 @@ func TestTokenServiceThatAsksForTime(t *testing.T) {
 	t.Run("is not waited for beyond the deadline", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			p := newPlace()
+			p := newPlatform()
 			p.tokens.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Answer(503, map[string]string{"Retry-After": "30"}, ""))
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
@@ -175,19 +175,19 @@ func TestTokenServiceThatAsksForTime(t *testing.T) {
 	})
 }
 
-func TestATokenServiceThatAsksForTimeGetsIt(t *testing.T) {
+func TestTokenServiceRetryAfterForAnonymousToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		tokens := fakeregistry.NewTokenService("https://auth.example.com/token", host,
 			fakeregistry.WithAnonymous(fakeregistry.Allow("*", "pull", "delete")))
-		tokens.Intercept(2, fakeregistry.On("", "/"), after(429, "7")(nil))
+		tokens.Intercept(2, fakeregistry.On("", "/"), withRetryAfter(429, "7")(nil))
 		reg := fakeregistry.New(fakeregistry.WithTokenAuth(tokens))
 		reg.PutImage(repo, "hello", "v1")
 		network := fakeregistry.NewNetwork()
 		network.Handle("https://"+host, reg)
 		network.Handle("https://auth.example.com", tokens)
-		c := newClient(t, network, patiently(time.Second), regret.WithTrustedRealm("https://auth.example.com"))
-		took(t, 14*time.Second, func() {
+		c := newClient(t, network, withConstantWait(time.Second), regret.WithTrustedRealm("https://auth.example.com"))
+		wantDuration(t, 14*time.Second, func() {
 			_, err := c.ResolveDigest(t.Context(), repo, "v1")
 			wantErr(t, err)
 		})
@@ -197,7 +197,7 @@ func TestATokenServiceThatAsksForTimeGetsIt(t *testing.T) {
 	})
 }
 
-func TestATokenIsFetchedOverTheOnlyConnection(t *testing.T) {
+func TestTokenIsFetchedOverOnlyConnection(t *testing.T) {
 	t.Parallel()
 	var srv *httptest.Server
 	srv = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {

@@ -17,7 +17,7 @@ import (
 
 // dialogue is every request of a network with what it was asked for: "HEAD 401",
 // "token pull,delete 200", "DELETE 202".
-func dialogue(t testing.TB, n *fakeregistry.Network) []string {
+func exchanges(t testing.TB, n *fakeregistry.Network) []string {
 	t.Helper()
 	lines := []string{}
 	for _, r := range n.Requests() {
@@ -37,14 +37,14 @@ func dialogue(t testing.TB, n *fakeregistry.Network) []string {
 
 // Token services as they are: each is asked for what it understands, and no more
 // often than it must be, to resolve a tag and delete what it stood for.
-func TestTokenServices(t *testing.T) {
+func TestKnownTokenServices(t *testing.T) {
 	t.Parallel()
 	const minutes = 5 * time.Minute
 	type service struct {
 		rule    string
 		tokens  []fakeregistry.TokenOption
 		options []fakeregistry.Option
-		set     func(p *place)
+		set     func(p *platform)
 		pause   time.Duration // between the two
 		want    []string
 		err     error
@@ -80,7 +80,7 @@ func TestTokenServices(t *testing.T) {
 		{
 			rule:   "Harbor's registry asks for Basic where the token allows nothing, and gets it once",
 			tokens: []fakeregistry.TokenOption{fakeregistry.WithTokenExpiry(30 * time.Minute), fakeregistry.WithUser(account, password, fakeregistry.Allow("*", "pull"))},
-			set: func(p *place) {
+			set: func(p *platform) {
 				p.registry.Intercept(0, fakeregistry.On("DELETE", "/v2/"), fakeregistry.Answer(401, map[string]string{"Www-Authenticate": `Basic realm="harbor"`},
 					`{"errors":[{"code":"UNAUTHORIZED","message":"unauthorized to access repository: team/app, action: delete"}]}`))
 			},
@@ -89,7 +89,7 @@ func TestTokenServices(t *testing.T) {
 		},
 		{
 			rule: "GitLab's is not asked for everything, which would not even read",
-			set: func(p *place) {
+			set: func(p *platform) {
 				p.tokens.Intercept(0, fakeregistry.On("", "/"), func(w http.ResponseWriter, req *http.Request) bool {
 					if !strings.HasSuffix(req.URL.Query().Get("scope"), ":*") {
 						return false
@@ -102,7 +102,7 @@ func TestTokenServices(t *testing.T) {
 		},
 		{
 			rule: "Gitea's is offered beside Basic and without a scope",
-			set: func(p *place) {
+			set: func(p *platform) {
 				p.registry.Intercept(0, func(req *http.Request) bool { return req.Header.Get("Authorization") == "" }, func(w http.ResponseWriter, _ *http.Request) bool {
 					w.Header().Add("WWW-Authenticate", `Bearer realm="`+realm+`",service="container_registry",scope="*"`)
 					w.Header().Add("WWW-Authenticate", `Basic realm="Gitea Container Registry"`)
@@ -131,7 +131,7 @@ func TestTokenServices(t *testing.T) {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				p := newPlace(test.tokens...)
+				p := newPlatform(test.tokens...)
 				p.registry = fakeregistry.New(append(test.options, fakeregistry.WithTokenAuth(p.tokens))...)
 				p.registry.PutImage(repo, "hello", "v1")
 				p.Handle(registryURL, p.registry)
@@ -148,13 +148,13 @@ func TestTokenServices(t *testing.T) {
 				} else {
 					wantErr(t, err, test.err)
 				}
-				if diff := cmp.Diff(test.want, dialogue(t, p.Network)); diff != "" {
+				if diff := cmp.Diff(test.want, exchanges(t, p.Network)); diff != "" {
 					t.Errorf("requests (-want +got):\n%s", diff)
 				}
 				if p.registry.HasManifest(repo, dgst) != (test.err != nil) {
 					t.Error("the manifest is not as the answer says")
 				}
-				wantHome(t, p.Network.Requests(), []string{registryURL + ":443", authURL + ":443"}, password)
+				wantSecretsOnlyAt(t, p.Network.Requests(), []string{registryURL + ":443", authURL + ":443"}, password)
 			})
 		})
 	}

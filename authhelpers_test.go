@@ -20,7 +20,7 @@ import (
 )
 
 // identified is a client with an identity token of the account, and the token.
-func (p *place) identified(t testing.TB, opts ...regret.Option) (*regret.Client, string) {
+func (p *platform) identityClient(t testing.TB, opts ...regret.Option) (*regret.Client, string) {
 	t.Helper()
 	identity := p.tokens.IssueRefreshToken(account)
 	return newClient(t, p, append([]regret.Option{
@@ -29,7 +29,7 @@ func (p *place) identified(t testing.TB, opts ...regret.Option) (*regret.Client,
 }
 
 // again lets the next request need a new token.
-func again(t *testing.T, c *regret.Client, repository string) error {
+func listTags(t *testing.T, c *regret.Client, repository string) error {
 	t.Helper()
 	_, err := collect(t, c.Tags(t.Context(), repository))
 	if errors.Is(err, regret.ErrNotFound) {
@@ -39,10 +39,10 @@ func again(t *testing.T, c *regret.Client, repository string) error {
 }
 
 // good is the account that most sources have.
-var good = credentials.Credential{Username: account, Password: password}
+var validCredential = credentials.Credential{Username: account, Password: password}
 
 // entry returns an entry of the field auths of a docker configuration.
-func entry(user, password string) string {
+func authEntry(user, password string) string {
 	return `{"auth":"` + base64.StdEncoding.EncodeToString([]byte(user+":"+password)) + `"}`
 }
 
@@ -55,7 +55,7 @@ func writeConfig(t testing.TB, content string) string {
 }
 
 // load writes a docker configuration and loads it.
-func load(t testing.TB, content string) credentials.Source {
+func loadConfig(t testing.TB, content string) credentials.Source {
 	t.Helper()
 	source, err := credentials.LoadDockerConfig(writeConfig(t, content))
 	if err != nil {
@@ -65,7 +65,7 @@ func load(t testing.TB, content string) credentials.Source {
 }
 
 // What only a token service could have told.
-const whispered = "whispered-by-the-service"
+const serviceSecret = "whispered-by-the-service"
 
 // Who asks, and with what. The password has characters that each encoding
 // spells in its own way, and is found in none of them by accident.
@@ -105,7 +105,7 @@ func always(status int, body string, fields ...string) http.RoundTripper {
 
 // place is a registry and its token service, each under an origin of its own,
 // in a network that has nothing else.
-type place struct {
+type platform struct {
 	*fakeregistry.Network
 	registry *fakeregistry.Registry
 	tokens   *fakeregistry.TokenService
@@ -113,11 +113,11 @@ type place struct {
 }
 
 // newPlace lets the account do everything and nobody anything.
-func newPlace(opts ...fakeregistry.TokenOption) *place {
+func newPlatform(opts ...fakeregistry.TokenOption) *platform {
 	opts = append([]fakeregistry.TokenOption{
 		fakeregistry.WithUser(account, password, fakeregistry.Allow("*", "*")),
 	}, opts...)
-	p := &place{
+	p := &platform{
 		Network: fakeregistry.NewNetwork(),
 		tokens:  fakeregistry.NewTokenService(realm, "the registry", opts...),
 	}
@@ -129,7 +129,7 @@ func newPlace(opts ...fakeregistry.TokenOption) *place {
 }
 
 // client is one with the account and trust in the token service.
-func (p *place) client(t testing.TB, opts ...regret.Option) *regret.Client {
+func (p *platform) client(t testing.TB, opts ...regret.Option) *regret.Client {
 	t.Helper()
 	return newClient(t, p, append([]regret.Option{
 		regret.WithBasicAuth(account, password), regret.WithTrustedRealm(authURL),
@@ -161,7 +161,7 @@ func scopes(ts *fakeregistry.TokenService) []string {
 }
 
 // forms are the ways in which a secret could be written.
-func forms(secret string) []string {
+func encodings(secret string) []string {
 	quoted, err := json.Marshal(secret)
 	if err != nil {
 		return []string{secret}
@@ -174,10 +174,10 @@ func forms(secret string) []string {
 }
 
 // wantSilence wants no form of the secrets in a text.
-func wantSilence(t testing.TB, what, text string, secrets ...string) {
+func wantNoSecretIn(t testing.TB, what, text string, secrets ...string) {
 	t.Helper()
 	for _, secret := range secrets {
-		for _, form := range forms(secret) {
+		for _, form := range encodings(secret) {
 			if strings.Contains(text, form) {
 				t.Errorf("%s tells the secret %q as %q: %.2000s", what, secret, form, text)
 			}
@@ -186,17 +186,17 @@ func wantSilence(t testing.TB, what, text string, secrets ...string) {
 }
 
 // wantDiscreet wants nothing secret in any form an error can be shown in.
-func wantDiscreet(t testing.TB, err error, secrets ...string) {
+func wantNoSecretInError(t testing.TB, err error, secrets ...string) {
 	t.Helper()
-	wantSilence(t, "the error's text", fmt.Sprint(err), secrets...)
-	wantSilence(t, "%+v of the error", fmt.Sprintf("%+v", err), secrets...)
+	wantNoSecretIn(t, "the error's text", fmt.Sprint(err), secrets...)
+	wantNoSecretIn(t, "%+v of the error", fmt.Sprintf("%+v", err), secrets...)
 	for e := err; e != nil; {
-		wantSilence(t, "%#v of the error", fmt.Sprintf("%#v", e), secrets...)
+		wantNoSecretIn(t, "%#v of the error", fmt.Sprintf("%#v", e), secrets...)
 		raw, jsonErr := json.Marshal(e)
 		if jsonErr != nil {
 			t.Fatal(jsonErr)
 		}
-		wantSilence(t, "JSON of the error", string(raw), secrets...)
+		wantNoSecretIn(t, "JSON of the error", string(raw), secrets...)
 		inner, ok := e.(interface{ Unwrap() error })
 		if !ok {
 			return
@@ -207,7 +207,7 @@ func wantDiscreet(t testing.TB, err error, secrets ...string) {
 
 // wantHome wants the secrets to have been sent to these origins and nowhere
 // else.
-func wantHome(t testing.TB, all []fakeregistry.Request, origins []string, secrets ...string) {
+func wantSecretsOnlyAt(t testing.TB, all []fakeregistry.Request, origins []string, secrets ...string) {
 	t.Helper()
 	for _, r := range all {
 		home := false
@@ -217,7 +217,7 @@ func wantHome(t testing.TB, all []fakeregistry.Request, origins []string, secret
 		if home {
 			continue
 		}
-		wantSilence(t, "a request to "+r.Origin(), fmt.Sprint(r.Path, "?", r.Query, r.Header, string(r.Body)), secrets...)
+		wantNoSecretIn(t, "a request to "+r.Origin(), fmt.Sprint(r.Path, "?", r.Query, r.Header, string(r.Body)), secrets...)
 		if r.Header.Get("Authorization") != "" {
 			t.Errorf("%s got an Authorization header", r.Origin())
 		}
@@ -252,13 +252,13 @@ func originOf(t testing.TB, address string) string {
 }
 
 // asked is a source that notes what it was asked for.
-type asked struct {
+type recordingSource struct {
 	calls   []string
 	answers []credentials.Credential // the last one is repeated
 	err     error
 }
 
-func (a *asked) Credential(_ context.Context, registry, repository string) (credentials.Credential, error) {
+func (a *recordingSource) Credential(_ context.Context, registry, repository string) (credentials.Credential, error) {
 	a.calls = append(a.calls, registry+" "+repository)
 	if a.err != nil {
 		return credentials.Credential{}, a.err

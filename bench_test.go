@@ -13,13 +13,13 @@ import (
 
 // A still registry has one image and never changes: it accepts its deletion and
 // goes on to have it.
-type still struct {
+type staticRegistry struct {
 	head, challenge http.Header
 	bearer          bool
 }
 
-func newStill(bearer bool) *still {
-	return &still{
+func newStaticRegistry(bearer bool) *staticRegistry {
+	return &staticRegistry{
 		head: http.Header{
 			"Content-Type":          {"application/vnd.docker.distribution.manifest.v2+json"},
 			"Content-Length":        {"428"},
@@ -32,7 +32,7 @@ func newStill(bearer bool) *still {
 	}
 }
 
-func (s *still) RoundTrip(req *http.Request) (*http.Response, error) {
+func (s *staticRegistry) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp := &http.Response{StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Body: http.NoBody, Request: req}
 	switch {
 	case req.URL.Path == "/token":
@@ -60,7 +60,7 @@ func resolveAndDelete(b *testing.B, c *regret.Client) {
 
 func BenchmarkResolve(b *testing.B) {
 	b.Run("from the header", func(b *testing.B) {
-		c := newClient(b, newStill(false))
+		c := newClient(b, newStaticRegistry(false))
 		b.ReportAllocs()
 		for b.Loop() {
 			if _, err := c.ResolveDigest(b.Context(), repo, "v1"); err != nil {
@@ -90,7 +90,7 @@ func BenchmarkResolveAndDelete(b *testing.B) {
 		bearer bool
 	}{{"anonymous", false}, {"with a token", true}} {
 		b.Run(bench.name, func(b *testing.B) {
-			c := newClient(b, newStill(bench.bearer), regret.WithBasicAuth(account, password))
+			c := newClient(b, newStaticRegistry(bench.bearer), regret.WithBasicAuth(account, password))
 			b.ReportAllocs()
 			for b.Loop() {
 				resolveAndDelete(b, c)
@@ -98,7 +98,7 @@ func BenchmarkResolveAndDelete(b *testing.B) {
 		})
 	}
 	b.Run("with a new client and a new token", func(b *testing.B) {
-		s := newStill(true)
+		s := newStaticRegistry(true)
 		b.ReportAllocs()
 		for b.Loop() {
 			resolveAndDelete(b, newClient(b, s, regret.WithBasicAuth(account, password)))
@@ -123,7 +123,7 @@ func BenchmarkError(b *testing.B) {
 				if req.Method == http.MethodDelete {
 					return respond(req, http.StatusForbidden, bench.body, "Content-Type", "application/json"), nil
 				}
-				return newStill(false).RoundTrip(req)
+				return newStaticRegistry(false).RoundTrip(req)
 			}))
 			dgst, err := c.ResolveDigest(b.Context(), repo, "v1")
 			if err != nil {

@@ -31,7 +31,7 @@ func FuzzDeleteResponse(f *testing.F) {
 		reg := fakeregistry.New()
 		image := reg.PutImage(repo, "hello", "v1")
 		status, path := 0, ""
-		opts := append(impatient(), regret.WithBasicAuth(account, password))
+		opts := append(fuzzOptions(), regret.WithBasicAuth(account, password))
 		if verify {
 			opts = append(opts, regret.WithVerification())
 		}
@@ -59,7 +59,7 @@ func FuzzDeleteResponse(f *testing.F) {
 			err := call(t.Context(), newClient(t, network, opts...))
 			switch {
 			case err != nil:
-				wantShort(t, err)
+				wantRegretError(t, err)
 				if op != "" && errors.Is(err, regret.ErrNotFound) && (status != 404 && status != 400 || op == string(image.Digest)) {
 					t.Errorf("not found, although it answered %d and serves it: %v", status, err)
 				}

@@ -13,7 +13,7 @@ import (
 	"github.com/seed-8cb7cc86/regret"
 )
 
-func TestErrorMatches(t *testing.T) {
+func TestErrorIs(t *testing.T) {
 	t.Parallel()
 	e := &regret.Error{Kind: regret.ErrNotFound, Details: []regret.Detail{{Code: "A"}, {Code: "B"}}, Err: http.ErrBodyNotAllowed}
 	tests := []struct {

@@ -17,7 +17,7 @@ import (
 
 // untagged is the error of an untag that was answered like this. One that was
 // refused once is not sent again, nor is anything else.
-func untagged(t *testing.T, status int, body string, fields ...string) *regret.Error {
+func untagError(t *testing.T, status int, body string, fields ...string) *regret.Error {
 	t.Helper()
 	calls := 0
 	c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
@@ -30,7 +30,7 @@ func untagged(t *testing.T, status int, body string, fields ...string) *regret.E
 	return wantErr(t, err, err)
 }
 
-func TestErrorAnswers(t *testing.T) {
+func TestErrorDetails(t *testing.T) {
 	t.Parallel()
 	raw := func(s string) json.RawMessage { return json.RawMessage(s) }
 	long := strings.Repeat("x", 2000)
@@ -75,7 +75,7 @@ func TestErrorAnswers(t *testing.T) {
 			t.Parallel()
 			// Whatever the content type says.
 			for _, contentType := range []string{"application/json", "text/plain; charset=utf-8", "text/html", ""} {
-				e := untagged(t, 418, tt.body, "Content-Type", contentType)
+				e := untagError(t, 418, tt.body, "Content-Type", contentType)
 				if diff := cmp.Diff(tt.want, e.Details); diff != "" {
 					t.Errorf("details (-want +got):\n%s", diff)
 				}
@@ -100,14 +100,14 @@ func slicesRepeat(d regret.Detail, n int) []regret.Detail {
 	return all
 }
 
-func TestErrorAnswersWithoutEnd(t *testing.T) {
+func TestEndlessErrorBodies(t *testing.T) {
 	t.Parallel()
 	for name, status := range map[string]int{"of a refusal": 403, "of a failure": 503} {
 		t.Run("a flood "+name+" is read to 64 KiB", func(t *testing.T) {
 			t.Parallel()
-			var bodies []*flood
+			var bodies []*endlessBody
 			c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
-				resp, body := respond(req, status, ""), &flood{}
+				resp, body := respond(req, status, ""), &endlessBody{}
 				resp.Body, bodies = body, append(bodies, body)
 				return resp, nil
 			}), regret.WithRetries(regret.Retries{}))
@@ -148,7 +148,7 @@ func TestRequestIDs(t *testing.T) {
 	} {
 		t.Run(name+" is kept", func(t *testing.T) {
 			t.Parallel()
-			e := untagged(t, 403, "", name, "id-\x1b1")
+			e := untagError(t, 403, "", name, "id-\x1b1")
 			if e.RequestID != "id-?1" {
 				t.Errorf("request id %q", e.RequestID)
 			}
@@ -156,7 +156,7 @@ func TestRequestIDs(t *testing.T) {
 	}
 	t.Run("an endless one is cut", func(t *testing.T) {
 		t.Parallel()
-		if e := untagged(t, 403, "", "X-Request-Id", strings.Repeat("x", 5000)); len(e.RequestID) > 128 {
+		if e := untagError(t, 403, "", "X-Request-Id", strings.Repeat("x", 5000)); len(e.RequestID) > 128 {
 			t.Errorf("request id of %d bytes", len(e.RequestID))
 		}
 	})

@@ -12,7 +12,7 @@ import (
 
 // Whatever a registry answers to a refusal, the error is short, printable,
 // keeps the status and has no kind that only a code could give it.
-func FuzzErrorAnswer(f *testing.F) {
+func FuzzErrorResponse(f *testing.F) {
 	for _, body := range []string{
 		"", "no", "<title>no</title>", `{"errors":[{"code":"DENIED","message":"no","detail":{"a":[1,null]}}]}`,
 		`{"code":"A","message":"b"}`, `{"errors":[null,1,"x",{}]}`, `{"errors":{}}`, "\x1b\u202e\xff", `{"error":"a","error_description":"b"}`,

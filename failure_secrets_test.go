@@ -12,23 +12,23 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-func TestPasswordIsKnownAfterManyTokens(t *testing.T) {
+func TestPasswordIsRedactedAfterManyTokens(t *testing.T) {
 	t.Parallel()
-	p := newPlace()
+	p := newPlatform()
 	c := p.client(t)
 	p.registry.Intercept(0, func(req *http.Request) bool { return req.Header.Get("Authorization") != "" },
-		fakeregistry.Answer(403, nil, fmt.Sprint("you are ", forms(password))))
+		fakeregistry.Answer(403, nil, fmt.Sprint("you are ", encodings(password))))
 	for i := range 1100 {
 		err := c.Untag(t.Context(), fmt.Sprintf("team/app-%d", i), "v1")
 		wantErr(t, err, regret.ErrForbidden)
-		wantSilence(t, "the error", err.Error(), password)
+		wantNoSecretIn(t, "the error", err.Error(), password)
 		if t.Failed() {
 			return
 		}
 	}
 }
 
-func TestEchoedSecrets(t *testing.T) {
+func TestEchoedSecretsInErrorBody(t *testing.T) {
 	t.Parallel()
 	quoted, err := json.Marshal(password)
 	if err != nil {
@@ -42,9 +42,9 @@ func TestEchoedSecrets(t *testing.T) {
 		{"in a detail", `{"errors":[{"code":"DENIED","detail":{"password":"` + inside + `"}}]}`},
 		{"in a detail, with letters spelled as numbers", `{"errors":[{"code":"DENIED","detail":["` + strings.ReplaceAll(inside, "c", `\u0063`) + `"]}]}`},
 		{"as a key in a detail, after a number", `{"errors":[{"code":"DENIED","detail":{"n":1e999,"` + inside + `":1}}]}`},
-		{"as it was sent", "Authorization: Basic " + forms(password)[5]},
-		{"in the query of an address", "https://x/?p=" + forms(password)[1]},
-		{"in the path of an address", "https://x/" + forms(password)[2]},
+		{"as it was sent", "Authorization: Basic " + encodings(password)[5]},
+		{"in the query of an address", "https://x/?p=" + encodings(password)[1]},
+		{"in the path of an address", "https://x/" + encodings(password)[2]},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name+" are not shown", func(t *testing.T) {
@@ -53,23 +53,23 @@ func TestEchoedSecrets(t *testing.T) {
 			reg.Intercept(0, func(req *http.Request) bool { return req.Header.Get("Authorization") != "" }, fakeregistry.Answer(403, nil, tt.body))
 			err := newClient(t, reg, regret.WithBasicAuth(account, password)).Untag(t.Context(), repo, "v1")
 			wantErr(t, err, regret.ErrForbidden)
-			wantDiscreet(t, err, password)
+			wantNoSecretInError(t, err, password)
 		})
 	}
 	t.Run("nothing is left of one that begins like another", func(t *testing.T) {
 		t.Parallel()
 		const token = "c4n4ry-and-more"
-		p := newPlace(fakeregistry.WithUser("bob", token[:6]))
+		p := newPlatform(fakeregistry.WithUser("bob", token[:6]))
 		p.tokens.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Answer(200, nil, `{"token":"`+token+`"}`))
 		p.registry.Intercept(0, func(req *http.Request) bool { return req.Header.Get("Authorization") != "" }, fakeregistry.Answer(403, nil, token+" "+token[:6]))
 		err := newClient(t, p, regret.WithBasicAuth("bob", token[:6]), regret.WithTrustedRealm(authURL)).Untag(t.Context(), repo, "v1")
 		wantText(t, err, "[redacted] [redacted]")
-		wantDiscreet(t, err, token[:6], token[6:])
+		wantNoSecretInError(t, err, token[:6], token[6:])
 	})
 	t.Run("tokens are not shown either", func(t *testing.T) {
 		t.Parallel()
 		for _, opt := range []regret.Option{regret.WithToken("c4n4ry.t0ken-c4n4ry"), regret.WithBasicAuth(account, password)} {
-			p := newPlace()
+			p := newPlatform()
 			p.tokens.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Answer(200, nil, `{"token":"c4n4ry.t0ken-c4n4ry"}`))
 			p.registry.Intercept(0, func(req *http.Request) bool { return req.Header.Get("Authorization") != "" },
 				func(w http.ResponseWriter, req *http.Request) bool {
@@ -78,12 +78,12 @@ func TestEchoedSecrets(t *testing.T) {
 				})
 			err := newClient(t, p, opt, regret.WithTrustedRealm(authURL)).Untag(t.Context(), repo, "v1")
 			wantErr(t, err, regret.ErrForbidden)
-			wantDiscreet(t, err, "c4n4ry.t0ken-c4n4ry", password)
+			wantNoSecretInError(t, err, "c4n4ry.t0ken-c4n4ry", password)
 		}
 	})
 }
 
-func TestSecretsEchoedOutsideABody(t *testing.T) {
+func TestEchoedSecretsOutsideErrorBody(t *testing.T) {
 	t.Parallel()
 	const token = "c4n4ry.t0ken-c4n4ry"
 	tests := []struct {
@@ -108,27 +108,27 @@ func TestSecretsEchoedOutsideABody(t *testing.T) {
 			c := newClient(t, reg, regret.WithToken(token))
 			_, err := c.Manifest(t.Context(), repo, "v1")
 			if err != nil {
-				wantDiscreet(t, err, token)
+				wantNoSecretInError(t, err, token)
 			}
 			for _, err := range c.Tags(t.Context(), repo) {
 				if err != nil {
-					wantDiscreet(t, err, token)
+					wantNoSecretInError(t, err, token)
 				}
 			}
 		})
 	}
 }
 
-func TestARepositoryThatIsAnAddressDoesNotShowItsPassword(t *testing.T) {
+func TestPasswordInRepositoryNameIsRedacted(t *testing.T) {
 	t.Parallel()
 	const secret = "hunter2secret"
 	c := newClient(t, roundTrip(func(*http.Request) (*http.Response, error) { return nil, errors.New("sent") }))
 	_, err := c.ResolveDigest(t.Context(), "https://user:"+secret+"@registry.example.com/a", "v1")
 	wantErr(t, err, regret.ErrInvalid)
-	wantDiscreet(t, err, secret)
+	wantNoSecretInError(t, err, secret)
 }
 
-func TestASecretThatWasCutIsNotShown(t *testing.T) {
+func TestTruncatedSecretIsRedacted(t *testing.T) {
 	t.Parallel()
 	const secret = "c4n4ry-c4n4ry-c4n4ry"
 	c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
@@ -144,7 +144,7 @@ func TestASecretThatWasCutIsNotShown(t *testing.T) {
 
 // A password that is a part of a code, or begins as a message ends, changes no
 // meaning.
-func TestAPasswordLikeAWordChangesNoMeaning(t *testing.T) {
+func TestPasswordLikeErrorCodeKeepsErrorKind(t *testing.T) {
 	t.Parallel()
 	for password, answer := range map[string]func(http.ResponseWriter, *http.Request) bool{
 		"UNKNOWN-secret": fakeregistry.Errors(404, "MANIFEST_UNKNOWN", "manifest unknown"),

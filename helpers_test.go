@@ -32,7 +32,7 @@ func writeFile(t testing.TB, path, content string) {
 }
 
 // hold answers nothing before the gate is closed.
-func hold(gate <-chan struct{}) func(http.ResponseWriter, *http.Request) bool {
+func blockUntil(gate <-chan struct{}) func(http.ResponseWriter, *http.Request) bool {
 	return func(_ http.ResponseWriter, req *http.Request) bool {
 		select {
 		case <-gate:
@@ -43,14 +43,14 @@ func hold(gate <-chan struct{}) func(http.ResponseWriter, *http.Request) bool {
 }
 
 // wantNone is wantErr for goroutines that may not end the test.
-func wantNone(t *testing.T, err error) {
+func reportError(t *testing.T, err error) {
 	if err != nil {
 		t.Error(err)
 	}
 }
 
 // openImage is the image of a place, read where nobody asks for credentials.
-func openImage(t testing.TB) *regret.Manifest {
+func helloManifest(t testing.TB) *regret.Manifest {
 	t.Helper()
 	reg := fakeregistry.New()
 	reg.PutImage(repo, "hello", "v1")
@@ -66,17 +66,17 @@ func resolve(t testing.TB, c *regret.Client) error {
 }
 
 // flood is a body without end.
-type flood struct {
+type endlessBody struct {
 	read   int
 	closed bool
 }
 
-func (f *flood) Read(p []byte) (int, error) {
+func (f *endlessBody) Read(p []byte) (int, error) {
 	f.read += len(p)
 	return copy(p, strings.Repeat("a", len(p))), nil
 }
 
-func (f *flood) Close() error {
+func (f *endlessBody) Close() error {
 	f.closed = true
 	return nil
 }
@@ -176,7 +176,7 @@ func wantText(t testing.TB, err error, words ...string) {
 
 // patiently are retries whose waits are always the same, for exact times under
 // testing/synctest.
-func patiently(wait time.Duration) regret.Option {
+func withConstantWait(wait time.Duration) regret.Option {
 	r := regret.DefaultRetries()
 	r.WaitMin, r.WaitMax = wait, wait
 	return regret.WithRetries(r)
@@ -242,14 +242,14 @@ func pass(reg *fakeregistry.Registry) func(http.ResponseWriter, *http.Request) b
 }
 
 // impatient repeats once and waits for nobody.
-func impatient() []regret.Option {
+func fuzzOptions() []regret.Option {
 	limits := regret.DefaultLimits()
 	limits.Pages, limits.Entries = 20, 1000
 	return []regret.Option{regret.WithLimits(limits), regret.WithRetries(regret.Retries{Max: 1, Budget: time.Minute})}
 }
 
 // wantShort wants an error that can be shown to anybody.
-func wantShort(t *testing.T, err error) {
+func wantRegretError(t *testing.T, err error) {
 	t.Helper()
 	if _, ok := errors.AsType[*regret.Error](err); !ok {
 		t.Fatalf("not a *regret.Error: %#v", err)
@@ -262,7 +262,7 @@ func wantShort(t *testing.T, err error) {
 const someDigest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 // after answers with a status and what Retry-After says, if that is anything.
-func after(status int, values ...string) fault {
+func withRetryAfter(status int, values ...string) fault {
 	return func(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
 		return func(w http.ResponseWriter, req *http.Request) bool {
 			w.Header()["Retry-After"] = values
@@ -272,7 +272,7 @@ func after(status int, values ...string) fault {
 }
 
 // took runs f and wants it to take exactly this long.
-func took(t *testing.T, want time.Duration, f func()) {
+func wantDuration(t *testing.T, want time.Duration, f func()) {
 	t.Helper()
 	start := time.Now()
 	f()
@@ -299,7 +299,7 @@ func listen(t *testing.T, h http.Handler, start func(*httptest.Server)) (*httpte
 	return server, &connections
 }
 
-func dialled(t *testing.T, server *httptest.Server, opts ...regret.Option) *regret.Client {
+func newSocketClient(t *testing.T, server *httptest.Server, opts ...regret.Option) *regret.Client {
 	t.Helper()
 	retries := regret.DefaultRetries()
 	retries.WaitMin, retries.WaitMax = 0, 0
@@ -311,13 +311,13 @@ func dialled(t *testing.T, server *httptest.Server, opts ...regret.Option) *regr
 }
 
 // timeout is the context of a test with a deadline.
-func timeout(t *testing.T, d time.Duration) (context.Context, context.CancelFunc) {
+func withTimeout(t *testing.T, d time.Duration) (context.Context, context.CancelFunc) {
 	t.Helper()
 	return context.WithTimeout(t.Context(), d)
 }
 
 // trusting are the options for a server with a certificate of its own.
-func trusting(server *httptest.Server) []regret.Option {
+func tlsOptions(server *httptest.Server) []regret.Option {
 	if server.TLS == nil {
 		return nil
 	}
@@ -325,6 +325,6 @@ func trusting(server *httptest.Server) []regret.Option {
 }
 
 // served answers as a registry that has this manifest.
-func served(req *http.Request, dgst digest.Digest) (*http.Response, error) {
+func serveManifest(req *http.Request, dgst digest.Digest) (*http.Response, error) {
 	return respond(req, http.StatusOK, "", "Docker-Content-Digest", string(dgst), "Content-Type", "application/vnd.oci.image.manifest.v1+json"), nil
 }

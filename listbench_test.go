@@ -44,7 +44,7 @@ func (s *tagStream) Read(p []byte) (int, error) {
 func (s *tagStream) Close() error { return nil }
 
 // streaming answers with so many tags at once.
-func streaming(n int) roundTrip {
+func streamTags(n int) roundTrip {
 	return func(req *http.Request) (*http.Response, error) {
 		resp := respond(req, http.StatusOK, "")
 		resp.Body, resp.ContentLength = &tagStream{n: n}, -1
@@ -53,7 +53,7 @@ func streaming(n int) roundTrip {
 }
 
 // paging answers with pages of a thousand tags each, linked.
-func paging(pages int) roundTrip {
+func pageTags(pages int) roundTrip {
 	const size = 1000
 	bodies := make([]string, pages)
 	for i := range bodies {
@@ -79,7 +79,7 @@ func paging(pages int) roundTrip {
 }
 
 // list counts the tags and calls each for some of them.
-func list(b *testing.B, c *regret.Client, want int, each func()) {
+func countTags(b *testing.B, c *regret.Client, want int, each func()) {
 	b.Helper()
 	count := 0
 	for _, err := range c.Tags(b.Context(), repo) {
@@ -101,14 +101,14 @@ func BenchmarkTags(b *testing.B) {
 		tags int
 		base roundTrip
 	}{
-		{"in one answer", 1_000_000, streaming(1_000_000)},
-		{"in pages of a thousand", 100_000, paging(100)},
+		{"in one answer", 1_000_000, streamTags(1_000_000)},
+		{"in pages of a thousand", 100_000, pageTags(100)},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			c := newClient(b, bench.base)
 			b.ReportAllocs()
 			for b.Loop() {
-				list(b, c, bench.tags, nil)
+				countTags(b, c, bench.tags, nil)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(bench.tags), "ns/tag")
 		})
@@ -119,13 +119,13 @@ func BenchmarkTags(b *testing.B) {
 // at while they are read, so that the time says nothing.
 func BenchmarkTagsHeap(b *testing.B) {
 	const n = 1_000_000
-	c := newClient(b, streaming(n))
+	c := newClient(b, streamTags(n))
 	var before, now runtime.MemStats
 	peak := uint64(0)
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	for b.Loop() {
-		list(b, c, n, func() {
+		countTags(b, c, n, func() {
 			runtime.GC()
 			runtime.ReadMemStats(&now)
 			peak = max(peak, now.HeapAlloc)
@@ -136,7 +136,7 @@ func BenchmarkTagsHeap(b *testing.B) {
 
 func TestAllocationsPerTag(t *testing.T) {
 	allocations := func(n int) float64 {
-		c := newClient(t, streaming(n))
+		c := newClient(t, streamTags(n))
 		return testing.AllocsPerRun(3, func() {
 			for _, err := range c.Tags(t.Context(), repo) {
 				if err != nil {

@@ -17,7 +17,7 @@ import (
 )
 
 // diary is a log at a level, and its lines without time and duration.
-func diary(level slog.Level) (*slog.Logger, *bytes.Buffer) {
+func newTextLogger(level slog.Level) (*slog.Logger, *bytes.Buffer) {
 	var b bytes.Buffer
 	return slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey || a.Key == "took" {
@@ -37,18 +37,18 @@ func TestLog(t *testing.T) {
 	tests := []struct {
 		name  string
 		level slog.Level
-		set   func(p *place)
+		set   func(p *platform)
 		want  []string
 	}{
-		{"a request is told at Debug, that for a token too", slog.LevelDebug, func(*place) {}, []string{
+		{"a request is told at Debug, that for a token too", slog.LevelDebug, func(*platform) {}, []string{
 			"level=DEBUG msg=request op=resolve method=HEAD url=https://registry.example.com/v2/team/app/manifests/v1 status=401",
 			"level=DEBUG msg=request op=token method=GET url=https://auth.example.com/token status=200",
 			"level=DEBUG msg=request op=resolve method=HEAD url=https://registry.example.com/v2/team/app/manifests/v1 status=200"}},
-		{"nothing is told at Info", slog.LevelInfo, func(*place) {}, nil},
-		{"a repetition is told at Warn", slog.LevelWarn, func(p *place) {
+		{"nothing is told at Info", slog.LevelInfo, func(*platform) {}, nil},
+		{"a repetition is told at Warn", slog.LevelWarn, func(p *platform) {
 			p.registry.Intercept(1, fakeregistry.On("HEAD", "/"), fakeregistry.Answer(502, nil, ""))
 		}, []string{`level=WARN msg=retry op=resolve repository=team/app attempt=1 status=502`}},
-		{"the registry's warnings are told at Warn", slog.LevelWarn, func(p *place) {
+		{"the registry's warnings are told at Warn", slog.LevelWarn, func(p *platform) {
 			p.registry.Intercept(0, func(req *http.Request) bool { return req.Header.Get("Authorization") != "" }, warn)
 		}, []string{
 			`level=WARN msg="warning from the registry" url=https://registry.example.com/v2/team/app/manifests/v1 warning="299 - \"old\\x1b[0m [redacted]\""`,
@@ -57,9 +57,9 @@ func TestLog(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlace()
+			p := newPlatform()
 			tt.set(p)
-			logger, lines := diary(tt.level)
+			logger, lines := newTextLogger(tt.level)
 			wantErr(t, resolve(t, p.client(t, regret.WithLogger(logger))))
 			got := strings.Split(strings.TrimSpace(lines.String()), "\n")
 			if lines.Len() == 0 {
@@ -72,7 +72,7 @@ func TestLog(t *testing.T) {
 	}
 }
 
-func TestNothingSecretIsLogged(t *testing.T) {
+func TestLogIsRedacted(t *testing.T) {
 	t.Parallel()
 	network := fakeregistry.NewNetwork()
 	const storage = "https://storage.example.net"
@@ -80,12 +80,12 @@ func TestNothingSecretIsLogged(t *testing.T) {
 	network.Handle(authURL, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, `{"token":%q}`, token) }))
 	network.Handle(registryURL, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if req.Header.Get("Authorization") == "" {
-			w.Header().Set("WWW-Authenticate", `Bearer realm="`+realm+`?sig=`+whispered+`"`)
+			w.Header().Set("WWW-Authenticate", `Bearer realm="`+realm+`?sig=`+serviceSecret+`"`)
 			w.WriteHeader(401)
 			return
 		}
 		w.Header().Set("Warning", fmt.Sprint(req.Header))
-		http.Redirect(w, req, storage+"/b?X-Signature="+whispered, http.StatusTemporaryRedirect)
+		http.Redirect(w, req, storage+"/b?X-Signature="+serviceSecret, http.StatusTemporaryRedirect)
 	}))
 	network.Handle(storage, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "expired", http.StatusForbidden) }))
 	var lines bytes.Buffer
@@ -95,17 +95,17 @@ func TestNothingSecretIsLogged(t *testing.T) {
 		regret.WithTrace(func(a regret.Attempt) { attempts = append(attempts, a) }))
 	_, err := c.Manifest(t.Context(), repo, "v1")
 	wantErr(t, err, regret.ErrForbidden)
-	wantDiscreet(t, err, password, token, whispered)
-	wantSilence(t, "the log", lines.String(), password, token, whispered)
-	wantSilence(t, "the trace", fmt.Sprintf("%+v", attempts), password, token, whispered)
+	wantNoSecretInError(t, err, password, token, serviceSecret)
+	wantNoSecretIn(t, "the log", lines.String(), password, token, serviceSecret)
+	wantNoSecretIn(t, "the trace", fmt.Sprintf("%+v", attempts), password, token, serviceSecret)
 	if n := strings.Count(lines.String(), "\n"); n != 5 {
 		t.Errorf("%d lines, want four requests and a warning: %s", n, lines.String())
 	}
 }
 
-func TestTraceSeesEveryRequest(t *testing.T) {
+func TestTraceReportsEveryRequest(t *testing.T) {
 	t.Parallel()
-	p := newPlace()
+	p := newPlatform()
 	p.registry.Intercept(1, fakeregistry.On("DELETE", "/"), fakeregistry.Answer(503, nil, `{"errors":[{"code":"UNAVAILABLE"}]}`))
 	p.registry.Intercept(1, fakeregistry.On("DELETE", "/"), fakeregistry.Refuse())
 	var got []string

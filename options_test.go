@@ -12,7 +12,7 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-func TestOptionsThatAreRefused(t *testing.T) {
+func TestInvalidOptions(t *testing.T) {
 	t.Parallel()
 	retries := func(change func(*regret.Retries)) regret.Option {
 		r := regret.DefaultRetries()
@@ -74,7 +74,7 @@ func TestOptionsThatAreRefused(t *testing.T) {
 	}
 }
 
-func TestOptionsThatContradictEachOther(t *testing.T) {
+func TestConflictingOptions(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		rule, registry string
@@ -103,7 +103,7 @@ func TestOptionsThatContradictEachOther(t *testing.T) {
 	}
 }
 
-func TestNewSaysEverythingThatIsWrongAtOnce(t *testing.T) {
+func TestNewReportsAllInvalidOptions(t *testing.T) {
 	t.Parallel()
 	_, err := regret.New("registry..example",
 		regret.WithToken(""), regret.WithBasicAuth("a:b", "c"), regret.WithTransport(nil), regret.WithLogger(nil),
@@ -114,7 +114,7 @@ func TestNewSaysEverythingThatIsWrongAtOnce(t *testing.T) {
 		"WithUserAgent", "WithTrustedRealm", "WithRetries", "WithLimits")
 }
 
-func TestOptionsThatAreTaken(t *testing.T) {
+func TestValidOptions(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		rule, registry string
@@ -139,7 +139,7 @@ func TestOptionsThatAreTaken(t *testing.T) {
 	}
 }
 
-func TestTheUserAgentIsSent(t *testing.T) {
+func TestUserAgent(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		rule, want string
@@ -161,7 +161,7 @@ func TestTheUserAgentIsSent(t *testing.T) {
 	}
 }
 
-func TestNilsAreRefusedByNew(t *testing.T) {
+func TestNilOptions(t *testing.T) {
 	t.Parallel()
 	_, err := regret.New(host, nil, regret.WithCredentials(credentials.Func(nil)))
 	wantErr(t, err, regret.ErrInvalid)

@@ -9,7 +9,7 @@ import (
 	"github.com/seed-8cb7cc86/regret"
 )
 
-func TestARepeatedPageCountsOnce(t *testing.T) {
+func TestRepeatedPageCountsOnce(t *testing.T) {
 	t.Parallel()
 	tags := make([]string, 1000)
 	for i := range tags {
@@ -32,7 +32,7 @@ func TestARepeatedPageCountsOnce(t *testing.T) {
 	}
 }
 
-func TestAnEmptyPageHidesNoRepetition(t *testing.T) {
+func TestEmptyPageBetweenRepeatedPages(t *testing.T) {
 	t.Parallel()
 	pages := 0
 	c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {

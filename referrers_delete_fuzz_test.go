@@ -15,7 +15,7 @@ import (
 
 // Whatever is on the list under the fallback tag: if it is pushed anew, it lacks the entries for the one digest and
 // nothing else.
-func FuzzListOfReferrers(f *testing.F) {
+func FuzzReferrersList(f *testing.F) {
 	sample := fakeregistry.New()
 	subject := sample.PutImage(repo, "hello", "v1")
 	referrer := sample.PutReferrer(repo, subject, "a/b", "x").Digest

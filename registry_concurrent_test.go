@@ -20,9 +20,9 @@ import (
 
 // Everything at once, for the race detector. What is deleted is what somebody
 // asked to delete there.
-func TestEverythingAtOnce(t *testing.T) {
+func TestConcurrentOperations(t *testing.T) {
 	t.Parallel()
-	p := newPlace(fakeregistry.WithJWT())
+	p := newPlatform(fakeregistry.WithJWT())
 	c := p.client(t)
 	names := func(i int) (name, tag string) { return fmt.Sprintf("team/app-%d", i%8), fmt.Sprintf("t%d", i) }
 	var wg sync.WaitGroup
@@ -34,20 +34,20 @@ func TestEverythingAtOnce(t *testing.T) {
 				p.tokens.RevokeAll()
 			}
 			m, err := c.Manifest(t.Context(), name, tag)
-			wantMostly(t, err)
+			wantSuccessOrUnauthorized(t, err)
 			if err == nil {
-				wantMostly(t, c.PutManifest(t.Context(), name, tag+"-again", m))
+				wantSuccessOrUnauthorized(t, c.PutManifest(t.Context(), name, tag+"-again", m))
 			}
 			_, err = collect(t, c.Tags(t.Context(), name))
-			wantMostly(t, err)
+			wantSuccessOrUnauthorized(t, err)
 			_, err = collect(t, c.Referrers(t.Context(), name, image.Digest))
-			wantMostly(t, err)
+			wantSuccessOrUnauthorized(t, err)
 			_, err = collect(t, c.Repositories(t.Context()))
-			wantMostly(t, err)
-			wantMostly(t, c.Ping(t.Context()))
-			wantMostly(t, c.CheckDelete(t.Context(), name))
-			wantMostly(t, c.Untag(t.Context(), name, tag))
-			wantMostly(t, c.DeleteManifest(t.Context(), name, image.Digest))
+			wantSuccessOrUnauthorized(t, err)
+			wantSuccessOrUnauthorized(t, c.Ping(t.Context()))
+			wantSuccessOrUnauthorized(t, c.CheckDelete(t.Context(), name))
+			wantSuccessOrUnauthorized(t, c.Untag(t.Context(), name, tag))
+			wantSuccessOrUnauthorized(t, c.DeleteManifest(t.Context(), name, image.Digest))
 		})
 	}
 	wg.Wait()
@@ -65,7 +65,7 @@ func TestEverythingAtOnce(t *testing.T) {
 
 // wantMostly allows for a token that was revoked between its fetching and its
 // use, which is not answered a second time.
-func wantMostly(t testing.TB, err error) {
+func wantSuccessOrUnauthorized(t testing.TB, err error) {
 	t.Helper()
 	if err != nil && !errors.Is(err, regret.ErrUnauthorized) {
 		t.Errorf("unexpected error: %v", err)
@@ -74,11 +74,11 @@ func wantMostly(t testing.TB, err error) {
 
 // A crowd is many callers of one client, and what they may ask to be deleted.
 type crowd struct {
-	*place
-	client *regret.Client
-	round  int
-	mu     sync.Mutex
-	asked  map[string]bool // paths
+	*platform
+	client    *regret.Client
+	round     int
+	mu        sync.Mutex
+	requested map[string]bool // paths
 }
 
 const (
@@ -92,20 +92,20 @@ const (
 // come again. Nothing is deleted that nobody asked for, everything is that
 // somebody did, and no more tokens are fetched than there are repositories and
 // actions. It is not parallel: the number of processors is everybody's.
-func TestManyCallersOfOneClient(t *testing.T) {
+func TestConcurrentCallersOfOneClient(t *testing.T) {
 	before := runtime.GOMAXPROCS(0)
 	defer runtime.GOMAXPROCS(before)
 	for _, processors := range []int{2, 4, 16} {
 		t.Run(fmt.Sprint(processors), func(t *testing.T) {
 			runtime.GOMAXPROCS(processors)
-			p := newPlace(fakeregistry.WithJWT())
+			p := newPlatform(fakeregistry.WithJWT())
 			var requests atomic.Int64
 			p.registry.Intercept(0, fakeregistry.On("", "/v2/"), func(w http.ResponseWriter, req *http.Request) bool {
 				return requests.Add(1)%40 == 0 && fakeregistry.Errors(429, "TOOMANYREQUESTS", "come again")(w, req)
 			})
-			w := &crowd{place: p, client: p.client(t), asked: map[string]bool{}}
+			w := &crowd{platform: p, client: p.client(t), requested: map[string]bool{}}
 			for w.round = range crowdRounds {
-				w.play(t)
+				w.runRound(t)
 			}
 		})
 	}
@@ -114,7 +114,7 @@ func TestManyCallersOfOneClient(t *testing.T) {
 func crowdRepo(i int) string { return fmt.Sprintf("crowd/app-%d", i%crowdRepos) }
 
 // play is one round: what was granted before is worth nothing any more.
-func (w *crowd) play(t *testing.T) {
+func (w *crowd) runRound(t *testing.T) {
 	images := make([]regret.Digest, crowdCallers)
 	for i := range images {
 		tag := fmt.Sprintf("r%d-t%d", w.round, i)
@@ -123,10 +123,10 @@ func (w *crowd) play(t *testing.T) {
 	w.tokens.RevokeAll()
 	w.tokens.ResetLog()
 	w.registry.ResetLog()
-	clear(w.asked)
+	clear(w.requested)
 	var all sync.WaitGroup
 	for i := range images {
-		all.Go(func() { w.call(t, i, images[i]) })
+		all.Go(func() { w.runCaller(t, i, images[i]) })
 	}
 	all.Wait()
 
@@ -142,14 +142,14 @@ func (w *crowd) play(t *testing.T) {
 	}
 	sent := map[string]bool{}
 	for _, r := range w.registry.Writes() {
-		if r.Method != http.MethodDelete || !w.asked[r.Path] {
+		if r.Method != http.MethodDelete || !w.requested[r.Path] {
 			t.Errorf("nobody asked for %s", r)
 		}
 		if r.Header.Get("Authorization") != "" && r.Status == http.StatusAccepted {
 			sent[r.Path] = true
 		}
 	}
-	if diff := cmp.Diff(slices.Sorted(maps.Keys(w.asked)), slices.Sorted(maps.Keys(sent))); diff != "" {
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(w.requested)), slices.Sorted(maps.Keys(sent))); diff != "" {
 		t.Errorf("deleted (-asked +sent):\n%s", diff)
 	}
 	fetched := map[string]int{}
@@ -168,9 +168,9 @@ func (w *crowd) play(t *testing.T) {
 }
 
 // call is what one of them does: an untag, and every second one a deletion.
-func (w *crowd) call(t *testing.T, i int, image regret.Digest) {
+func (w *crowd) runCaller(t *testing.T, i int, image regret.Digest) {
 	ctx, name, tag := t.Context(), crowdRepo(i), fmt.Sprintf("r%d-t%d", w.round, i)
-	w.ask("/v2/" + name + "/manifests/" + tag)
+	w.addRequested("/v2/" + name + "/manifests/" + tag)
 	got, err := w.client.ResolveDigest(ctx, name, tag)
 	if wantErr(t, err); got != image {
 		t.Errorf("%s is %s, want %s", tag, got, image)
@@ -184,26 +184,26 @@ func (w *crowd) call(t *testing.T, i int, image regret.Digest) {
 		t.Errorf("%s after its untag: %v", tag, err)
 	}
 	for listed, err := range w.client.Tags(ctx, name) {
-		if wantListed(t, err); listed == tag {
+		if wantSuccessOrIncompleteList(t, err); listed == tag {
 			t.Errorf("%s is still listed", tag)
 		}
 	}
 	if i%2 == 0 {
-		w.ask("/v2/" + name + "/manifests/" + string(image))
+		w.addRequested("/v2/" + name + "/manifests/" + string(image))
 		wantErr(t, w.client.DeleteManifest(ctx, name, image))
 	}
 }
 
 // wantListed allows for a list that changed while it was read.
-func wantListed(t *testing.T, err error) {
+func wantSuccessOrIncompleteList(t *testing.T, err error) {
 	t.Helper()
 	if err != nil && !errors.Is(err, regret.ErrIncompleteList) {
 		t.Errorf("unexpected error: %v", err)
 	}
 }
 
-func (w *crowd) ask(path string) {
+func (w *crowd) addRequested(path string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.asked[path] = true
+	w.requested[path] = true
 }

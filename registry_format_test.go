@@ -16,11 +16,11 @@ func TestClientsAndOptionsAreRedacted(t *testing.T) {
 	t.Parallel()
 	secrets := []string{password, "r3fresh-t0ken", "b3arer-t0ken"}
 	for _, c := range []credentials.Credential{
-		good, {Username: account, IdentityToken: "r3fresh-t0ken"}, {RegistryToken: "b3arer-t0ken"},
+		validCredential, {Username: account, IdentityToken: "r3fresh-t0ken"}, {RegistryToken: "b3arer-t0ken"},
 		{Username: account, Password: password, IdentityToken: "r3fresh-t0ken", RegistryToken: "b3arer-t0ken"},
 	} {
 		static := credentials.Static(c)
-		file := load(t, fmt.Sprintf(`{"auths":{%q:{"username":%q,"password":%q,"identitytoken":%q,"registrytoken":%q}}}`,
+		file := loadConfig(t, fmt.Sprintf(`{"auths":{%q:{"username":%q,"password":%q,"identitytoken":%q,"registrytoken":%q}}}`,
 			host, c.Username, c.Password, c.IdentityToken, c.RegistryToken))
 		client, err := regret.New(host, regret.WithCredentials(credentials.FirstOf(static, file)))
 		if err != nil {
@@ -29,8 +29,8 @@ func TestClientsAndOptionsAreRedacted(t *testing.T) {
 		for _, v := range []any{
 			client, *client, regret.WithCredentials(static), []regret.Option{regret.WithCredentials(file), regret.WithBasicAuth(account, password)},
 		} {
-			for line := range strings.Lines(shown(v)) {
-				wantSilence(t, fmt.Sprintf("a %T", v), line, secrets...)
+			for line := range strings.Lines(inEveryFormat(v)) {
+				wantNoSecretIn(t, fmt.Sprintf("a %T", v), line, secrets...)
 			}
 		}
 	}
@@ -39,7 +39,7 @@ func TestClientsAndOptionsAreRedacted(t *testing.T) {
 // shown is a value in every way in which programs show values, but for %p and
 // %w: fmt asks no method there, and go vet refuses both. Marshalling may fail, as
 // it does for functions, and the error is shown then.
-func shown(v any) string {
+func inEveryFormat(v any) string {
 	var out bytes.Buffer
 	for _, verb := range "vsqxXdtbcoOUeEfFgGTzZ" {
 		for _, flag := range []string{"", "+", "#", "-", " ", "0", "20.3"} {
@@ -54,10 +54,10 @@ func shown(v any) string {
 	return out.String()
 }
 
-func TestClientShowsNoSecret(t *testing.T) {
+func TestUsedClientIsRedacted(t *testing.T) {
 	t.Parallel()
 	for _, opt := range []regret.Option{regret.WithBasicAuth(account, password), regret.WithToken("c4n4ry.t0ken-c4n4ry")} {
-		p := newPlace()
+		p := newPlatform()
 		c := newClient(t, p, opt, regret.WithTrustedRealm(authURL))
 		if err := resolve(t, c); err != nil {
 			wantErr(t, err, regret.ErrUnauthorized)
@@ -66,6 +66,6 @@ func TestClientShowsNoSecret(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantSilence(t, "the client", fmt.Sprintf("%v %+v %#v %s", c, c, c, c)+string(raw), password, "c4n4ry.t0ken-c4n4ry")
+		wantNoSecretIn(t, "the client", fmt.Sprintf("%v %+v %#v %s", c, c, c, c)+string(raw), password, "c4n4ry.t0ken-c4n4ry")
 	}
 }

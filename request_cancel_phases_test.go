@@ -16,20 +16,20 @@ import (
 
 // A phase is what a call waits for when its context ends.
 type phase struct {
-	name    string
-	unknown bool // a DELETE may have been carried out
+	name      string
+	ambiguous bool // a DELETE may have been carried out
 	// start makes a client that will wait for this.
-	start func(t *testing.T, p *place) *regret.Client
-	call  func(ctx context.Context, c *regret.Client, p *place) error // nil: untag
+	newClient func(t *testing.T, p *platform) *regret.Client
+	call      func(ctx context.Context, c *regret.Client, p *platform) error // nil: untag
 }
 
 // begun answers with a status and the beginning of a body.
-func begun(status int, fields map[string]string) func(http.ResponseWriter, *http.Request) bool {
+func respondPartly(status int, fields map[string]string) func(http.ResponseWriter, *http.Request) bool {
 	return fakeregistry.Drip(status, fields, "{", time.Hour)
 }
 
 // dialling is a client whose connections come to nothing.
-func dialling(t *testing.T, dial func() (net.Conn, error)) *regret.Client {
+func newClientWithDial(t *testing.T, dial func() (net.Conn, error)) *regret.Client {
 	over := make(chan struct{})
 	t.Cleanup(func() { close(over) })
 	return newClient(t, &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
@@ -43,105 +43,105 @@ func dialling(t *testing.T, dial func() (net.Conn, error)) *regret.Client {
 
 // phases are those beyond what TestAContextThatEnds plays.
 var phases = []phase{
-	{name: "dialling", start: func(t *testing.T, _ *place) *regret.Client { return dialling(t, nil) }},
-	{name: "the TLS handshake", start: func(t *testing.T, _ *place) *regret.Client {
+	{name: "dialling", newClient: func(t *testing.T, _ *platform) *regret.Client { return newClientWithDial(t, nil) }},
+	{name: "the TLS handshake", newClient: func(t *testing.T, _ *platform) *regret.Client {
 		here, there := net.Pipe() // nobody answers
 		t.Cleanup(func() { there.Close() })
-		return dialling(t, func() (net.Conn, error) { return here, nil })
+		return newClientWithDial(t, func() (net.Conn, error) { return here, nil })
 	}},
-	{name: "the body of a 401", start: func(t *testing.T, p *place) *regret.Client {
-		p.registry.Intercept(0, fakeregistry.On("", "/v2/"), begun(401, map[string]string{"Www-Authenticate": `Basic realm="r"`}))
+	{name: "the body of a 401", newClient: func(t *testing.T, p *platform) *regret.Client {
+		p.registry.Intercept(0, fakeregistry.On("", "/v2/"), respondPartly(401, map[string]string{"Www-Authenticate": `Basic realm="r"`}))
 		return p.client(t)
 	}, call: tagsOf},
-	{name: "the body of a DELETE's answer", unknown: true, start: func(t *testing.T, p *place) *regret.Client {
-		p.registry.Intercept(0, func(req *http.Request) bool { return req.Header.Get("Authorization") != "" }, begun(202, nil))
+	{name: "the body of a DELETE's answer", ambiguous: true, newClient: func(t *testing.T, p *platform) *regret.Client {
+		p.registry.Intercept(0, func(req *http.Request) bool { return req.Header.Get("Authorization") != "" }, respondPartly(202, nil))
 		return p.client(t)
 	}},
-	{name: "the answer of the token service", start: func(t *testing.T, p *place) *regret.Client {
+	{name: "the answer of the token service", newClient: func(t *testing.T, p *platform) *regret.Client {
 		p.tokens.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Hang())
 		return p.client(t)
 	}},
-	{name: "the rest of a token", start: func(t *testing.T, p *place) *regret.Client {
-		p.tokens.Intercept(0, fakeregistry.On("", "/"), begun(200, nil))
+	{name: "the rest of a token", newClient: func(t *testing.T, p *platform) *regret.Client {
+		p.tokens.Intercept(0, fakeregistry.On("", "/"), respondPartly(200, nil))
 		return p.client(t)
 	}},
-	{name: "the rest of a refusal of the token service", start: func(t *testing.T, p *place) *regret.Client {
-		p.tokens.Intercept(0, fakeregistry.On("", "/"), begun(403, nil))
+	{name: "the rest of a refusal of the token service", newClient: func(t *testing.T, p *platform) *regret.Client {
+		p.tokens.Intercept(0, fakeregistry.On("", "/"), respondPartly(403, nil))
 		return p.client(t)
 	}},
-	{name: "the token of an identity token", start: func(t *testing.T, p *place) *regret.Client {
+	{name: "the token of an identity token", newClient: func(t *testing.T, p *platform) *regret.Client {
 		p.tokens.Intercept(0, fakeregistry.On("POST", "/"), fakeregistry.Hang())
-		c, _ := p.identified(t)
+		c, _ := p.identityClient(t)
 		return c
 	}},
-	{name: "its turn to use an identity token", start: func(t *testing.T, p *place) *regret.Client {
+	{name: "its turn to use an identity token", newClient: func(t *testing.T, p *platform) *regret.Client {
 		p.tokens.Intercept(0, fakeregistry.On("POST", "/"), fakeregistry.Hang())
-		c, _ := p.identified(t)
-		meanwhile(t, func(ctx context.Context) error { return c.Untag(ctx, "team/other", "v1") })
+		c, _ := p.identityClient(t)
+		startOtherCall(t, func(ctx context.Context) error { return c.Untag(ctx, "team/other", "v1") })
 		return c
 	}},
-	{name: "another caller's token", start: func(t *testing.T, p *place) *regret.Client {
+	{name: "another caller's token", newClient: func(t *testing.T, p *platform) *regret.Client {
 		p.tokens.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Hang())
 		c := p.client(t)
-		meanwhile(t, func(ctx context.Context) error { return c.Untag(ctx, repo, "other") })
+		startOtherCall(t, func(ctx context.Context) error { return c.Untag(ctx, repo, "other") })
 		return c
 	}},
-	{name: "the source of credentials", start: func(t *testing.T, p *place) *regret.Client {
+	{name: "the source of credentials", newClient: func(t *testing.T, p *platform) *regret.Client {
 		return newClient(t, p, regret.WithTrustedRealm(authURL), regret.WithCredentials(credentials.Func(
 			func(ctx context.Context, _, _ string) (credentials.Credential, error) {
 				<-ctx.Done()
 				return credentials.Credential{}, ctx.Err()
 			})))
 	}},
-	{name: "another caller's source of credentials", start: func(t *testing.T, p *place) *regret.Client {
+	{name: "another caller's source of credentials", newClient: func(t *testing.T, p *platform) *regret.Client {
 		c := newClient(t, p, regret.WithTrustedRealm(authURL), regret.WithCredentials(credentials.Func(
 			func(ctx context.Context, _, _ string) (credentials.Credential, error) {
 				<-ctx.Done()
 				return credentials.Credential{}, ctx.Err()
 			})))
-		meanwhile(t, func(ctx context.Context) error { return c.Untag(ctx, repo, "other") })
+		startOtherCall(t, func(ctx context.Context) error { return c.Untag(ctx, repo, "other") })
 		return c
 	}},
-	{name: "the time that others were asked to wait", start: func(t *testing.T, p *place) *regret.Client {
+	{name: "the time that others were asked to wait", newClient: func(t *testing.T, p *platform) *regret.Client {
 		p.registry.Intercept(0, fakeregistry.On("", "/v2/team/other/"), fakeregistry.Answer(429, map[string]string{"Retry-After": "60"}, ""))
 		c := p.client(t)
-		meanwhile(t, func(ctx context.Context) error { return c.Untag(ctx, "team/other", "v1") })
+		startOtherCall(t, func(ctx context.Context) error { return c.Untag(ctx, "team/other", "v1") })
 		return c
 	}},
-	{name: "the second page of a list", start: func(t *testing.T, p *place) *regret.Client {
+	{name: "the second page of a list", newClient: func(t *testing.T, p *platform) *regret.Client {
 		p.registry.Intercept(1, func(req *http.Request) bool { return req.Header.Get("Authorization") != "" }, fakeregistry.Hang())
 		p.registry.Intercept(1, func(req *http.Request) bool { return req.Header.Get("Authorization") != "" },
 			fakeregistry.Answer(200, map[string]string{"Link": `</v2/team/app/tags/list?last=v1>; rel="next"`}, `{"name":"team/app","tags":["v1"]}`))
 		return p.client(t)
 	}, call: tagsOf},
-	{name: "the middle of a page", start: func(t *testing.T, p *place) *regret.Client {
-		p.registry.Intercept(1, func(req *http.Request) bool { return req.Header.Get("Authorization") != "" }, begun(200, nil))
+	{name: "the middle of a page", newClient: func(t *testing.T, p *platform) *regret.Client {
+		p.registry.Intercept(1, func(req *http.Request) bool { return req.Header.Get("Authorization") != "" }, respondPartly(200, nil))
 		return p.client(t)
 	}, call: tagsOf},
-	{name: "the look after a deletion", unknown: true, start: func(t *testing.T, p *place) *regret.Client {
+	{name: "the look after a deletion", ambiguous: true, newClient: func(t *testing.T, p *platform) *regret.Client {
 		p.registry.Intercept(0, fakeregistry.On("HEAD", "/v2/"), fakeregistry.Hang())
 		p.registry.Intercept(1, func(req *http.Request) bool { return req.Method == "DELETE" && req.Header.Get("Authorization") != "" }, fakeregistry.Answer(200, nil, ""))
 		return p.client(t)
 	}},
-	{name: "the look after a deletion that was lost", unknown: true, start: func(t *testing.T, p *place) *regret.Client {
+	{name: "the look after a deletion that was lost", ambiguous: true, newClient: func(t *testing.T, p *platform) *regret.Client {
 		p.registry.Intercept(0, fakeregistry.On("HEAD", "/v2/"), fakeregistry.Hang())
 		p.registry.Intercept(1, func(req *http.Request) bool { return req.Method == "DELETE" && req.Header.Get("Authorization") != "" }, p.registry.LoseRequest())
 		return p.client(t)
 	}},
-	{name: "the look before a deletion", start: func(t *testing.T, p *place) *regret.Client {
+	{name: "the look before a deletion", newClient: func(t *testing.T, p *platform) *regret.Client {
 		p.registry.Intercept(0, fakeregistry.On("HEAD", "/v2/"), fakeregistry.Hang())
 		return p.client(t)
-	}, call: func(ctx context.Context, c *regret.Client, p *place) error {
+	}, call: func(ctx context.Context, c *regret.Client, p *platform) error {
 		return c.DeleteManifest(ctx, repo, p.image.Digest)
 	}},
-	{name: "where a redirect leads", start: func(t *testing.T, p *place) *regret.Client {
+	{name: "where a redirect leads", newClient: func(t *testing.T, p *platform) *regret.Client {
 		p.registry.Intercept(0, fakeregistry.On("", "/v2/"), fakeregistry.Redirect(307, "https://storage.example.net/b"))
 		p.Handle("https://storage.example.net", http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() }))
 		return p.client(t)
 	}, call: tagsOf},
 }
 
-func tagsOf(ctx context.Context, c *regret.Client, _ *place) error {
+func tagsOf(ctx context.Context, c *regret.Client, _ *platform) error {
 	for _, err := range c.Tags(ctx, repo) {
 		if err != nil {
 			return err
@@ -151,7 +151,7 @@ func tagsOf(ctx context.Context, c *regret.Client, _ *place) error {
 }
 
 // meanwhile lets somebody else call who is patient, until the test is over.
-func meanwhile(t *testing.T, call func(ctx context.Context) error) {
+func startOtherCall(t *testing.T, call func(ctx context.Context) error) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- call(ctx) }()
@@ -166,26 +166,26 @@ func meanwhile(t *testing.T, call func(ctx context.Context) error) {
 
 // Whatever a call waits for, it returns when its context ends, says so, and
 // sends nothing afterwards.
-func TestEveryPhaseEndsWithItsContext(t *testing.T) {
+func TestContextEndsInEveryPhase(t *testing.T) {
 	t.Parallel()
 	for _, test := range phases {
 		for _, offset := range []time.Duration{1, time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 999 * time.Millisecond, 1999 * time.Millisecond} {
 			for _, want := range []error{context.Canceled, context.DeadlineExceeded} {
 				t.Run(fmt.Sprintf("%s, %s: %v", test.name, offset, want), func(t *testing.T) {
 					t.Parallel()
-					synctest.Test(t, func(t *testing.T) { test.ends(t, offset, want) })
+					synctest.Test(t, func(t *testing.T) { test.run(t, offset, want) })
 				})
 			}
 		}
 	}
 }
 
-func (ph phase) ends(t *testing.T, offset time.Duration, want error) {
-	p := newPlace()
+func (ph phase) run(t *testing.T, offset time.Duration, want error) {
+	p := newPlatform()
 	p.registry.PutImage("team/other", "hello", "v1")
-	c := ph.start(t, p)
+	c := ph.newClient(t, p)
 	if ph.call == nil {
-		ph.call = func(ctx context.Context, c *regret.Client, _ *place) error { return c.Untag(ctx, repo, "v1") }
+		ph.call = func(ctx context.Context, c *regret.Client, _ *platform) error { return c.Untag(ctx, repo, "v1") }
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -203,7 +203,7 @@ func (ph phase) ends(t *testing.T, offset time.Duration, want error) {
 		t.Errorf("it took %s, want %s", took, offset)
 	}
 	wantErr(t, err, want)
-	if ph.unknown {
+	if ph.ambiguous {
 		wantErr(t, err, regret.ErrOutcomeUnknown)
 	} else {
 		wantNot(t, err, regret.ErrOutcomeUnknown)

@@ -12,7 +12,7 @@ import (
 
 // Every operation returns the moment its context ends, says why, and says of a
 // DELETE that may have arrived that nobody knows.
-func TestAContextThatEnds(t *testing.T) {
+func TestContextEndsDuringCall(t *testing.T) {
 	t.Parallel()
 	resolve := func(ctx context.Context, c *regret.Client, _ regret.Digest) error {
 		_, err := c.ResolveDigest(ctx, repo, "v1")
@@ -43,13 +43,13 @@ func TestAContextThatEnds(t *testing.T) {
 		{"while a body is read", read, []step{{0, "GET", drip(200)}}, false, "GET 200", false},
 		{"while an error is read", read, []step{{0, "GET", drip(404)}}, false, "GET 404", false},
 		{"in the wait after an error", resolve, []step{{0, "HEAD", failing(500, "UNKNOWN")}}, false, "HEAD 500", false},
-		{"in the wait that the registry asked for", resolve, []step{{0, "HEAD", after(429, "30")}}, false, "HEAD 429", true},
+		{"in the wait that the registry asked for", resolve, []step{{0, "HEAD", withRetryAfter(429, "30")}}, false, "HEAD 429", true},
 		{"in the wait after a refused connection", resolve, []step{{0, "HEAD", refused}}, false, "", false},
 		{"before the DELETE is sent", remove, []step{{0, "HEAD", hang}}, false, "HEAD 0 lost", false},
 		{"while a DELETE waits for its answer", remove, []step{{0, "DELETE", hang}}, true, "HEAD 200, DELETE 0 lost", false},
 		{"in the wait after a DELETE without an answer", remove, []step{{0, "DELETE", loseRequest}}, true, "HEAD 200, DELETE 0 lost", false},
 		{"in the wait after 500", remove, []step{{0, "DELETE", failing(500, "UNKNOWN")}}, true, "HEAD 200, DELETE 500", false},
-		{"in the wait after a DELETE that was refused", remove, []step{{0, "DELETE", after(429, "30")}}, false, "HEAD 200, DELETE 429", true},
+		{"in the wait after a DELETE that was refused", remove, []step{{0, "DELETE", withRetryAfter(429, "30")}}, false, "HEAD 200, DELETE 429", true},
 		{"in the wait after a connection that was refused", remove, []step{{0, "DELETE", refused}}, false, "HEAD 200", false},
 		{"while a refusal is read", remove, []step{{0, "DELETE", drip(405)}}, false, "HEAD 200, DELETE 405", false},
 		{"while a failure is read", remove, []step{{0, "DELETE", drip(502)}}, true, "HEAD 200, DELETE 502", false},
@@ -69,7 +69,7 @@ func TestAContextThatEnds(t *testing.T) {
 				time.AfterFunc(time.Second, cancel)
 				return ctx, cancel
 			}, context.Canceled},
-			{", out of time", func(t *testing.T) (context.Context, context.CancelFunc) { return timeout(t, time.Second) }, context.DeadlineExceeded},
+			{", out of time", func(t *testing.T) (context.Context, context.CancelFunc) { return withTimeout(t, time.Second) }, context.DeadlineExceeded},
 		} {
 			if test.known && end.want == context.DeadlineExceeded {
 				continue // a wait that is known to last beyond the deadline is not begun
@@ -80,10 +80,10 @@ func TestAContextThatEnds(t *testing.T) {
 					reg := fakeregistry.New()
 					dgst := reg.PutImage(repo, "hello", "v1").Digest
 					play(reg, test.steps...)
-					c := newClient(t, reg, patiently(slow))
+					c := newClient(t, reg, withConstantWait(slow))
 					ctx, cancel := end.make(t)
 					defer cancel()
-					took(t, time.Second, func() {
+					wantDuration(t, time.Second, func() {
 						err := test.call(ctx, c, dgst)
 						wantErr(t, err, end.want)
 						if test.unknown {
@@ -103,7 +103,7 @@ func TestAContextThatEnds(t *testing.T) {
 	}
 }
 
-func TestAContextThatHasEndedSendsNothing(t *testing.T) {
+func TestEndedContextSendsNothing(t *testing.T) {
 	t.Parallel()
 	reg := fakeregistry.New()
 	reg.PutImage(repo, "hello", "v1")

@@ -16,7 +16,7 @@ import (
 // A burst opens at most twice as many connections as there are callers: net/http
 // dials ahead. Over HTTP/2 a few serve all callers: the first request goes ahead
 // until its connection stands.
-func TestABurstOpensNoMoreConnectionsThanItNeeds(t *testing.T) {
+func TestBurstOpensFewConnections(t *testing.T) {
 	t.Parallel()
 	const callers, few = 64, 4
 	secure := func(http2 bool, streams int) func(*httptest.Server) {
@@ -59,7 +59,7 @@ func TestABurstOpensNoMoreConnectionsThanItNeeds(t *testing.T) {
 			if given := server.Client().Transport.(*http.Transport).TLSClientConfig; given != nil {
 				opts = append(opts, regret.WithTLSConfig(given))
 			}
-			c := dialled(t, server, opts...)
+			c := newSocketClient(t, server, opts...)
 			var all sync.WaitGroup
 			for range callers {
 				all.Go(func() {
@@ -81,17 +81,17 @@ func TestABurstOpensNoMoreConnectionsThanItNeeds(t *testing.T) {
 
 // One handshake that fails is one failure: who waited for its connection has
 // one of their own.
-func TestABurstWhoseFirstHandshakeFails(t *testing.T) {
+func TestBurstSurvivesFailedHandshake(t *testing.T) {
 	t.Parallel()
 	for _, http2 := range []bool{false, true} {
 		t.Run(fmt.Sprintf("HTTP/2 %v", http2), func(t *testing.T) {
 			t.Parallel()
 			server, _ := listen(t, fakeregistry.New(), func(s *httptest.Server) {
 				s.EnableHTTP2 = http2
-				s.Listener = &rudeListener{Listener: s.Listener}
+				s.Listener = &closingListener{Listener: s.Listener}
 				s.StartTLS()
 			})
-			c := dialled(t, server, regret.WithTLSConfig(server.Client().Transport.(*http.Transport).TLSClientConfig))
+			c := newSocketClient(t, server, regret.WithTLSConfig(server.Client().Transport.(*http.Transport).TLSClientConfig))
 			var all sync.WaitGroup
 			for range 64 {
 				all.Go(func() {
@@ -106,12 +106,12 @@ func TestABurstWhoseFirstHandshakeFails(t *testing.T) {
 }
 
 // A rudeListener closes the first connection without a word.
-type rudeListener struct {
+type closingListener struct {
 	net.Listener
 	once sync.Once
 }
 
-func (l *rudeListener) Accept() (net.Conn, error) {
+func (l *closingListener) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	l.once.Do(func() {
 		if err == nil {
@@ -122,7 +122,7 @@ func (l *rudeListener) Accept() (net.Conn, error) {
 	return conn, err
 }
 
-func TestAConnectionIsUsedAgain(t *testing.T) {
+func TestConnectionIsReused(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		rule  string
@@ -140,7 +140,7 @@ func TestAConnectionIsUsedAgain(t *testing.T) {
 			reg := fakeregistry.New()
 			play(reg, step{0, "GET", test.fault})
 			server, connections := listen(t, reg, (*httptest.Server).Start)
-			c := dialled(t, server)
+			c := newSocketClient(t, server)
 			for range 5 {
 				err := c.Ping(t.Context())
 				if test.want == nil {
@@ -169,7 +169,7 @@ func TestManyCallersKeepTheirConnections(t *testing.T) {
 		return true
 	})
 	server, connections := listen(t, reg, (*httptest.Server).Start)
-	c := dialled(t, server)
+	c := newSocketClient(t, server)
 	var all sync.WaitGroup
 	for range callers {
 		all.Go(func() {
@@ -195,7 +195,7 @@ func TestCloseIdleConnections(t *testing.T) {
 	own := http.DefaultTransport.(*http.Transport).Clone()
 	for name, opts := range map[string][]regret.Option{"our own": nil, "given": {regret.WithTransport(own)}} {
 		connections.Store(0)
-		c := dialled(t, server, opts...)
+		c := newSocketClient(t, server, opts...)
 		wantErr(t, c.Ping(t.Context()))
 		wantErr(t, c.Ping(t.Context()))
 		if n := connections.Load(); n != 1 {
@@ -261,7 +261,7 @@ func TestAWriteThatHadItsConnectionMayHaveArrived(t *testing.T) {
 				t.Parallel()
 				reg := fakeregistry.New()
 				server, _ := listen(t, reg, test.start)
-				c := dialled(t, server, trusting(server)...)
+				c := newSocketClient(t, server, tlsOptions(server)...)
 				if warm {
 					wantErr(t, c.Ping(t.Context()))
 				}

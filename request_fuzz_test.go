@@ -35,47 +35,47 @@ func FuzzResponse(f *testing.F) {
 				t.Fatalf("%d requests, the last a %s of %s", sent, req.Method, req.URL)
 			}
 			return http.ReadResponse(bufio.NewReader(bytes.NewReader(raw)), req)
-		}), append(impatient(), regret.WithBasicAuth(account, password))...)
+		}), append(fuzzOptions(), regret.WithBasicAuth(account, password))...)
 		ctx := t.Context()
 		if dgst, err := c.ResolveDigest(ctx, repo, "v1"); err != nil {
-			wantShort(t, err)
+			wantRegretError(t, err)
 		} else if dgst.Validate() != nil {
 			t.Errorf("resolved to %q", dgst)
 		}
 		if dgst, err := c.ResolveDigest(ctx, repo, someDigest); err != nil {
-			wantShort(t, err)
+			wantRegretError(t, err)
 		} else if dgst != someDigest {
 			t.Errorf("%s resolved to %s", someDigest, dgst)
 		}
 		m, err := c.Manifest(ctx, repo, "v1")
 		switch {
 		case err != nil:
-			wantShort(t, err)
+			wantRegretError(t, err)
 		case !strings.Contains(m.Descriptor.MediaType, ".v1+") && m.Descriptor.Digest.Algorithm().FromBytes(m.Raw) != m.Descriptor.Digest,
 			!bytes.Contains(raw, m.Raw) && !bytes.Contains(bytes.ToLower(raw), []byte("chunked")):
 			t.Errorf("%+v was made of %q", m, raw)
 		}
 		for tag, err := range c.Tags(ctx, repo) {
 			if err != nil {
-				wantShort(t, err)
+				wantRegretError(t, err)
 			} else if !validTag(tag) {
 				t.Errorf("tag %q", tag)
 			}
 		}
 		for name, err := range c.Repositories(ctx) {
 			if err != nil {
-				wantShort(t, err)
+				wantRegretError(t, err)
 			} else if !validRepository(name) {
 				t.Errorf("repository %q", name)
 			}
 		}
 		for _, err := range c.Referrers(ctx, repo, someDigest) {
 			if err != nil {
-				wantShort(t, err)
+				wantRegretError(t, err)
 			}
 		}
 		if err := c.Ping(ctx); err != nil {
-			wantShort(t, err)
+			wantRegretError(t, err)
 		}
 	})
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-func TestRequestsAreHeldTogether(t *testing.T) {
+func TestConcurrentRequestsWaitForRetryAfter(t *testing.T) {
 	t.Parallel()
 	t.Run("until the last one's Retry-After is over", func(t *testing.T) {
 		t.Parallel()
@@ -45,7 +45,7 @@ func TestRequestsAreHeldTogether(t *testing.T) {
 			gates := map[string]chan struct{}{"5": make(chan struct{}), "30": make(chan struct{})}
 			for seconds, gate := range gates {
 				reg.Intercept(1, fakeregistry.On("HEAD", "/"), func(w http.ResponseWriter, req *http.Request) bool {
-					hold(gate)(w, req)
+					blockUntil(gate)(w, req)
 					return fakeregistry.Answer(429, map[string]string{"Retry-After": seconds}, "")(w, req)
 				})
 			}
@@ -97,12 +97,12 @@ func TestRequestsAreHeldTogether(t *testing.T) {
 
 // slowedDown is a client that was told 1 s ago to wait for 7 s, and what its
 // registry has seen since.
-func slowedDown(t *testing.T, opts ...regret.Option) (*fakeregistry.Registry, *regret.Client, *sync.WaitGroup) {
+func newHeldBackClient(t *testing.T, opts ...regret.Option) (*fakeregistry.Registry, *regret.Client, *sync.WaitGroup) {
 	t.Helper()
 	reg := fakeregistry.New()
 	reg.PutImage(repo, "hello", "v1")
-	play(reg, step{1, "", after(429, "7")})
-	c := newClient(t, reg, append([]regret.Option{patiently(time.Second)}, opts...)...)
+	play(reg, step{1, "", withRetryAfter(429, "7")})
+	c := newClient(t, reg, append([]regret.Option{withConstantWait(time.Second)}, opts...)...)
 	var first sync.WaitGroup
 	first.Go(func() {
 		err := c.Ping(t.Context())
@@ -115,7 +115,7 @@ func slowedDown(t *testing.T, opts ...regret.Option) (*fakeregistry.Registry, *r
 	return reg, c, &first
 }
 
-func TestARegistryThatAsksForTimeIsLeftAlone(t *testing.T) {
+func TestRetryAfterHoldsBackOtherCalls(t *testing.T) {
 	t.Parallel()
 	never := regret.DefaultRetries()
 	never.Max = 0
@@ -125,16 +125,16 @@ func TestARegistryThatAsksForTimeIsLeftAlone(t *testing.T) {
 		call func(t *testing.T, reg *fakeregistry.Registry, c *regret.Client)
 	}{
 		{"other calls of the client wait too", nil, func(t *testing.T, reg *fakeregistry.Registry, c *regret.Client) {
-			took(t, 6*time.Second, func() { wantErr(t, c.Untag(t.Context(), repo, "v1")) })
+			wantDuration(t, 6*time.Second, func() { wantErr(t, c.Untag(t.Context(), repo, "v1")) })
 		}},
 		{"even if the one that was told does not repeat", []regret.Option{regret.WithRetries(never)},
 			func(t *testing.T, _ *fakeregistry.Registry, c *regret.Client) {
-				took(t, 6*time.Second, func() { wantErr(t, c.Ping(t.Context())) })
+				wantDuration(t, 6*time.Second, func() { wantErr(t, c.Ping(t.Context())) })
 			}},
 		{"a call with less time is refused at once", nil, func(t *testing.T, reg *fakeregistry.Registry, c *regret.Client) {
-			ctx, cancel := timeout(t, 5*time.Second)
+			ctx, cancel := withTimeout(t, 5*time.Second)
 			defer cancel()
-			took(t, 0, func() {
+			wantDuration(t, 0, func() {
 				e := wantErr(t, c.Ping(ctx), regret.ErrRateLimited)
 				if e.RetryAfter != 6*time.Second {
 					t.Errorf("Retry-After is %v", e.RetryAfter)
@@ -145,7 +145,7 @@ func TestARegistryThatAsksForTimeIsLeftAlone(t *testing.T) {
 		{"a call that is cancelled returns at once", nil, func(t *testing.T, reg *fakeregistry.Registry, c *regret.Client) {
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(2*time.Second, cancel)
-			took(t, 2*time.Second, func() {
+			wantDuration(t, 2*time.Second, func() {
 				err := c.Untag(ctx, repo, "v1")
 				wantErr(t, err, context.Canceled)
 				wantNot(t, err, regret.ErrOutcomeUnknown, regret.ErrUnavailable)
@@ -153,13 +153,13 @@ func TestARegistryThatAsksForTimeIsLeftAlone(t *testing.T) {
 			wantRequests(t, reg)
 		}},
 		{"another client does not know", nil, func(t *testing.T, reg *fakeregistry.Registry, _ *regret.Client) {
-			took(t, 0, func() { wantErr(t, newClient(t, reg).Ping(t.Context())) })
+			wantDuration(t, 0, func() { wantErr(t, newClient(t, reg).Ping(t.Context())) })
 		}},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				reg, c, first := slowedDown(t, test.opts...)
+				reg, c, first := newHeldBackClient(t, test.opts...)
 				test.call(t, reg, c)
 				first.Wait()
 			})
@@ -167,13 +167,13 @@ func TestARegistryThatAsksForTimeIsLeftAlone(t *testing.T) {
 	}
 }
 
-func TestARegistryThatAsksForTooMuchTimeHoldsNobodyElseBack(t *testing.T) {
+func TestTooLongRetryAfterHoldsBackNoOtherCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		reg := fakeregistry.New()
-		play(reg, step{1, "", after(429, "3600")})
+		play(reg, step{1, "", withRetryAfter(429, "3600")})
 		c := newClient(t, reg)
 		wantErr(t, c.Ping(t.Context()), regret.ErrRateLimited)
-		took(t, 0, func() { wantErr(t, c.Ping(t.Context())) })
+		wantDuration(t, 0, func() { wantErr(t, c.Ping(t.Context())) })
 	})
 }

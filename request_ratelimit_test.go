@@ -12,7 +12,7 @@ import (
 )
 
 // Registries say in many ways how long to leave them alone.
-func TestRateLimitDialects(t *testing.T) {
+func TestRateLimitHeaders(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		rule   string
@@ -54,7 +54,7 @@ func TestRateLimitDialects(t *testing.T) {
 }
 
 // One request that was too many is one for everybody: the whole client waits.
-func TestTheWholeClientWaitsInEveryDialect(t *testing.T) {
+func TestRateLimitHoldsBackWholeClient(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		reg := fakeregistry.New()
@@ -83,7 +83,7 @@ func TestTheWholeClientWaitsInEveryDialect(t *testing.T) {
 
 // Some registries tell with every answer what is left of a limit: that says
 // nothing about why this one was refused.
-func TestALimitThatIsUsedUpIsNoReasonByItself(t *testing.T) {
+func TestRateLimitHeadersOfOtherFailures(t *testing.T) {
 	t.Parallel()
 	used := map[string]string{"Ratelimit-Remaining": "0;w=21600"}
 	reg := fakeregistry.New()

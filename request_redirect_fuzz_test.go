@@ -45,7 +45,7 @@ func FuzzRedirects(f *testing.F) {
 		}), regret.WithToken("c4n4ry-t0ken"))
 		if err := c.Ping(t.Context()); err != nil {
 			wantErr(t, err, err)
-			wantDiscreet(t, err, "c4n4ry-t0ken")
+			wantNoSecretInError(t, err, "c4n4ry-t0ken")
 		}
 		if hops > 3 {
 			t.Errorf("%d requests", hops)
@@ -54,7 +54,7 @@ func FuzzRedirects(f *testing.F) {
 }
 
 // placeOf is where an address leads: scheme, host and port, in one spelling.
-func placeOf(u *url.URL) string {
+func normalizedOrigin(u *url.URL) string {
 	scheme, port := strings.ToLower(u.Scheme), u.Port()
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[scheme]
@@ -95,7 +95,7 @@ func FuzzRedirectPairs(f *testing.F) {
 				if secure && u.Scheme != "https" {
 					t.Errorf("sent to %s after https", u)
 				}
-				left = left || placeOf(u) != home
+				left = left || normalizedOrigin(u) != home
 				secure = secure || u.Scheme == "https"
 				if left && len(req.Header["Authorization"]) > 0 {
 					t.Errorf("credentials were sent to %s after %d hops", u, hops)
@@ -105,7 +105,7 @@ func FuzzRedirectPairs(f *testing.F) {
 				}
 				return respond(req, 200, "{}"), nil
 			})
-			c, err := regret.New(registry, append(impatient(), regret.WithTransport(base), regret.WithToken("c4n4ry-t0ken"))...)
+			c, err := regret.New(registry, append(fuzzOptions(), regret.WithTransport(base), regret.WithToken("c4n4ry-t0ken"))...)
 			if err != nil {
 				return
 			}
@@ -113,10 +113,10 @@ func FuzzRedirectPairs(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			home = placeOf(u)
+			home = normalizedOrigin(u)
 			if err := op(c); err != nil {
-				wantShort(t, err)
-				wantDiscreet(t, err, "c4n4ry-t0ken")
+				wantRegretError(t, err)
+				wantNoSecretInError(t, err, "c4n4ry-t0ken")
 			}
 			if hops < 1 || hops > 6 {
 				t.Errorf("%d requests", hops)

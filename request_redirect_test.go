@@ -16,13 +16,13 @@ import (
 )
 
 // A hop is a redirect from one address to another.
-type hop struct {
+type redirect struct {
 	from, to string
 	status   int
 }
 
 // maze is a network of redirects. Whatever is not redirected is a manifest.
-func maze(t testing.TB, hops []hop) *fakeregistry.Network {
+func newRedirectNetwork(t testing.TB, hops []redirect) *fakeregistry.Network {
 	t.Helper()
 	network := fakeregistry.NewNetwork()
 	serve := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -54,60 +54,60 @@ func TestRedirectedReads(t *testing.T) {
 		start   = registryURL + "/v2/team/app/manifests/v1"
 		plain   = "http://" + host + "/v2/team/app/manifests/v1"
 		storage = "https://storage.example.net/b"
-		signed  = storage + "?X-Signature=" + whispered
+		signed  = storage + "?X-Signature=" + serviceSecret
 	)
 	tests := []struct {
 		name string
-		hops []hop
+		hops []redirect
 		want []string // where it went; "+" if with credentials
 		kind error
 	}{
-		{"another host gets no credentials", []hop{{start, signed, 307}}, []string{start + " +", storage}, nil},
-		{"another port gets none", []hop{{start, registryURL + ":8443/b", 302}}, []string{start + " +", registryURL + ":8443/b"}, nil},
-		{"a sub-domain gets none", []hop{{start, "https://cdn." + host + "/b", 302}}, []string{start + " +", "https://cdn." + host + "/b"}, nil},
-		{"https to http is not followed", []hop{{start, "http://" + host + "/b", 302}}, []string{start + " +"}, regret.ErrRedirect},
-		{"https to another host's http is not followed", []hop{{start, "http://storage.example.net/b", 302}}, []string{start + " +"}, regret.ErrRedirect},
-		{"https to http is not followed on the second hop either", []hop{{start, storage, 302}, {storage, "http://storage.example.net/c", 302}},
+		{"another host gets no credentials", []redirect{{start, signed, 307}}, []string{start + " +", storage}, nil},
+		{"another port gets none", []redirect{{start, registryURL + ":8443/b", 302}}, []string{start + " +", registryURL + ":8443/b"}, nil},
+		{"a sub-domain gets none", []redirect{{start, "https://cdn." + host + "/b", 302}}, []string{start + " +", "https://cdn." + host + "/b"}, nil},
+		{"https to http is not followed", []redirect{{start, "http://" + host + "/b", 302}}, []string{start + " +"}, regret.ErrRedirect},
+		{"https to another host's http is not followed", []redirect{{start, "http://storage.example.net/b", 302}}, []string{start + " +"}, regret.ErrRedirect},
+		{"https to http is not followed on the second hop either", []redirect{{start, storage, 302}, {storage, "http://storage.example.net/c", 302}},
 			[]string{start + " +", storage}, regret.ErrRedirect},
-		{"http to https of the same host gets none", []hop{{plain, registryURL + "/b", 301}}, []string{plain + " +", registryURL + "/b"}, nil},
-		{"another path of the registry gets them", []hop{{start, registryURL + "/b", 307}}, []string{start + " +", registryURL + "/b +"}, nil},
-		{"so it does with the port spelled out, in upper case", []hop{{start, "HTTPS://REGISTRY.example.com:443/b", 307}},
+		{"http to https of the same host gets none", []redirect{{plain, registryURL + "/b", 301}}, []string{plain + " +", registryURL + "/b"}, nil},
+		{"another path of the registry gets them", []redirect{{start, registryURL + "/b", 307}}, []string{start + " +", registryURL + "/b +"}, nil},
+		{"so it does with the port spelled out, in upper case", []redirect{{start, "HTTPS://REGISTRY.example.com:443/b", 307}},
 			[]string{start + " +", registryURL + ":443/b +"}, nil},
-		{"so it does by an absolute path", []hop{{start, "/b", 308}}, []string{start + " +", registryURL + "/b +"}, nil},
-		{"so it does by a relative path", []hop{{start, "../v2", 301}}, []string{start + " +", registryURL + "/v2/team/app/v2 +"}, nil},
-		{"another manifest of the repository is not the tag", []hop{{start, "v2", 301}}, []string{start + " +", registryURL + "/v2/team/app/manifests/v2 +"}, regret.ErrRedirect},
-		{"a host without a scheme is another host", []hop{{start, "//storage.example.net/b", 303}}, []string{start + " +", storage}, nil},
-		{"what has left stays left, even back at the registry", []hop{{start, storage, 302}, {storage, registryURL + "/b", 302}},
+		{"so it does by an absolute path", []redirect{{start, "/b", 308}}, []string{start + " +", registryURL + "/b +"}, nil},
+		{"so it does by a relative path", []redirect{{start, "../v2", 301}}, []string{start + " +", registryURL + "/v2/team/app/v2 +"}, nil},
+		{"another manifest of the repository is not the tag", []redirect{{start, "v2", 301}}, []string{start + " +", registryURL + "/v2/team/app/manifests/v2 +"}, regret.ErrRedirect},
+		{"a host without a scheme is another host", []redirect{{start, "//storage.example.net/b", 303}}, []string{start + " +", storage}, nil},
+		{"what has left stays left, even back at the registry", []redirect{{start, storage, 302}, {storage, registryURL + "/b", 302}},
 			[]string{start + " +", storage, registryURL + "/b"}, nil},
-		{"what has left stays left on the registry's other paths", []hop{{start, storage, 302}, {storage, registryURL + "/b", 302}, {registryURL + "/b", "/c", 302}},
+		{"what has left stays left on the registry's other paths", []redirect{{start, storage, 302}, {storage, registryURL + "/b", 302}, {registryURL + "/b", "/c", 302}},
 			[]string{start + " +", storage, registryURL + "/b", registryURL + "/c"}, nil},
-		{"three hops are followed", []hop{{start, storage, 302}, {storage, "/c", 302}, {"https://storage.example.net/c", "https://storage2.example.net/", 302}},
+		{"three hops are followed", []redirect{{start, storage, 302}, {storage, "/c", 302}, {"https://storage.example.net/c", "https://storage2.example.net/", 302}},
 			[]string{start + " +", storage, "https://storage.example.net/c", "https://storage2.example.net/"}, nil},
-		{"a fourth is not", []hop{{start, storage, 302}, {storage, "/c", 302}, {"https://storage.example.net/c", "/d", 302}, {"https://storage.example.net/d", "/e", 302}},
+		{"a fourth is not", []redirect{{start, storage, 302}, {storage, "/c", 302}, {"https://storage.example.net/c", "/d", 302}, {"https://storage.example.net/d", "/e", 302}},
 			[]string{start + " +", storage, "https://storage.example.net/c", "https://storage.example.net/d"}, regret.ErrRedirect},
-		{"nor is a circle", []hop{{start, start, 302}}, []string{start + " +", start + " +", start + " +", start + " +"}, regret.ErrRedirect},
-		{"user information is not followed", []hop{{start, "https://" + whispered + "@storage.example.net/b", 302}}, []string{start + " +"}, regret.ErrRedirect},
-		{"nothing is nowhere", []hop{{start, "", 302}}, []string{start + " +"}, regret.ErrRedirect},
-		{"what is no address is nowhere", []hop{{start, "https://%zz" + whispered, 302}}, []string{start + " +"}, regret.ErrRedirect},
-		{"a file is not followed", []hop{{start, "file:///etc/passwd", 302}}, []string{start + " +"}, regret.ErrRedirect},
-		{"a script is not followed", []hop{{start, "javascript:alert(1)", 302}}, []string{start + " +"}, regret.ErrRedirect},
-		{"a scheme without a host is not followed", []hop{{start, "https:///b", 302}}, []string{start + " +"}, regret.ErrRedirect},
-		{"an address in another notation is not followed", []hop{{start, "https://2852039166/b", 302}}, []string{start + " +"}, regret.ErrRedirect},
-		{"a host in other letters is not followed", []hop{{start, "https://st\u043erage.example.net/b", 302}}, []string{start + " +"}, regret.ErrRedirect},
-		{"an empty port is not followed", []hop{{start, "https://storage.example.net:/b", 302}}, []string{start + " +"}, regret.ErrRedirect},
-		{"an underscore in the name of storage is followed", []hop{{start, "https://my_bucket.example.net/b", 302}},
+		{"nor is a circle", []redirect{{start, start, 302}}, []string{start + " +", start + " +", start + " +", start + " +"}, regret.ErrRedirect},
+		{"user information is not followed", []redirect{{start, "https://" + serviceSecret + "@storage.example.net/b", 302}}, []string{start + " +"}, regret.ErrRedirect},
+		{"nothing is nowhere", []redirect{{start, "", 302}}, []string{start + " +"}, regret.ErrRedirect},
+		{"what is no address is nowhere", []redirect{{start, "https://%zz" + serviceSecret, 302}}, []string{start + " +"}, regret.ErrRedirect},
+		{"a file is not followed", []redirect{{start, "file:///etc/passwd", 302}}, []string{start + " +"}, regret.ErrRedirect},
+		{"a script is not followed", []redirect{{start, "javascript:alert(1)", 302}}, []string{start + " +"}, regret.ErrRedirect},
+		{"a scheme without a host is not followed", []redirect{{start, "https:///b", 302}}, []string{start + " +"}, regret.ErrRedirect},
+		{"an address in another notation is not followed", []redirect{{start, "https://2852039166/b", 302}}, []string{start + " +"}, regret.ErrRedirect},
+		{"a host in other letters is not followed", []redirect{{start, "https://st\u043erage.example.net/b", 302}}, []string{start + " +"}, regret.ErrRedirect},
+		{"an empty port is not followed", []redirect{{start, "https://storage.example.net:/b", 302}}, []string{start + " +"}, regret.ErrRedirect},
+		{"an underscore in the name of storage is followed", []redirect{{start, "https://my_bucket.example.net/b", 302}},
 			[]string{start + " +", "https://my_bucket.example.net/b"}, nil},
-		{"300 is no redirect", []hop{{start, storage, 300}}, []string{start + " +"}, errors.ErrUnsupported},
-		{"304 is no redirect", []hop{{start, storage, 304}}, []string{start + " +"}, errors.ErrUnsupported},
-		{"a host that does not exist is not available", []hop{{start, "https://nowhere.example.net/b", 302}},
+		{"300 is no redirect", []redirect{{start, storage, 300}}, []string{start + " +"}, errors.ErrUnsupported},
+		{"304 is no redirect", []redirect{{start, storage, 304}}, []string{start + " +"}, errors.ErrUnsupported},
+		{"a host that does not exist is not available", []redirect{{start, "https://nowhere.example.net/b", 302}},
 			[]string{start + " +", "https://nowhere.example.net/b"}, regret.ErrUnavailable},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			for _, credentials := range []regret.Option{regret.WithToken("c4n4ry-t0ken"), regret.WithBasicAuth(account, password)} {
-				network := maze(t, tt.hops)
-				c := newClientOf(t, strings.TrimSuffix(tt.hops[0].from, "/v2/team/app/manifests/v1"), firstAsks(network), credentials)
+				network := newRedirectNetwork(t, tt.hops)
+				c := newClientOf(t, strings.TrimSuffix(tt.hops[0].from, "/v2/team/app/manifests/v1"), challengeFirst(network), credentials)
 				err := resolve(t, c)
 				switch {
 				case tt.kind == errors.ErrUnsupported: // stands for an error without a kind
@@ -117,7 +117,7 @@ func TestRedirectedReads(t *testing.T) {
 				case !errors.Is(err, tt.kind):
 					t.Errorf("error: %v, want %v", err, tt.kind)
 				}
-				wantDiscreet(t, err, password, "c4n4ry-t0ken", whispered)
+				wantNoSecretInError(t, err, password, "c4n4ry-t0ken", serviceSecret)
 				var got []string
 				for _, r := range network.Requests() {
 					line := r.Scheme + "://" + strings.ToLower(r.Host) + r.Path
@@ -133,7 +133,7 @@ func TestRedirectedReads(t *testing.T) {
 				if strings.HasPrefix(tt.hops[0].from, "http:") {
 					home = "http://" + host + ":80"
 				}
-				wantHome(t, network.Requests(), []string{home}, password, "c4n4ry-t0ken")
+				wantSecretsOnlyAt(t, network.Requests(), []string{home}, password, "c4n4ry-t0ken")
 			}
 		})
 	}
@@ -141,7 +141,7 @@ func TestRedirectedReads(t *testing.T) {
 
 // firstAsks answers what has no credentials, on its way to the registry's
 // first address, with a challenge that nobody sees.
-func firstAsks(next http.RoundTripper) http.RoundTripper {
+func challengeFirst(next http.RoundTripper) http.RoundTripper {
 	return roundTrip(func(req *http.Request) (*http.Response, error) {
 		if req.Header.Get("Authorization") == "" && strings.HasSuffix(req.URL.Path, "/manifests/v1") {
 			return respond(req, 401, "", "WWW-Authenticate", `Basic realm="r"`), nil
@@ -150,7 +150,7 @@ func firstAsks(next http.RoundTripper) http.RoundTripper {
 	})
 }
 
-func TestRedirectTargetThatAsksForCredentials(t *testing.T) {
+func TestRedirectTargetAsksForCredentials(t *testing.T) {
 	t.Parallel()
 	const storage = "https://storage.example.net"
 	for name, challenge := range map[string]string{
@@ -171,7 +171,7 @@ func TestRedirectTargetThatAsksForCredentials(t *testing.T) {
 			if diff := cmp.Diff([]string{"HEAD registry 307", "HEAD storage 401"}, traffic(network)); diff != "" {
 				t.Errorf("requests (-want +got):\n%s", diff)
 			}
-			wantHome(t, network.Requests(), nil, password)
+			wantSecretsOnlyAt(t, network.Requests(), nil, password)
 		})
 	}
 }
@@ -182,10 +182,10 @@ func TestRedirectedWrites(t *testing.T) {
 		"untag": func(t *testing.T, c *regret.Client) error { return c.Untag(t.Context(), repo, "v1") },
 		"check": func(t *testing.T, c *regret.Client) error { return c.CheckDelete(t.Context(), repo) },
 		"push": func(t *testing.T, c *regret.Client) error {
-			return c.PutManifest(t.Context(), repo, "v2", openImage(t))
+			return c.PutManifest(t.Context(), repo, "v2", helloManifest(t))
 		},
 		"pushing": func(t *testing.T, c *regret.Client) error {
-			return c.PutManifest(t.Context(), repo, string(openImage(t).Descriptor.Digest), openImage(t))
+			return c.PutManifest(t.Context(), repo, string(helloManifest(t).Descriptor.Digest), helloManifest(t))
 		},
 	}
 	for name, write := range writes {
@@ -213,7 +213,7 @@ func TestRedirectedWrites(t *testing.T) {
 
 // Whoever sends a tag's reader to a child of its index must not make the child
 // the tag's own digest.
-func TestATagThatIsRedirectedToAnotherManifest(t *testing.T) {
+func TestTagRedirectedToAnotherManifest(t *testing.T) {
 	t.Parallel()
 	for rule, method := range map[string]string{"by HEAD": "", "by GET, where HEAD does not serve": "GET"} {
 		t.Run(rule, func(t *testing.T) {
@@ -232,7 +232,7 @@ func TestATagThatIsRedirectedToAnotherManifest(t *testing.T) {
 	}
 }
 
-func TestTheTargetOfARedirectSpeaksForItself(t *testing.T) {
+func TestRedirectTargetIsRateLimited(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
 		switch {

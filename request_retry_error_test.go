@@ -15,17 +15,17 @@ import (
 )
 
 // broken is a transport that fails with err, and counts.
-type broken struct {
+type failingTransport struct {
 	err  error
 	sent int
 }
 
-func (b *broken) RoundTrip(*http.Request) (*http.Response, error) {
+func (b *failingTransport) RoundTrip(*http.Request) (*http.Response, error) {
 	b.sent++
 	return nil, b.err
 }
 
-func TestWhichErrorsAreRepeated(t *testing.T) {
+func TestRetriedErrors(t *testing.T) {
 	t.Parallel()
 	const always, reads, never = "always", "reads", "never"
 	for _, test := range []struct {
@@ -52,7 +52,7 @@ func TestWhichErrorsAreRepeated(t *testing.T) {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
 			attempts := map[string]int{always: 4, reads: 4, never: 1}[test.repeated]
-			read := &broken{err: test.err}
+			read := &failingTransport{err: test.err}
 			e := wantErr(t, newClient(t, read).Ping(t.Context()), regret.ErrUnavailable, test.err)
 			if e.Attempts != attempts || read.sent != attempts || e.StatusCode != 0 {
 				t.Errorf("a read was sent %d times, want %d: %+v", read.sent, attempts, e)
@@ -62,8 +62,8 @@ func TestWhichErrorsAreRepeated(t *testing.T) {
 			if test.repeated == reads {
 				attempts = 1
 			}
-			write := &broken{err: test.err}
-			err := newClient(t, &onlyDelete{write, &broken{err: &net.DNSError{IsNotFound: true}}}).Untag(t.Context(), repo, "v1")
+			write := &failingTransport{err: test.err}
+			err := newClient(t, &splitTransport{write, &failingTransport{err: &net.DNSError{IsNotFound: true}}}).Untag(t.Context(), repo, "v1")
 			if write.sent != attempts {
 				t.Errorf("a DELETE by tag was sent %d times, want %d", write.sent, attempts)
 			}
@@ -77,24 +77,24 @@ func TestWhichErrorsAreRepeated(t *testing.T) {
 }
 
 // onlyDelete has another transport for DELETE than for the rest.
-type onlyDelete struct{ deletes, rest http.RoundTripper }
+type splitTransport struct{ deletes, rest http.RoundTripper }
 
-func (o *onlyDelete) RoundTrip(req *http.Request) (*http.Response, error) {
+func (o *splitTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Method == http.MethodDelete {
 		return o.deletes.RoundTrip(req)
 	}
 	return o.rest.RoundTrip(req)
 }
 
-func TestARegistryThatSpeaksPlainHTTPIsNamedInTheHint(t *testing.T) {
+func TestPlainHTTPHint(t *testing.T) {
 	t.Parallel()
-	err := newClient(t, &broken{err: http.ErrSchemeMismatch}).Ping(t.Context())
+	err := newClient(t, &failingTransport{err: http.ErrSchemeMismatch}).Ping(t.Context())
 	wantErr(t, err, regret.ErrUnavailable)
 	wantText(t, err, "WithPlainHTTP", "http://")
 }
 
 // What a lost attempt left behind must not be believed of the next one.
-func TestAnAttemptThatWasNotSentIsNotAmbiguous(t *testing.T) {
+func TestUnsentAttemptIsNotAmbiguous(t *testing.T) {
 	t.Parallel()
 	reg := fakeregistry.New()
 	play(reg, step{1, "DELETE", refused}, step{0, "DELETE", failing(403, "DENIED")})

@@ -10,7 +10,7 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-func TestWhichAnswersAreRepeated(t *testing.T) {
+func TestRetriedStatusCodes(t *testing.T) {
 	t.Parallel()
 	repeated := map[int]bool{408: true, 425: true, 429: true, 500: true, 502: true, 503: true, 504: true, 520: true, 524: true, 599: true}
 	for _, status := range []int{
@@ -37,7 +37,7 @@ func TestWhichAnswersAreRepeated(t *testing.T) {
 	}
 }
 
-func TestHowOftenARequestIsRepeated(t *testing.T) {
+func TestNumberOfRetries(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		rule string
@@ -70,31 +70,31 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 		faults []step
 		took   time.Duration
 	}{
-		{"7 twice takes exactly 14 s", []step{{2, "", after(429, "7")}}, 14 * time.Second},
-		{"7 of a 503 twice takes exactly 14 s", []step{{2, "", after(503, "7")}}, 14 * time.Second},
-		{"a date in 9 s takes exactly 9 s", []step{{1, "", after(429, "Sat, 01 Jan 2000 00:00:09 GMT")}}, 9 * time.Second},
-		{"the cap itself is waited for", []step{{1, "", after(429, "60")}}, time.Minute},
-		{"the longer of two counts", []step{{1, "", after(429, "3", "5")}}, 5 * time.Second},
-		{"less than the least wait is the least wait", []step{{1, "", after(429, "0")}}, free},
-		{"a date that has passed is the least wait", []step{{1, "", after(429, "Fri, 31 Dec 1999 00:00:00 GMT")}}, free},
-		{"a negative one is the least wait", []step{{1, "", after(429, "-5")}}, free},
-		{"nonsense is the least wait", []step{{1, "", after(429, "soon")}}, free},
-		{"without it there is the least wait", []step{{2, "", after(429)}}, 2 * free},
-		{"every failure has its own wait", []step{{1, "", after(429, "7")}, {1, "", after(503)}, {1, "", after(503, "2")}}, 7*time.Second + free + 2*time.Second},
+		{"7 twice takes exactly 14 s", []step{{2, "", withRetryAfter(429, "7")}}, 14 * time.Second},
+		{"7 of a 503 twice takes exactly 14 s", []step{{2, "", withRetryAfter(503, "7")}}, 14 * time.Second},
+		{"a date in 9 s takes exactly 9 s", []step{{1, "", withRetryAfter(429, "Sat, 01 Jan 2000 00:00:09 GMT")}}, 9 * time.Second},
+		{"the cap itself is waited for", []step{{1, "", withRetryAfter(429, "60")}}, time.Minute},
+		{"the longer of two counts", []step{{1, "", withRetryAfter(429, "3", "5")}}, 5 * time.Second},
+		{"less than the least wait is the least wait", []step{{1, "", withRetryAfter(429, "0")}}, free},
+		{"a date that has passed is the least wait", []step{{1, "", withRetryAfter(429, "Fri, 31 Dec 1999 00:00:00 GMT")}}, free},
+		{"a negative one is the least wait", []step{{1, "", withRetryAfter(429, "-5")}}, free},
+		{"nonsense is the least wait", []step{{1, "", withRetryAfter(429, "soon")}}, free},
+		{"without it there is the least wait", []step{{2, "", withRetryAfter(429)}}, 2 * free},
+		{"every failure has its own wait", []step{{1, "", withRetryAfter(429, "7")}, {1, "", withRetryAfter(503)}, {1, "", withRetryAfter(503, "2")}}, 7*time.Second + free + 2*time.Second},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				reg := fakeregistry.New()
 				play(reg, test.faults...)
-				c := newClient(t, reg, patiently(free))
-				took(t, test.took, func() { wantErr(t, c.Ping(t.Context())) })
+				c := newClient(t, reg, withConstantWait(free))
+				wantDuration(t, test.took, func() { wantErr(t, c.Ping(t.Context())) })
 			})
 		})
 	}
 }
 
-func TestRetryAfterThatIsNotWaitedForIsReturnedAtOnce(t *testing.T) {
+func TestTooLongRetryAfterIsReturnedAtOnce(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		rule     string
@@ -115,11 +115,11 @@ func TestRetryAfterThatIsNotWaitedForIsReturnedAtOnce(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				for _, status := range []int{429, 503} { // TOOMANYREQUESTS, both
 					reg := fakeregistry.New()
-					reg.Intercept(0, fakeregistry.On("", "/"), after(status, test.value)(reg))
-					c := newClient(t, reg, patiently(time.Second))
-					ctx, cancel := timeout(t, test.deadline)
+					reg.Intercept(0, fakeregistry.On("", "/"), withRetryAfter(status, test.value)(reg))
+					c := newClient(t, reg, withConstantWait(time.Second))
+					ctx, cancel := withTimeout(t, test.deadline)
 					defer cancel()
-					took(t, 0, func() {
+					wantDuration(t, 0, func() {
 						e := wantErr(t, c.Ping(ctx), regret.ErrRateLimited)
 						if e.RetryAfter != test.want || e.Attempts != 1 {
 							t.Errorf("Retry-After is %v after %d attempts, want %v", e.RetryAfter, e.Attempts, test.want)
@@ -134,7 +134,7 @@ func TestRetryAfterThatIsNotWaitedForIsReturnedAtOnce(t *testing.T) {
 	}
 }
 
-func TestWaitsDoubleAndAreDrawnAtRandom(t *testing.T) {
+func TestBackOffDoublesWithJitter(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		rule        string
@@ -152,7 +152,7 @@ func TestWaitsDoubleAndAreDrawnAtRandom(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var total time.Duration
 				for range 5 {
-					total += waits(t, test.least, test.most, test.spans)
+					total += measureWaits(t, test.least, test.most, test.spans)
 				}
 				if total == 0 && test.spans[0] > 0 {
 					t.Error("no wait was longer than the least")
@@ -164,7 +164,7 @@ func TestWaitsDoubleAndAreDrawnAtRandom(t *testing.T) {
 
 // waits lets a request fail until it is given up, and wants each wait to be
 // the least and at most its span more. It returns what they were more.
-func waits(t *testing.T, least, most time.Duration, spans []time.Duration) (more time.Duration) {
+func measureWaits(t *testing.T, least, most time.Duration, spans []time.Duration) (more time.Duration) {
 	t.Helper()
 	reg := fakeregistry.New()
 	reg.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Answer(500, nil, ""))
@@ -186,7 +186,7 @@ func waits(t *testing.T, least, most time.Duration, spans []time.Duration) (more
 	return more
 }
 
-func TestTheBudgetBoundsTheStartOfTheLastAttempt(t *testing.T) {
+func TestRetryBudgetLimitsStartOfLastAttempt(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		rule   string
@@ -198,8 +198,8 @@ func TestTheBudgetBoundsTheStartOfTheLastAttempt(t *testing.T) {
 	}{
 		{"the last wait is shortened", 50 * time.Second, failing(500, ""), 2 * time.Minute, 4, 2 * time.Minute},
 		{"nothing is sent after it", time.Minute, failing(500, ""), 2 * time.Minute, 3, 2 * time.Minute},
-		{"a Retry-After is never shortened", time.Second, after(429, "50"), 2 * time.Minute, 3, 100 * time.Second},
-		{"a Retry-After may use all of it", time.Second, after(429, "60"), 2 * time.Minute, 3, 2 * time.Minute},
+		{"a Retry-After is never shortened", time.Second, withRetryAfter(429, "50"), 2 * time.Minute, 3, 100 * time.Second},
+		{"a Retry-After may use all of it", time.Second, withRetryAfter(429, "60"), 2 * time.Minute, 3, 2 * time.Minute},
 		{"without one there is no repetition", time.Second, failing(500, ""), 0, 1, 0},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
@@ -210,7 +210,7 @@ func TestTheBudgetBoundsTheStartOfTheLastAttempt(t *testing.T) {
 				retries := regret.DefaultRetries()
 				retries.Max, retries.Budget, retries.WaitMin, retries.WaitMax = 100, test.budget, test.wait, test.wait
 				c := newClient(t, reg, regret.WithRetries(retries))
-				took(t, test.took, func() {
+				wantDuration(t, test.took, func() {
 					err := c.Ping(t.Context())
 					wantErr(t, err, err)
 				})
@@ -222,7 +222,7 @@ func TestTheBudgetBoundsTheStartOfTheLastAttempt(t *testing.T) {
 	}
 }
 
-func TestAClientRepeatsAtMostATenthOfItsRequests(t *testing.T) {
+func TestClientRetriesAtMostTenthOfRequests(t *testing.T) {
 	t.Parallel()
 	for rule, before := range map[string]int{
 		"from the beginning": 0,

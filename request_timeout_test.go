@@ -15,7 +15,7 @@ import (
 )
 
 // A slow body after a success or a refusal is not waited for.
-func TestBodiesThatNeverEnd(t *testing.T) {
+func TestEndlessBodyAfterDelete(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		rule   string
@@ -41,7 +41,7 @@ func TestBodiesThatNeverEnd(t *testing.T) {
 	}
 }
 
-func TestAnAnswerThatDoesNotBegin(t *testing.T) {
+func TestRetryAfterResponseTimeout(t *testing.T) {
 	t.Parallel()
 	limits := regret.DefaultLimits()
 	limits.ReadTimeout, limits.WriteTimeout = 5*time.Second, 20*time.Second
@@ -62,8 +62,8 @@ func TestAnAnswerThatDoesNotBegin(t *testing.T) {
 				reg := fakeregistry.New()
 				dgst := reg.PutImage(repo, "hello", "v1").Digest
 				play(reg, test.steps...)
-				c := newClient(t, reg, patiently(time.Second), regret.WithLimits(limits))
-				took(t, test.took, func() { wantErr(t, c.DeleteManifest(t.Context(), repo, dgst), test.want...) })
+				c := newClient(t, reg, withConstantWait(time.Second), regret.WithLimits(limits))
+				wantDuration(t, test.took, func() { wantErr(t, c.DeleteManifest(t.Context(), repo, dgst), test.want...) })
 				if got := methods(t, reg); got != test.sent {
 					t.Errorf("requests %q, want %q", got, test.sent)
 				}
@@ -72,7 +72,7 @@ func TestAnAnswerThatDoesNotBegin(t *testing.T) {
 	}
 }
 
-func TestSlowAnswers(t *testing.T) {
+func TestResponseTimeout(t *testing.T) {
 	t.Parallel()
 	limits := regret.DefaultLimits()
 	limits.ReadTimeout, limits.WriteTimeout = 3*time.Second, 7*time.Second
@@ -106,12 +106,12 @@ func TestSlowAnswers(t *testing.T) {
 	}
 }
 
-func TestAnswerThatComesTooLate(t *testing.T) {
+func TestLateResponseIsClosed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		limits := regret.DefaultLimits()
 		limits.ReadTimeout = 3 * time.Second
-		body := &flood{}
+		body := &endlessBody{}
 		c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
 			<-time.After(5 * time.Second) // whatever the context says
 			resp := respond(req, 200, "")
@@ -129,13 +129,13 @@ func TestAnswerThatComesTooLate(t *testing.T) {
 }
 
 // slowly is a body whose bytes come after a while, unless its request ends.
-type slowly struct {
+type slowBody struct {
 	io.ReadCloser
 	after time.Duration
 	ctx   context.Context
 }
 
-func (s *slowly) Read(p []byte) (int, error) {
+func (s *slowBody) Read(p []byte) (int, error) {
 	select {
 	case <-time.After(s.after):
 		s.after = 0
@@ -145,14 +145,14 @@ func (s *slowly) Read(p []byte) (int, error) {
 	}
 }
 
-func TestABodyMayTakeLongerThanItsHeader(t *testing.T) {
+func TestBodyMayOutlastReadTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		limits := regret.DefaultLimits()
 		limits.ReadTimeout = 3 * time.Second
 		c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
 			resp := respond(req, 200, `{"tags":["v1","v2"]}`)
-			resp.Body = &slowly{resp.Body, time.Minute, req.Context()}
+			resp.Body = &slowBody{resp.Body, time.Minute, req.Context()}
 			return resp, nil
 		}), regret.WithLimits(limits), regret.WithRetries(regret.Retries{}))
 		start, got := time.Now(), []string(nil)

@@ -20,7 +20,7 @@ import (
 
 // The registry of this test has a certificate that only the given roots vouch
 // for: that the configuration arrives shows in both directions.
-func TestTheTLSConfigurationIsUsed(t *testing.T) {
+func TestServerCertificateIsVerified(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewUnstartedServer(fakeregistry.New())
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // the handshake that fails is what is tested
@@ -47,7 +47,7 @@ func TestTheTLSConfigurationIsUsed(t *testing.T) {
 	}
 }
 
-func TestTLS(t *testing.T) {
+func TestTLSConfig(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		rule   string
@@ -87,7 +87,7 @@ func TestTLS(t *testing.T) {
 			if given != nil {
 				opts = append(opts, regret.WithTLSConfig(given))
 			}
-			err := dialled(t, server, opts...).Ping(t.Context())
+			err := newSocketClient(t, server, opts...).Ping(t.Context())
 			if !test.works {
 				wantErr(t, err, regret.ErrUnavailable)
 				wantRequests(t, reg)
@@ -99,7 +99,7 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-func TestHTTP2IsSpokenWhereItIsOffered(t *testing.T) {
+func TestHTTP2IsUsedIfOffered(t *testing.T) {
 	t.Parallel()
 	var major atomic.Int64
 	reg := fakeregistry.New()
@@ -108,13 +108,13 @@ func TestHTTP2IsSpokenWhereItIsOffered(t *testing.T) {
 		reg.ServeHTTP(w, req)
 	}), func(s *httptest.Server) { s.EnableHTTP2 = true; s.StartTLS() })
 	given := server.Client().Transport.(*http.Transport).TLSClientConfig
-	wantErr(t, dialled(t, server, regret.WithTLSConfig(given)).Ping(t.Context()))
+	wantErr(t, newSocketClient(t, server, regret.WithTLSConfig(given)).Ping(t.Context()))
 	if major.Load() != 2 {
 		t.Errorf("HTTP/%d", major.Load())
 	}
 }
 
-func TestSchemesThatDoNotMatch(t *testing.T) {
+func TestHTTPSToPlainHTTPRegistry(t *testing.T) {
 	t.Parallel()
 	plain, _ := listen(t, fakeregistry.New(), (*httptest.Server).Start)
 	c, err := regret.New("https://" + strings.TrimPrefix(plain.URL, "http://"))
@@ -127,7 +127,7 @@ func TestSchemesThatDoNotMatch(t *testing.T) {
 	}
 }
 
-func TestADELETEWhoseAnswerIsNotTLSMayHaveArrived(t *testing.T) {
+func TestDeleteAnsweredWithoutTLSIsAmbiguous(t *testing.T) {
 	t.Parallel()
 	var deletes, gone atomic.Int32
 	dgst := digest.FromString("x")

@@ -13,7 +13,7 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-func TestTransportThatRewritesAddresses(t *testing.T) {
+func TestTransportRewritesURLs(t *testing.T) {
 	t.Parallel()
 	reg := fakeregistry.New(fakeregistry.WithBasicAuth(account, password))
 	reg.PutImage(repo, "hello", "v1")
@@ -25,7 +25,7 @@ func TestTransportThatRewritesAddresses(t *testing.T) {
 	wantErr(t, resolve(t, c))
 }
 
-func TestTransportThatIsCareless(t *testing.T) {
+func TestTransportReturnsIncompleteResponse(t *testing.T) {
 	t.Parallel()
 	t.Run("an answer without a request or a body is one", func(t *testing.T) {
 		t.Parallel()
@@ -44,7 +44,7 @@ func TestTransportThatIsCareless(t *testing.T) {
 // The environment names proxies for the client's own transport, and for no
 // other. It is read once in the life of a process, so that this runs in one of
 // its own.
-func TestProxiesOfTheEnvironment(t *testing.T) {
+func TestProxyFromEnvironment(t *testing.T) {
 	t.Parallel()
 	const asked = "REGRET_TEST_PROXY"
 	if os.Getenv(asked) != "" {
@@ -63,7 +63,7 @@ func TestProxiesOfTheEnvironment(t *testing.T) {
 		return false
 	})
 	server, _ := listen(t, reg, (*httptest.Server).Start)
-	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestProxiesOfTheEnvironment$")
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestProxyFromEnvironment$")
 	child.Env = append(os.Environ(), asked+"=1", "HTTP_PROXY="+server.URL, "NO_PROXY=")
 	if out, err := child.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -71,12 +71,12 @@ func TestProxiesOfTheEnvironment(t *testing.T) {
 	wantRequests(t, reg, "GET /v2/ 200")
 }
 
-func TestTheWholeFlowOverASocket(t *testing.T) {
+func TestResolveAndDeleteOverSocket(t *testing.T) {
 	t.Parallel()
 	reg := fakeregistry.New()
 	want := reg.PutImage(repo, "hello", "v1").Digest
 	server, connections := listen(t, reg, (*httptest.Server).Start)
-	c := dialled(t, server)
+	c := newSocketClient(t, server)
 	dgst, err := c.ResolveDigest(t.Context(), repo, "v1")
 	wantErr(t, err)
 	wantErr(t, c.DeleteManifest(t.Context(), repo, dgst))
@@ -86,7 +86,7 @@ func TestTheWholeFlowOverASocket(t *testing.T) {
 	}
 }
 
-func TestAnswersOfRegistriesThatAreBroken(t *testing.T) {
+func TestBrokenResponsesOverSocket(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		rule  string
@@ -103,7 +103,7 @@ func TestAnswersOfRegistriesThatAreBroken(t *testing.T) {
 			reg := fakeregistry.New()
 			play(reg, step{0, "GET", test.fault})
 			server, _ := listen(t, reg, (*httptest.Server).Start)
-			wantErr(t, dialled(t, server).Ping(t.Context()), regret.ErrUnavailable)
+			wantErr(t, newSocketClient(t, server).Ping(t.Context()), regret.ErrUnavailable)
 			if n := len(reg.Requests()); n != test.sent {
 				t.Errorf("%d requests, want %d", n, test.sent)
 			}
@@ -111,11 +111,11 @@ func TestAnswersOfRegistriesThatAreBroken(t *testing.T) {
 	}
 }
 
-func TestNobodyListens(t *testing.T) {
+func TestConnectionRefused(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
-	e := wantErr(t, dialled(t, server).Untag(t.Context(), repo, "v1"), regret.ErrUnavailable)
+	e := wantErr(t, newSocketClient(t, server).Untag(t.Context(), repo, "v1"), regret.ErrUnavailable)
 	if e.Attempts != 4 || e.StatusCode != 0 {
 		t.Errorf("%+v", e)
 	}
@@ -123,12 +123,12 @@ func TestNobodyListens(t *testing.T) {
 
 // A request that the connection's end cut off is looked after: net/http itself
 // repeats none that may have arrived.
-func TestADELETEThatIsCutOff(t *testing.T) {
+func TestConnectionLostDuringDelete(t *testing.T) {
 	t.Parallel()
 	reg := fakeregistry.New()
 	dgst := reg.PutImage(repo, "hello", "v1").Digest
 	play(reg, step{1, "DELETE", loseResponse})
 	server, _ := listen(t, reg, (*httptest.Server).Start)
-	wantErr(t, dialled(t, server).DeleteManifest(t.Context(), repo, dgst))
+	wantErr(t, newSocketClient(t, server).DeleteManifest(t.Context(), repo, dgst))
 	wantMethods(t, reg, dgst, "HEAD 200, DELETE 202 lost, DELETE 404, HEAD 404, GET 404")
 }

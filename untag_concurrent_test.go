@@ -13,7 +13,7 @@ import (
 	"github.com/seed-8cb7cc86/regret"
 )
 
-func TestUntagBelievesWhatItSawItself(t *testing.T) {
+func TestUntagIgnoresDigestsSeenByOtherCalls(t *testing.T) {
 	t.Parallel()
 	type untagging struct{}
 	before, after := digest.FromString("before"), digest.FromString("after")
@@ -27,9 +27,9 @@ func TestUntagBelievesWhatItSawItself(t *testing.T) {
 			case req.Method == http.MethodDelete:
 				return respond(req, http.StatusAccepted, ""), nil
 			case req.Context().Value(untagging{}) != nil && moved.Load():
-				return served(req, after)
+				return serveManifest(req, after)
 			}
-			return served(req, before)
+			return serveManifest(req, before)
 		}))
 		if _, err := c.ResolveDigest(t.Context(), repo, "v1"); err != nil {
 			t.Fatal(err)

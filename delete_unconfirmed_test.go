@@ -9,7 +9,7 @@ import (
 	"github.com/seed-8cb7cc86/regret"
 )
 
-func TestA202WithErrorsOfAnyFormIsLookedAfter(t *testing.T) {
+func TestAcceptedDeleteWithErrorsIsVerified(t *testing.T) {
 	t.Parallel()
 	dgst := digest.FromString("x")
 	for _, body := range []string{`{"errors":[{"message":"could not remove tag"}]}`, `{"errors":[{"code":500,"message":"storage failed"}]}`, `{"errors":["failed"]}`, `{"errors":[{"code":"UNKN`} {
@@ -17,19 +17,19 @@ func TestA202WithErrorsOfAnyFormIsLookedAfter(t *testing.T) {
 			if req.Method == http.MethodDelete {
 				return respond(req, http.StatusAccepted, body), nil
 			}
-			return served(req, dgst)
+			return serveManifest(req, dgst)
 		}))
 		wantErr(t, c.DeleteManifest(t.Context(), repo, dgst), regret.ErrStillPresent)
 	}
 }
 
-func TestABareNotFoundIsNoProof(t *testing.T) {
+func TestNotFoundWithoutErrorCodeIsNoProof(t *testing.T) {
 	t.Parallel()
 	dgst := digest.FromString("x")
 	deletes := 0
 	c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
 		if req.Method != http.MethodDelete {
-			return served(req, dgst)
+			return serveManifest(req, dgst)
 		}
 		if deletes++; deletes == 1 {
 			return respond(req, http.StatusGatewayTimeout, ""), nil
