@@ -16,7 +16,7 @@ import (
 
 func TestConcurrentCallersFetchOneToken(t *testing.T) {
 	t.Parallel()
-	for name, warm := range map[string]bool{"cold": false, "after their token was revoked": true} {
+	for name, warm := range map[string]bool{"when they have none": false, "when theirs was revoked": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -52,7 +52,7 @@ func TestWaiterTakesOverTokenRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlatform()
 		p.tokens.Intercept(1, fakeregistry.On("", "/"), fakeregistry.Hang())
-		c := p.client(t, regret.WithRetries(regret.Retries{})) // it is no failure of theirs
+		c := p.client(t, regret.WithRetries(regret.Retries{})) // the waiters must not need a retry
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		var wg sync.WaitGroup
@@ -66,7 +66,7 @@ func TestWaiterTakesOverTokenRequest(t *testing.T) {
 		}
 		synctest.Wait()
 		if got := len(p.tokens.Requests()); got != 1 {
-			t.Errorf("%d token requests before, want 1", got)
+			t.Errorf("%d token requests before the cancellation, want 1", got)
 		}
 		cancel()
 		wg.Wait()
@@ -92,13 +92,13 @@ func TestWaitersKeepTheirOwnDeadlines(t *testing.T) {
 		synctest.Wait()
 		for i := range 5 {
 			wg.Go(func() {
-				patience := time.Duration(i+1) * time.Second
-				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				timeout := time.Duration(i+1) * time.Second
+				ctx, cancel := context.WithTimeout(t.Context(), timeout)
 				defer cancel()
 				_, err := c.ResolveDigest(ctx, repo, "v1")
 				wantErr(t, err, context.DeadlineExceeded)
-				if took := time.Since(start); took != patience {
-					t.Errorf("it took %s, want %s", took, patience)
+				if took := time.Since(start); took != timeout {
+					t.Errorf("it took %s, want %s", took, timeout)
 				}
 			})
 		}
@@ -124,7 +124,7 @@ func TestWaiterWithMoreTimeWaitsLonger(t *testing.T) {
 			_, err := c.ResolveDigest(t.Context(), "team/other", "v1")
 			wantErr(t, err)
 		})
-		<-time.After(time.Second) // two requests go out before the one above is told to wait
+		<-time.After(time.Second) // two requests precede the 429
 		wg.Go(func() {
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
@@ -143,8 +143,8 @@ func TestWaitersShareAFailure(t *testing.T) {
 		name string
 		err  error
 	}{
-		{"of the source", errors.New("the vault is sealed")},
-		{"of the source's own time-out, which is nobody else's", context.DeadlineExceeded},
+		{"an error of the source reaches every waiter", errors.New("the vault is sealed")},
+		{"the source's own time-out reaches every waiter, although no caller has a deadline", context.DeadlineExceeded},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -190,15 +190,14 @@ func TestCredentialSourcePanics(t *testing.T) {
 		wg.Go(func() {
 			defer func() {
 				if recover() == nil {
-					t.Error("the panic was swallowed")
+					t.Error("the panic did not reach the caller")
 				}
 			}()
 			_, err := c.ResolveDigest(t.Context(), repo, "v1")
-			t.Errorf("it returned: %v", err)
+			t.Errorf("the call returned: %v", err)
 		})
 		synctest.Wait()
-		// This one waits for the one that panics, is not left behind, and tries
-		// for itself.
+		// This caller waits for the one that panics, and then calls the source itself.
 		wg.Go(func() { wantErr(t, resolve(t, c)) })
 		synctest.Wait()
 		close(gate)

@@ -22,8 +22,8 @@ func TestCredentialHelper(t *testing.T) {
 	wantErr(t, resolve(t, newClient(t, reg, regret.WithCredentials(loadConfig(t, `{"credsStore":"regret-good"}`)))))
 }
 
-// A failing helper ends the operation: the client does not become anonymous, and no other account
-// takes the place of the helper's (V16).
+// A failing helper ends the operation: the client does not continue anonymously or with another
+// account (V16).
 func TestCredentialHelperFailures(t *testing.T) {
 	t.Parallel()
 	const fileSecret = "c4n4ry-in-the-file"
@@ -33,7 +33,7 @@ func TestCredentialHelperFailures(t *testing.T) {
 		{"garbage", "did not print the JSON"},
 	}
 	for _, tt := range tests {
-		t.Run("the error names the registry and the helper "+tt.helper, func(t *testing.T) {
+		t.Run("the error names the registry and the helper regret-"+tt.helper, func(t *testing.T) {
 			t.Parallel()
 			network := fakeregistry.NewNetwork()
 			reg := fakeregistry.New(fakeregistry.WithBasicAuth(account, fileSecret))
@@ -54,7 +54,7 @@ func TestCredentialHelperFailures(t *testing.T) {
 			wantNoSecretInError(t, err, helperSecret, fileSecret)
 			e, ok := errors.AsType[*credentials.Error](err)
 			if !ok {
-				t.Fatalf("not a *CredentialError: %v", err)
+				t.Fatalf("not a *credentials.Error: %v", err)
 			}
 			if diff := cmp.Diff([]string{host, path, helperPrefix + tt.helper}, []string{e.Registry, e.File, e.Helper}); diff != "" {
 				t.Errorf("registry, file and helper (-want +got):\n%s", diff)
@@ -66,8 +66,8 @@ func TestCredentialHelperFailures(t *testing.T) {
 			if _, there := reg.Tag(repo, "v1"); !there {
 				t.Error("the tag is gone")
 			}
-			if strings.Count(err.Error(), host) != 2 { // the request's URL and the credential's
-				t.Errorf("the text repeats itself: %v", err)
+			if strings.Count(err.Error(), host) != 2 { // in the URL of the request, and in the error of the helper
+				t.Errorf("the text does not name the registry exactly twice: %v", err)
 			}
 		})
 	}

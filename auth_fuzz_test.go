@@ -8,8 +8,9 @@ import (
 	"github.com/seed-8cb7cc86/regret"
 )
 
-// Whatever a token service answers, either a token of its grammar is sent to
-// the registry, or nothing is, and the answer is not in the error.
+// FuzzTokenResponse gives the client arbitrary responses of a token service. Either the
+// client sends a valid token to the registry, or it fails, and the error does not quote
+// the response.
 func FuzzTokenResponse(f *testing.F) {
 	for _, body := range []string{
 		`{"token":"abc","expires_in":300}`, `{"access_token":"abc","expires_in":"x"}`, `{"token":"a\r\nb"}`, `{"token":1}`,
@@ -35,7 +36,7 @@ func FuzzTokenResponse(f *testing.F) {
 		}
 		if err != nil {
 			if wantErr(t, err, regret.ErrNotRegistry); len(body) > 40 && strings.Contains(err.Error(), body) {
-				t.Errorf("the answer is in the error: %v", err)
+				t.Errorf("the response is in the error: %v", err)
 			}
 			return
 		}

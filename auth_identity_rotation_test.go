@@ -18,8 +18,8 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// presented are the identity tokens of every token request, in short: "POST
-// first 200". The names are given in the order of first use.
+// identityTokenRequests returns every token request in short form, such as "POST A 200".
+// The letter identifies the token that was sent; letters are in the order of first use.
 func identityTokenRequests(t testing.TB, ts *fakeregistry.TokenService) []string {
 	t.Helper()
 	names := map[string]string{}
@@ -33,7 +33,7 @@ func identityTokenRequests(t testing.TB, ts *fakeregistry.TokenService) []string
 			}
 			token = form.Get("refresh_token")
 		}
-		if _, known := names[token]; !known {
+		if _, seen := names[token]; !seen {
 			names[token] = string(rune('A' + len(names)))
 		}
 		lines = append(lines, fmt.Sprintf("%s %s %d", r.Method, names[token], r.Status))
@@ -43,7 +43,7 @@ func identityTokenRequests(t testing.TB, ts *fakeregistry.TokenService) []string
 
 func TestIdentityTokenRotation(t *testing.T) {
 	t.Parallel()
-	t.Run("a token that stays is used again", func(t *testing.T) {
+	t.Run("a token that is not replaced is used again", func(t *testing.T) {
 		t.Parallel()
 		p := newPlatform()
 		c, _ := p.identityClient(t)
@@ -65,11 +65,11 @@ func TestIdentityTokenRotation(t *testing.T) {
 			t.Errorf("token requests (-want +got):\n%s", diff)
 		}
 	})
-	t.Run("a token of another account is another one", func(t *testing.T) {
+	t.Run("tokens of several accounts do not replace each other", func(t *testing.T) {
 		t.Parallel()
 		p := newPlatform(fakeregistry.WithRefreshRotation())
 		first, second := p.tokens.IssueRefreshToken(account), p.tokens.IssueRefreshToken(account)
-		c := newClient(t, p, regret.WithTrustedRealm(authURL), regret.WithCredentials(&recordingSource{answers: []credentials.Credential{
+		c := newClient(t, p, regret.WithTrustedRealm(authURL), regret.WithCredentials(&recordingSource{credentials: []credentials.Credential{
 			{IdentityToken: first}, {IdentityToken: second}, {IdentityToken: first},
 		}}))
 		for _, name := range []string{"a", "b", "c"} {
@@ -79,7 +79,7 @@ func TestIdentityTokenRotation(t *testing.T) {
 			t.Errorf("token requests (-want +got):\n%s", diff)
 		}
 	})
-	t.Run("a new token that is refused is forgotten, and the source's used again", func(t *testing.T) {
+	t.Run("a new token that is refused is dropped for the one of the source", func(t *testing.T) {
 		t.Parallel()
 		p := newPlatform(fakeregistry.WithRefreshRotation())
 		c, identity := p.identityClient(t)
@@ -93,7 +93,7 @@ func TestIdentityTokenRotation(t *testing.T) {
 			t.Errorf("token requests (-want +got):\n%s", diff)
 		}
 	})
-	t.Run("a refused scope is not the token's fault", func(t *testing.T) {
+	t.Run("a refused scope does not drop the new token", func(t *testing.T) {
 		t.Parallel()
 		p := newPlatform(fakeregistry.WithRefreshRotation())
 		c, _ := p.identityClient(t)
@@ -106,15 +106,15 @@ func TestIdentityTokenRotation(t *testing.T) {
 	})
 }
 
-// A token that is good for one use must not be presented twice, however many
-// ask at once: some services take that for theft.
+// A token that is valid for one use must not be sent twice, even by concurrent calls:
+// some services take that for theft and revoke all tokens.
 func TestConcurrentCallersUseEachIdentityTokenOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlatform(fakeregistry.WithRefreshRotation())
 		c, _ := p.identityClient(t)
 		p.tokens.Intercept(0, fakeregistry.On("POST", "/"), func(http.ResponseWriter, *http.Request) bool {
-			<-time.After(time.Second) // so that all others come meanwhile
+			<-time.After(time.Second) // all other calls begin in the meantime
 			return false
 		})
 		var all sync.WaitGroup
@@ -124,7 +124,7 @@ func TestConcurrentCallersUseEachIdentityTokenOnce(t *testing.T) {
 		all.Wait()
 		lines := identityTokenRequests(t, p.tokens)
 		if len(lines) != 16 || len(slices.Compact(slices.Sorted(slices.Values(lines)))) != 16 {
-			t.Errorf("token requests: %q, want 16 with a token of their own", lines)
+			t.Errorf("token requests: %q, want 16 with different tokens", lines)
 		}
 	})
 }
@@ -148,7 +148,7 @@ func TestIdentityTokenWaiterKeepsItsDeadline(t *testing.T) {
 		start := time.Now()
 		wantErr(t, c.Untag(ctx, "team/other", "v1"), context.DeadlineExceeded)
 		if took := time.Since(start); took != time.Second {
-			t.Errorf("it took %v, want its own second", took)
+			t.Errorf("it took %v, want its own deadline of one second", took)
 		}
 		wantErr(t, <-first, context.DeadlineExceeded)
 		wantErr(t, resolve(t, c))
@@ -167,7 +167,7 @@ func TestIdentityTokenTimeOut(t *testing.T) {
 		start := time.Now()
 		wantErr(t, c.Untag(t.Context(), repo, "v1"), regret.ErrUnavailable)
 		if took, want := time.Since(start), regret.DefaultLimits().ReadTimeout; took != want {
-			t.Errorf("it took %v, want %v as for every request for a token", took, want)
+			t.Errorf("it took %v, want %v, the read time-out", took, want)
 		}
 	})
 }

@@ -76,7 +76,7 @@ func TestIdentityTokenWithoutServiceAndScope(t *testing.T) {
 func TestIdentityTokenFallsBackToGET(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{404, 405} {
-		t.Run(fmt.Sprintf("a %d leads to a GET, and is remembered", status), func(t *testing.T) {
+		t.Run(fmt.Sprintf("a %d leads to GET for this and all later token requests", status), func(t *testing.T) {
 			t.Parallel()
 			p := newPlatform(fakeregistry.WithUser("ann2", "id3ntity", fakeregistry.Allow("*", "*")), fakeregistry.WithoutOAuth2(status))
 			c := newClient(t, p, regret.WithTrustedRealm(authURL),
@@ -92,7 +92,7 @@ func TestIdentityTokenFallsBackToGET(t *testing.T) {
 			}
 		})
 	}
-	t.Run("what the GET is refused is told as that, and no secret with it", func(t *testing.T) {
+	t.Run("the error is that of the GET, and contains no secret", func(t *testing.T) {
 		t.Parallel()
 		p := newPlatform(fakeregistry.WithoutOAuth2(404))
 		c, identity := p.identityClient(t)
@@ -109,7 +109,7 @@ func TestIdentityTokenFallsBackToGET(t *testing.T) {
 			c, _ := p.identityClient(t, regret.WithRetries(regret.Retries{}))
 			p.tokens.Intercept(0, fakeregistry.On("POST", "/"), fakeregistry.Answer(status, nil, serviceSecret))
 			err := c.Untag(t.Context(), repo, "v1")
-			if e := wantErr(t, err, err); e.StatusCode != status || e.Method != "POST" {
+			if e := wantRegretError(t, err); e.StatusCode != status || e.Method != "POST" {
 				t.Errorf("%s %d, want POST %d", e.Method, e.StatusCode, status)
 			}
 			wantNoSecretInError(t, err, serviceSecret)
@@ -122,7 +122,7 @@ func TestIdentityTokenFallsBackToGET(t *testing.T) {
 	}
 }
 
-// toTokens is the part of the traffic that goes to the token service.
+// tokenTraffic returns the part of the traffic that goes to the token service.
 func tokenTraffic(n *fakeregistry.Network) []string {
 	return slices.DeleteFunc(traffic(n), func(line string) bool { return !strings.Contains(line, " auth ") })
 }
@@ -140,7 +140,7 @@ func TestIdentityTokenScopes(t *testing.T) {
 		}
 		return lines
 	}
-	t.Run("a service that does not know delete is asked for what the challenge says", func(t *testing.T) {
+	t.Run("the scope of the challenge is requested if the service does not know the action delete", func(t *testing.T) {
 		t.Parallel()
 		p := newPlatform(fakeregistry.WithScopeActions("pull", "push", "*"))
 		c, _ := p.identityClient(t)
@@ -155,7 +155,7 @@ func TestIdentityTokenScopes(t *testing.T) {
 			t.Errorf("scopes (-want +got):\n%s", diff)
 		}
 	})
-	t.Run("a refused token is not asked for other scopes", func(t *testing.T) {
+	t.Run("a refused token is not sent for other scopes", func(t *testing.T) {
 		t.Parallel()
 		p := newPlatform()
 		c, _ := p.identityClient(t)
@@ -169,7 +169,7 @@ func TestIdentityTokenScopes(t *testing.T) {
 
 func TestIdentityTokenGoesOnlyToTrustedRealm(t *testing.T) {
 	t.Parallel()
-	t.Run("a service that nobody trusts gets nothing", func(t *testing.T) {
+	t.Run("a token service that is not trusted receives nothing", func(t *testing.T) {
 		t.Parallel()
 		p := newPlatform()
 		identity := p.tokens.IssueRefreshToken(account)
@@ -195,7 +195,7 @@ func TestIdentityTokenGoesOnlyToTrustedRealm(t *testing.T) {
 			}
 		})
 	}
-	t.Run("what the registry says of it is scrubbed, and of the one that took its place", func(t *testing.T) {
+	t.Run("the token and its replacement are redacted from errors of the registry", func(t *testing.T) {
 		t.Parallel()
 		p := newPlatform(fakeregistry.WithRefreshRotation())
 		c, identity := p.identityClient(t)

@@ -11,8 +11,9 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// refusedRealms are addresses to which a registry must not be able to send its
-// callers. The rows with advice name what WithTrustedRealm would take.
+// refusedRealms are realms to which a client must send neither credentials nor requests,
+// although a registry names them in a challenge. The advice, if any, is the argument of
+// WithTrustedRealm that the error suggests.
 var refusedRealms = []struct {
 	name, registry, realm string
 	trust                 []string
@@ -23,8 +24,8 @@ var refusedRealms = []struct {
 	{"a sub-domain", host, "https://auth." + host + "/token", nil, regret.ErrUntrustedRealm, "https://auth." + host},
 	{"the parent domain", host, "https://example.com/token", nil, regret.ErrUntrustedRealm, "https://example.com"},
 	{"a neighbour", host, realm, nil, regret.ErrUntrustedRealm, authURL},
-	{"a host that begins alike", host, registryURL + ".evil.example.net/token", nil, regret.ErrUntrustedRealm, registryURL + ".evil.example.net"},
-	{"a host that ends alike", host, "https://evil" + host + "/token", nil, regret.ErrUntrustedRealm, "https://evil" + host},
+	{"a host that begins with the registry's name", host, registryURL + ".evil.example.net/token", nil, regret.ErrUntrustedRealm, registryURL + ".evil.example.net"},
+	{"a host that ends with the registry's name", host, "https://evil" + host + "/token", nil, regret.ErrUntrustedRealm, "https://evil" + host},
 	{"another port", host, registryURL + ":8443/token", nil, regret.ErrUntrustedRealm, registryURL + ":8443"},
 	{"the port of the other scheme", host, registryURL + ":80/token", nil, regret.ErrUntrustedRealm, registryURL + ":80"},
 	{"a dot at the end of the host", host, "https://" + host + "./token", nil, regret.ErrUntrustedRealm, ""},
@@ -35,32 +36,32 @@ var refusedRealms = []struct {
 	{"another port than the trusted one", host, authURL + ":8443/token", []string{authURL}, regret.ErrUntrustedRealm, authURL + ":8443"},
 	{"a sub-domain of the trusted one", host, "https://x.auth.example.com/token", []string{authURL}, regret.ErrUntrustedRealm, "https://x.auth.example.com"},
 	{"an IPv4 address", host, "https://192.0.2.7/token", nil, regret.ErrUntrustedRealm, "https://192.0.2.7"},
-	{"the address of a cloud's metadata", host, "http://169.254.169.254/latest/meta-data/", nil, regret.ErrUntrustedRealm, ""},
-	{"that address over https", host, "https://169.254.169.254/token", nil, regret.ErrUntrustedRealm, "https://169.254.169.254"},
-	{"that address as IPv6", host, "https://[::ffff:169.254.169.254]/token", nil, regret.ErrUntrustedRealm, "https://[::ffff:169.254.169.254]"},
-	{"that address as one number", host, "https://2852039166/token", nil, regret.ErrUntrustedRealm, ""},
-	{"this machine", host, "http://localhost/token", nil, regret.ErrUntrustedRealm, ""},
-	{"this machine as zero", host, "https://0.0.0.0/token", nil, regret.ErrUntrustedRealm, "https://0.0.0.0"},
-	{"this machine as a hexadecimal number", host, "https://0x7f.1/token", nil, regret.ErrUntrustedRealm, ""},
-	{"this machine from this machine, at another port", "localhost:5000", "http://localhost:5001/token", nil, regret.ErrUntrustedRealm, "http://localhost:5001"},
+	{"the metadata service of a cloud", host, "http://169.254.169.254/latest/meta-data/", nil, regret.ErrUntrustedRealm, ""},
+	{"the metadata service over https", host, "https://169.254.169.254/token", nil, regret.ErrUntrustedRealm, "https://169.254.169.254"},
+	{"the metadata service as an IPv4-mapped IPv6 address", host, "https://[::ffff:169.254.169.254]/token", nil, regret.ErrUntrustedRealm, "https://[::ffff:169.254.169.254]"},
+	{"the metadata service as one number", host, "https://2852039166/token", nil, regret.ErrUntrustedRealm, ""},
+	{"localhost", host, "http://localhost/token", nil, regret.ErrUntrustedRealm, ""},
+	{"localhost as 0.0.0.0", host, "https://0.0.0.0/token", nil, regret.ErrUntrustedRealm, "https://0.0.0.0"},
+	{"localhost as a hexadecimal number", host, "https://0x7f.1/token", nil, regret.ErrUntrustedRealm, ""},
+	{"another port of localhost for a registry on localhost", "localhost:5000", "http://localhost:5001/token", nil, regret.ErrUntrustedRealm, "http://localhost:5001"},
 	{"user information (C21)", host, "https://ann:pw@" + host + "/token", nil, regret.ErrUntrustedRealm, ""},
 	{"user information that looks like the registry", host, "https://" + host + "@evil.example.net/token", nil, regret.ErrUntrustedRealm, ""},
 	{"Docker Hub's token service for another registry", host, "https://auth.docker.io/token", nil, regret.ErrUntrustedRealm, "https://auth.docker.io"},
 	{"another token service for Docker Hub", "docker.io", realm, nil, regret.ErrUntrustedRealm, authURL},
 	{"Docker Hub's token service over http", "docker.io", "http://auth.docker.io/token", nil, regret.ErrUntrustedRealm, ""},
-	{"a file", host, "file:///etc/passwd", nil, regret.ErrNotRegistry, ""},
-	{"a script", host, "javascript:alert(1)", nil, regret.ErrNotRegistry, ""},
-	{"data", host, "data:application/json,{}", nil, regret.ErrNotRegistry, ""},
-	{"gopher", host, "gopher://" + host + "/token", nil, regret.ErrNotRegistry, ""},
+	{"a file URL", host, "file:///etc/passwd", nil, regret.ErrNotRegistry, ""},
+	{"a javascript URL", host, "javascript:alert(1)", nil, regret.ErrNotRegistry, ""},
+	{"a data URL", host, "data:application/json,{}", nil, regret.ErrNotRegistry, ""},
+	{"a gopher URL", host, "gopher://" + host + "/token", nil, regret.ErrNotRegistry, ""},
 	{"a path", host, "/token", nil, regret.ErrNotRegistry, ""},
 	{"a path with a secret in its query", host, "/token?sig=" + serviceSecret, nil, regret.ErrNotRegistry, ""},
 	{"a host without a scheme", host, "//evil.example.net/token", nil, regret.ErrNotRegistry, ""},
 	{"a bare host", host, "evil.example.net", nil, regret.ErrNotRegistry, ""},
 	{"a scheme without a host", host, "https:///token", nil, regret.ErrNotRegistry, ""},
-	{"an opaque address", host, "https:evil.example.net", nil, regret.ErrNotRegistry, ""},
-	{"what is no address", host, "https://evil example net/%zz", nil, regret.ErrNotRegistry, ""},
+	{"an opaque URL", host, "https:evil.example.net", nil, regret.ErrNotRegistry, ""},
+	{"an invalid URL", host, "https://evil example net/%zz", nil, regret.ErrNotRegistry, ""},
 	{"a backslash", host, `https://evil.example.net\@` + host + "/token", nil, regret.ErrNotRegistry, ""},
-	{"nothing", host, "", nil, regret.ErrNotRegistry, ""},
+	{"an empty realm", host, "", nil, regret.ErrNotRegistry, ""},
 	{"a host of 15,000 letters", host, "https://" + strings.Repeat("a", 15000), nil, regret.ErrUntrustedRealm, ""},
 }
 
@@ -82,7 +83,7 @@ func TestRefusedRealms(t *testing.T) {
 			if tt.advice != "" {
 				want = `if that is the registry's token service, use WithTrustedRealm("` + tt.advice + `")`
 				if _, err := regret.New(tt.registry, regret.WithTrustedRealm(tt.advice)); err != nil {
-					t.Errorf("New refuses what the error advises: %v", err)
+					t.Errorf("New refuses the realm that the error suggests: %v", err)
 				}
 				wantText(t, err, tt.advice)
 			}
@@ -103,23 +104,23 @@ func TestTrustedRealms(t *testing.T) {
 		trust                 []string
 	}{
 		{"the registry itself", host, registryURL + "/token", nil},
-		{"the registry itself, whatever the path", host, registryURL + "/a/b/../token", nil},
-		{"the registry with its port spelled out", host, registryURL + ":443/token", nil},
+		{"the registry itself with any path", host, registryURL + "/a/b/../token", nil},
+		{"the registry with its explicit port", host, registryURL + ":443/token", nil},
 		{"the registry in upper case", host, "HTTPS://REGISTRY.Example.COM/token", nil},
-		{"the registry whose port was spelled out", host + ":443", registryURL + "/token", nil},
-		{"the registry at a port of its own", host + ":5000", registryURL + ":5000/token", nil},
+		{"the registry without its port, which New was given", host + ":443", registryURL + "/token", nil},
+		{"the registry at another port", host + ":5000", registryURL + ":5000/token", nil},
 		{"the registry over plain http", "http://" + host, "http://" + host + ":80/token", nil},
-		{"the registry on this machine", "localhost:5000", "http://localhost:5000/token", nil},
+		{"the registry on localhost", "localhost:5000", "http://localhost:5000/token", nil},
 		{"the registry at a private address", "10.0.0.7", "https://10.0.0.7/token", nil},
 		{"the registry at an IPv6 address", "[2001:db8::1]:5000", "https://[2001:DB8::1]:5000/token", nil},
-		{"one that was named", host, realm, []string{authURL}},
-		{"one that was named in upper case, with port and slash", host, realm, []string{"https://AUTH.example.com:443/"}},
-		{"the second one that was named", host, realm, []string{"https://other.example.com", authURL}},
-		{"one over http that was named, of a registry over http", "http://" + host, "http://auth.example.com/token", []string{"http://auth.example.com"}},
-		{"Docker Hub's", "docker.io", "https://auth.docker.io/token", nil},
-		{"Docker Hub's, under its other name", "index.docker.io", "https://auth.docker.io/token", nil},
-		{"GitLab's", "registry.gitlab.com", "https://gitlab.com/jwt/auth", nil},
-		{"DigitalOcean's", "registry.digitalocean.com", "https://api.digitalocean.com/v2/registry/auth", nil},
+		{"a trusted realm", host, realm, []string{authURL}},
+		{"a trusted realm in upper case, with port and slash", host, realm, []string{"https://AUTH.example.com:443/"}},
+		{"the second of two trusted realms", host, realm, []string{"https://other.example.com", authURL}},
+		{"a trusted realm over http for a registry over http", "http://" + host, "http://auth.example.com/token", []string{"http://auth.example.com"}},
+		{"Docker Hub's token service", "docker.io", "https://auth.docker.io/token", nil},
+		{"Docker Hub's token service for index.docker.io", "index.docker.io", "https://auth.docker.io/token", nil},
+		{"GitLab's token service", "registry.gitlab.com", "https://gitlab.com/jwt/auth", nil},
+		{"DigitalOcean's token service", "registry.digitalocean.com", "https://api.digitalocean.com/v2/registry/auth", nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

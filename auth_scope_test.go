@@ -23,12 +23,12 @@ func TestRequestedScopes(t *testing.T) {
 		call    func(t *testing.T, p *platform, c *regret.Client) error
 		want    []string
 	}{
-		{"resolving asks for deleting too", nil,
+		{"resolving also requests delete", nil,
 			func(t *testing.T, _ *platform, c *regret.Client) error { return resolve(t, c) }, []string{wide}},
-		{"deleting asks for pulling too", nil,
+		{"deleting also requests pull", nil,
 			func(t *testing.T, _ *platform, c *regret.Client) error { return c.Untag(t.Context(), repo, "v1") },
 			[]string{"repository:team/app:delete,pull"}},
-		{"pushing asks for pulling too", nil,
+		{"pushing also requests pull", nil,
 			func(t *testing.T, _ *platform, c *regret.Client) error {
 				return c.PutManifest(t.Context(), repo, "v2", helloManifest(t))
 			}, []string{"repository:team/app:pull,push"}},
@@ -37,11 +37,11 @@ func TestRequestedScopes(t *testing.T) {
 				_, err := collect(t, c.Repositories(t.Context()))
 				return err
 			}, []string{"registry:catalog:*"}},
-		{"a ping needs no scope", nil,
+		{"a ping requests no scope", nil,
 			func(t *testing.T, _ *platform, c *regret.Client) error { return c.Ping(t.Context()) }, []string{""}},
-		{"a service without the action delete is asked for what the challenge said", quay,
+		{"the scope of the challenge is requested if the service does not know the action delete", quay,
 			func(t *testing.T, _ *platform, c *regret.Client) error { return resolve(t, c) }, []string{wide, own}},
-		{"that is remembered for the next repository", quay,
+		{"the client requests no delete for the next repository if the service does not know it", quay,
 			func(t *testing.T, p *platform, c *regret.Client) error {
 				p.registry.PutImage("team/other", "hello", "v1")
 				if err := resolve(t, c); err != nil {
@@ -50,7 +50,7 @@ func TestRequestedScopes(t *testing.T) {
 				_, err := c.ResolveDigest(t.Context(), "team/other", "v1")
 				return err
 			}, []string{wide, own, "repository:team/other:pull"}},
-		{"a service that knows only everything is asked for that",
+		{"the action * is requested if the service knows no other",
 			[]fakeregistry.TokenOption{fakeregistry.WithScopeActions("*")},
 			func(t *testing.T, _ *platform, c *regret.Client) error { return resolve(t, c) },
 			[]string{wide, own, "repository:team/app:*"}},
@@ -82,7 +82,7 @@ func TestRegistryRequiresPushToDelete(t *testing.T) {
 	}
 }
 
-// jwt is a token that says what it allows.
+// jwt returns a token with this access claim.
 func jwt(access string) string {
 	encode := base64.RawURLEncoding.EncodeToString
 	return encode([]byte(`{"alg":"none"}`)) + "." + encode([]byte(`{"access":`+access+`}`)) + ".unsigned"
@@ -93,19 +93,19 @@ func TestTokenAccessClaim(t *testing.T) {
 	const pulls = `[{"type":"repository","name":"team/app","actions":["pull"]}]`
 	tests := []struct {
 		name       string
-		wide, own  string // the token for pull,delete and the one for pull alone
+		wide, own  string // the token for pull,delete, and the one for the challenge's scope, pull
 		wantScopes int
 		wantSent   string
 	}{
-		{"one that lacks what the challenge asked is exchanged for one with the challenge's scope", jwt(`[]`), jwt(pulls), 2, jwt(pulls)},
-		{"one for another repository lacks it too", jwt(`[{"type":"repository","name":"team/other","actions":["pull"]}]`), jwt(pulls), 2, jwt(pulls)},
-		{"if that one lacks it as well, the first is tried", jwt(`[]`), jwt(`[{}]`), 2, jwt(`[]`)},
-		{"one that has it is used", jwt(pulls), "", 1, jwt(pulls)},
-		{"one that allows everything is used", jwt(strings.Replace(pulls, `"pull"`, `"*"`, 1)), "", 1, jwt(strings.Replace(pulls, `"pull"`, `"*"`, 1))},
-		{"one that does not tell is used", "opaque", "", 1, "opaque"},
-		{"one whose claims are not JSON is used", jwt(`x`), "", 1, jwt(`x`)},
-		{"one whose payload is not base64 is used", "a.b~c.d", "", 1, "a.b~c.d"},
-		{"one without the claim is used", jwt(`null`), "", 1, jwt(`null`)},
+		{"a token without the access of the challenge is exchanged for one with the challenge's scope", jwt(`[]`), jwt(pulls), 2, jwt(pulls)},
+		{"so is a token for another repository", jwt(`[{"type":"repository","name":"team/other","actions":["pull"]}]`), jwt(pulls), 2, jwt(pulls)},
+		{"the first token is sent if the second lacks the access too", jwt(`[]`), jwt(`[{}]`), 2, jwt(`[]`)},
+		{"a token with the access is sent", jwt(pulls), "", 1, jwt(pulls)},
+		{"a token with the action * is sent", jwt(strings.Replace(pulls, `"pull"`, `"*"`, 1)), "", 1, jwt(strings.Replace(pulls, `"pull"`, `"*"`, 1))},
+		{"an opaque token is sent", "opaque", "", 1, "opaque"},
+		{"a token whose claims are not JSON is sent", jwt(`x`), "", 1, jwt(`x`)},
+		{"a token whose payload is not base64 is sent", "a.b~c.d", "", 1, "a.b~c.d"},
+		{"a token without an access claim is sent", jwt(`null`), "", 1, jwt(`null`)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -126,7 +126,7 @@ func TestTokenAccessClaim(t *testing.T) {
 			})
 			wantErr(t, resolve(t, p.client(t)), regret.ErrUnauthorized) // the registry did not issue these
 			if got := scopes(p.tokens); len(got) != tt.wantScopes {
-				t.Errorf("scopes asked: %q, want %d", got, tt.wantScopes)
+				t.Errorf("requested scopes: %q, want %d", got, tt.wantScopes)
 			}
 			if sent != tt.wantSent {
 				t.Errorf("sent %q, want %q", sent, tt.wantSent)
@@ -161,13 +161,13 @@ func TestTokenRequest(t *testing.T) {
 		name, challenge string
 		want            string // path and query
 	}{
-		{"service, scope and account are asked for", `Bearer realm="` + realm + `",service="a b&c",scope="` + name + `:pull"`,
+		{"the query has the service, the scope and the account", `Bearer realm="` + realm + `",service="a b&c",scope="` + name + `:pull"`,
 			"/token?account=ann&scope=repository%3Ateam%2Fapp%3Apull%2Cdelete&service=a+b%26c"},
 		{"a challenge may name neither service nor scope", `Bearer realm="` + realm + `"`,
 			"/token?account=ann&scope=repository%3Ateam%2Fapp%3Apull%2Cdelete"},
-		{"a query of the realm's own is kept", `Bearer realm="` + realm + `?tenant=7",scope="` + name + `:pull"`,
+		{"the query of the realm is kept", `Bearer realm="` + realm + `?tenant=7",scope="` + name + `:pull"`,
 			"/token?account=ann&scope=repository%3Ateam%2Fapp%3Apull%2Cdelete&tenant=7"},
-		{"other resources of the challenge's scope are asked for as they are", `Bearer realm="` + realm + `",scope="repository:a:pull ` + name + `:pull,push registry:catalog:*"`,
+		{"other resources in the challenge's scope are requested unchanged", `Bearer realm="` + realm + `",scope="repository:a:pull ` + name + `:pull,push registry:catalog:*"`,
 			"/token?account=ann&scope=repository%3Aa%3Apull&scope=registry%3Acatalog%3A%2A&scope=repository%3Ateam%2Fapp%3Apull%2Cpush%2Cdelete"},
 	}
 	for _, tt := range tests {
@@ -204,7 +204,7 @@ func TestRefusedScopesAreRequestedOnce(t *testing.T) {
 	p.tokens.ResetLog()
 	wantErr(t, c.Ping(t.Context()), regret.ErrUnauthorized)
 	if diff := cmp.Diff([]string{""}, scopes(p.tokens)); diff != "" {
-		t.Errorf("scopes of a ping (-want +got):\n%s", diff)
+		t.Errorf("scopes of the ping (-want +got):\n%s", diff)
 	}
 }
 

@@ -14,15 +14,14 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// A registry has the same names for ForRegistry as for New.
 func TestForRegistryAcceptsTheNamesThatNewAccepts(t *testing.T) {
 	t.Parallel()
 	for _, named := range []string{host, "https://" + host + ":443", "http://" + host + ":80/", "docker.io", "index.docker.io/v1/", "LOCALHOST:5000"} {
-		inner := &recordingSource{answers: []credentials.Credential{validCredential}}
+		inner := &recordingSource{credentials: []credentials.Credential{validCredential}}
 		c := newClientOf(t, named, always(401, "", "WWW-Authenticate", `Basic realm="r"`), regret.WithCredentials(credentials.ForRegistry(named, inner)))
 		wantErr(t, c.Ping(t.Context()), regret.ErrUnauthorized)
 		if len(inner.calls) != 1 {
-			t.Errorf("the source for %q was asked for %q", named, inner.calls)
+			t.Errorf("the source for %q was called for %q", named, inner.calls)
 		}
 	}
 }
@@ -37,16 +36,16 @@ func TestNewChecksCredentialSources(t *testing.T) {
 		source credentials.Source
 		says   []string
 	}{
-		{"a source that is nil", nil, []string{"the source is nil"}},
-		{"a function that is nil", function, []string{"the function is nil"}},
-		{"one of several that is nil", credentials.FirstOf(fine, nil), []string{"the source is nil"}},
-		{"a registry's that is nil", credentials.ForRegistry(host, nil), []string{"the source is nil"}},
-		{"all that is wrong with several", credentials.FirstOf(credentials.ForRegistry("x", bad), function), []string{"password without a user name", "the function is nil"}},
-		{"a registry token with a blank", credentials.Static(credentials.Credential{RegistryToken: "c4n4ry c4n4ry"}), []string{"a token has characters"}},
-		{"an identity token of two lines", credentials.Static(credentials.Credential{IdentityToken: "c4n4ry\nc4n4ry"}), []string{"a token has characters"}},
+		{"a nil source", nil, []string{"the source is nil"}},
+		{"a nil function", function, []string{"the function is nil"}},
+		{"a nil source among several", credentials.FirstOf(fine, nil), []string{"the source is nil"}},
+		{"a nil source for a registry", credentials.ForRegistry(host, nil), []string{"the source is nil"}},
+		{"every error of several sources", credentials.FirstOf(credentials.ForRegistry("x", bad), function), []string{"password without a user name", "the function is nil"}},
+		{"a registry token with a space", credentials.Static(credentials.Credential{RegistryToken: "c4n4ry c4n4ry"}), []string{"a token has characters"}},
+		{"an identity token with a line break", credentials.Static(credentials.Credential{IdentityToken: "c4n4ry\nc4n4ry"}), []string{"a token has characters"}},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name+" is refused", func(t *testing.T) {
+		t.Run(tt.name+" is an error", func(t *testing.T) {
 			t.Parallel()
 			_, err := regret.New(host, regret.WithCredentials(tt.source))
 			if !errors.Is(err, regret.ErrInvalid) {
@@ -63,7 +62,7 @@ func TestNewChecksCredentialSources(t *testing.T) {
 	}
 }
 
-// A failure on the way to a credential reaches the caller as what it is.
+// The caller can inspect the error of a credential source.
 func TestCredentialErrorReachesCaller(t *testing.T) {
 	t.Parallel()
 	late := credentials.Func(func(context.Context, string, string) (credentials.Credential, error) {
@@ -78,13 +77,13 @@ func TestCredentialErrorReachesCaller(t *testing.T) {
 	wantErr(t, err, regret.ErrUnauthorized)
 	e, ok := errors.AsType[*credentials.Error](err)
 	if !ok || e.File != "/does/not/exist.json" {
-		t.Errorf("%v, want a *CredentialError", err)
+		t.Errorf("%v, want a *credentials.Error", err)
 	}
 	wantText(t, err, "credentials for "+host, e.File)
 	wantNoSecretInError(t, err, password)
 }
 
-// bearerOnly accepts one token, and challenges as it is told to.
+// bearerOnly accepts one token and responds with challenge to everything else.
 func bearerOnly(token, challenge string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if req.Header.Get("Authorization") != "Bearer "+token {
@@ -96,11 +95,11 @@ func bearerOnly(token, challenge string) http.Handler {
 
 func TestRegistryToken(t *testing.T) {
 	t.Parallel()
-	for _, offer := range []string{`Bearer realm="` + realm + `"`, `Basic realm="x"`} {
-		t.Run("it is sent as it is when the registry asks with "+offer[:6], func(t *testing.T) {
+	for scheme, challenge := range map[string]string{"Bearer": `Bearer realm="` + realm + `"`, "Basic": `Basic realm="x"`} {
+		t.Run("the token is sent unchanged after the challenge "+scheme, func(t *testing.T) {
 			t.Parallel()
 			network := fakeregistry.NewNetwork()
-			network.Handle(registryURL, bearerOnly("b3arer-t0ken", offer))
+			network.Handle(registryURL, bearerOnly("b3arer-t0ken", challenge))
 			c := newClient(t, network, regret.WithCredentials(loadConfig(t, `{"auths":{"`+host+`":{"registrytoken":"b3arer-t0ken"}}}`)), regret.WithTrustedRealm(authURL))
 			wantErr(t, c.Ping(t.Context()))
 			wantErr(t, c.Ping(t.Context()))
@@ -109,7 +108,7 @@ func TestRegistryToken(t *testing.T) {
 			}
 		})
 	}
-	t.Run("one that is refused goes to nobody else and is not told", func(t *testing.T) {
+	t.Run("a refused token goes to no other host and is not in the error", func(t *testing.T) {
 		t.Parallel()
 		network := fakeregistry.NewNetwork()
 		network.Handle(registryURL, bearerOnly("another", `Bearer realm="`+realm+`"`))
@@ -145,9 +144,9 @@ func TestCredentialSource(t *testing.T) {
 		reg.PutImage("team/other", "hello", "v1")
 		return reg
 	}
-	t.Run("it is asked once for each repository, by name", func(t *testing.T) {
+	t.Run("the source is called once for each repository", func(t *testing.T) {
 		t.Parallel()
-		source := &recordingSource{answers: []credentials.Credential{good}}
+		source := &recordingSource{credentials: []credentials.Credential{good}}
 		c := newClient(t, newRegistry(), regret.WithCredentials(source))
 		for range 2 {
 			wantErr(t, resolve(t, c))
@@ -156,17 +155,17 @@ func TestCredentialSource(t *testing.T) {
 			wantErr(t, c.Ping(t.Context()))
 		}
 		if diff := cmp.Diff([]string{host + " " + repo, host + " team/other", host + " "}, source.calls); diff != "" {
-			t.Errorf("asked for (-want +got):\n%s", diff)
+			t.Errorf("calls of the source (-want +got):\n%s", diff)
 		}
 	})
-	t.Run("it is asked again after what it gave was refused", func(t *testing.T) {
+	t.Run("the source is called again after the registry refused its credentials", func(t *testing.T) {
 		t.Parallel()
-		source := &recordingSource{answers: []credentials.Credential{{Username: account, Password: "mistyped"}, good}}
+		source := &recordingSource{credentials: []credentials.Credential{{Username: account, Password: "mistyped"}, good}}
 		c := newClient(t, newRegistry(), regret.WithCredentials(source))
 		wantErr(t, resolve(t, c), regret.ErrUnauthorized)
 		wantErr(t, resolve(t, c))
 	})
-	t.Run("its failure ends the operation, and nothing goes on without credentials", func(t *testing.T) {
+	t.Run("an error of the source ends the operation, which does not continue anonymously", func(t *testing.T) {
 		t.Parallel()
 		broken := errors.New("the vault is sealed")
 		reg := newRegistry()
@@ -184,7 +183,7 @@ func TestCredentialSource(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			reg := newRegistry()
-			c := newClient(t, reg, regret.WithCredentials(&recordingSource{answers: []credentials.Credential{bad}}))
+			c := newClient(t, reg, regret.WithCredentials(&recordingSource{credentials: []credentials.Credential{bad}}))
 			err := c.Untag(t.Context(), repo, "v1")
 			wantErr(t, err, regret.ErrUnauthorized)
 			wantNoSecretInError(t, err, password)
@@ -195,8 +194,8 @@ func TestCredentialSource(t *testing.T) {
 
 func TestCredentialCacheSize(t *testing.T) {
 	t.Parallel()
-	const kept = 4096
-	source := &recordingSource{answers: []credentials.Credential{{Username: account, Password: password}}}
+	const kept = 4096 // the size of the cache
+	source := &recordingSource{credentials: []credentials.Credential{{Username: account, Password: password}}}
 	c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
 		if req.Header.Get("Authorization") == "" {
 			return respond(req, 401, "", "WWW-Authenticate", `Basic realm="r"`), nil
@@ -212,9 +211,9 @@ func TestCredentialCacheSize(t *testing.T) {
 		return len(source.calls) - before
 	}
 	if first, again := visit(kept), visit(kept); first != kept || again != 0 {
-		t.Errorf("the source was asked %d and %d times, want %d and none", first, again, kept)
+		t.Errorf("the source was called %d and %d times, want %d and none", first, again, kept)
 	}
 	if visit(kept + 1); visit(kept+1) == 0 {
-		t.Error("one more is kept as well")
+		t.Error("the cache has no limit")
 	}
 }

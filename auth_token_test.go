@@ -20,13 +20,13 @@ import (
 func TestTokenFields(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
-		"token":                              `{"token":"t0ken"}`,
-		"access_token, as OAuth 2.0 has it":  `{"access_token":"t0ken"}`,
-		"token before access_token":          `{"access_token":"other","token":"t0ken"}`,
-		"access_token beside an empty token": `{"access_token":"t0ken","token":""}`,
-		"access_token beside a null token":   `{"access_token":"t0ken","token":null}`,
+		"token":                               `{"token":"t0ken"}`,
+		"access_token, the name in OAuth 2.0": `{"access_token":"t0ken"}`,
+		"token before access_token":           `{"access_token":"other","token":"t0ken"}`,
+		"access_token beside an empty token":  `{"access_token":"t0ken","token":""}`,
+		"access_token beside a null token":    `{"access_token":"t0ken","token":null}`,
 	} {
-		t.Run("it is read from "+name, func(t *testing.T) {
+		t.Run("the token is read from "+name, func(t *testing.T) {
 			t.Parallel()
 			var sent string
 			c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
@@ -53,29 +53,29 @@ func TestTokenLifetime(t *testing.T) {
 		name, expires string
 		want          time.Duration
 	}{
-		{"absent means a minute", "", least},
+		{"absent means one minute", "", least},
 		{"null means a minute", `"expires_in":null`, least},
 		{"zero means a minute", `"expires_in":0`, least},
 		{"negative means a minute (C28)", `"expires_in":-3600`, least},
 		{"less than a minute means a minute", `"expires_in":10`, least},
-		{"words mean a minute", `"expires_in":"soon"`, least},
+		{"a word means a minute", `"expires_in":"soon"`, least},
 		{"a boolean means a minute", `"expires_in":true`, least},
 		{"an array means a minute", `"expires_in":[3600]`, least},
-		{"no number at all means a minute", `"expires_in":1e999`, least},
+		{"a number beyond float64 means a minute", `"expires_in":1e999`, least},
 		{"five minutes are five minutes", `"expires_in":300`, 5 * time.Minute},
 		{"a fraction of a second is dropped", `"expires_in":300.9`, 5 * time.Minute},
 		{"a string of digits is a number", `"expires_in":"300"`, 5 * time.Minute},
 		{"a day means an hour", `"expires_in":86400`, most},
-		{"ages mean an hour", `"expires_in":1e300`, most},
+		{"a huge number means an hour", `"expires_in":1e300`, most},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				asked := 0
+				requests := 0
 				c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
 					if req.URL.Path == "/token" {
-						asked++
+						requests++
 						return respond(req, 200, strings.Replace(`{"token":"t0ken",`+tt.expires+`}`, ",}", "}", 1)), nil
 					}
 					if req.Header.Get("Authorization") != "" {
@@ -85,13 +85,13 @@ func TestTokenLifetime(t *testing.T) {
 				}))
 				start := time.Now()
 				for _, step := range []struct {
-					after time.Duration
-					asked int
+					after    time.Duration
+					requests int
 				}{{0, 1}, {tt.want - 10*time.Second - 1, 1}, {tt.want - 10*time.Second, 2}} {
 					<-time.After(step.after - time.Since(start))
 					wantErr(t, c.Ping(t.Context()))
-					if asked != step.asked {
-						t.Errorf("%d tokens after %s, want %d", asked, step.after, step.asked)
+					if requests != step.requests {
+						t.Errorf("%d token requests after %s, want %d", requests, step.after, step.requests)
 					}
 				}
 			})
@@ -117,7 +117,7 @@ func TestExpiredTokenIsReplacedBeforeUse(t *testing.T) {
 
 func TestTokenServiceRetryAfter(t *testing.T) {
 	t.Parallel()
-	t.Run("gets it, even where the registry need not be asked first", func(t *testing.T) {
+	t.Run("a token request waits for Retry-After before any request to the registry", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			p := newPlatform()
@@ -133,7 +133,7 @@ func TestTokenServiceRetryAfter(t *testing.T) {
 			}
 		})
 	})
-	t.Run("gets it from every caller", func(t *testing.T) {
+	t.Run("all callers wait for it", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			p := newPlatform()
@@ -158,7 +158,7 @@ func TestTokenServiceRetryAfter(t *testing.T) {
 			wg.Wait()
 		})
 	})
-	t.Run("is not waited for beyond the deadline", func(t *testing.T) {
+	t.Run("a wait beyond the deadline is not begun", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			p := newPlatform()
@@ -214,7 +214,7 @@ func TestTokenIsFetchedOverOnlyConnection(t *testing.T) {
 	}))
 	t.Cleanup(srv.Close)
 	c := newClientOf(t, srv.URL, &http.Transport{MaxConnsPerHost: 1})
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // where it would hang
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // the call would hang if the 401 kept the connection
 	defer cancel()
 	for _, err := range c.Tags(ctx, repo) {
 		if err != nil {

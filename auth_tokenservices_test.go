@@ -15,15 +15,15 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// dialogue is every request of a network with what it was asked for: "HEAD 401",
-// "token pull,delete 200", "DELETE 202".
+// exchanges returns every request in short form, with the scheme of its credentials or,
+// if it is for a token, its scope: "HEAD 401", "token pull,delete 200", "DELETE 202 Bearer".
 func exchanges(t testing.TB, n *fakeregistry.Network) []string {
 	t.Helper()
 	lines := []string{}
 	for _, r := range n.Requests() {
 		if !strings.Contains(r.Path, "/token") {
-			how, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-			lines = append(lines, strings.TrimSpace(fmt.Sprintf("%s %d %s", r.Method, r.Status, how)))
+			scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+			lines = append(lines, strings.TrimSpace(fmt.Sprintf("%s %d %s", r.Method, r.Status, scheme)))
 			continue
 		}
 		q, err := url.ParseQuery(r.Query)
@@ -35,52 +35,53 @@ func exchanges(t testing.TB, n *fakeregistry.Network) []string {
 	return lines
 }
 
-// Token services as they are: each is asked for what it understands, and no more
-// often than it must be, to resolve a tag and delete what it stood for.
+// TestKnownTokenServices resolves a tag and deletes its manifest with imitations of real
+// token services. The client requests scopes that each service understands, with as few
+// requests as possible.
 func TestKnownTokenServices(t *testing.T) {
 	t.Parallel()
-	const minutes = 5 * time.Minute
+	const lifetime = 5 * time.Minute
 	type service struct {
 		rule    string
 		tokens  []fakeregistry.TokenOption
 		options []fakeregistry.Option
-		set     func(p *platform)
-		pause   time.Duration // between the two
+		setUp   func(p *platform)
+		pause   time.Duration // between resolving and deleting
 		want    []string
 		err     error
 	}
 	for _, test := range []service{
 		{
-			rule:   "distribution's takes one scope for both",
+			rule:   "distribution: one token serves both requests",
 			tokens: []fakeregistry.TokenOption{fakeregistry.WithJWT()},
 			want:   []string{"HEAD 401", "token pull,delete 200", "HEAD 200 Bearer", "DELETE 202 Bearer"},
 		},
 		{
-			rule:   "distribution's gives another one after its time",
-			tokens: []fakeregistry.TokenOption{fakeregistry.WithJWT(), fakeregistry.WithTokenExpiry(minutes)}, pause: minutes,
+			rule:   "distribution: an expired token is replaced",
+			tokens: []fakeregistry.TokenOption{fakeregistry.WithJWT(), fakeregistry.WithTokenExpiry(lifetime)}, pause: lifetime,
 			want: []string{"HEAD 401", "token pull,delete 200", "HEAD 200 Bearer", "token pull,delete 200", "DELETE 202 Bearer"},
 		},
 		{
-			rule:   "Docker Hub's says nothing of its time, which is a minute",
+			rule:   "Docker Hub: a token without expires_in lives a minute",
 			tokens: []fakeregistry.TokenOption{fakeregistry.WithoutExpiresIn()}, pause: 49 * time.Second,
 			want: []string{"HEAD 401", "token pull,delete 200", "HEAD 200 Bearer", "DELETE 202 Bearer"},
 		},
 		{
-			rule:   "Docker Hub's is asked again before the minute is over",
+			rule:   "Docker Hub: the token is replaced ten seconds before the minute is over",
 			tokens: []fakeregistry.TokenOption{fakeregistry.WithoutExpiresIn()}, pause: 50 * time.Second,
 			want: []string{"HEAD 401", "token pull,delete 200", "HEAD 200 Bearer", "token pull,delete 200", "DELETE 202 Bearer"},
 		},
 		{
-			rule:    "Quay's knows no delete, and its registry wants push for it",
+			rule:    "Quay: the service does not know the action delete, and deleting needs push",
 			tokens:  []fakeregistry.TokenOption{fakeregistry.WithScopeActions("push", "pull", "*"), fakeregistry.WithTokenExpiry(time.Hour)},
 			options: []fakeregistry.Option{fakeregistry.WithDeleteActions("pull", "push")},
 			want: []string{"HEAD 401", "token pull,delete 400", "token pull 200", "HEAD 200 Bearer",
 				"DELETE 401", "token pull,push 200", "DELETE 202 Bearer"},
 		},
 		{
-			rule:   "Harbor's registry asks for Basic where the token allows nothing, and gets it once",
+			rule:   "Harbor: the registry responds to an insufficient token with a Basic challenge, and Basic is sent once",
 			tokens: []fakeregistry.TokenOption{fakeregistry.WithTokenExpiry(30 * time.Minute), fakeregistry.WithUser(account, password, fakeregistry.Allow("*", "pull"))},
-			set: func(p *platform) {
+			setUp: func(p *platform) {
 				p.registry.Intercept(0, fakeregistry.On("DELETE", "/v2/"), fakeregistry.Answer(401, map[string]string{"Www-Authenticate": `Basic realm="harbor"`},
 					`{"errors":[{"code":"UNAUTHORIZED","message":"unauthorized to access repository: team/app, action: delete"}]}`))
 			},
@@ -88,8 +89,8 @@ func TestKnownTokenServices(t *testing.T) {
 			err:  regret.ErrUnauthorized,
 		},
 		{
-			rule: "GitLab's is not asked for everything, which would not even read",
-			set: func(p *platform) {
+			rule: "GitLab: the action * is not requested, because its token could not even read",
+			setUp: func(p *platform) {
 				p.tokens.Intercept(0, fakeregistry.On("", "/"), func(w http.ResponseWriter, req *http.Request) bool {
 					if !strings.HasSuffix(req.URL.Query().Get("scope"), ":*") {
 						return false
@@ -101,8 +102,8 @@ func TestKnownTokenServices(t *testing.T) {
 			want: []string{"HEAD 401", "token pull,delete 200", "HEAD 200 Bearer", "DELETE 202 Bearer"},
 		},
 		{
-			rule: "Gitea's is offered beside Basic and without a scope",
-			set: func(p *platform) {
+			rule: "Gitea: the challenges are Basic and Bearer without a usable scope",
+			setUp: func(p *platform) {
 				p.registry.Intercept(0, func(req *http.Request) bool { return req.Header.Get("Authorization") == "" }, func(w http.ResponseWriter, _ *http.Request) bool {
 					w.Header().Add("WWW-Authenticate", `Bearer realm="`+realm+`",service="container_registry",scope="*"`)
 					w.Header().Add("WWW-Authenticate", `Basic realm="Gitea Container Registry"`)
@@ -111,7 +112,7 @@ func TestKnownTokenServices(t *testing.T) {
 				})
 				p.tokens.Intercept(0, fakeregistry.On("", "/"), func(w http.ResponseWriter, req *http.Request) bool {
 					query := req.URL.Query()
-					query["scope"] = []string{"repository:" + repo + ":pull,delete"} // it looks at none
+					query["scope"] = []string{"repository:" + repo + ":pull,delete"} // Gitea ignores the scope
 					clone := req.Clone(req.Context())
 					clone.URL.RawQuery = query.Encode()
 					p.tokens.Serve(w, clone)
@@ -121,7 +122,7 @@ func TestKnownTokenServices(t *testing.T) {
 			want: []string{"HEAD 401", "token * pull,delete 200", "HEAD 200 Bearer", "DELETE 202 Bearer"},
 		},
 		{
-			rule:   "one that grants less than asked is asked once more, in the words of the refusal",
+			rule:   "a service that grants less than requested gets one more request, with the scope of the challenge",
 			tokens: []fakeregistry.TokenOption{fakeregistry.WithJWT(), fakeregistry.WithUser(account, password, fakeregistry.Allow("*", "pull"))},
 			want: []string{"HEAD 401", "token pull,delete 200", "HEAD 200 Bearer",
 				"DELETE 401 Bearer", "token delete,pull 200", "token delete 200", "DELETE 401 Bearer"},
@@ -135,8 +136,8 @@ func TestKnownTokenServices(t *testing.T) {
 				p.registry = fakeregistry.New(append(test.options, fakeregistry.WithTokenAuth(p.tokens))...)
 				p.registry.PutImage(repo, "hello", "v1")
 				p.Handle(registryURL, p.registry)
-				if test.set != nil {
-					test.set(p)
+				if test.setUp != nil {
+					test.setUp(p)
 				}
 				c := p.client(t)
 				dgst, err := c.ResolveDigest(t.Context(), repo, "v1")
@@ -152,7 +153,7 @@ func TestKnownTokenServices(t *testing.T) {
 					t.Errorf("requests (-want +got):\n%s", diff)
 				}
 				if p.registry.HasManifest(repo, dgst) != (test.err != nil) {
-					t.Error("the manifest is not as the answer says")
+					t.Errorf("the manifest is there: %t, but the error is %v", test.err == nil, err)
 				}
 				wantSecretsOnlyAt(t, p.Network.Requests(), []string{registryURL + ":443", authURL + ":443"}, password)
 			})

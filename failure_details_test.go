@@ -27,7 +27,7 @@ func untagError(t *testing.T, status int, body string, fields ...string) *regret
 		return respond(req, status, body, fields...), nil
 	}))
 	err := c.Untag(t.Context(), repo, "v1")
-	return wantErr(t, err, err)
+	return wantRegretError(t, err)
 }
 
 func TestErrorDetails(t *testing.T) {
@@ -112,7 +112,7 @@ func TestEndlessErrorBodies(t *testing.T) {
 				return resp, nil
 			}), regret.WithRetries(regret.Retries{}))
 			err := c.Untag(t.Context(), repo, "v1")
-			e := wantErr(t, err, err)
+			e := wantRegretError(t, err)
 			if len(e.Details) != 1 || len(e.Details[0].Message) > 1<<10 {
 				t.Errorf("details: %v", e.Details)
 			}

@@ -25,7 +25,7 @@ func FuzzErrorResponse(f *testing.F) {
 		}
 		c := newClient(t, always(status, body, "Content-Type", contentType), regret.WithRetries(regret.Retries{}))
 		_, err := c.Manifest(t.Context(), repo, "v1")
-		e := wantErr(t, err, err)
+		e := wantRegretError(t, err)
 		if e.StatusCode != status || len(e.Details) > 16 {
 			t.Errorf("status %d, %d details", e.StatusCode, len(e.Details))
 		}

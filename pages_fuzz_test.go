@@ -27,7 +27,7 @@ func FuzzTagPage(f *testing.F) {
 			}
 		}
 		if err != nil {
-			wantErr(t, err, err)
+			wantRegretError(t, err)
 			return
 		}
 		var want struct{ Tags []string }

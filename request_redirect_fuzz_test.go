@@ -44,7 +44,7 @@ func FuzzRedirects(f *testing.F) {
 			return respond(req, 200, "{}"), nil
 		}), regret.WithToken("c4n4ry-t0ken"))
 		if err := c.Ping(t.Context()); err != nil {
-			wantErr(t, err, err)
+			wantRegretError(t, err)
 			wantNoSecretInError(t, err, "c4n4ry-t0ken")
 		}
 		if hops > 3 {

@@ -111,7 +111,7 @@ func TestRedirectedReads(t *testing.T) {
 				err := resolve(t, c)
 				switch {
 				case tt.kind == errors.ErrUnsupported: // stands for an error without a kind
-					if e := wantErr(t, err, err); e.Kind != "" {
+					if e := wantRegretError(t, err); e.Kind != "" {
 						t.Errorf("kind %q", e.Kind)
 					}
 				case !errors.Is(err, tt.kind):

@@ -26,7 +26,7 @@ func TestRetriedStatusCodes(t *testing.T) {
 			reg := fakeregistry.New()
 			reg.Intercept(0, fakeregistry.On("GET", "/v2/"), fakeregistry.Answer(status, nil, ""))
 			err := newClient(t, reg).Ping(t.Context())
-			e := wantErr(t, err, err)
+			e := wantRegretError(t, err)
 			if e.StatusCode != status || e.Attempts != want {
 				t.Errorf("%+v", e)
 			}
@@ -212,7 +212,7 @@ func TestRetryBudgetLimitsStartOfLastAttempt(t *testing.T) {
 				c := newClient(t, reg, regret.WithRetries(retries))
 				wantDuration(t, test.took, func() {
 					err := c.Ping(t.Context())
-					wantErr(t, err, err)
+					wantRegretError(t, err)
 				})
 				if n := len(reg.Requests()); n != test.sent {
 					t.Errorf("%d requests, want %d", n, test.sent)
