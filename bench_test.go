@@ -8,11 +8,10 @@ import (
 	"github.com/seed-8cb7cc86/regret"
 )
 
-// What these benchmarks spend beside the library's own work is one response for
-// each request: its header is shared.
+// Beside the library's own work these benchmarks measure only the allocation of one
+// response per request; all responses share their header.
 
-// A still registry has one image and never changes: it accepts its deletion and
-// goes on to have it.
+// A staticRegistry has one image and never changes: it accepts deletions and ignores them.
 type staticRegistry struct {
 	head, challenge http.Header
 	bearer          bool
@@ -106,17 +105,17 @@ func BenchmarkResolveAndDelete(b *testing.B) {
 	})
 }
 
-// An error is read from what came with the refusal of a deletion.
+// BenchmarkError reads the errors in the body of a refused deletion.
 func BenchmarkError(b *testing.B) {
 	const one = `{"code":"DENIED","message":"requested access to the resource is denied","detail":[{"Type":"repository","Name":"team/app","Action":"delete"}]}`
 	for _, bench := range []struct{ name, body string }{
 		{"without content", ""},
 		{"with one error", `{"errors":[` + one + `]}`},
 		{"with a hundred errors", `{"errors":[` + strings.Repeat(one+",", 99) + one + `]}`},
-		{"with more than is read", `{"errors":[` + strings.Repeat(one+",", 2000)},
-		{"with a deep detail", `{"errors":[{"code":"DENIED","detail":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `}]}`},
-		{"with braces without end", strings.Repeat("{", 1<<16)},
-		{"with the page of a proxy", "<html><body>" + strings.Repeat("<p>Ask your administrator.</p>\n", 100) + "</body></html>"},
+		{"with more than the limit", `{"errors":[` + strings.Repeat(one+",", 2000)},
+		{"with a deeply nested detail", `{"errors":[{"code":"DENIED","detail":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `}]}`},
+		{"with 64 KiB of braces", strings.Repeat("{", 1<<16)},
+		{"with the HTML page of a proxy", "<html><body>" + strings.Repeat("<p>Ask your administrator.</p>\n", 100) + "</body></html>"},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			c := newClient(b, roundTrip(func(req *http.Request) (*http.Response, error) {
@@ -132,7 +131,7 @@ func BenchmarkError(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				if err := c.DeleteManifest(b.Context(), repo, dgst); err == nil {
-					b.Fatal("it was deleted")
+					b.Fatal("the deletion succeeded")
 				}
 			}
 		})

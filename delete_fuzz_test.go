@@ -12,9 +12,9 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// FuzzDeleteResponse lets a DELETE be answered by any bytes, while the registry
-// goes on to serve what was to be deleted: success is only where it said 202,
-// and no other path is ever written to.
+// FuzzDeleteResponse responds to a DELETE with arbitrary bytes, while the registry still
+// serves the manifest. The call may succeed only after a 202 and without verification,
+// and the client sends a DELETE of no other path.
 func FuzzDeleteResponse(f *testing.F) {
 	for _, head := range []string{
 		"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n", "HTTP/1.1 202 Accepted\r\nDocker-Content-Digest: " + someDigest + "\r\n", "HTTP/1.1 200 OK\r\n",
@@ -40,7 +40,7 @@ func FuzzDeleteResponse(f *testing.F) {
 				return reg.RoundTrip(req)
 			}
 			if path != "" && req.URL.Path != path {
-				t.Errorf("a DELETE of %s", req.URL)
+				t.Errorf("DELETE of another path: %s", req.URL)
 			}
 			resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(raw)), req)
 			if status = 0; err == nil {
@@ -61,12 +61,12 @@ func FuzzDeleteResponse(f *testing.F) {
 			case err != nil:
 				wantRegretError(t, err)
 				if op != "" && errors.Is(err, regret.ErrNotFound) && (status != 404 && status != 400 || op == string(image.Digest)) {
-					t.Errorf("not found, although it answered %d and serves it: %v", status, err)
+					t.Errorf("not found, although the registry responded %d and serves the manifest: %v", status, err)
 				}
 			case op == "" && status != 404 && status != 400:
-				t.Errorf("%d means that deleting is allowed: %q", status, raw)
+				t.Errorf("CheckDelete succeeds after %d: %q", status, raw)
 			case op != "" && (status != http.StatusAccepted || verify):
-				t.Errorf("%d means that %s is deleted: %q", status, op, raw)
+				t.Errorf("the deletion succeeds after %d, although %s is served: %q", status, op, raw)
 			}
 		}
 	})

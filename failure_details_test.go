@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,8 +16,8 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// untagged is the error of an untag that was answered like this. One that was
-// refused once is not sent again, nor is anything else.
+// untagError returns the error of an untag whose DELETE has this response. It checks
+// that the client sends nothing but this one DELETE.
 func untagError(t *testing.T, status int, body string, fields ...string) *regret.Error {
 	t.Helper()
 	calls := 0
@@ -38,7 +39,7 @@ func TestErrorDetails(t *testing.T) {
 		name, body string
 		want       []regret.Detail
 	}{
-		{"the specification's form", `{"errors":[{"code":"DENIED","message":"no","detail":{"a":1}}]}`, []regret.Detail{{Code: "DENIED", Message: "no", Detail: raw(`{"a":1}`)}}},
+		{"the format of the specification", `{"errors":[{"code":"DENIED","message":"no","detail":{"a":1}}]}`, []regret.Detail{{Code: "DENIED", Message: "no", Detail: raw(`{"a":1}`)}}},
 		{"several errors", `{"errors":[{"code":"A"},{"code":"B","message":"b"}]}`, []regret.Detail{{Code: "A"}, {Code: "B", Message: "b"}}},
 		{"a bare object", `{"code":"UNAUTHORIZED","message":"authentication required","detail":{"description":"d"}}`,
 			[]regret.Detail{{Code: "UNAUTHORIZED", Message: "authentication required", Detail: raw(`{"description":"d"}`)}}},
@@ -50,30 +51,30 @@ func TestErrorDetails(t *testing.T) {
 		{"a detail that is null", `{"errors":[{"code":"A","detail":null}]}`, []regret.Detail{{Code: "A"}}},
 		{"a detail of more than 4 KiB is dropped", `{"errors":[{"code":"A","detail":"` + strings.Repeat("x", 5000) + `"}]}`, []regret.Detail{{Code: "A"}}},
 		{"a message alone", `{"message":"toomanyrequests: You have reached your pull rate limit"}`, []regret.Detail{{Message: "toomanyrequests: You have reached your pull rate limit"}}},
-		{"OAuth's form", `{"error":"invalid_grant","error_description":"no"}`, []regret.Detail{{Message: "invalid_grant"}}},
-		{"an error that says it in details", `{"details":"no such thing"}`, []regret.Detail{{Message: "no such thing"}}},
+		{"the format of OAuth", `{"error":"invalid_grant","error_description":"no"}`, []regret.Detail{{Message: "invalid_grant"}}},
+		{"a message in the key details", `{"details":"no such thing"}`, []regret.Detail{{Message: "no such thing"}}},
 		{"an entry that is a string", `{"errors":["no"]}`, []regret.Detail{{Message: `"no"`}}},
 		{"an entry that is null", `{"errors":[null]}`, []regret.Detail{{}}},
 		{"errors that are an object", `{"errors":{"code":"A"}}`, []regret.Detail{{Message: `{"errors":{"code":"A"}}`}}},
 		{"errors that are empty", `{"errors":[]}`, nil},
-		{"an object without anything known", `{"timestamp":1,"path":"/"}`, nil},
+		{"an object without known keys", `{"timestamp":1,"path":"/"}`, nil},
 		{"JSON that is a string", `"no"`, []regret.Detail{{Message: `"no"`}}},
 		{"text", "Method not allowed\n", []regret.Detail{{Message: "Method not allowed"}}},
-		{"HTML, of which the title counts", "<html>\r\n<head><TITLE>405 Not\r\n Allowed</title></head><body>…", []regret.Detail{{Message: "405 Not Allowed"}}},
+		{"HTML with a title", "<html>\r\n<head><TITLE>405 Not\r\n Allowed</title></head><body>…", []regret.Detail{{Message: "405 Not Allowed"}}},
 		{"HTML without a title", "<html><body>no</body></html>", []regret.Detail{{Message: "<html><body>no</body></html>"}}},
-		{"a title without an end", "<title>no", []regret.Detail{{Message: "<title>no"}}},
-		{"JSON that breaks off", `{"errors":[{"code":"A"`, []regret.Detail{{Message: `{"errors":[{"code":"A"`}}},
-		{"nothing", "", nil},
+		{"an unterminated title", "<title>no", []regret.Detail{{Message: "<title>no"}}},
+		{"truncated JSON", `{"errors":[{"code":"A"`, []regret.Detail{{Message: `{"errors":[{"code":"A"`}}},
+		{"an empty body", "", nil},
 		{"white space", " \r\n", nil},
-		{"what acts on a terminal", "a\x1b[31mb\u202ec\nd\x00e\xfff", []regret.Detail{{Message: "a?[31mb?c d?e?f"}}},
-		{"a message of 2000 bytes is cut", `{"errors":[{"code":"A","message":"` + long + `"}]}`, []regret.Detail{{Code: "A", Message: long[:1020] + "…"}}},
-		{"a code of 2000 bytes is cut", `{"errors":[{"code":"` + long + `"}]}`, []regret.Detail{{Code: regret.Code(long[:60] + "…")}}},
-		{"sixteen errors are kept", `{"errors":[` + strings.Repeat(`{"code":"A"},`, 40) + `{"code":"B"}]}`, slicesRepeat(regret.Detail{Code: "A"}, 16)},
+		{"control and direction characters", "a\x1b[31mb\u202ec\nd\x00e\xfff", []regret.Detail{{Message: "a?[31mb?c d?e?f"}}},
+		{"a message of 2000 bytes is truncated", `{"errors":[{"code":"A","message":"` + long + `"}]}`, []regret.Detail{{Code: "A", Message: long[:1020] + "…"}}},
+		{"a code of 2000 bytes is truncated", `{"errors":[{"code":"` + long + `"}]}`, []regret.Detail{{Code: regret.Code(long[:60] + "…")}}},
+		{"the first sixteen errors are kept", `{"errors":[` + strings.Repeat(`{"code":"A"},`, 40) + `{"code":"B"}]}`, slices.Repeat([]regret.Detail{{Code: "A"}}, 16)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			// Whatever the content type says.
+			// The content type has no influence.
 			for _, contentType := range []string{"application/json", "text/plain; charset=utf-8", "text/html", ""} {
 				e := untagError(t, 418, tt.body, "Content-Type", contentType)
 				if diff := cmp.Diff(tt.want, e.Details); diff != "" {
@@ -92,18 +93,10 @@ func TestErrorDetails(t *testing.T) {
 	}
 }
 
-func slicesRepeat(d regret.Detail, n int) []regret.Detail {
-	all := make([]regret.Detail, n)
-	for i := range all {
-		all[i] = d
-	}
-	return all
-}
-
 func TestEndlessErrorBodies(t *testing.T) {
 	t.Parallel()
-	for name, status := range map[string]int{"of a refusal": 403, "of a failure": 503} {
-		t.Run("a flood "+name+" is read to 64 KiB", func(t *testing.T) {
+	for name, status := range map[string]int{"after a 403": 403, "after a 503": 503} {
+		t.Run("an endless body "+name+" is read to 64 KiB", func(t *testing.T) {
 			t.Parallel()
 			var bodies []*endlessBody
 			c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
@@ -123,7 +116,7 @@ func TestEndlessErrorBodies(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a drip is waited for no longer than two seconds", func(t *testing.T) {
+	t.Run("a slow body is read for at most two seconds", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			reg := fakeregistry.New()
@@ -154,7 +147,7 @@ func TestRequestIDs(t *testing.T) {
 			}
 		})
 	}
-	t.Run("an endless one is cut", func(t *testing.T) {
+	t.Run("a long request id is truncated", func(t *testing.T) {
 		t.Parallel()
 		if e := untagError(t, 403, "", "X-Request-Id", strings.Repeat("x", 5000)); len(e.RequestID) > 128 {
 			t.Errorf("request id of %d bytes", len(e.RequestID))

@@ -10,8 +10,8 @@ import (
 	"github.com/seed-8cb7cc86/regret"
 )
 
-// Whatever a registry answers to a refusal, the error is short, printable,
-// keeps the status and has no kind that only a code could give it.
+// FuzzErrorResponse responds with arbitrary 4xx statuses and bodies. The error is short
+// and printable, keeps the status code, and is ErrNotFound only if the body has errors.
 func FuzzErrorResponse(f *testing.F) {
 	for _, body := range []string{
 		"", "no", "<title>no</title>", `{"errors":[{"code":"DENIED","message":"no","detail":{"a":[1,null]}}]}`,
@@ -41,11 +41,11 @@ func FuzzErrorResponse(f *testing.F) {
 				t.Errorf("error is not %q", d.Code)
 			}
 			if d.Code != "" && !strings.ContainsAny(body, `"`) {
-				t.Errorf("the code %q was made up from %q", d.Code, body)
+				t.Errorf("the code %q does not come from the body %q", d.Code, body)
 			}
 		}
 		if e.Kind == regret.ErrNotFound && len(e.Details) == 0 {
-			t.Error("something is not found although nobody said so")
+			t.Error("the error is ErrNotFound, but the body has no errors")
 		}
 	})
 }

@@ -40,14 +40,14 @@ func TestEchoedSecretsInErrorBody(t *testing.T) {
 		{"in a message", `{"errors":[{"code":"DENIED","message":"you sent ` + inside + `"}]}`},
 		{"in a code", `{"errors":[{"code":"` + inside + `"}]}`},
 		{"in a detail", `{"errors":[{"code":"DENIED","detail":{"password":"` + inside + `"}}]}`},
-		{"in a detail, with letters spelled as numbers", `{"errors":[{"code":"DENIED","detail":["` + strings.ReplaceAll(inside, "c", `\u0063`) + `"]}]}`},
+		{"in a detail, with escaped letters", `{"errors":[{"code":"DENIED","detail":["` + strings.ReplaceAll(inside, "c", `\u0063`) + `"]}]}`},
 		{"as a key in a detail, after a number", `{"errors":[{"code":"DENIED","detail":{"n":1e999,"` + inside + `":1}}]}`},
-		{"as it was sent", "Authorization: Basic " + encodings(password)[5]},
-		{"in the query of an address", "https://x/?p=" + encodings(password)[1]},
-		{"in the path of an address", "https://x/" + encodings(password)[2]},
+		{"in an echoed Authorization field", "Authorization: Basic " + encodings(password)[5]},
+		{"in the query of a URL", "https://x/?p=" + encodings(password)[1]},
+		{"in the path of a URL", "https://x/" + encodings(password)[2]},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name+" are not shown", func(t *testing.T) {
+		t.Run("a secret "+tt.name+" is redacted", func(t *testing.T) {
 			t.Parallel()
 			reg := fakeregistry.New(fakeregistry.WithBasicAuth(account, password))
 			reg.Intercept(0, func(req *http.Request) bool { return req.Header.Get("Authorization") != "" }, fakeregistry.Answer(403, nil, tt.body))
@@ -56,7 +56,7 @@ func TestEchoedSecretsInErrorBody(t *testing.T) {
 			wantNoSecretInError(t, err, password)
 		})
 	}
-	t.Run("nothing is left of one that begins like another", func(t *testing.T) {
+	t.Run("a secret that begins with another secret is redacted whole", func(t *testing.T) {
 		t.Parallel()
 		const token = "c4n4ry-and-more"
 		p := newPlatform(fakeregistry.WithUser("bob", token[:6]))
@@ -66,7 +66,7 @@ func TestEchoedSecretsInErrorBody(t *testing.T) {
 		wantText(t, err, "[redacted] [redacted]")
 		wantNoSecretInError(t, err, token[:6], token[6:])
 	})
-	t.Run("tokens are not shown either", func(t *testing.T) {
+	t.Run("tokens are redacted", func(t *testing.T) {
 		t.Parallel()
 		for _, opt := range []regret.Option{regret.WithToken("c4n4ry.t0ken-c4n4ry"), regret.WithBasicAuth(account, password)} {
 			p := newPlatform()
@@ -101,7 +101,7 @@ func TestEchoedSecretsOutsideErrorBody(t *testing.T) {
 		{"in a location", http.StatusFound, map[string]string{"Location": token + "://x"}, ""},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name+" are not shown", func(t *testing.T) {
+		t.Run("a secret "+tt.name+" is redacted", func(t *testing.T) {
 			t.Parallel()
 			reg := fakeregistry.New()
 			reg.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Answer(tt.status, tt.header, tt.body))
@@ -122,7 +122,7 @@ func TestEchoedSecretsOutsideErrorBody(t *testing.T) {
 func TestPasswordInRepositoryNameIsRedacted(t *testing.T) {
 	t.Parallel()
 	const secret = "hunter2secret"
-	c := newClient(t, roundTrip(func(*http.Request) (*http.Response, error) { return nil, errors.New("sent") }))
+	c := newClient(t, roundTrip(func(*http.Request) (*http.Response, error) { return nil, errors.New("the request was sent") }))
 	_, err := c.ResolveDigest(t.Context(), "https://user:"+secret+"@registry.example.com/a", "v1")
 	wantErr(t, err, regret.ErrInvalid)
 	wantNoSecretInError(t, err, secret)
@@ -142,8 +142,8 @@ func TestTruncatedSecretIsRedacted(t *testing.T) {
 	wantText(t, err, "you sent [redacted]")
 }
 
-// A password that is a part of a code, or begins as a message ends, changes no
-// meaning.
+// Redacting a password that overlaps with an error code or message does not change the
+// kind of the error.
 func TestPasswordLikeErrorCodeKeepsErrorKind(t *testing.T) {
 	t.Parallel()
 	for password, answer := range map[string]func(http.ResponseWriter, *http.Request) bool{

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +15,7 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// diary is a log at a level, and its lines without time and duration.
+// newTextLogger returns a logger and its output, which has neither times nor durations.
 func newTextLogger(level slog.Level) (*slog.Logger, *bytes.Buffer) {
 	var b bytes.Buffer
 	return slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
@@ -37,18 +36,18 @@ func TestLog(t *testing.T) {
 	tests := []struct {
 		name  string
 		level slog.Level
-		set   func(p *platform)
+		setUp func(p *platform)
 		want  []string
 	}{
-		{"a request is told at Debug, that for a token too", slog.LevelDebug, func(*platform) {}, []string{
+		{"requests, also those for tokens, are logged at Debug", slog.LevelDebug, func(*platform) {}, []string{
 			"level=DEBUG msg=request op=resolve method=HEAD url=https://registry.example.com/v2/team/app/manifests/v1 status=401",
 			"level=DEBUG msg=request op=token method=GET url=https://auth.example.com/token status=200",
 			"level=DEBUG msg=request op=resolve method=HEAD url=https://registry.example.com/v2/team/app/manifests/v1 status=200"}},
-		{"nothing is told at Info", slog.LevelInfo, func(*platform) {}, nil},
-		{"a repetition is told at Warn", slog.LevelWarn, func(p *platform) {
+		{"nothing is logged at Info", slog.LevelInfo, func(*platform) {}, nil},
+		{"a retry is logged at Warn", slog.LevelWarn, func(p *platform) {
 			p.registry.Intercept(1, fakeregistry.On("HEAD", "/"), fakeregistry.Answer(502, nil, ""))
 		}, []string{`level=WARN msg=retry op=resolve repository=team/app attempt=1 status=502`}},
-		{"the registry's warnings are told at Warn", slog.LevelWarn, func(p *platform) {
+		{"warnings of the registry are logged at Warn", slog.LevelWarn, func(p *platform) {
 			p.registry.Intercept(0, func(req *http.Request) bool { return req.Header.Get("Authorization") != "" }, warn)
 		}, []string{
 			`level=WARN msg="warning from the registry" url=https://registry.example.com/v2/team/app/manifests/v1 warning="299 - \"old\\x1b[0m [redacted]\""`,
@@ -58,7 +57,7 @@ func TestLog(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			p := newPlatform()
-			tt.set(p)
+			tt.setUp(p)
 			logger, lines := newTextLogger(tt.level)
 			wantErr(t, resolve(t, p.client(t, regret.WithLogger(logger))))
 			got := strings.Split(strings.TrimSpace(lines.String()), "\n")
@@ -99,7 +98,7 @@ func TestLogIsRedacted(t *testing.T) {
 	wantNoSecretIn(t, "the log", lines.String(), password, token, serviceSecret)
 	wantNoSecretIn(t, "the trace", fmt.Sprintf("%+v", attempts), password, token, serviceSecret)
 	if n := strings.Count(lines.String(), "\n"); n != 5 {
-		t.Errorf("%d lines, want four requests and a warning: %s", n, lines.String())
+		t.Errorf("%d lines, want those of four requests and one warning: %s", n, lines.String())
 	}
 }
 
@@ -111,7 +110,7 @@ func TestTraceReportsEveryRequest(t *testing.T) {
 	var got []string
 	c := p.client(t, regret.WithTrace(func(a regret.Attempt) {
 		got = append(got, fmt.Sprintf("%s %s %s %d %t", a.Op, a.Method, a.URL, a.StatusCode, a.Err != nil))
-		if a.Duration < 0 {
+		if a.Duration < 0 || a.Duration > time.Minute {
 			t.Errorf("duration %s", a.Duration)
 		}
 	}))
@@ -126,26 +125,5 @@ func TestTraceReportsEveryRequest(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("trace (-want +got):\n%s", diff)
-	}
-}
-
-func TestTheTraceSeesEveryRequest(t *testing.T) {
-	t.Parallel()
-	reg := fakeregistry.New()
-	reg.Intercept(1, fakeregistry.On("GET", "/v2/"), fakeregistry.Refuse())
-	var seen []string
-	c := newClient(t, reg, regret.WithTrace(func(a regret.Attempt) {
-		seen = append(seen, fmt.Sprint(a.Op, " ", a.Method, " ", a.URL, " ", a.StatusCode, " ", a.Err != nil))
-		if a.Duration < 0 || a.Duration > time.Minute {
-			t.Errorf("it took %v", a.Duration)
-		}
-	}))
-	wantErr(t, c.Ping(t.Context()))
-	want := []string{
-		"ping GET https://registry.example.com/v2/ 0 true",
-		"ping GET https://registry.example.com/v2/ 200 false",
-	}
-	if !slices.Equal(seen, want) {
-		t.Errorf("the trace saw %q, want %q", seen, want)
 	}
 }

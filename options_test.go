@@ -27,17 +27,17 @@ func TestInvalidOptions(t *testing.T) {
 	for _, test := range []struct {
 		rule string
 		opt  regret.Option
-		says string
+		text string
 	}{
 		{"a user name with a colon", regret.WithBasicAuth("a:b", "x"), "colon"},
-		{"neither user name nor password", regret.WithBasicAuth("", ""), "are empty"},
+		{"an empty user name and password", regret.WithBasicAuth("", ""), "are empty"},
 		{"a password without a user name", regret.WithBasicAuth("", "x"), "without a user name"},
 		{"a control character in a password", regret.WithBasicAuth("a", "x\r\n"), "control characters"},
-		{"no source of credentials", regret.WithCredentials(nil), "the source is nil"},
+		{"a nil source of credentials", regret.WithCredentials(nil), "the source is nil"},
 		{"an empty token", regret.WithToken(""), "WithToken"},
 		{"a token with a line break", regret.WithToken("abc\r\nX: y"), "WithToken"},
-		{"no transport", regret.WithTransport(nil), "WithTransport"},
-		{"no logger", regret.WithLogger(nil), "WithLogger"},
+		{"a nil transport", regret.WithTransport(nil), "WithTransport"},
+		{"a nil logger", regret.WithLogger(nil), "WithLogger"},
 		{"an empty user agent", regret.WithUserAgent(" "), "WithUserAgent"},
 		{"a user agent with a line break", regret.WithUserAgent("x\r\nY: z"), "WithUserAgent"},
 		{"a user agent beyond ASCII", regret.WithUserAgent("für"), "WithUserAgent"},
@@ -47,29 +47,29 @@ func TestInvalidOptions(t *testing.T) {
 		{"a realm with a query", regret.WithTrustedRealm("https://auth.example.com?x=y"), "WithTrustedRealm"},
 		{"a realm with user information", regret.WithTrustedRealm("https://u:p@auth.example.com"), "WithTrustedRealm"},
 		{"a realm over http for a registry over https", regret.WithTrustedRealm("http://auth.example.com"), "everybody on the way"},
-		{"a realm of another scheme", regret.WithTrustedRealm("ftp://auth.example.com"), "neither http nor https"},
+		{"a realm with another scheme", regret.WithTrustedRealm("ftp://auth.example.com"), "neither http nor https"},
 		{"a realm in Unicode", regret.WithTrustedRealm("https://\u0430uth.example.com"), "WithTrustedRealm"},
 		{"a realm with a bad port", regret.WithTrustedRealm("https://auth.example.com:0"), "WithTrustedRealm"},
 		{"a negative number of retries", retries(func(r *regret.Retries) { r.Max = -1 }), "WithRetries"},
 		{"a negative wait", retries(func(r *regret.Retries) { r.WaitMin = -1 }), "WithRetries"},
-		{"a longest wait that is shorter than the shortest", retries(func(r *regret.Retries) { r.WaitMax = 1 }), "WithRetries"},
+		{"a maximum wait below the minimum", retries(func(r *regret.Retries) { r.WaitMax = 1 }), "WithRetries"},
 		{"a negative budget", retries(func(r *regret.Retries) { r.Budget = -1 }), "WithRetries"},
-		{"a negative longest Retry-After", retries(func(r *regret.Retries) { r.RetryAfterMax = -1 }), "WithRetries"},
-		{"limits that were not filled in", regret.WithLimits(regret.Limits{}), "WithLimits"},
-		{"a limit of nothing for errors", limits(func(l *regret.Limits) { l.ErrorBytes = 0 }), "WithLimits"},
+		{"a negative maximum of Retry-After", retries(func(r *regret.Retries) { r.RetryAfterMax = -1 }), "WithRetries"},
+		{"zero limits", regret.WithLimits(regret.Limits{}), "WithLimits"},
+		{"a zero limit for errors", limits(func(l *regret.Limits) { l.ErrorBytes = 0 }), "WithLimits"},
 		{"a negative limit for manifests", limits(func(l *regret.Limits) { l.ManifestBytes = -1 }), "WithLimits"},
-		{"a limit of nothing for tokens", limits(func(l *regret.Limits) { l.TokenBytes = 0 }), "WithLimits"},
-		{"a limit of nothing for pages", limits(func(l *regret.Limits) { l.PageBytes = 0 }), "WithLimits"},
-		{"no pages", limits(func(l *regret.Limits) { l.Pages = 0 }), "WithLimits"},
-		{"no entries", limits(func(l *regret.Limits) { l.Entries = 0 }), "WithLimits"},
-		{"no time to read", limits(func(l *regret.Limits) { l.ReadTimeout = 0 }), "WithLimits"},
-		{"no time to write", limits(func(l *regret.Limits) { l.WriteTimeout = 0 }), "WithLimits"},
+		{"a zero limit for tokens", limits(func(l *regret.Limits) { l.TokenBytes = 0 }), "WithLimits"},
+		{"a zero limit for the size of pages", limits(func(l *regret.Limits) { l.PageBytes = 0 }), "WithLimits"},
+		{"a zero limit for the number of pages", limits(func(l *regret.Limits) { l.Pages = 0 }), "WithLimits"},
+		{"a zero limit for entries", limits(func(l *regret.Limits) { l.Entries = 0 }), "WithLimits"},
+		{"a zero read time-out", limits(func(l *regret.Limits) { l.ReadTimeout = 0 }), "WithLimits"},
+		{"a zero write time-out", limits(func(l *regret.Limits) { l.WriteTimeout = 0 }), "WithLimits"},
 	} {
-		t.Run(test.rule+" is refused", func(t *testing.T) {
+		t.Run(test.rule+" is an error", func(t *testing.T) {
 			t.Parallel()
 			_, err := regret.New(host, test.opt)
 			wantErr(t, err, regret.ErrInvalid)
-			wantText(t, err, test.says)
+			wantText(t, err, test.text)
 		})
 	}
 }
@@ -90,11 +90,11 @@ func TestConflictingOptions(t *testing.T) {
 		{"plain http and https", "https://" + host,
 			[]regret.Option{regret.WithPlainHTTP()}, "WithPlainHTTP asks for http"},
 	} {
-		t.Run(test.rule+" contradict each other in every order", func(t *testing.T) {
+		t.Run(test.rule+" conflict in every order", func(t *testing.T) {
 			t.Parallel()
 			_, err := regret.New(test.registry, test.opts...)
 			wantErr(t, err, regret.ErrInvalid)
-			wantText(t, err, test.says)
+			wantText(t, err, test.text)
 			slices.Reverse(test.opts)
 			if _, reversed := regret.New(test.registry, test.opts...); fmt.Sprint(reversed) != fmt.Sprint(err) {
 				t.Errorf("in one order %v, in the other %v", err, reversed)
@@ -123,15 +123,15 @@ func TestValidOptions(t *testing.T) {
 		{"a realm over http for a registry over http", "http://registry.example.com", regret.WithTrustedRealm("http://auth.example.com")},
 		{"a realm over https for a registry over http", "localhost:5000", regret.WithTrustedRealm("https://auth.example.com:8443/")},
 		{"several realms", host, regret.WithTrustedRealm("https://a.example.com", "https://[::1]:5000")},
-		{"no TLS configuration", host, regret.WithTLSConfig(nil)},
+		{"a nil TLS configuration", host, regret.WithTLSConfig(nil)},
 		{"a TLS configuration", host, regret.WithTLSConfig(&tls.Config{MinVersion: tls.VersionTLS13})},
-		{"no trace", host, regret.WithTrace(nil)},
+		{"a nil trace", host, regret.WithTrace(nil)},
 		{"a token", host, regret.WithToken("abc.def-ghi_~+/==")},
 		{"a password with any printable character", host, regret.WithBasicAuth("a", "p:ä@ß/ ")},
-		{"no retries at all", host, regret.WithRetries(regret.Retries{})},
+		{"zero retries", host, regret.WithRetries(regret.Retries{})},
 		{"a logger", host, regret.WithLogger(slog.New(slog.DiscardHandler))},
 	} {
-		t.Run(test.rule+" is taken", func(t *testing.T) {
+		t.Run(test.rule+" is accepted", func(t *testing.T) {
 			t.Parallel()
 			_, err := regret.New(test.registry, test.opt)
 			wantErr(t, err)
@@ -146,7 +146,7 @@ func TestUserAgent(t *testing.T) {
 		opts       []regret.Option
 	}{
 		{"by default it names the library", "regret (+https://github.com/seed-8cb7cc86/regret)", nil},
-		{"another one replaces it", "cleaner/1.0", []regret.Option{regret.WithUserAgent("cleaner/1.0")}},
+		{"WithUserAgent replaces it", "cleaner/1.0", []regret.Option{regret.WithUserAgent("cleaner/1.0")}},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()

@@ -9,8 +9,8 @@ import (
 	"github.com/seed-8cb7cc86/regret"
 )
 
-// Whatever a page of tags says: every tag that is yielded is one, an error
-// comes last, and a list without one is what the JSON says.
+// FuzzTagPage responds with arbitrary pages of tags. Every yielded tag is valid, an error
+// comes last, and a list without an error has exactly the tags of the JSON.
 func FuzzTagPage(f *testing.F) {
 	for _, body := range []string{
 		`{"name":"team/app","tags":["a","b"]}`, `{"tags":null}`, `{"tags":["a"],"tags":["b"]}`, `{"tags":[1]}`, `{"tags":["../.."]}`,
@@ -35,7 +35,7 @@ func FuzzTagPage(f *testing.F) {
 			t.Fatalf("a complete list of %q, which is not JSON: %v", body, err)
 		}
 		if !utf8.ValidString(body) || strings.Contains(strings.ToLower(body), `tags"`) && strings.Count(strings.ToLower(body), "tags") > 1 {
-			return // the other reader merges keys in any case
+			return // encoding/json ignores the case of keys and merges duplicates
 		}
 		if strings.Join(got, " ") != strings.Join(want.Tags, " ") {
 			t.Errorf("%q, want %q", got, want.Tags)

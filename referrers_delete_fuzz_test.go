@@ -13,8 +13,8 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// Whatever is on the list under the fallback tag: if it is pushed anew, it lacks the entries for the one digest and
-// nothing else.
+// FuzzReferrersList puts arbitrary content under the fallback tag. If DeleteReferrer pushes a new list, only the
+// entries of the deleted digest are missing from it.
 func FuzzReferrersList(f *testing.F) {
 	sample := fakeregistry.New()
 	subject := sample.PutImage(repo, "hello", "v1")
@@ -59,6 +59,7 @@ func FuzzReferrersList(f *testing.F) {
 	})
 }
 
+// entries returns the manifests of a list of referrers.
 func entries(t *testing.T, list []byte) []any {
 	t.Helper()
 	var doc map[string]any
@@ -72,6 +73,7 @@ func entries(t *testing.T, list []byte) []any {
 	return found
 }
 
+// digestOf returns the digest of an entry.
 func digestOf(t *testing.T, entry any) regret.Digest {
 	t.Helper()
 	raw, err := json.Marshal(entry)

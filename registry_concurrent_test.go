@@ -18,8 +18,8 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// Everything at once, for the race detector. What is deleted is what somebody
-// asked to delete there.
+// TestConcurrentOperations calls every operation concurrently, for the race detector. The
+// client deletes only what the callers request.
 func TestConcurrentOperations(t *testing.T) {
 	t.Parallel()
 	p := newPlatform(fakeregistry.WithJWT())
@@ -51,20 +51,20 @@ func TestConcurrentOperations(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	asked := map[string]bool{}
+	requested := map[string]bool{}
 	for i := range 64 {
 		name, tag := names(i)
-		asked["/v2/"+name+"/manifests/"+tag] = true
+		requested["/v2/"+name+"/manifests/"+tag] = true
 	}
 	for _, r := range p.registry.Writes() {
-		if r.Method == http.MethodDelete && !asked[r.Path] && !strings.Contains(r.Path, "/manifests/sha256:") {
-			t.Errorf("nobody asked for %s", r)
+		if r.Method == http.MethodDelete && !requested[r.Path] && !strings.Contains(r.Path, "/manifests/sha256:") {
+			t.Errorf("no caller requested %s", r)
 		}
 	}
 }
 
-// wantMostly allows for a token that was revoked between its fetching and its
-// use, which is not answered a second time.
+// wantSuccessOrUnauthorized allows for a token that was revoked between its request and its
+// use. The client does not request another one then.
 func wantSuccessOrUnauthorized(t testing.TB, err error) {
 	t.Helper()
 	if err != nil && !errors.Is(err, regret.ErrUnauthorized) {
@@ -72,7 +72,8 @@ func wantSuccessOrUnauthorized(t testing.TB, err error) {
 	}
 }
 
-// A crowd is many callers of one client, and what they may ask to be deleted.
+// A crowd is many concurrent callers of one client. It records the deletions that they
+// request.
 type crowd struct {
 	*platform
 	client    *regret.Client
@@ -87,11 +88,10 @@ const (
 	crowdRounds  = 5
 )
 
-// TestManyCallersOfOneClient lets 64 callers do everything at once, on few and
-// on many processors, while tokens are revoked and every 40th request is told to
-// come again. Nothing is deleted that nobody asked for, everything is that
-// somebody did, and no more tokens are fetched than there are repositories and
-// actions. It is not parallel: the number of processors is everybody's.
+// TestConcurrentCallersOfOneClient lets 64 callers resolve, read, list, untag and delete, on
+// few and on many processors, while tokens are revoked and every 40th request gets a 429.
+// The client deletes exactly what the callers request, and fetches at most two tokens per
+// repository. The test is not parallel, because GOMAXPROCS is global.
 func TestConcurrentCallersOfOneClient(t *testing.T) {
 	before := runtime.GOMAXPROCS(0)
 	defer runtime.GOMAXPROCS(before)
@@ -101,7 +101,7 @@ func TestConcurrentCallersOfOneClient(t *testing.T) {
 			p := newPlatform(fakeregistry.WithJWT())
 			var requests atomic.Int64
 			p.registry.Intercept(0, fakeregistry.On("", "/v2/"), func(w http.ResponseWriter, req *http.Request) bool {
-				return requests.Add(1)%40 == 0 && fakeregistry.Errors(429, "TOOMANYREQUESTS", "come again")(w, req)
+				return requests.Add(1)%40 == 0 && fakeregistry.Errors(429, "TOOMANYREQUESTS", "try again later")(w, req)
 			})
 			w := &crowd{platform: p, client: p.client(t), requested: map[string]bool{}}
 			for w.round = range crowdRounds {
@@ -113,7 +113,8 @@ func TestConcurrentCallersOfOneClient(t *testing.T) {
 
 func crowdRepo(i int) string { return fmt.Sprintf("crowd/app-%d", i%crowdRepos) }
 
-// play is one round: what was granted before is worth nothing any more.
+// runRound starts all callers once, after all tokens were revoked, and checks what they
+// deleted.
 func (w *crowd) runRound(t *testing.T) {
 	images := make([]regret.Digest, crowdCallers)
 	for i := range images {
@@ -143,14 +144,14 @@ func (w *crowd) runRound(t *testing.T) {
 	sent := map[string]bool{}
 	for _, r := range w.registry.Writes() {
 		if r.Method != http.MethodDelete || !w.requested[r.Path] {
-			t.Errorf("nobody asked for %s", r)
+			t.Errorf("no caller requested %s", r)
 		}
 		if r.Header.Get("Authorization") != "" && r.Status == http.StatusAccepted {
 			sent[r.Path] = true
 		}
 	}
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(w.requested)), slices.Sorted(maps.Keys(sent))); diff != "" {
-		t.Errorf("deleted (-asked +sent):\n%s", diff)
+		t.Errorf("deleted (-requested +sent):\n%s", diff)
 	}
 	fetched := map[string]int{}
 	for _, scope := range scopes(w.tokens) {
@@ -158,7 +159,7 @@ func (w *crowd) runRound(t *testing.T) {
 		fetched[name]++
 	}
 	for name, n := range fetched {
-		if n > 2 { // whoever reads and whoever deletes may come at the same time
+		if n > 2 { // a read and a deletion may request tokens at the same time
 			t.Errorf("%d tokens for %s", n, name)
 		}
 	}
@@ -167,7 +168,7 @@ func (w *crowd) runRound(t *testing.T) {
 	}
 }
 
-// call is what one of them does: an untag, and every second one a deletion.
+// runCaller is one caller. It removes one tag, and every second caller deletes the image.
 func (w *crowd) runCaller(t *testing.T, i int, image regret.Digest) {
 	ctx, name, tag := t.Context(), crowdRepo(i), fmt.Sprintf("r%d-t%d", w.round, i)
 	w.addRequested("/v2/" + name + "/manifests/" + tag)
@@ -194,7 +195,7 @@ func (w *crowd) runCaller(t *testing.T, i int, image regret.Digest) {
 	}
 }
 
-// wantListed allows for a list that changed while it was read.
+// wantSuccessOrIncompleteList allows for a list that changed while it was read.
 func wantSuccessOrIncompleteList(t *testing.T, err error) {
 	t.Helper()
 	if err != nil && !errors.Is(err, regret.ErrIncompleteList) {

@@ -36,9 +36,9 @@ func TestClientsAndOptionsAreRedacted(t *testing.T) {
 	}
 }
 
-// shown is a value in every way in which programs show values, but for %p and
-// %w: fmt asks no method there, and go vet refuses both. Marshalling may fail, as
-// it does for functions, and the error is shown then.
+// inEveryFormat returns a value in every format in which programs print values, except %p
+// and %w: fmt calls no method for them, and go vet refuses both. If marshalling fails, as
+// it does for functions, the result contains the error.
 func inEveryFormat(v any) string {
 	var out bytes.Buffer
 	for _, verb := range "vsqxXdtbcoOUeEfFgGTzZ" {

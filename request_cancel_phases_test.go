@@ -14,38 +14,39 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// A phase is what a call waits for when its context ends.
+// A phase is a state in which a call waits when its context ends.
 type phase struct {
 	name      string
-	ambiguous bool // a DELETE may have been carried out
-	// start makes a client that will wait for this.
+	ambiguous bool // whether a DELETE may have been carried out
+	// newClient returns a client whose call will wait in this phase.
 	newClient func(t *testing.T, p *platform) *regret.Client
 	call      func(ctx context.Context, c *regret.Client, p *platform) error // nil: untag
 }
 
-// begun answers with a status and the beginning of a body.
+// respondPartly responds with a status and the beginning of a body.
 func respondPartly(status int, fields map[string]string) func(http.ResponseWriter, *http.Request) bool {
 	return fakeregistry.Drip(status, fields, "{", time.Hour)
 }
 
-// dialling is a client whose connections come to nothing.
+// newClientWithDial returns a client that connects by dial. If that is nil, connecting takes
+// until the test is over.
 func newClientWithDial(t *testing.T, dial func() (net.Conn, error)) *regret.Client {
-	over := make(chan struct{})
-	t.Cleanup(func() { close(over) })
+	testOver := make(chan struct{})
+	t.Cleanup(func() { close(testOver) })
 	return newClient(t, &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
 		if dial != nil {
 			return dial()
 		}
-		<-over
+		<-testOver
 		return nil, net.ErrClosed
 	}})
 }
 
-// phases are those beyond what TestAContextThatEnds plays.
+// phases are the states that TestContextEndsDuringCall does not cover.
 var phases = []phase{
 	{name: "dialling", newClient: func(t *testing.T, _ *platform) *regret.Client { return newClientWithDial(t, nil) }},
 	{name: "the TLS handshake", newClient: func(t *testing.T, _ *platform) *regret.Client {
-		here, there := net.Pipe() // nobody answers
+		here, there := net.Pipe() // the other end is silent
 		t.Cleanup(func() { there.Close() })
 		return newClientWithDial(t, func() (net.Conn, error) { return here, nil })
 	}},
@@ -53,34 +54,34 @@ var phases = []phase{
 		p.registry.Intercept(0, fakeregistry.On("", "/v2/"), respondPartly(401, map[string]string{"Www-Authenticate": `Basic realm="r"`}))
 		return p.client(t)
 	}, call: tagsOf},
-	{name: "the body of a DELETE's answer", ambiguous: true, newClient: func(t *testing.T, p *platform) *regret.Client {
+	{name: "the body of the response to a DELETE", ambiguous: true, newClient: func(t *testing.T, p *platform) *regret.Client {
 		p.registry.Intercept(0, func(req *http.Request) bool { return req.Header.Get("Authorization") != "" }, respondPartly(202, nil))
 		return p.client(t)
 	}},
-	{name: "the answer of the token service", newClient: func(t *testing.T, p *platform) *regret.Client {
+	{name: "the response of the token service", newClient: func(t *testing.T, p *platform) *regret.Client {
 		p.tokens.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Hang())
 		return p.client(t)
 	}},
-	{name: "the rest of a token", newClient: func(t *testing.T, p *platform) *regret.Client {
+	{name: "the rest of the body with a token", newClient: func(t *testing.T, p *platform) *regret.Client {
 		p.tokens.Intercept(0, fakeregistry.On("", "/"), respondPartly(200, nil))
 		return p.client(t)
 	}},
-	{name: "the rest of a refusal of the token service", newClient: func(t *testing.T, p *platform) *regret.Client {
+	{name: "the rest of an error of the token service", newClient: func(t *testing.T, p *platform) *regret.Client {
 		p.tokens.Intercept(0, fakeregistry.On("", "/"), respondPartly(403, nil))
 		return p.client(t)
 	}},
-	{name: "the token of an identity token", newClient: func(t *testing.T, p *platform) *regret.Client {
+	{name: "the response to an identity token", newClient: func(t *testing.T, p *platform) *regret.Client {
 		p.tokens.Intercept(0, fakeregistry.On("POST", "/"), fakeregistry.Hang())
 		c, _ := p.identityClient(t)
 		return c
 	}},
-	{name: "its turn to use an identity token", newClient: func(t *testing.T, p *platform) *regret.Client {
+	{name: "another call that uses the identity token", newClient: func(t *testing.T, p *platform) *regret.Client {
 		p.tokens.Intercept(0, fakeregistry.On("POST", "/"), fakeregistry.Hang())
 		c, _ := p.identityClient(t)
 		startOtherCall(t, func(ctx context.Context) error { return c.Untag(ctx, "team/other", "v1") })
 		return c
 	}},
-	{name: "another caller's token", newClient: func(t *testing.T, p *platform) *regret.Client {
+	{name: "the token request of another call", newClient: func(t *testing.T, p *platform) *regret.Client {
 		p.tokens.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Hang())
 		c := p.client(t)
 		startOtherCall(t, func(ctx context.Context) error { return c.Untag(ctx, repo, "other") })
@@ -93,7 +94,7 @@ var phases = []phase{
 				return credentials.Credential{}, ctx.Err()
 			})))
 	}},
-	{name: "another caller's source of credentials", newClient: func(t *testing.T, p *platform) *regret.Client {
+	{name: "the source of credentials, for another call", newClient: func(t *testing.T, p *platform) *regret.Client {
 		c := newClient(t, p, regret.WithTrustedRealm(authURL), regret.WithCredentials(credentials.Func(
 			func(ctx context.Context, _, _ string) (credentials.Credential, error) {
 				<-ctx.Done()
@@ -102,7 +103,7 @@ var phases = []phase{
 		startOtherCall(t, func(ctx context.Context) error { return c.Untag(ctx, repo, "other") })
 		return c
 	}},
-	{name: "the time that others were asked to wait", newClient: func(t *testing.T, p *platform) *regret.Client {
+	{name: "the Retry-After of another call", newClient: func(t *testing.T, p *platform) *regret.Client {
 		p.registry.Intercept(0, fakeregistry.On("", "/v2/team/other/"), fakeregistry.Answer(429, map[string]string{"Retry-After": "60"}, ""))
 		c := p.client(t)
 		startOtherCall(t, func(ctx context.Context) error { return c.Untag(ctx, "team/other", "v1") })
@@ -118,29 +119,30 @@ var phases = []phase{
 		p.registry.Intercept(1, func(req *http.Request) bool { return req.Header.Get("Authorization") != "" }, respondPartly(200, nil))
 		return p.client(t)
 	}, call: tagsOf},
-	{name: "the look after a deletion", ambiguous: true, newClient: func(t *testing.T, p *platform) *regret.Client {
+	{name: "the verification of a deletion", ambiguous: true, newClient: func(t *testing.T, p *platform) *regret.Client {
 		p.registry.Intercept(0, fakeregistry.On("HEAD", "/v2/"), fakeregistry.Hang())
 		p.registry.Intercept(1, func(req *http.Request) bool { return req.Method == "DELETE" && req.Header.Get("Authorization") != "" }, fakeregistry.Answer(200, nil, ""))
 		return p.client(t)
 	}},
-	{name: "the look after a deletion that was lost", ambiguous: true, newClient: func(t *testing.T, p *platform) *regret.Client {
+	{name: "the verification of a DELETE without a response", ambiguous: true, newClient: func(t *testing.T, p *platform) *regret.Client {
 		p.registry.Intercept(0, fakeregistry.On("HEAD", "/v2/"), fakeregistry.Hang())
 		p.registry.Intercept(1, func(req *http.Request) bool { return req.Method == "DELETE" && req.Header.Get("Authorization") != "" }, p.registry.LoseRequest())
 		return p.client(t)
 	}},
-	{name: "the look before a deletion", newClient: func(t *testing.T, p *platform) *regret.Client {
+	{name: "the HEAD before a deletion", newClient: func(t *testing.T, p *platform) *regret.Client {
 		p.registry.Intercept(0, fakeregistry.On("HEAD", "/v2/"), fakeregistry.Hang())
 		return p.client(t)
 	}, call: func(ctx context.Context, c *regret.Client, p *platform) error {
 		return c.DeleteManifest(ctx, repo, p.image.Digest)
 	}},
-	{name: "where a redirect leads", newClient: func(t *testing.T, p *platform) *regret.Client {
+	{name: "the target of a redirect", newClient: func(t *testing.T, p *platform) *regret.Client {
 		p.registry.Intercept(0, fakeregistry.On("", "/v2/"), fakeregistry.Redirect(307, "https://storage.example.net/b"))
 		p.Handle("https://storage.example.net", http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() }))
 		return p.client(t)
 	}, call: tagsOf},
 }
 
+// tagsOf lists the tags of repo.
 func tagsOf(ctx context.Context, c *regret.Client, _ *platform) error {
 	for _, err := range c.Tags(ctx, repo) {
 		if err != nil {
@@ -150,7 +152,7 @@ func tagsOf(ctx context.Context, c *regret.Client, _ *platform) error {
 	return nil
 }
 
-// meanwhile lets somebody else call who is patient, until the test is over.
+// startOtherCall starts a call that waits until the test is over.
 func startOtherCall(t *testing.T, call func(ctx context.Context) error) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
@@ -158,20 +160,20 @@ func startOtherCall(t *testing.T, call func(ctx context.Context) error) {
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err == nil {
-			t.Error("the other call has succeeded")
+			t.Error("the other call succeeded")
 		}
 	})
 	synctest.Wait()
 }
 
-// Whatever a call waits for, it returns when its context ends, says so, and
-// sends nothing afterwards.
+// In every phase, a call whose context ends returns the context's error at once and sends
+// nothing afterwards.
 func TestContextEndsInEveryPhase(t *testing.T) {
 	t.Parallel()
 	for _, test := range phases {
 		for _, offset := range []time.Duration{1, time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 999 * time.Millisecond, 1999 * time.Millisecond} {
 			for _, want := range []error{context.Canceled, context.DeadlineExceeded} {
-				t.Run(fmt.Sprintf("%s, %s: %v", test.name, offset, want), func(t *testing.T) {
+				t.Run(fmt.Sprintf("waiting for %s, after %s: %v", test.name, offset, want), func(t *testing.T) {
 					t.Parallel()
 					synctest.Test(t, func(t *testing.T) { test.run(t, offset, want) })
 				})
@@ -180,6 +182,7 @@ func TestContextEndsInEveryPhase(t *testing.T) {
 	}
 }
 
+// run checks the phase with a context that ends after offset.
 func (ph phase) run(t *testing.T, offset time.Duration, want error) {
 	p := newPlatform()
 	p.registry.PutImage("team/other", "hello", "v1")
@@ -197,7 +200,7 @@ func (ph phase) run(t *testing.T, offset time.Duration, want error) {
 	start := time.Now()
 	err := ph.call(ctx, c, p)
 	took := time.Since(start)
-	if took == 0 && want == context.DeadlineExceeded { // a wait that is known to be too long is not begun
+	if took == 0 && want == context.DeadlineExceeded { // a wait beyond the deadline is not begun
 		want = regret.ErrRateLimited
 	} else if took < offset || took > offset+100*time.Millisecond {
 		t.Errorf("it took %s, want %s", took, offset)

@@ -10,8 +10,8 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// Every operation returns the moment its context ends, says why, and says of a
-// DELETE that may have arrived that nobody knows.
+// Every operation returns as soon as its context ends, with the context's error. If a DELETE
+// or PUT may have arrived, the error also is ErrOutcomeUnknown.
 func TestContextEndsDuringCall(t *testing.T) {
 	t.Parallel()
 	resolve := func(ctx context.Context, c *regret.Client, _ regret.Digest) error {
@@ -29,52 +29,52 @@ func TestContextEndsDuringCall(t *testing.T) {
 	put := func(ctx context.Context, c *regret.Client, _ regret.Digest) error {
 		return c.PutManifest(ctx, repo, "v1", manifestOf(emptyImage))
 	}
-	const slow = 10 * time.Second // waits between attempts; what ends, ends after 1 s
+	const slow = 10 * time.Second // waits between attempts; contexts end after 1 s
 	for _, test := range []struct {
-		rule    string
-		call    func(context.Context, *regret.Client, regret.Digest) error
-		steps   []step
-		unknown bool
-		sent    string
-		known   bool // how long it waits
+		rule      string
+		call      func(context.Context, *regret.Client, regret.Digest) error
+		steps     []step
+		unknown   bool
+		sent      string
+		announced bool // the registry says how long to wait
 	}{
-		{"while a read waits for its answer", resolve, []step{{0, "HEAD", hang}}, false, "HEAD 0 lost", false},
-		{"while the second read waits", resolve, []step{{0, "HEAD", failing(405, "")}, {0, "GET", hang}}, false, "HEAD 405, GET 0 lost", false},
+		{"while a read waits for its response", resolve, []step{{0, "HEAD", hang}}, false, "HEAD 0 lost", false},
+		{"while the GET after a refused HEAD waits", resolve, []step{{0, "HEAD", failing(405, "")}, {0, "GET", hang}}, false, "HEAD 405, GET 0 lost", false},
 		{"while a body is read", read, []step{{0, "GET", drip(200)}}, false, "GET 200", false},
-		{"while an error is read", read, []step{{0, "GET", drip(404)}}, false, "GET 404", false},
+		{"while the body of an error is read", read, []step{{0, "GET", drip(404)}}, false, "GET 404", false},
 		{"in the wait after an error", resolve, []step{{0, "HEAD", failing(500, "UNKNOWN")}}, false, "HEAD 500", false},
-		{"in the wait that the registry asked for", resolve, []step{{0, "HEAD", withRetryAfter(429, "30")}}, false, "HEAD 429", true},
+		{"in the wait for Retry-After", resolve, []step{{0, "HEAD", withRetryAfter(429, "30")}}, false, "HEAD 429", true},
 		{"in the wait after a refused connection", resolve, []step{{0, "HEAD", refused}}, false, "", false},
 		{"before the DELETE is sent", remove, []step{{0, "HEAD", hang}}, false, "HEAD 0 lost", false},
-		{"while a DELETE waits for its answer", remove, []step{{0, "DELETE", hang}}, true, "HEAD 200, DELETE 0 lost", false},
-		{"in the wait after a DELETE without an answer", remove, []step{{0, "DELETE", loseRequest}}, true, "HEAD 200, DELETE 0 lost", false},
+		{"while a DELETE waits for its response", remove, []step{{0, "DELETE", hang}}, true, "HEAD 200, DELETE 0 lost", false},
+		{"in the wait after a DELETE without a response", remove, []step{{0, "DELETE", loseRequest}}, true, "HEAD 200, DELETE 0 lost", false},
 		{"in the wait after 500", remove, []step{{0, "DELETE", failing(500, "UNKNOWN")}}, true, "HEAD 200, DELETE 500", false},
-		{"in the wait after a DELETE that was refused", remove, []step{{0, "DELETE", withRetryAfter(429, "30")}}, false, "HEAD 200, DELETE 429", true},
-		{"in the wait after a connection that was refused", remove, []step{{0, "DELETE", refused}}, false, "HEAD 200", false},
-		{"while a refusal is read", remove, []step{{0, "DELETE", drip(405)}}, false, "HEAD 200, DELETE 405", false},
-		{"while a failure is read", remove, []step{{0, "DELETE", drip(502)}}, true, "HEAD 200, DELETE 502", false},
-		{"while 200 is looked after", remove, []step{{0, "DELETE", failing(200, "")}, {1, "HEAD", pass}, {0, "HEAD", hang}}, true, "HEAD 200, DELETE 200, HEAD 0 lost", false},
-		{"while an untag waits for its answer", untag, []step{{0, "DELETE", hang}}, true, "DELETE 0 lost", false},
-		{"while the tag is looked after", untag, []step{{0, "DELETE", loseRequest}, {0, "HEAD", hang}}, true, "DELETE 0 lost, HEAD 0 lost", false},
-		{"in the wait before the DELETE is repeated", untag, []step{{0, "DELETE", refused}}, false, "", false},
-		{"while a PUT waits for its answer", put, []step{{0, "PUT", hang}}, true, "PUT 0 lost", false},
+		{"in the wait after a DELETE with a 429", remove, []step{{0, "DELETE", withRetryAfter(429, "30")}}, false, "HEAD 200, DELETE 429", true},
+		{"in the wait after a refused connection for the DELETE", remove, []step{{0, "DELETE", refused}}, false, "HEAD 200", false},
+		{"while the body of a 405 is read", remove, []step{{0, "DELETE", drip(405)}}, false, "HEAD 200, DELETE 405", false},
+		{"while the body of a 502 is read", remove, []step{{0, "DELETE", drip(502)}}, true, "HEAD 200, DELETE 502", false},
+		{"while a 200 is verified", remove, []step{{0, "DELETE", failing(200, "")}, {1, "HEAD", pass}, {0, "HEAD", hang}}, true, "HEAD 200, DELETE 200, HEAD 0 lost", false},
+		{"while an untag waits for its response", untag, []step{{0, "DELETE", hang}}, true, "DELETE 0 lost", false},
+		{"while the outcome of an untag is verified", untag, []step{{0, "DELETE", loseRequest}, {0, "HEAD", hang}}, true, "DELETE 0 lost, HEAD 0 lost", false},
+		{"in the wait before the DELETE is retried", untag, []step{{0, "DELETE", refused}}, false, "", false},
+		{"while a PUT waits for its response", put, []step{{0, "PUT", hang}}, true, "PUT 0 lost", false},
 	} {
 		for _, end := range []struct {
-			how  string
+			name string
 			make func(t *testing.T) (context.Context, context.CancelFunc)
 			want error
 		}{
-			{", cancelled", func(t *testing.T) (context.Context, context.CancelFunc) {
+			{", canceled", func(t *testing.T) (context.Context, context.CancelFunc) {
 				ctx, cancel := context.WithCancel(t.Context())
 				time.AfterFunc(time.Second, cancel)
 				return ctx, cancel
 			}, context.Canceled},
-			{", out of time", func(t *testing.T) (context.Context, context.CancelFunc) { return withTimeout(t, time.Second) }, context.DeadlineExceeded},
+			{", deadline exceeded", func(t *testing.T) (context.Context, context.CancelFunc) { return withTimeout(t, time.Second) }, context.DeadlineExceeded},
 		} {
-			if test.known && end.want == context.DeadlineExceeded {
-				continue // a wait that is known to last beyond the deadline is not begun
+			if test.announced && end.want == context.DeadlineExceeded {
+				continue // a wait beyond the deadline is not begun
 			}
-			t.Run(test.rule+end.how, func(t *testing.T) {
+			t.Run(test.rule+end.name, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					reg := fakeregistry.New()
@@ -115,7 +115,7 @@ func TestEndedContextSendsNothing(t *testing.T) {
 		e := wantErr(t, err, context.Canceled)
 		wantNot(t, err, regret.ErrOutcomeUnknown, regret.ErrUnavailable)
 		if e.Method != "" || e.Attempts != 0 {
-			t.Errorf("%s says that something was sent: %+v", m.name, e)
+			t.Errorf("the error of %s names a request, but none was sent: %+v", m.name, e)
 		}
 	}
 	for _, m := range digestMethods {

@@ -13,9 +13,9 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// A burst opens at most twice as many connections as there are callers: net/http
-// dials ahead. Over HTTP/2 a few serve all callers: the first request goes ahead
-// until its connection stands.
+// A burst of calls opens at most twice as many connections as there are callers, because
+// net/http dials ahead. Over HTTP/2 a few connections serve all callers, because the other
+// requests wait until the first one has its connection.
 func TestBurstOpensFewConnections(t *testing.T) {
 	t.Parallel()
 	const callers, few = 64, 4
@@ -31,16 +31,16 @@ func TestBurstOpensFewConnections(t *testing.T) {
 	for _, test := range []struct {
 		rule  string
 		start func(*httptest.Server)
-		meet  bool // all callers are under way at the same time
+		meet  bool // whether all callers' first requests are in flight at the same time
 		most  int64
 	}{
-		{"plain", (*httptest.Server).Start, false, 2 * callers},
-		{"plain, all at once", (*httptest.Server).Start, true, 2 * callers},
-		{"over TLS", secure(false, 0), false, 2 * callers},
-		{"over TLS, all at once", secure(false, 0), true, 2 * callers},
-		{"over HTTP/2", secure(true, 0), false, few},
-		{"over HTTP/2, all at once", secure(true, 0), true, few},
-		{"over HTTP/2 with a hundred streams", secure(true, 100), false, few},
+		{"HTTP/1.1", (*httptest.Server).Start, false, 2 * callers},
+		{"HTTP/1.1, all in flight", (*httptest.Server).Start, true, 2 * callers},
+		{"HTTP/1.1 over TLS", secure(false, 0), false, 2 * callers},
+		{"HTTP/1.1 over TLS, all in flight", secure(false, 0), true, 2 * callers},
+		{"HTTP/2", secure(true, 0), false, few},
+		{"HTTP/2, all in flight", secure(true, 0), true, few},
+		{"HTTP/2 with a hundred streams", secure(true, 100), false, few},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
@@ -79,8 +79,8 @@ func TestBurstOpensFewConnections(t *testing.T) {
 	}
 }
 
-// One handshake that fails is one failure: who waited for its connection has
-// one of their own.
+// A failed handshake is a failure of one request only: the requests that waited for its
+// connection get connections of their own.
 func TestBurstSurvivesFailedHandshake(t *testing.T) {
 	t.Parallel()
 	for _, http2 := range []bool{false, true} {
@@ -105,7 +105,7 @@ func TestBurstSurvivesFailedHandshake(t *testing.T) {
 	}
 }
 
-// A rudeListener closes the first connection without a word.
+// A closingListener closes the first connection immediately.
 type closingListener struct {
 	net.Listener
 	once sync.Once
@@ -129,11 +129,11 @@ func TestConnectionIsReused(t *testing.T) {
 		fault fault
 		want  []error
 	}{
-		{"after an answer", pass, nil},
+		{"after a success", pass, nil},
 		{"after a refusal", failing(403, "DENIED"), []error{regret.ErrForbidden}},
-		{"after a page of a proxy", htmlNotFound, []error{}},
-		{"after failures that are repeated", failing(503, "UNAVAILABLE"), []error{regret.ErrUnavailable}},
-		{"after content that is not wanted", failing(200, ""), []error{regret.ErrNotRegistry}},
+		{"after the HTML page of a proxy", htmlNotFound, []error{}},
+		{"after failures that are retried", failing(503, "UNAVAILABLE"), []error{regret.ErrUnavailable}},
+		{"after an unexpected body", failing(200, ""), []error{regret.ErrNotRegistry}},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
@@ -150,7 +150,7 @@ func TestConnectionIsReused(t *testing.T) {
 				}
 			}
 			if n := connections.Load(); n != 1 {
-				t.Errorf("%d connections", n)
+				t.Errorf("%d connections, want 1", n)
 			}
 		})
 	}
@@ -159,7 +159,7 @@ func TestConnectionIsReused(t *testing.T) {
 func TestManyCallersKeepTheirConnections(t *testing.T) {
 	t.Parallel()
 	const callers = 256
-	var meeting sync.WaitGroup // where the first request of every caller waits for all others
+	var meeting sync.WaitGroup // the first request of every caller waits for all others
 	meeting.Add(callers)
 	reg := fakeregistry.New(fakeregistry.WithoutLog())
 	reg.Intercept(callers, fakeregistry.On("GET", "/v2/"), func(w http.ResponseWriter, req *http.Request) bool {
@@ -193,25 +193,24 @@ func TestCloseIdleConnections(t *testing.T) {
 	t.Parallel()
 	server, connections := listen(t, fakeregistry.New(), (*httptest.Server).Start)
 	own := http.DefaultTransport.(*http.Transport).Clone()
-	for name, opts := range map[string][]regret.Option{"our own": nil, "given": {regret.WithTransport(own)}} {
+	for name, opts := range map[string][]regret.Option{"the transport of the client": nil, "the transport of WithTransport": {regret.WithTransport(own)}} {
 		connections.Store(0)
 		c := newSocketClient(t, server, opts...)
 		wantErr(t, c.Ping(t.Context()))
 		wantErr(t, c.Ping(t.Context()))
 		if n := connections.Load(); n != 1 {
-			t.Errorf("%s: %d connections before", name, n)
+			t.Errorf("%s: %d connections before closing, want 1", name, n)
 		}
 		c.CloseIdleConnections()
 		wantErr(t, c.Ping(t.Context()))
 		if n := connections.Load(); n != 2 {
-			t.Errorf("%s: %d connections after", name, n)
+			t.Errorf("%s: %d connections after closing, want 2", name, n)
 		}
 	}
-	newClient(t, fakeregistry.New()).CloseIdleConnections() // has none
+	newClient(t, fakeregistry.New()).CloseIdleConnections() // the fake registry has no connections to close
 }
 
-// Whoever still waits for a connection has sent nothing, whatever error that
-// ends in.
+// A write that still waits for a connection has not been sent, whatever its error is.
 func TestAWriteThatWaitsForAConnectionHasNotArrived(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -227,11 +226,11 @@ func TestAWriteThatWaitsForAConnectionHasNotArrived(t *testing.T) {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithCancel(t.Context())
-			over := make(chan struct{}) // nobody else ends a dial that was given up
-			defer close(over)
+			testOver := make(chan struct{}) // ends the abandoned dial
+			defer close(testOver)
 			dial := func(context.Context, string, string) (net.Conn, error) {
 				cancel()
-				<-over
+				<-testOver
 				return nil, net.ErrClosed
 			}
 			err := test.call(ctx, newClient(t, &http.Transport{DialContext: dial, DialTLSContext: dial}))
@@ -241,7 +240,7 @@ func TestAWriteThatWaitsForAConnectionHasNotArrived(t *testing.T) {
 	}
 }
 
-// A connection that was there has carried the request, over every protocol.
+// A write that had its connection may have arrived, over every protocol.
 func TestAWriteThatHadItsConnectionMayHaveArrived(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -253,9 +252,9 @@ func TestAWriteThatHadItsConnectionMayHaveArrived(t *testing.T) {
 		{"over HTTP/2", func(s *httptest.Server) { s.EnableHTTP2 = true; s.StartTLS() }},
 	} {
 		for _, warm := range []bool{false, true} {
-			rule := test.rule + ", connected anew"
+			rule := test.rule + ", new connection"
 			if warm {
-				rule = test.rule + ", connected before"
+				rule = test.rule + ", reused connection"
 			}
 			t.Run(rule, func(t *testing.T) {
 				t.Parallel()
@@ -274,7 +273,7 @@ func TestAWriteThatHadItsConnectionMayHaveArrived(t *testing.T) {
 				})
 				wantErr(t, c.Untag(ctx, repo, "v1"), regret.ErrOutcomeUnknown, context.Canceled)
 				if _, there := reg.Tag(repo, "v1"); there {
-					t.Error("the test itself is wrong: nothing arrived")
+					t.Error("the test is wrong: the DELETE did not arrive")
 				}
 			})
 		}

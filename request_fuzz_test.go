@@ -10,8 +10,8 @@ import (
 	"github.com/seed-8cb7cc86/regret"
 )
 
-// FuzzResponse lets every request be answered by the same bytes: whatever is
-// read out of them is true of them, nothing else is deleted, and it ends.
+// FuzzResponse responds to every request with the same arbitrary bytes. Whatever a read
+// returns is valid and comes from these bytes, and every call ends.
 func FuzzResponse(f *testing.F) {
 	for _, head := range []string{
 		"HTTP/1.1 200 OK\r\nContent-Type: " + ociImage + "\r\nDocker-Content-Digest: " + someDigest + "\r\n",
@@ -53,20 +53,20 @@ func FuzzResponse(f *testing.F) {
 			wantRegretError(t, err)
 		case !strings.Contains(m.Descriptor.MediaType, ".v1+") && m.Descriptor.Digest.Algorithm().FromBytes(m.Raw) != m.Descriptor.Digest,
 			!bytes.Contains(raw, m.Raw) && !bytes.Contains(bytes.ToLower(raw), []byte("chunked")):
-			t.Errorf("%+v was made of %q", m, raw)
+			t.Errorf("%+v does not come from the response %q", m, raw)
 		}
 		for tag, err := range c.Tags(ctx, repo) {
 			if err != nil {
 				wantRegretError(t, err)
 			} else if !validTag(tag) {
-				t.Errorf("tag %q", tag)
+				t.Errorf("invalid tag %q", tag)
 			}
 		}
 		for name, err := range c.Repositories(ctx) {
 			if err != nil {
 				wantRegretError(t, err)
 			} else if !validRepository(name) {
-				t.Errorf("repository %q", name)
+				t.Errorf("invalid repository %q", name)
 			}
 		}
 		for _, err := range c.Referrers(ctx, repo, someDigest) {

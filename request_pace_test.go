@@ -14,7 +14,7 @@ import (
 
 func TestConcurrentRequestsWaitForRetryAfter(t *testing.T) {
 	t.Parallel()
-	t.Run("until the last one's Retry-After is over", func(t *testing.T) {
+	t.Run("all requests wait until Retry-After is over", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			reg := fakeregistry.New()
@@ -25,7 +25,7 @@ func TestConcurrentRequestsWaitForRetryAfter(t *testing.T) {
 			start := time.Now()
 			for range 8 {
 				wg.Go(func() {
-					<-time.After(time.Millisecond) // all but the first come while it is held
+					<-time.After(time.Millisecond) // these calls begin during the wait of the first
 					wantErr(t, resolve(t, c))
 					if took := time.Since(start); took < 5*time.Second {
 						t.Errorf("a request went out after %s", took)
@@ -36,7 +36,7 @@ func TestConcurrentRequestsWaitForRetryAfter(t *testing.T) {
 			wg.Wait()
 		})
 	})
-	t.Run("and a shorter one does not cut a longer one", func(t *testing.T) {
+	t.Run("a shorter Retry-After does not shorten a longer one", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			reg := fakeregistry.New()
@@ -66,7 +66,7 @@ func TestConcurrentRequestsWaitForRetryAfter(t *testing.T) {
 			wg.Wait()
 		})
 	})
-	t.Run("but not beyond a deadline", func(t *testing.T) {
+	t.Run("a call does not wait beyond its deadline or cancellation", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			reg := fakeregistry.New()
@@ -81,7 +81,7 @@ func TestConcurrentRequestsWaitForRetryAfter(t *testing.T) {
 			start := time.Now()
 			e := wantErr(t, c.Untag(ctx, repo, "v1"), regret.ErrRateLimited)
 			if e.RetryAfter != 30*time.Second || time.Since(start) != 0 {
-				t.Errorf("after %s: retry after %s", time.Since(start), e.RetryAfter)
+				t.Errorf("the call returned after %s with a Retry-After of %s", time.Since(start), e.RetryAfter)
 			}
 			cancelled, cancelNow := context.WithCancel(t.Context())
 			wg.Go(func() { wantErr(t, c.Untag(cancelled, repo, "v1"), context.Canceled) })
@@ -95,8 +95,8 @@ func TestConcurrentRequestsWaitForRetryAfter(t *testing.T) {
 	})
 }
 
-// slowedDown is a client that was told 1 s ago to wait for 7 s, and what its
-// registry has seen since.
+// newHeldBackClient returns a client that received a Retry-After of 7 s one second ago, its
+// registry with an empty log, and the first call, which may still wait.
 func newHeldBackClient(t *testing.T, opts ...regret.Option) (*fakeregistry.Registry, *regret.Client, *sync.WaitGroup) {
 	t.Helper()
 	reg := fakeregistry.New()
@@ -127,11 +127,11 @@ func TestRetryAfterHoldsBackOtherCalls(t *testing.T) {
 		{"other calls of the client wait too", nil, func(t *testing.T, reg *fakeregistry.Registry, c *regret.Client) {
 			wantDuration(t, 6*time.Second, func() { wantErr(t, c.Untag(t.Context(), repo, "v1")) })
 		}},
-		{"even if the one that was told does not repeat", []regret.Option{regret.WithRetries(never)},
+		{"other calls wait even if the first call does not retry", []regret.Option{regret.WithRetries(never)},
 			func(t *testing.T, _ *fakeregistry.Registry, c *regret.Client) {
 				wantDuration(t, 6*time.Second, func() { wantErr(t, c.Ping(t.Context())) })
 			}},
-		{"a call with less time is refused at once", nil, func(t *testing.T, reg *fakeregistry.Registry, c *regret.Client) {
+		{"a call with an earlier deadline fails at once", nil, func(t *testing.T, reg *fakeregistry.Registry, c *regret.Client) {
 			ctx, cancel := withTimeout(t, 5*time.Second)
 			defer cancel()
 			wantDuration(t, 0, func() {
@@ -142,7 +142,7 @@ func TestRetryAfterHoldsBackOtherCalls(t *testing.T) {
 			})
 			wantRequests(t, reg)
 		}},
-		{"a call that is cancelled returns at once", nil, func(t *testing.T, reg *fakeregistry.Registry, c *regret.Client) {
+		{"a canceled call returns at once", nil, func(t *testing.T, reg *fakeregistry.Registry, c *regret.Client) {
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(2*time.Second, cancel)
 			wantDuration(t, 2*time.Second, func() {
@@ -152,7 +152,7 @@ func TestRetryAfterHoldsBackOtherCalls(t *testing.T) {
 			})
 			wantRequests(t, reg)
 		}},
-		{"another client does not know", nil, func(t *testing.T, reg *fakeregistry.Registry, _ *regret.Client) {
+		{"another client does not wait", nil, func(t *testing.T, reg *fakeregistry.Registry, _ *regret.Client) {
 			wantDuration(t, 0, func() { wantErr(t, newClient(t, reg).Ping(t.Context())) })
 		}},
 	} {

@@ -11,23 +11,23 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// Registries say in many ways how long to leave them alone.
+// Registries use several header fields for how long a client must wait.
 func TestRateLimitHeaders(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		rule   string
-		header map[string]string
-		waits  time.Duration // before the repetition that succeeds
-		told   time.Duration // or what the error says, at once
+		rule       string
+		header     map[string]string
+		wait       time.Duration // before the retry, which succeeds
+		retryAfter time.Duration // of the error, if the call fails at once
 	}{
 		{"Retry-After in seconds", map[string]string{"Retry-After": "7"}, 7 * time.Second, 0},
 		{"zot: the time until the limit is reset", map[string]string{"Ratelimit-Limit": "2", "Ratelimit-Remaining": "0", "Ratelimit-Reset": "3", "X-Rate-Limit-Duration": "1"}, 3 * time.Second, 0},
 		{"Docker Hub: the window of an exhausted limit", map[string]string{"Ratelimit-Limit": "100;w=21600", "Ratelimit-Remaining": "0;w=21600"}, 0, 6 * time.Hour},
-		{"a window that is short enough", map[string]string{"Ratelimit-Remaining": "0;w=20"}, 20 * time.Second, 0},
+		{"a short window of an exhausted limit", map[string]string{"Ratelimit-Remaining": "0;w=20"}, 20 * time.Second, 0},
 		{"Keppel: seconds", map[string]string{"X-Ratelimit-Remaining": "0", "X-Ratelimit-Reset": "5"}, 5 * time.Second, 0},
-		{"GitHub: a Unix time", map[string]string{"X-Ratelimit-Remaining": "0", "X-Ratelimit-Reset": "946684811"}, 11 * time.Second, 0}, // a bubble begins in 2000
-		{"a limit that is not exhausted says nothing", map[string]string{"Ratelimit-Remaining": "1;w=21600", "X-Ratelimit-Remaining": "9", "X-Ratelimit-Reset": "60"}, 0, 0},
-		{"nothing at all", nil, 0, 0},
+		{"GitHub: a Unix time", map[string]string{"X-Ratelimit-Remaining": "0", "X-Ratelimit-Reset": "946684811"}, 11 * time.Second, 0}, // a bubble of testing/synctest begins in 2000
+		{"a limit that is not exhausted is ignored", map[string]string{"Ratelimit-Remaining": "1;w=21600", "X-Ratelimit-Remaining": "9", "X-Ratelimit-Reset": "60"}, 0, 0},
+		{"a 429 without any of them", nil, 0, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.rule, func(t *testing.T) {
@@ -38,22 +38,22 @@ func TestRateLimitHeaders(t *testing.T) {
 				reg.Intercept(1, fakeregistry.On("DELETE", "/"), fakeregistry.Answer(http.StatusTooManyRequests, tt.header, ""))
 				start := time.Now()
 				err := newClient(t, reg).DeleteManifest(t.Context(), repo, image.Digest)
-				if took := time.Since(start); took != tt.waits {
-					t.Errorf("took %s, want %s", took, tt.waits)
+				if took := time.Since(start); took != tt.wait {
+					t.Errorf("took %s, want %s", took, tt.wait)
 				}
-				if tt.told == 0 {
+				if tt.retryAfter == 0 {
 					wantErr(t, err)
 					return
 				}
-				if e := wantErr(t, err, regret.ErrRateLimited); e.RetryAfter != tt.told {
-					t.Errorf("retry after %s, want %s", e.RetryAfter, tt.told)
+				if e := wantErr(t, err, regret.ErrRateLimited); e.RetryAfter != tt.retryAfter {
+					t.Errorf("retry after %s, want %s", e.RetryAfter, tt.retryAfter)
 				}
 			})
 		})
 	}
 }
 
-// One request that was too many is one for everybody: the whole client waits.
+// All requests of a client wait for the rate limit, whichever header field announces it.
 func TestRateLimitHoldsBackWholeClient(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -81,8 +81,8 @@ func TestRateLimitHoldsBackWholeClient(t *testing.T) {
 	})
 }
 
-// Some registries tell with every answer what is left of a limit: that says
-// nothing about why this one was refused.
+// Some registries send the state of the rate limit with every response. It is not the
+// reason why a request fails with another status.
 func TestRateLimitHeadersOfOtherFailures(t *testing.T) {
 	t.Parallel()
 	used := map[string]string{"Ratelimit-Remaining": "0;w=21600"}
@@ -95,6 +95,6 @@ func TestRateLimitHeadersOfOtherFailures(t *testing.T) {
 	reg.Intercept(0, fakeregistry.On("", manifestPath("v2")), fakeregistry.Answer(404, used, `{"errors":[{"code":"MANIFEST_UNKNOWN"}]}`))
 	_, err := c.ResolveDigest(t.Context(), repo, "v2")
 	if e := wantErr(t, err, regret.ErrNotFound); e.RetryAfter != 0 {
-		t.Errorf("to be tried again after %v", e.RetryAfter)
+		t.Errorf("the error has a Retry-After of %v, want none", e.RetryAfter)
 	}
 }

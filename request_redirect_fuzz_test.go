@@ -9,8 +9,8 @@ import (
 	"github.com/seed-8cb7cc86/regret"
 )
 
-// Wherever a chain of redirects leads: credentials are seen by the registry's
-// origin only, and once the chain has left it, not even there.
+// FuzzRedirects follows chains of two arbitrary redirects. Credentials are sent only to the
+// registry's origin, and not even there once the chain has left it.
 func FuzzRedirects(f *testing.F) {
 	for _, location := range []string{
 		"/b", "//evil.example.net/b", "https://registry.example.com:443/b", "https://registry.example.com:8443/b", "http://registry.example.com/b",
@@ -29,7 +29,7 @@ func FuzzRedirects(f *testing.F) {
 			home := u.Scheme == "https" && strings.EqualFold(u.Hostname(), host) && (u.Port() == "" || u.Port() == "443") && u.User == nil
 			left = left || !home
 			if left && len(req.Header["Authorization"]) > 0 {
-				t.Errorf("credentials were sent to %s after %d hops", u, hops)
+				t.Errorf("credentials were sent to %s after %d redirects", u, hops)
 			}
 			if u.Scheme != "https" {
 				t.Errorf("sent to %s", u)
@@ -53,7 +53,7 @@ func FuzzRedirects(f *testing.F) {
 	})
 }
 
-// placeOf is where an address leads: scheme, host and port, in one spelling.
+// normalizedOrigin returns the origin of a URL in lower case and with a port.
 func normalizedOrigin(u *url.URL) string {
 	scheme, port := strings.ToLower(u.Scheme), u.Port()
 	if port == "" {
@@ -62,9 +62,9 @@ func normalizedOrigin(u *url.URL) string {
 	return scheme + "://" + strings.ToLower(u.Hostname()) + ":" + port
 }
 
-// Whatever registry redirects to whatever address: nothing goes to http after
-// https, nothing with user information, no credentials to another place nor back
-// from there, and a DELETE goes nowhere.
+// FuzzRedirectPairs follows two arbitrary redirects of an arbitrary registry. No request goes
+// to http after https or to a URL with user information, no credentials go to another origin
+// or back from there, and no redirect of a DELETE is followed.
 func FuzzRedirectPairs(f *testing.F) {
 	for _, registry := range []string{registryURL, "http://" + host, host + ":5000", "localhost:5000", "docker.io", "[::1]:5000", "10.0.0.7"} {
 		for _, pair := range [][2]string{
@@ -98,7 +98,7 @@ func FuzzRedirectPairs(f *testing.F) {
 				left = left || normalizedOrigin(u) != home
 				secure = secure || u.Scheme == "https"
 				if left && len(req.Header["Authorization"]) > 0 {
-					t.Errorf("credentials were sent to %s after %d hops", u, hops)
+					t.Errorf("credentials were sent to %s after %d redirects", u, hops)
 				}
 				if next := map[int]string{1: first, 2: second}[hops]; hops < 3 {
 					return respond(req, status, "", "Location", next), nil

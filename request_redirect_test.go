@@ -15,24 +15,24 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// A hop is a redirect from one address to another.
+// A redirect leads from one URL to another.
 type redirect struct {
 	from, to string
 	status   int
 }
 
-// maze is a network of redirects. Whatever is not redirected is a manifest.
-func newRedirectNetwork(t testing.TB, hops []redirect) *fakeregistry.Network {
+// newRedirectNetwork returns a network with these redirects. Every other URL is a manifest.
+func newRedirectNetwork(t testing.TB, redirects []redirect) *fakeregistry.Network {
 	t.Helper()
 	network := fakeregistry.NewNetwork()
 	serve := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		scheme := map[bool]string{true: "https", false: "http"}[req.TLS != nil]
-		for _, h := range hops {
-			if h.from == scheme+"://"+req.Host+req.URL.Path {
-				if h.to != "" {
-					w.Header().Set("Location", h.to)
+		for _, r := range redirects {
+			if r.from == scheme+"://"+req.Host+req.URL.Path {
+				if r.to != "" {
+					w.Header().Set("Location", r.to)
 				}
-				w.WriteHeader(h.status)
+				w.WriteHeader(r.status)
 				return
 			}
 		}
@@ -57,60 +57,60 @@ func TestRedirectedReads(t *testing.T) {
 		signed  = storage + "?X-Signature=" + serviceSecret
 	)
 	tests := []struct {
-		name string
-		hops []redirect
-		want []string // where it went; "+" if with credentials
-		kind error
+		name      string
+		redirects []redirect
+		want      []string // the URLs of all requests, with a + after those with credentials
+		kind      error
 	}{
 		{"another host gets no credentials", []redirect{{start, signed, 307}}, []string{start + " +", storage}, nil},
-		{"another port gets none", []redirect{{start, registryURL + ":8443/b", 302}}, []string{start + " +", registryURL + ":8443/b"}, nil},
-		{"a sub-domain gets none", []redirect{{start, "https://cdn." + host + "/b", 302}}, []string{start + " +", "https://cdn." + host + "/b"}, nil},
+		{"another port gets no credentials", []redirect{{start, registryURL + ":8443/b", 302}}, []string{start + " +", registryURL + ":8443/b"}, nil},
+		{"a sub-domain gets no credentials", []redirect{{start, "https://cdn." + host + "/b", 302}}, []string{start + " +", "https://cdn." + host + "/b"}, nil},
 		{"https to http is not followed", []redirect{{start, "http://" + host + "/b", 302}}, []string{start + " +"}, regret.ErrRedirect},
 		{"https to another host's http is not followed", []redirect{{start, "http://storage.example.net/b", 302}}, []string{start + " +"}, regret.ErrRedirect},
-		{"https to http is not followed on the second hop either", []redirect{{start, storage, 302}, {storage, "http://storage.example.net/c", 302}},
+		{"https to http is not followed in the second redirect either", []redirect{{start, storage, 302}, {storage, "http://storage.example.net/c", 302}},
 			[]string{start + " +", storage}, regret.ErrRedirect},
-		{"http to https of the same host gets none", []redirect{{plain, registryURL + "/b", 301}}, []string{plain + " +", registryURL + "/b"}, nil},
-		{"another path of the registry gets them", []redirect{{start, registryURL + "/b", 307}}, []string{start + " +", registryURL + "/b +"}, nil},
-		{"so it does with the port spelled out, in upper case", []redirect{{start, "HTTPS://REGISTRY.example.com:443/b", 307}},
+		{"http to https of the same host gets no credentials", []redirect{{plain, registryURL + "/b", 301}}, []string{plain + " +", registryURL + "/b"}, nil},
+		{"another path of the registry gets credentials", []redirect{{start, registryURL + "/b", 307}}, []string{start + " +", registryURL + "/b +"}, nil},
+		{"the registry in upper case with its port gets credentials", []redirect{{start, "HTTPS://REGISTRY.example.com:443/b", 307}},
 			[]string{start + " +", registryURL + ":443/b +"}, nil},
-		{"so it does by an absolute path", []redirect{{start, "/b", 308}}, []string{start + " +", registryURL + "/b +"}, nil},
-		{"so it does by a relative path", []redirect{{start, "../v2", 301}}, []string{start + " +", registryURL + "/v2/team/app/v2 +"}, nil},
-		{"another manifest of the repository is not the tag", []redirect{{start, "v2", 301}}, []string{start + " +", registryURL + "/v2/team/app/manifests/v2 +"}, regret.ErrRedirect},
-		{"a host without a scheme is another host", []redirect{{start, "//storage.example.net/b", 303}}, []string{start + " +", storage}, nil},
-		{"what has left stays left, even back at the registry", []redirect{{start, storage, 302}, {storage, registryURL + "/b", 302}},
+		{"an absolute path gets credentials", []redirect{{start, "/b", 308}}, []string{start + " +", registryURL + "/b +"}, nil},
+		{"a relative path gets credentials", []redirect{{start, "../v2", 301}}, []string{start + " +", registryURL + "/v2/team/app/v2 +"}, nil},
+		{"another manifest of the repository is not believed to be the tag", []redirect{{start, "v2", 301}}, []string{start + " +", registryURL + "/v2/team/app/manifests/v2 +"}, regret.ErrRedirect},
+		{"another host without a scheme gets no credentials", []redirect{{start, "//storage.example.net/b", 303}}, []string{start + " +", storage}, nil},
+		{"a chain that leaves the registry and returns gets no credentials", []redirect{{start, storage, 302}, {storage, registryURL + "/b", 302}},
 			[]string{start + " +", storage, registryURL + "/b"}, nil},
-		{"what has left stays left on the registry's other paths", []redirect{{start, storage, 302}, {storage, registryURL + "/b", 302}, {registryURL + "/b", "/c", 302}},
+		{"nor do its later redirects within the registry", []redirect{{start, storage, 302}, {storage, registryURL + "/b", 302}, {registryURL + "/b", "/c", 302}},
 			[]string{start + " +", storage, registryURL + "/b", registryURL + "/c"}, nil},
-		{"three hops are followed", []redirect{{start, storage, 302}, {storage, "/c", 302}, {"https://storage.example.net/c", "https://storage2.example.net/", 302}},
+		{"three redirects are followed", []redirect{{start, storage, 302}, {storage, "/c", 302}, {"https://storage.example.net/c", "https://storage2.example.net/", 302}},
 			[]string{start + " +", storage, "https://storage.example.net/c", "https://storage2.example.net/"}, nil},
-		{"a fourth is not", []redirect{{start, storage, 302}, {storage, "/c", 302}, {"https://storage.example.net/c", "/d", 302}, {"https://storage.example.net/d", "/e", 302}},
+		{"a fourth redirect is not followed", []redirect{{start, storage, 302}, {storage, "/c", 302}, {"https://storage.example.net/c", "/d", 302}, {"https://storage.example.net/d", "/e", 302}},
 			[]string{start + " +", storage, "https://storage.example.net/c", "https://storage.example.net/d"}, regret.ErrRedirect},
-		{"nor is a circle", []redirect{{start, start, 302}}, []string{start + " +", start + " +", start + " +", start + " +"}, regret.ErrRedirect},
+		{"a loop ends after three redirects", []redirect{{start, start, 302}}, []string{start + " +", start + " +", start + " +", start + " +"}, regret.ErrRedirect},
 		{"user information is not followed", []redirect{{start, "https://" + serviceSecret + "@storage.example.net/b", 302}}, []string{start + " +"}, regret.ErrRedirect},
-		{"nothing is nowhere", []redirect{{start, "", 302}}, []string{start + " +"}, regret.ErrRedirect},
-		{"what is no address is nowhere", []redirect{{start, "https://%zz" + serviceSecret, 302}}, []string{start + " +"}, regret.ErrRedirect},
-		{"a file is not followed", []redirect{{start, "file:///etc/passwd", 302}}, []string{start + " +"}, regret.ErrRedirect},
-		{"a script is not followed", []redirect{{start, "javascript:alert(1)", 302}}, []string{start + " +"}, regret.ErrRedirect},
+		{"an empty Location is not followed", []redirect{{start, "", 302}}, []string{start + " +"}, regret.ErrRedirect},
+		{"an invalid URL is not followed", []redirect{{start, "https://%zz" + serviceSecret, 302}}, []string{start + " +"}, regret.ErrRedirect},
+		{"a file URL is not followed", []redirect{{start, "file:///etc/passwd", 302}}, []string{start + " +"}, regret.ErrRedirect},
+		{"a javascript URL is not followed", []redirect{{start, "javascript:alert(1)", 302}}, []string{start + " +"}, regret.ErrRedirect},
 		{"a scheme without a host is not followed", []redirect{{start, "https:///b", 302}}, []string{start + " +"}, regret.ErrRedirect},
-		{"an address in another notation is not followed", []redirect{{start, "https://2852039166/b", 302}}, []string{start + " +"}, regret.ErrRedirect},
-		{"a host in other letters is not followed", []redirect{{start, "https://st\u043erage.example.net/b", 302}}, []string{start + " +"}, regret.ErrRedirect},
+		{"an IPv4 address as one number is not followed", []redirect{{start, "https://2852039166/b", 302}}, []string{start + " +"}, regret.ErrRedirect},
+		{"a host with a Cyrillic letter is not followed", []redirect{{start, "https://st\u043erage.example.net/b", 302}}, []string{start + " +"}, regret.ErrRedirect},
 		{"an empty port is not followed", []redirect{{start, "https://storage.example.net:/b", 302}}, []string{start + " +"}, regret.ErrRedirect},
-		{"an underscore in the name of storage is followed", []redirect{{start, "https://my_bucket.example.net/b", 302}},
+		{"a host with an underscore is followed", []redirect{{start, "https://my_bucket.example.net/b", 302}},
 			[]string{start + " +", "https://my_bucket.example.net/b"}, nil},
-		{"300 is no redirect", []redirect{{start, storage, 300}}, []string{start + " +"}, errors.ErrUnsupported},
-		{"304 is no redirect", []redirect{{start, storage, 304}}, []string{start + " +"}, errors.ErrUnsupported},
-		{"a host that does not exist is not available", []redirect{{start, "https://nowhere.example.net/b", 302}},
+		{"a 300 is an error without a kind", []redirect{{start, storage, 300}}, []string{start + " +"}, errors.ErrUnsupported},
+		{"a 304 is an error without a kind", []redirect{{start, storage, 304}}, []string{start + " +"}, errors.ErrUnsupported},
+		{"a host that does not exist is unavailable", []redirect{{start, "https://nowhere.example.net/b", 302}},
 			[]string{start + " +", "https://nowhere.example.net/b"}, regret.ErrUnavailable},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			for _, credentials := range []regret.Option{regret.WithToken("c4n4ry-t0ken"), regret.WithBasicAuth(account, password)} {
-				network := newRedirectNetwork(t, tt.hops)
-				c := newClientOf(t, strings.TrimSuffix(tt.hops[0].from, "/v2/team/app/manifests/v1"), challengeFirst(network), credentials)
+				network := newRedirectNetwork(t, tt.redirects)
+				c := newClientOf(t, strings.TrimSuffix(tt.redirects[0].from, "/v2/team/app/manifests/v1"), challengeFirst(network), credentials)
 				err := resolve(t, c)
 				switch {
-				case tt.kind == errors.ErrUnsupported: // stands for an error without a kind
+				case tt.kind == errors.ErrUnsupported: // means an error without a kind in this table
 					if e := wantRegretError(t, err); e.Kind != "" {
 						t.Errorf("kind %q", e.Kind)
 					}
@@ -130,7 +130,7 @@ func TestRedirectedReads(t *testing.T) {
 					t.Errorf("requests (-want +got):\n%s", diff)
 				}
 				home := "https://" + host + ":443"
-				if strings.HasPrefix(tt.hops[0].from, "http:") {
+				if strings.HasPrefix(tt.redirects[0].from, "http:") {
 					home = "http://" + host + ":80"
 				}
 				wantSecretsOnlyAt(t, network.Requests(), []string{home}, password, "c4n4ry-t0ken")
@@ -139,8 +139,8 @@ func TestRedirectedReads(t *testing.T) {
 	}
 }
 
-// firstAsks answers what has no credentials, on its way to the registry's
-// first address, with a challenge that nobody sees.
+// challengeFirst responds to requests of the tag without credentials with a Basic challenge,
+// which the log of the network does not contain.
 func challengeFirst(next http.RoundTripper) http.RoundTripper {
 	return roundTrip(func(req *http.Request) (*http.Response, error) {
 		if req.Header.Get("Authorization") == "" && strings.HasSuffix(req.URL.Path, "/manifests/v1") {
@@ -154,9 +154,9 @@ func TestRedirectTargetAsksForCredentials(t *testing.T) {
 	t.Parallel()
 	const storage = "https://storage.example.net"
 	for name, challenge := range map[string]string{
-		"by Basic gets none":                        `Basic realm="r"`,
-		"by Bearer gets none":                       `Bearer realm="https://storage.example.net/token"`,
-		"by the registry's token service gets none": `Bearer realm="` + registryURL + `/token"`,
+		"a Basic challenge of the target gets no credentials": `Basic realm="r"`,
+		"a Bearer challenge of the target gets no token":      `Bearer realm="https://storage.example.net/token"`,
+		"a challenge with the registry's realm gets no token": `Bearer realm="` + registryURL + `/token"`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -179,19 +179,19 @@ func TestRedirectTargetAsksForCredentials(t *testing.T) {
 func TestRedirectedWrites(t *testing.T) {
 	t.Parallel()
 	writes := map[string]func(t *testing.T, c *regret.Client) error{
-		"untag": func(t *testing.T, c *regret.Client) error { return c.Untag(t.Context(), repo, "v1") },
-		"check": func(t *testing.T, c *regret.Client) error { return c.CheckDelete(t.Context(), repo) },
-		"push": func(t *testing.T, c *regret.Client) error {
+		"untag":          func(t *testing.T, c *regret.Client) error { return c.Untag(t.Context(), repo, "v1") },
+		"deletion check": func(t *testing.T, c *regret.Client) error { return c.CheckDelete(t.Context(), repo) },
+		"push by tag": func(t *testing.T, c *regret.Client) error {
 			return c.PutManifest(t.Context(), repo, "v2", helloManifest(t))
 		},
-		"pushing": func(t *testing.T, c *regret.Client) error {
+		"push by digest": func(t *testing.T, c *regret.Client) error {
 			return c.PutManifest(t.Context(), repo, string(helloManifest(t).Descriptor.Digest), helloManifest(t))
 		},
 	}
 	for name, write := range writes {
 		for _, status := range []int{301, 302, 303, 307, 308} {
 			for _, target := range []string{"/elsewhere", "https://storage.example.net/b"} {
-				t.Run(fmt.Sprintf("%s answered with %d to %s is an error, and nothing is sent there", name, status, target), func(t *testing.T) {
+				t.Run(fmt.Sprintf("a %s is not redirected by %d to %s", name, status, target), func(t *testing.T) {
 					t.Parallel()
 					network := fakeregistry.NewNetwork()
 					network.Handle(registryURL, http.RedirectHandler(target, status))
@@ -211,11 +211,11 @@ func TestRedirectedWrites(t *testing.T) {
 	}
 }
 
-// Whoever sends a tag's reader to a child of its index must not make the child
-// the tag's own digest.
+// A tag of an index that is redirected to a child of the index must not resolve to the
+// child's digest.
 func TestTagRedirectedToAnotherManifest(t *testing.T) {
 	t.Parallel()
-	for rule, method := range map[string]string{"by HEAD": "", "by GET, where HEAD does not serve": "GET"} {
+	for rule, method := range map[string]string{"by HEAD": "", "by GET, if HEAD is not allowed": "GET"} {
 		t.Run(rule, func(t *testing.T) {
 			t.Parallel()
 			reg := fakeregistry.New()
@@ -245,11 +245,11 @@ func TestRedirectTargetIsRateLimited(t *testing.T) {
 	}), regret.WithRetries(regret.Retries{Budget: time.Minute, RetryAfterMax: time.Minute}))
 	_, err := c.Manifest(t.Context(), repo, "v1")
 	if e := wantErr(t, err, regret.ErrRateLimited); e.URL != "https://cdn.example.net/blob" {
-		t.Errorf("the error is about %s", e.URL)
+		t.Errorf("the error has the URL %s", e.URL)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // less than the other host asked for
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // less than the Retry-After of the other host
 	defer cancel()
 	if err := c.Ping(ctx); err != nil {
-		t.Errorf("the registry was held back for another host: %v", err)
+		t.Errorf("a request to the registry waits for the Retry-After of another host: %v", err)
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// broken is a transport that fails with err, and counts.
+// failingTransport fails every request with err and counts them.
 type failingTransport struct {
 	err  error
 	sent int
@@ -29,10 +29,10 @@ func TestRetriedErrors(t *testing.T) {
 	t.Parallel()
 	const always, reads, never = "always", "reads", "never"
 	for _, test := range []struct {
-		rule     string
-		err      error
-		repeated string
-		unknown  bool // whether a DELETE may have arrived
+		rule    string
+		err     error
+		retried string
+		unknown bool // whether a DELETE may have arrived
 	}{
 		{"a refused connection", &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, always, false},
 		{"a dial that timed out", &net.OpError{Op: "dial", Err: errors.New("i/o timeout")}, always, false},
@@ -41,25 +41,25 @@ func TestRetriedErrors(t *testing.T) {
 		{"a host that does not exist", &net.OpError{Op: "dial", Err: &net.DNSError{IsNotFound: true}}, never, false},
 		{"a connection reset", &net.OpError{Op: "read", Err: syscall.ECONNRESET}, reads, true},
 		{"a connection that broke while writing", &net.OpError{Op: "write", Err: syscall.EPIPE}, reads, true},
-		{"an answer that ends", io.EOF, reads, true},
-		{"an answer that ends midway", io.ErrUnexpectedEOF, reads, true},
-		{"a failure of no known kind", errors.New("malformed HTTP response"), reads, true},
-		{"a certificate that nobody vouches for", &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, never, false},
+		{"an end of file before the response", io.EOF, reads, true},
+		{"an end of file in the response", io.ErrUnexpectedEOF, reads, true},
+		{"an unknown error", errors.New("malformed HTTP response"), reads, true},
+		{"a certificate of an unknown authority", &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, never, false},
 		{"a certificate of another host", &tls.CertificateVerificationError{Err: x509.HostnameError{Certificate: &x509.Certificate{}}}, never, false},
-		{"what does not speak TLS", tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}, never, false},
+		{"a server that does not speak TLS", tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}, never, false},
 		{"plain http where https is expected", http.ErrSchemeMismatch, never, false},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
-			attempts := map[string]int{always: 4, reads: 4, never: 1}[test.repeated]
+			attempts := map[string]int{always: 4, reads: 4, never: 1}[test.retried]
 			read := &failingTransport{err: test.err}
 			e := wantErr(t, newClient(t, read).Ping(t.Context()), regret.ErrUnavailable, test.err)
 			if e.Attempts != attempts || read.sent != attempts || e.StatusCode != 0 {
 				t.Errorf("a read was sent %d times, want %d: %+v", read.sent, attempts, e)
 			}
 
-			// A DELETE by tag, whose outcome cannot be looked after either.
-			if test.repeated == reads {
+			// A DELETE by tag. The reads that would verify its outcome fail too.
+			if test.retried == reads {
 				attempts = 1
 			}
 			write := &failingTransport{err: test.err}
@@ -76,7 +76,7 @@ func TestRetriedErrors(t *testing.T) {
 	}
 }
 
-// onlyDelete has another transport for DELETE than for the rest.
+// splitTransport has one transport for DELETE requests and another for all others.
 type splitTransport struct{ deletes, rest http.RoundTripper }
 
 func (o *splitTransport) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -93,7 +93,7 @@ func TestPlainHTTPHint(t *testing.T) {
 	wantText(t, err, "WithPlainHTTP", "http://")
 }
 
-// What a lost attempt left behind must not be believed of the next one.
+// A first attempt that was not sent must not make the outcome of the next one ambiguous.
 func TestUnsentAttemptIsNotAmbiguous(t *testing.T) {
 	t.Parallel()
 	reg := fakeregistry.New()

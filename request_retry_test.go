@@ -12,14 +12,14 @@ import (
 
 func TestRetriedStatusCodes(t *testing.T) {
 	t.Parallel()
-	repeated := map[int]bool{408: true, 425: true, 429: true, 500: true, 502: true, 503: true, 504: true, 520: true, 524: true, 599: true}
+	retried := map[int]bool{408: true, 425: true, 429: true, 500: true, 502: true, 503: true, 504: true, 520: true, 524: true, 599: true}
 	for _, status := range []int{
 		400, 401, 402, 403, 404, 405, 406, 407, 408, 409, 410, 411, 412, 413, 414, 415, 416, 417, 418, 421, 422, 423, 424, 425, 426, 428,
 		429, 431, 451, 499, 500, 501, 502, 503, 504, 505, 506, 507, 508, 510, 511, 520, 524, 599,
 	} {
-		want, rule := 1, "is the answer"
-		if repeated[status] {
-			want, rule = 4, "is repeated three times"
+		want, rule := 1, "is not retried"
+		if retried[status] {
+			want, rule = 4, "is retried three times"
 		}
 		t.Run(fmt.Sprint(status, " ", rule), func(t *testing.T) {
 			t.Parallel()
@@ -44,7 +44,7 @@ func TestNumberOfRetries(t *testing.T) {
 		max  int
 		want int
 	}{
-		{"never, if no repetition is allowed", 0, 1},
+		{"never, if no retry is allowed", 0, 1},
 		{"once", 1, 2},
 		{"as often as allowed", 7, 8},
 	} {
@@ -64,30 +64,30 @@ func TestNumberOfRetries(t *testing.T) {
 
 func TestRetryAfterIsHonoured(t *testing.T) {
 	t.Parallel()
-	const free = time.Second // what a wait takes that nobody asked for
+	const least = time.Second // the wait without a Retry-After
 	for _, test := range []struct {
-		rule   string
-		faults []step
-		took   time.Duration
+		rule  string
+		steps []step
+		took  time.Duration
 	}{
 		{"7 twice takes exactly 14 s", []step{{2, "", withRetryAfter(429, "7")}}, 14 * time.Second},
 		{"7 of a 503 twice takes exactly 14 s", []step{{2, "", withRetryAfter(503, "7")}}, 14 * time.Second},
 		{"a date in 9 s takes exactly 9 s", []step{{1, "", withRetryAfter(429, "Sat, 01 Jan 2000 00:00:09 GMT")}}, 9 * time.Second},
-		{"the cap itself is waited for", []step{{1, "", withRetryAfter(429, "60")}}, time.Minute},
-		{"the longer of two counts", []step{{1, "", withRetryAfter(429, "3", "5")}}, 5 * time.Second},
-		{"less than the least wait is the least wait", []step{{1, "", withRetryAfter(429, "0")}}, free},
-		{"a date that has passed is the least wait", []step{{1, "", withRetryAfter(429, "Fri, 31 Dec 1999 00:00:00 GMT")}}, free},
-		{"a negative one is the least wait", []step{{1, "", withRetryAfter(429, "-5")}}, free},
-		{"nonsense is the least wait", []step{{1, "", withRetryAfter(429, "soon")}}, free},
-		{"without it there is the least wait", []step{{2, "", withRetryAfter(429)}}, 2 * free},
-		{"every failure has its own wait", []step{{1, "", withRetryAfter(429, "7")}, {1, "", withRetryAfter(503)}, {1, "", withRetryAfter(503, "2")}}, 7*time.Second + free + 2*time.Second},
+		{"a value of the maximum is waited for", []step{{1, "", withRetryAfter(429, "60")}}, time.Minute},
+		{"the longer of two values counts", []step{{1, "", withRetryAfter(429, "3", "5")}}, 5 * time.Second},
+		{"a value below the minimum wait means the minimum wait", []step{{1, "", withRetryAfter(429, "0")}}, least},
+		{"a date in the past means the minimum wait", []step{{1, "", withRetryAfter(429, "Fri, 31 Dec 1999 00:00:00 GMT")}}, least},
+		{"a negative value means the minimum wait", []step{{1, "", withRetryAfter(429, "-5")}}, least},
+		{"an invalid value means the minimum wait", []step{{1, "", withRetryAfter(429, "soon")}}, least},
+		{"no value means the minimum wait", []step{{2, "", withRetryAfter(429)}}, 2 * least},
+		{"every failure has its own wait", []step{{1, "", withRetryAfter(429, "7")}, {1, "", withRetryAfter(503)}, {1, "", withRetryAfter(503, "2")}}, 7*time.Second + least + 2*time.Second},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				reg := fakeregistry.New()
-				play(reg, test.faults...)
-				c := newClient(t, reg, withConstantWait(free))
+				play(reg, test.steps...)
+				c := newClient(t, reg, withConstantWait(least))
 				wantDuration(t, test.took, func() { wantErr(t, c.Ping(t.Context())) })
 			})
 		})
@@ -102,18 +102,18 @@ func TestTooLongRetryAfterIsReturnedAtOnce(t *testing.T) {
 		deadline time.Duration
 		want     time.Duration
 	}{
-		{"a second more than the cap", "61", time.Hour, 61 * time.Second},
+		{"a second more than the maximum", "61", time.Hour, 61 * time.Second},
 		{"a day", "86400", 100 * time.Hour, 24 * time.Hour},
 		{"a day, as a date", "Sun, 02 Jan 2000 00:00:00 GMT", 100 * time.Hour, 24 * time.Hour},
-		{"more than a duration can be", "9223372036854775807", time.Hour, 1<<63 - 1},
-		{"what overflows when it is nanoseconds", "9223372037", time.Hour, 1<<63 - 1},
+		{"the maximum int64", "9223372036854775807", time.Hour, 1<<63 - 1},
+		{"a value that overflows in nanoseconds", "9223372037", time.Hour, 1<<63 - 1},
 		{"the year 9999", "Fri, 31 Dec 9999 23:59:59 GMT", time.Hour, 1<<63 - 1},
 		{"beyond the deadline", "7", 6 * time.Second, 7 * time.Second},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				for _, status := range []int{429, 503} { // TOOMANYREQUESTS, both
+				for _, status := range []int{429, 503} { // both with the code TOOMANYREQUESTS
 					reg := fakeregistry.New()
 					reg.Intercept(0, fakeregistry.On("", "/"), withRetryAfter(status, test.value)(reg))
 					c := newClient(t, reg, withConstantWait(time.Second))
@@ -139,13 +139,13 @@ func TestBackOffDoublesWithJitter(t *testing.T) {
 	for _, test := range []struct {
 		rule        string
 		least, most time.Duration
-		spans       []time.Duration // beyond the least
+		spans       []time.Duration // how much longer than least each wait may be
 	}{
 		{"by default", 250 * time.Millisecond, 10 * time.Second, []time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second}},
-		{"up to the longest", time.Second, 2500 * time.Millisecond, []time.Duration{time.Second, 1500 * time.Millisecond, 1500 * time.Millisecond}},
-		{"from nothing", 0, time.Second, []time.Duration{100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond}},
-		{"unless both are the same", time.Second, time.Second, []time.Duration{0, 0, 0}},
-		{"and never overflow", 100 * time.Hour, 1<<63 - 1, []time.Duration{100 * time.Hour, 200 * time.Hour, 400 * time.Hour}},
+		{"up to the maximum", time.Second, 2500 * time.Millisecond, []time.Duration{time.Second, 1500 * time.Millisecond, 1500 * time.Millisecond}},
+		{"from zero", 0, time.Second, []time.Duration{100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond}},
+		{"without jitter, if minimum and maximum are equal", time.Second, time.Second, []time.Duration{0, 0, 0}},
+		{"without overflow", 100 * time.Hour, 1<<63 - 1, []time.Duration{100 * time.Hour, 200 * time.Hour, 400 * time.Hour}},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
@@ -155,15 +155,15 @@ func TestBackOffDoublesWithJitter(t *testing.T) {
 					total += measureWaits(t, test.least, test.most, test.spans)
 				}
 				if total == 0 && test.spans[0] > 0 {
-					t.Error("no wait was longer than the least")
+					t.Error("no wait was longer than the minimum")
 				}
 			})
 		})
 	}
 }
 
-// waits lets a request fail until it is given up, and wants each wait to be
-// the least and at most its span more. It returns what they were more.
+// measureWaits lets all attempts of a call fail, and checks that each wait is between least
+// and least plus its span. It returns the sum of what the waits exceed least.
 func measureWaits(t *testing.T, least, most time.Duration, spans []time.Duration) (more time.Duration) {
 	t.Helper()
 	reg := fakeregistry.New()
@@ -197,10 +197,10 @@ func TestRetryBudgetLimitsStartOfLastAttempt(t *testing.T) {
 		took   time.Duration
 	}{
 		{"the last wait is shortened", 50 * time.Second, failing(500, ""), 2 * time.Minute, 4, 2 * time.Minute},
-		{"nothing is sent after it", time.Minute, failing(500, ""), 2 * time.Minute, 3, 2 * time.Minute},
+		{"nothing is sent after the budget", time.Minute, failing(500, ""), 2 * time.Minute, 3, 2 * time.Minute},
 		{"a Retry-After is never shortened", time.Second, withRetryAfter(429, "50"), 2 * time.Minute, 3, 100 * time.Second},
-		{"a Retry-After may use all of it", time.Second, withRetryAfter(429, "60"), 2 * time.Minute, 3, 2 * time.Minute},
-		{"without one there is no repetition", time.Second, failing(500, ""), 0, 1, 0},
+		{"a Retry-After may use the whole budget", time.Second, withRetryAfter(429, "60"), 2 * time.Minute, 3, 2 * time.Minute},
+		{"without a budget there is no retry", time.Second, failing(500, ""), 0, 1, 0},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
@@ -226,7 +226,7 @@ func TestClientRetriesAtMostTenthOfRequests(t *testing.T) {
 	t.Parallel()
 	for rule, before := range map[string]int{
 		"from the beginning": 0,
-		"and saves nothing up in good times beyond what it had at first": 1000,
+		"after a thousand successes, which add nothing to the initial allowance": 1000,
 	} {
 		t.Run(rule, func(t *testing.T) {
 			t.Parallel()
@@ -241,9 +241,9 @@ func TestClientRetriesAtMostTenthOfRequests(t *testing.T) {
 			for range calls {
 				wantErr(t, c.Ping(t.Context()), regret.ErrUnavailable)
 			}
-			// The first call earns nothing: it finds all there is.
+			// The first call adds nothing, because the allowance is still full.
 			if got, want := len(reg.Requests())-calls, 20+(calls-1)/10; got != want {
-				t.Errorf("%d repetitions of %d calls, want %d", got, calls, want)
+				t.Errorf("%d retries of %d calls, want %d", got, calls, want)
 			}
 		})
 	}

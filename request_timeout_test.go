@@ -14,7 +14,7 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// A slow body after a success or a refusal is not waited for.
+// An endless body after a success or a refusal is not read to its end.
 func TestEndlessBodyAfterDelete(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -23,7 +23,7 @@ func TestEndlessBodyAfterDelete(t *testing.T) {
 		want   []error
 		most   time.Duration
 	}{
-		{"after a success, which is then not believed", 202, []error{regret.ErrStillPresent}, 3 * time.Second},
+		{"after a success, which is verified", 202, []error{regret.ErrStillPresent}, 3 * time.Second},
 		{"after a refusal", 403, []error{regret.ErrForbidden}, 3 * time.Second},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
@@ -52,9 +52,9 @@ func TestRetryAfterResponseTimeout(t *testing.T) {
 		took  time.Duration
 		sent  string
 	}{
-		{"is asked for again", []step{{1, "HEAD", hang}}, nil, 5*time.Second + time.Second, "HEAD 0 lost, HEAD 200, DELETE 202"},
-		{"has more time after a DELETE", []step{{1, "DELETE", hang}}, nil, 20*time.Second + time.Second, "HEAD 200, DELETE 0 lost, DELETE 202"},
-		{"does not stop what the registry does", []step{{1, "DELETE", does(hang)}}, nil, 20*time.Second + time.Second, "HEAD 200, DELETE 0 lost, DELETE 404, HEAD 404, GET 404"},
+		{"a HEAD is retried after the read time-out", []step{{1, "HEAD", hang}}, nil, 5*time.Second + time.Second, "HEAD 0 lost, HEAD 200, DELETE 202"},
+		{"a DELETE is retried after the longer write time-out", []step{{1, "DELETE", hang}}, nil, 20*time.Second + time.Second, "HEAD 200, DELETE 0 lost, DELETE 202"},
+		{"a DELETE that the registry carried out without responding succeeds", []step{{1, "DELETE", does(hang)}}, nil, 20*time.Second + time.Second, "HEAD 200, DELETE 0 lost, DELETE 404, HEAD 404, GET 404"},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
@@ -82,10 +82,10 @@ func TestResponseTimeout(t *testing.T) {
 		took time.Duration
 		kind error
 	}{
-		{"a read that is not answered in time is not available", func(ctx context.Context, c *regret.Client) error {
+		{"a read without a response in time is unavailable", func(ctx context.Context, c *regret.Client) error {
 			return c.Ping(ctx)
 		}, 3 * time.Second, regret.ErrUnavailable},
-		{"a write is given its own time, and its outcome is not known", func(ctx context.Context, c *regret.Client) error {
+		{"a write has its own time-out, and its outcome is unknown", func(ctx context.Context, c *regret.Client) error {
 			return c.Untag(ctx, repo, "v1")
 		}, 7*time.Second + 3*time.Second, regret.ErrOutcomeUnknown},
 	}
@@ -113,7 +113,7 @@ func TestLateResponseIsClosed(t *testing.T) {
 		limits.ReadTimeout = 3 * time.Second
 		body := &endlessBody{}
 		c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
-			<-time.After(5 * time.Second) // whatever the context says
+			<-time.After(5 * time.Second) // regardless of the context
 			resp := respond(req, 200, "")
 			resp.Body = body
 			return resp, nil
@@ -123,12 +123,12 @@ func TestLateResponseIsClosed(t *testing.T) {
 		wantText(t, err, "no response within the time-out")
 		wantNot(t, err, context.Canceled)
 		if !body.closed {
-			t.Error("the answer was left open")
+			t.Error("the body of the response was not closed")
 		}
 	})
 }
 
-// slowly is a body whose bytes come after a while, unless its request ends.
+// slowBody is a body that arrives after a delay, unless its request is canceled.
 type slowBody struct {
 	io.ReadCloser
 	after time.Duration

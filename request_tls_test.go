@@ -18,12 +18,12 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// The registry of this test has a certificate that only the given roots vouch
-// for: that the configuration arrives shows in both directions.
+// The certificate of this registry is signed by a root that only the given configuration
+// has. A failed verification is not retried.
 func TestServerCertificateIsVerified(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewUnstartedServer(fakeregistry.New())
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // the handshake that fails is what is tested
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // it would log the failed handshake
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	given := server.Client().Transport.(*http.Transport).TLSClientConfig
@@ -32,8 +32,8 @@ func TestServerCertificateIsVerified(t *testing.T) {
 		opts []regret.Option
 		want []error
 	}{
-		{"given roots vouch for the registry", []regret.Option{regret.WithTLSConfig(given)}, nil},
-		{"without them nobody does", nil, []error{regret.ErrUnavailable}},
+		{"the certificate is valid with the given roots", []regret.Option{regret.WithTLSConfig(given)}, nil},
+		{"the certificate is invalid without them", nil, []error{regret.ErrUnavailable}},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
@@ -41,7 +41,7 @@ func TestServerCertificateIsVerified(t *testing.T) {
 			wantErr(t, err)
 			e := wantErr(t, c.Ping(t.Context()), test.want...)
 			if e != nil && e.Attempts != 1 {
-				t.Errorf("%d attempts: nothing will change about the certificate", e.Attempts)
+				t.Errorf("%d attempts, want 1", e.Attempts)
 			}
 		})
 	}
@@ -56,23 +56,23 @@ func TestTLSConfig(t *testing.T) {
 		works  bool
 	}{
 		{"an unknown root is refused", nil, func(*x509.CertPool, tls.Certificate) *tls.Config { return nil }, false},
-		{"a root of one's own is trusted", nil, func(roots *x509.CertPool, _ tls.Certificate) *tls.Config { return &tls.Config{RootCAs: roots} }, true},
-		{"another name than the certificate's is refused", nil, func(roots *x509.CertPool, _ tls.Certificate) *tls.Config {
+		{"a given root is trusted", nil, func(roots *x509.CertPool, _ tls.Certificate) *tls.Config { return &tls.Config{RootCAs: roots} }, true},
+		{"a certificate for another name is refused", nil, func(roots *x509.CertPool, _ tls.Certificate) *tls.Config {
 			return &tls.Config{RootCAs: roots, ServerName: "registry.example.net"}
 		}, false},
-		{"a client certificate is shown", &tls.Config{ClientAuth: tls.RequireAnyClientCert}, func(roots *x509.CertPool, own tls.Certificate) *tls.Config {
+		{"a client certificate is sent", &tls.Config{ClientAuth: tls.RequireAnyClientCert}, func(roots *x509.CertPool, own tls.Certificate) *tls.Config {
 			return &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{own}}
 		}, true},
-		{"without the client certificate there is no answer", &tls.Config{ClientAuth: tls.RequireAnyClientCert}, func(roots *x509.CertPool, _ tls.Certificate) *tls.Config {
+		{"a server that requires a client certificate refuses the client without one", &tls.Config{ClientAuth: tls.RequireAnyClientCert}, func(roots *x509.CertPool, _ tls.Certificate) *tls.Config {
 			return &tls.Config{RootCAs: roots}
 		}, false},
 		{"TLS before 1.2 is refused", &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, func(roots *x509.CertPool, _ tls.Certificate) *tls.Config {
 			return &tls.Config{RootCAs: roots}
 		}, false},
-		{"unless it was asked for", &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, func(roots *x509.CertPool, _ tls.Certificate) *tls.Config {
+		{"TLS 1.0 is used if the configuration allows it", &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, func(roots *x509.CertPool, _ tls.Certificate) *tls.Config {
 			return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS10}
 		}, true},
-		{"a later version can be demanded", &tls.Config{MaxVersion: tls.VersionTLS12}, func(roots *x509.CertPool, _ tls.Certificate) *tls.Config {
+		{"TLS before the configured minimum is refused", &tls.Config{MaxVersion: tls.VersionTLS12}, func(roots *x509.CertPool, _ tls.Certificate) *tls.Config {
 			return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13}
 		}, false},
 	} {
@@ -123,7 +123,7 @@ func TestHTTPSToPlainHTTPRegistry(t *testing.T) {
 	e := wantErr(t, err, regret.ErrUnavailable)
 	wantText(t, err, "WithPlainHTTP")
 	if e.Attempts != 1 {
-		t.Errorf("%d attempts", e.Attempts)
+		t.Errorf("%d attempts, want 1", e.Attempts)
 	}
 }
 

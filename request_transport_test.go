@@ -20,51 +20,50 @@ func TestTransportRewritesURLs(t *testing.T) {
 	c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
 		moved := req.Clone(req.Context())
 		moved.URL.Scheme, moved.URL.Host = "http", "127.0.0.1:1"
-		return reg.RoundTrip(moved) // its answer names the request that was moved
+		return reg.RoundTrip(moved) // the response refers to the rewritten request
 	}), regret.WithBasicAuth(account, password))
 	wantErr(t, resolve(t, c))
 }
 
 func TestTransportReturnsIncompleteResponse(t *testing.T) {
 	t.Parallel()
-	t.Run("an answer without a request or a body is one", func(t *testing.T) {
+	t.Run("a response without a request or a body is accepted", func(t *testing.T) {
 		t.Parallel()
 		c := newClient(t, roundTrip(func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: 401, Header: http.Header{}}, nil
 		}))
 		wantErr(t, c.Ping(t.Context()), regret.ErrUnauthorized)
 	})
-	t.Run("nothing at all is a failure", func(t *testing.T) {
+	t.Run("neither a response nor an error is a failure", func(t *testing.T) {
 		t.Parallel()
 		c := newClient(t, roundTrip(func(*http.Request) (*http.Response, error) { return nil, nil }))
 		wantErr(t, c.Ping(t.Context()), regret.ErrUnavailable)
 	})
 }
 
-// The environment names proxies for the client's own transport, and for no
-// other. It is read once in the life of a process, so that this runs in one of
-// its own.
+// The client's own transport uses the proxies of the environment; a transport of WithTransport
+// does not. net/http reads the environment once per process, so the test starts a process.
 func TestProxyFromEnvironment(t *testing.T) {
 	t.Parallel()
-	const asked = "REGRET_TEST_PROXY"
-	if os.Getenv(asked) != "" {
+	const variable = "REGRET_TEST_PROXY"
+	if os.Getenv(variable) != "" {
 		c, err := regret.New("http://registry.example.com")
 		wantErr(t, err)
 		wantErr(t, c.Ping(t.Context()))
-		elsewhere := errors.New("the transport was asked")
-		c, err = regret.New("http://registry.example.com", regret.WithTransport(roundTrip(func(*http.Request) (*http.Response, error) { return nil, elsewhere })))
+		transportErr := errors.New("the given transport was used")
+		c, err = regret.New("http://registry.example.com", regret.WithTransport(roundTrip(func(*http.Request) (*http.Response, error) { return nil, transportErr })))
 		wantErr(t, err)
-		wantErr(t, c.Ping(t.Context()), regret.ErrUnavailable, elsewhere)
+		wantErr(t, c.Ping(t.Context()), regret.ErrUnavailable, transportErr)
 		return
 	}
 	reg := fakeregistry.New()
 	reg.Intercept(0, fakeregistry.On("GET", "/v2/"), func(w http.ResponseWriter, _ *http.Request) bool {
-		w.Header().Set("Connection", "close") // the other process leaves nothing behind
+		w.Header().Set("Connection", "close") // so that the other process leaves no connection open
 		return false
 	})
 	server, _ := listen(t, reg, (*httptest.Server).Start)
 	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestProxyFromEnvironment$")
-	child.Env = append(os.Environ(), asked+"=1", "HTTP_PROXY="+server.URL, "NO_PROXY=")
+	child.Env = append(os.Environ(), variable+"=1", "HTTP_PROXY="+server.URL, "NO_PROXY=")
 	if out, err := child.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -96,7 +95,7 @@ func TestBrokenResponsesOverSocket(t *testing.T) {
 		{"a header of 9 MiB is refused", func(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
 			return fakeregistry.Answer(200, map[string]string{"X": strings.Repeat("x", 9<<20)}, "")
 		}, 4},
-		{"a connection that is closed without an answer is tried again", loseRequest, 4},
+		{"a connection that is closed without a response is retried", loseRequest, 4},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
@@ -121,8 +120,8 @@ func TestConnectionRefused(t *testing.T) {
 	}
 }
 
-// A request that the connection's end cut off is looked after: net/http itself
-// repeats none that may have arrived.
+// The client retries and verifies a DELETE whose connection was lost. net/http itself does not
+// retry requests that may have arrived.
 func TestConnectionLostDuringDelete(t *testing.T) {
 	t.Parallel()
 	reg := fakeregistry.New()

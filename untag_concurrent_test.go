@@ -17,7 +17,7 @@ func TestUntagIgnoresDigestsSeenByOtherCalls(t *testing.T) {
 	t.Parallel()
 	type untagging struct{}
 	before, after := digest.FromString("before"), digest.FromString("after")
-	for range 300 { // others resolve the tag all the while, and have older answers
+	for range 300 { // other calls resolve the tag all the time, and get its old digest
 		var deletes atomic.Int32
 		var moved atomic.Bool
 		c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
@@ -51,7 +51,7 @@ func TestUntagIgnoresDigestsSeenByOtherCalls(t *testing.T) {
 		wg.Wait()
 		wantErr(t, err, regret.ErrOutcomeUnknown)
 		if n := deletes.Load(); n != 1 {
-			t.Fatalf("%d DELETEs: the second hit what was pushed anew", n)
+			t.Fatalf("%d DELETEs, want one: the second deleted a tag that had moved", n)
 		}
 	}
 }
