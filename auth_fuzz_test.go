@@ -32,7 +32,7 @@ func FuzzTokenResponse(f *testing.F) {
 		}))
 		err := c.Ping(t.Context())
 		if (err == nil) != (sent != "") {
-			t.Errorf("sent %q, error %v", sent, err)
+			t.Errorf("Authorization %q, although the error is %v", sent, err)
 		}
 		if err != nil {
 			if wantErr(t, err, regret.ErrNotRegistry); len(body) > 40 && strings.Contains(err.Error(), body) {
@@ -42,7 +42,7 @@ func FuzzTokenResponse(f *testing.F) {
 		}
 		token, ok := strings.CutPrefix(sent, "Bearer ")
 		if !ok || token == "" || strings.Trim(token, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=") != "" {
-			t.Errorf("sent %q", sent)
+			t.Errorf("Authorization %q, want a valid bearer token", sent)
 		}
 	})
 }

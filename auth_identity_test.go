@@ -39,7 +39,7 @@ func TestIdentityTokenRequest(t *testing.T) {
 		t.Errorf("form (-want +got):\n%s", diff)
 	}
 	if r.Path != "/token" || r.Query != "" || r.Header.Get("Content-Type") != "application/x-www-form-urlencoded" {
-		t.Errorf("sent to %s?%s as %s", r.Path, r.Query, r.Header.Get("Content-Type"))
+		t.Errorf("POST %s?%s with Content-Type %q, want a form at the realm", r.Path, r.Query, r.Header.Get("Content-Type"))
 	}
 	if slices.Contains(slices.Collect(maps.Keys(r.Header)), "Authorization") {
 		t.Error("the request has an Authorization header")
@@ -88,7 +88,7 @@ func TestIdentityTokenFallsBackToGET(t *testing.T) {
 				t.Errorf("token requests (-want +got):\n%s", diff)
 			}
 			if r := p.tokens.Requests()[1]; len(r.Body) > 0 || !strings.Contains(r.Query, "scope=") {
-				t.Errorf("GET with %q and query %q", r.Body, r.Query)
+				t.Errorf("GET with the body %q and the query %q, want no body and a scope", r.Body, r.Query)
 			}
 		})
 	}
@@ -115,7 +115,7 @@ func TestIdentityTokenFallsBackToGET(t *testing.T) {
 			wantNoSecretInError(t, err, serviceSecret)
 			for _, r := range p.tokens.Requests() {
 				if r.Method != "POST" {
-					t.Errorf("%s", r)
+					t.Errorf("token request %s, want only POST", r)
 				}
 			}
 		})
@@ -129,7 +129,7 @@ func tokenTraffic(n *fakeregistry.Network) []string {
 
 func TestIdentityTokenScopes(t *testing.T) {
 	t.Parallel()
-	asked := func(ts *fakeregistry.TokenService) []string {
+	scopes := func(ts *fakeregistry.TokenService) []string {
 		lines := []string{}
 		for _, r := range ts.Requests() {
 			form, err := url.ParseQuery(string(r.Body))
@@ -146,12 +146,12 @@ func TestIdentityTokenScopes(t *testing.T) {
 		c, _ := p.identityClient(t)
 		wantErr(t, resolve(t, c))
 		want := []string{"repository:team/app:pull,delete 400", "repository:team/app:pull 200"}
-		if diff := cmp.Diff(want, asked(p.tokens)); diff != "" {
+		if diff := cmp.Diff(want, scopes(p.tokens)); diff != "" {
 			t.Errorf("scopes (-want +got):\n%s", diff)
 		}
 		wantErr(t, c.Untag(t.Context(), repo, "v1"))
 		want = append(want, "repository:team/app:delete 400", "repository:team/app:* 200")
-		if diff := cmp.Diff(want, asked(p.tokens)); diff != "" {
+		if diff := cmp.Diff(want, scopes(p.tokens)); diff != "" {
 			t.Errorf("scopes (-want +got):\n%s", diff)
 		}
 	})
@@ -161,7 +161,7 @@ func TestIdentityTokenScopes(t *testing.T) {
 		c, _ := p.identityClient(t)
 		p.tokens.RevokeAll()
 		wantErr(t, c.Untag(t.Context(), repo, "v1"), regret.ErrUnauthorized, regret.Code("invalid_grant"))
-		if got := asked(p.tokens); len(got) != 1 {
+		if got := scopes(p.tokens); len(got) != 1 {
 			t.Errorf("scopes: %q, want one", got)
 		}
 	})

@@ -129,7 +129,7 @@ func TestTokenAccessClaim(t *testing.T) {
 				t.Errorf("requested scopes: %q, want %d", got, tt.wantScopes)
 			}
 			if sent != tt.wantSent {
-				t.Errorf("sent %q, want %q", sent, tt.wantSent)
+				t.Errorf("the registry received the token %q, want %q", sent, tt.wantSent)
 			}
 		})
 	}
@@ -182,7 +182,7 @@ func TestTokenRequest(t *testing.T) {
 				t.Errorf("token request (-want +got):\n%s", diff)
 			}
 			if user, pass, _ := (&http.Request{Header: got.Header}).BasicAuth(); user != account || pass != password {
-				t.Errorf("credentials %q %q", user, pass)
+				t.Errorf("the token request has the credentials %q %q", user, pass)
 			}
 		})
 	}

@@ -34,7 +34,7 @@ func TestNewChecksCredentialSources(t *testing.T) {
 	tests := []struct {
 		name   string
 		source credentials.Source
-		says   []string
+		text   []string
 	}{
 		{"a nil source", nil, []string{"the source is nil"}},
 		{"a nil function", function, []string{"the function is nil"}},
@@ -51,13 +51,13 @@ func TestNewChecksCredentialSources(t *testing.T) {
 			if !errors.Is(err, regret.ErrInvalid) {
 				t.Errorf("error is not %q: %v", regret.ErrInvalid, err)
 			}
-			wantText(t, err, tt.says...)
+			wantText(t, err, tt.text...)
 			wantNoSecretInError(t, err, "c4n4ry")
 		})
 	}
 	for _, source := range []credentials.Source{fine, credentials.FirstOf(), credentials.ForRegistry(host, fine), loadConfig(t, "{}"), &recordingSource{}} {
 		if _, err := regret.New(host, regret.WithCredentials(source)); err != nil {
-			t.Errorf("%v is refused: %v", source, err)
+			t.Errorf("New refuses the source %v: %v", source, err)
 		}
 	}
 }
@@ -68,7 +68,7 @@ func TestCredentialErrorReachesCaller(t *testing.T) {
 	late := credentials.Func(func(context.Context, string, string) (credentials.Credential, error) {
 		source, err := credentials.LoadDockerConfig("/does/not/exist.json")
 		if err == nil {
-			t.Errorf("loaded %v", source)
+			t.Errorf("loaded %v from a missing file", source)
 		}
 		return credentials.Credential{}, err
 	})

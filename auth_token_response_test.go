@@ -154,7 +154,7 @@ func TestTokenResponseIsClosedAfterCancellation(t *testing.T) {
 	}))
 	err := c.Ping(ctx)
 	if !errors.Is(err, context.Canceled) || body.closed.Load() == 0 {
-		t.Errorf("closed %d times: %v", body.closed.Load(), err)
+		t.Errorf("the body was closed %d times, and the error is %v", body.closed.Load(), err)
 	}
 }
 

@@ -40,7 +40,7 @@ func TestTokenFields(t *testing.T) {
 			}))
 			wantErr(t, c.Ping(t.Context()))
 			if sent != "Bearer t0ken" {
-				t.Errorf("sent %q", sent)
+				t.Errorf("Authorization %q, want %q", sent, "Bearer t0ken")
 			}
 		})
 	}
@@ -169,7 +169,7 @@ func TestTokenServiceRetryAfter(t *testing.T) {
 			_, err := p.client(t).ResolveDigest(ctx, repo, "v1")
 			e := wantErr(t, err, regret.ErrUnavailable)
 			if e.RetryAfter != 30*time.Second || time.Since(start) != 0 {
-				t.Errorf("after %s: retry after %s: %v", time.Since(start), e.RetryAfter, err)
+				t.Errorf("the call returned after %s with a Retry-After of %s: %v", time.Since(start), e.RetryAfter, err)
 			}
 		})
 	})
@@ -192,7 +192,7 @@ func TestTokenServiceRetryAfterForAnonymousToken(t *testing.T) {
 			wantErr(t, err)
 		})
 		if n := len(tokens.Requests()); n != 3 {
-			t.Errorf("%d token requests", n)
+			t.Errorf("%d token requests, want 3", n)
 		}
 	})
 }

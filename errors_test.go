@@ -85,7 +85,7 @@ func TestErrorText(t *testing.T) {
 				t.Errorf("text (-want +got):\n%s", diff)
 			}
 			if len(got) > 1<<10 {
-				t.Errorf("%d bytes", len(got))
+				t.Errorf("text of %d bytes, want at most 1 KiB", len(got))
 			}
 		})
 	}

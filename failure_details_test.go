@@ -23,7 +23,7 @@ func untagError(t *testing.T, status int, body string, fields ...string) *regret
 	calls := 0
 	c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
 		if calls++; req.Method != "DELETE" || req.URL.Path != "/v2/team/app/manifests/v1" || calls > 1 {
-			t.Errorf("request %d: %s %s", calls, req.Method, req.URL.Path)
+			t.Errorf("unexpected request %d: %s %s", calls, req.Method, req.URL.Path)
 		}
 		return respond(req, status, body, fields...), nil
 	}))
@@ -81,7 +81,7 @@ func TestErrorDetails(t *testing.T) {
 					t.Errorf("details (-want +got):\n%s", diff)
 				}
 				if e.StatusCode != 418 || e.Kind != "" {
-					t.Errorf("status %d, kind %q", e.StatusCode, e.Kind)
+					t.Errorf("status %d and kind %q, want 418 and none", e.StatusCode, e.Kind)
 				}
 				for _, d := range tt.want {
 					if d.Code != "" && !errors.Is(e, d.Code) {
@@ -107,11 +107,11 @@ func TestEndlessErrorBodies(t *testing.T) {
 			err := c.Untag(t.Context(), repo, "v1")
 			e := wantRegretError(t, err)
 			if len(e.Details) != 1 || len(e.Details[0].Message) > 1<<10 {
-				t.Errorf("details: %v", e.Details)
+				t.Errorf("details %v, want one with a short message", e.Details)
 			}
 			for _, body := range bodies {
 				if body.read > 64<<10 || !body.closed {
-					t.Errorf("%d bytes were read, closed: %t", body.read, body.closed)
+					t.Errorf("%d bytes of the body were read, closed: %t", body.read, body.closed)
 				}
 			}
 		})
@@ -126,7 +126,7 @@ func TestEndlessErrorBodies(t *testing.T) {
 			wantErr(t, err, regret.ErrForbidden)
 			wantText(t, err, "no no")
 			if took := time.Since(start); took > 2*time.Second {
-				t.Errorf("it took %s", took)
+				t.Errorf("it took %s, want at most 2s", took)
 			}
 			wantRequests(t, reg, "DELETE /v2/team/app/manifests/v1 403")
 		})
@@ -143,14 +143,14 @@ func TestRequestIDs(t *testing.T) {
 			t.Parallel()
 			e := untagError(t, 403, "", name, "id-\x1b1")
 			if e.RequestID != "id-?1" {
-				t.Errorf("request id %q", e.RequestID)
+				t.Errorf("request id %q, want %q", e.RequestID, "id-?1")
 			}
 		})
 	}
 	t.Run("a long request id is truncated", func(t *testing.T) {
 		t.Parallel()
 		if e := untagError(t, 403, "", "X-Request-Id", strings.Repeat("x", 5000)); len(e.RequestID) > 128 {
-			t.Errorf("request id of %d bytes", len(e.RequestID))
+			t.Errorf("request id of %d bytes, want at most 128", len(e.RequestID))
 		}
 	})
 }

@@ -27,12 +27,12 @@ func FuzzErrorResponse(f *testing.F) {
 		_, err := c.Manifest(t.Context(), repo, "v1")
 		e := wantRegretError(t, err)
 		if e.StatusCode != status || len(e.Details) > 16 {
-			t.Errorf("status %d, %d details", e.StatusCode, len(e.Details))
+			t.Errorf("status %d and %d details, want %d and at most 16", e.StatusCode, len(e.Details), status)
 		}
 		for _, d := range e.Details {
-			shown := string(d.Code) + d.Message
-			if len(d.Message) > 1<<10 || strings.ContainsFunc(shown, func(r rune) bool { return !unicode.IsPrint(r) }) {
-				t.Errorf("detail %q", shown)
+			text := string(d.Code) + d.Message
+			if len(d.Message) > 1<<10 || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+				t.Errorf("the detail %q is too long or not printable", text)
 			}
 			if d.Detail != nil && !json.Valid(d.Detail) {
 				t.Errorf("detail is not JSON: %q", d.Detail)

@@ -146,7 +146,7 @@ func TestTruncatedSecretIsRedacted(t *testing.T) {
 // kind of the error.
 func TestPasswordLikeErrorCodeKeepsErrorKind(t *testing.T) {
 	t.Parallel()
-	for password, answer := range map[string]func(http.ResponseWriter, *http.Request) bool{
+	for password, respond := range map[string]func(http.ResponseWriter, *http.Request) bool{
 		"UNKNOWN-secret": fakeregistry.Errors(404, "MANIFEST_UNKNOWN", "manifest unknown"),
 		"UNKNOWN":        fakeregistry.Errors(404, "MANIFEST_UNKNOWN", "manifest unknown"),
 		"unknown-secret": fakeregistry.Errors(404, "MANIFEST_UNKNOWN", "manifest unknown"),
@@ -157,7 +157,7 @@ func TestPasswordLikeErrorCodeKeepsErrorKind(t *testing.T) {
 			reg.PutImage(repo, "hello", "v1")
 			c := newClient(t, reg, regret.WithBasicAuth("ann", password))
 			wantErr(t, resolve(t, c))
-			reg.Intercept(0, fakeregistry.On("", manifestPath("v2")), answer)
+			reg.Intercept(0, fakeregistry.On("", manifestPath("v2")), respond)
 			_, err := c.ResolveDigest(t.Context(), repo, "v2")
 			wantErr(t, err, regret.ErrNotFound, regret.CodeManifestUnknown)
 		})

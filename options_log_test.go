@@ -111,7 +111,7 @@ func TestTraceReportsEveryRequest(t *testing.T) {
 	c := p.client(t, regret.WithTrace(func(a regret.Attempt) {
 		got = append(got, fmt.Sprintf("%s %s %s %d %t", a.Op, a.Method, a.URL, a.StatusCode, a.Err != nil))
 		if a.Duration < 0 || a.Duration > time.Minute {
-			t.Errorf("duration %s", a.Duration)
+			t.Errorf("implausible duration %s", a.Duration)
 		}
 	}))
 	wantErr(t, c.Untag(t.Context(), repo, "v1"))

@@ -79,7 +79,7 @@ func TestConflictingOptions(t *testing.T) {
 	for _, test := range []struct {
 		rule, registry string
 		opts           []regret.Option
-		says           string
+		text           string
 	}{
 		{"two sources of credentials", host,
 			[]regret.Option{regret.WithBasicAuth("a", "b"), regret.WithBasicAuth("c", "d")}, "more than one source"},
@@ -97,7 +97,7 @@ func TestConflictingOptions(t *testing.T) {
 			wantText(t, err, test.text)
 			slices.Reverse(test.opts)
 			if _, reversed := regret.New(test.registry, test.opts...); fmt.Sprint(reversed) != fmt.Sprint(err) {
-				t.Errorf("in one order %v, in the other %v", err, reversed)
+				t.Errorf("the error depends on the order of the options: %v and %v", err, reversed)
 			}
 		})
 	}

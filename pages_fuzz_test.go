@@ -23,7 +23,7 @@ func FuzzTagPage(f *testing.F) {
 		got, err := collect(t, c.Tags(t.Context(), repo))
 		for _, tag := range got {
 			if _, refErr := regret.ParseReference(host + "/" + repo + ":" + tag); refErr != nil {
-				t.Errorf("tag %q: %v", tag, refErr)
+				t.Errorf("invalid tag %q: %v", tag, refErr)
 			}
 		}
 		if err != nil {
@@ -38,7 +38,7 @@ func FuzzTagPage(f *testing.F) {
 			return // encoding/json ignores the case of keys and merges duplicates
 		}
 		if strings.Join(got, " ") != strings.Join(want.Tags, " ") {
-			t.Errorf("%q, want %q", got, want.Tags)
+			t.Errorf("tags %q, want %q", got, want.Tags)
 		}
 	})
 }

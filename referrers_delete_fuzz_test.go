@@ -44,7 +44,7 @@ func FuzzReferrersList(f *testing.F) {
 			return
 		}
 		if err != nil {
-			t.Fatalf("%s: %v", list, err)
+			t.Fatalf("a new list was pushed for %s, but the error is %v", list, err)
 		}
 		before, after := entries(t, list), entries(t, pushed)
 		var want []any
@@ -64,7 +64,7 @@ func entries(t *testing.T, list []byte) []any {
 	t.Helper()
 	var doc map[string]any
 	if err := json.Unmarshal(list, &doc); err != nil {
-		t.Fatalf("%s: %v", list, err)
+		t.Fatalf("the list %s is not JSON: %v", list, err)
 	}
 	found, ok := doc["manifests"].([]any)
 	if !ok || len(found) == 0 {

@@ -138,7 +138,7 @@ func (w *crowd) runRound(t *testing.T) {
 		_, second := tags[tag+"-too"]
 		there := w.registry.HasManifest(crowdRepo(i), image)
 		if deletes := i%2 == 0; first || second == deletes || there == deletes {
-			t.Errorf("caller %d: the tag is there: %t, the other one: %t, the image: %t", i, first, second, there)
+			t.Errorf("caller %d: removed tag exists: %t, second tag exists: %t, image exists: %t", i, first, second, there)
 		}
 	}
 	sent := map[string]bool{}
@@ -160,11 +160,11 @@ func (w *crowd) runRound(t *testing.T) {
 	}
 	for name, n := range fetched {
 		if n > 2 { // a read and a deletion may request tokens at the same time
-			t.Errorf("%d tokens for %s", n, name)
+			t.Errorf("%d tokens for %s, want at most 2", n, name)
 		}
 	}
 	if len(fetched) != crowdRepos {
-		t.Errorf("tokens for %v", fetched)
+		t.Errorf("tokens for %v, want %d repositories", fetched, crowdRepos)
 	}
 }
 
@@ -182,7 +182,7 @@ func (w *crowd) runCaller(t *testing.T, i int, image regret.Digest) {
 	}
 	wantErr(t, w.client.Untag(ctx, name, tag))
 	if _, err := w.client.ResolveDigest(ctx, name, tag); !errors.Is(err, regret.ErrNotFound) {
-		t.Errorf("%s after its untag: %v", tag, err)
+		t.Errorf("resolving %s after its removal: %v, want not found", tag, err)
 	}
 	for listed, err := range w.client.Tags(ctx, name) {
 		if wantSuccessOrIncompleteList(t, err); listed == tag {

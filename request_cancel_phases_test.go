@@ -214,6 +214,6 @@ func (ph phase) run(t *testing.T, offset time.Duration, want error) {
 	sent := len(p.Network.Requests())
 	<-time.After(10 * time.Second)
 	if more := p.Network.Requests()[sent:]; len(more) > 0 {
-		t.Errorf("sent afterwards: %v", more)
+		t.Errorf("requests after the context ended: %v", more)
 	}
 }

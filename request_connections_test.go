@@ -185,7 +185,7 @@ func TestManyCallersKeepTheirConnections(t *testing.T) {
 	}
 	all.Wait()
 	if n := connections.Load(); n != callers {
-		t.Errorf("%d connections for %d callers", n, callers)
+		t.Errorf("%d connections for %d callers, want one each", n, callers)
 	}
 }
 

@@ -40,7 +40,7 @@ func FuzzResponse(f *testing.F) {
 		if dgst, err := c.ResolveDigest(ctx, repo, "v1"); err != nil {
 			wantRegretError(t, err)
 		} else if dgst.Validate() != nil {
-			t.Errorf("resolved to %q", dgst)
+			t.Errorf("a tag resolved to the invalid digest %q", dgst)
 		}
 		if dgst, err := c.ResolveDigest(ctx, repo, someDigest); err != nil {
 			wantRegretError(t, err)

@@ -28,7 +28,7 @@ func TestConcurrentRequestsWaitForRetryAfter(t *testing.T) {
 					<-time.After(time.Millisecond) // these calls begin during the wait of the first
 					wantErr(t, resolve(t, c))
 					if took := time.Since(start); took < 5*time.Second {
-						t.Errorf("a request went out after %s", took)
+						t.Errorf("a request was sent after %s", took)
 					}
 				})
 			}
@@ -55,7 +55,7 @@ func TestConcurrentRequestsWaitForRetryAfter(t *testing.T) {
 				wg.Go(func() {
 					wantErr(t, resolve(t, c))
 					if took := time.Since(start); took < 30*time.Second {
-						t.Errorf("a request went out after %s", took)
+						t.Errorf("a request was sent after %s", took)
 					}
 				})
 			}
@@ -89,7 +89,7 @@ func TestConcurrentRequestsWaitForRetryAfter(t *testing.T) {
 			cancelNow()
 			wg.Wait()
 			if writes := reg.Writes(); len(writes) != 0 {
-				t.Errorf("writes: %v", writes)
+				t.Errorf("writes %v, want none", writes)
 			}
 		})
 	})
@@ -107,7 +107,7 @@ func newHeldBackClient(t *testing.T, opts ...regret.Option) (*fakeregistry.Regis
 	first.Go(func() {
 		err := c.Ping(t.Context())
 		if err != nil && len(opts) == 0 {
-			t.Errorf("the first call: %v", err)
+			t.Errorf("the first call failed: %v", err)
 		}
 	})
 	<-time.After(time.Second)
@@ -137,7 +137,7 @@ func TestRetryAfterHoldsBackOtherCalls(t *testing.T) {
 			wantDuration(t, 0, func() {
 				e := wantErr(t, c.Ping(ctx), regret.ErrRateLimited)
 				if e.RetryAfter != 6*time.Second {
-					t.Errorf("Retry-After is %v", e.RetryAfter)
+					t.Errorf("Retry-After is %v, want 6s", e.RetryAfter)
 				}
 			})
 			wantRequests(t, reg)

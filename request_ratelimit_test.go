@@ -39,7 +39,7 @@ func TestRateLimitHeaders(t *testing.T) {
 				start := time.Now()
 				err := newClient(t, reg).DeleteManifest(t.Context(), repo, image.Digest)
 				if took := time.Since(start); took != tt.wait {
-					t.Errorf("took %s, want %s", took, tt.wait)
+					t.Errorf("it took %s, want %s", took, tt.wait)
 				}
 				if tt.retryAfter == 0 {
 					wantErr(t, err)
@@ -72,7 +72,7 @@ func TestRateLimitHoldsBackWholeClient(t *testing.T) {
 				<-time.After(time.Millisecond)
 				wantErr(t, resolve(t, c))
 				if took := time.Since(start); took < 14*time.Second {
-					t.Errorf("a request went out after %s", took)
+					t.Errorf("a request was sent after %s", took)
 				}
 			})
 		}

@@ -24,7 +24,7 @@ func FuzzRedirects(f *testing.F) {
 		c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
 			u, err := url.Parse(req.URL.String())
 			if err != nil {
-				t.Fatalf("sent to %q: %v", req.URL, err)
+				t.Fatalf("a request was sent to the invalid URL %q: %v", req.URL, err)
 			}
 			home := u.Scheme == "https" && strings.EqualFold(u.Hostname(), host) && (u.Port() == "" || u.Port() == "443") && u.User == nil
 			left = left || !home
@@ -32,7 +32,7 @@ func FuzzRedirects(f *testing.F) {
 				t.Errorf("credentials were sent to %s after %d redirects", u, hops)
 			}
 			if u.Scheme != "https" {
-				t.Errorf("sent to %s", u)
+				t.Errorf("a request was sent to %s, without https", u)
 			}
 			hops++
 			switch hops {
@@ -48,7 +48,7 @@ func FuzzRedirects(f *testing.F) {
 			wantNoSecretInError(t, err, "c4n4ry-t0ken")
 		}
 		if hops > 3 {
-			t.Errorf("%d requests", hops)
+			t.Errorf("%d requests, want fewer", hops)
 		}
 	})
 }
@@ -87,13 +87,13 @@ func FuzzRedirectPairs(f *testing.F) {
 			base := roundTrip(func(req *http.Request) (*http.Response, error) {
 				u, err := url.Parse(req.URL.String())
 				if err != nil || u.Host == "" || u.User != nil {
-					t.Fatalf("sent to %q: %v", req.URL, err)
+					t.Fatalf("a request was sent to the invalid URL %q: %v", req.URL, err)
 				}
 				if hops++; hops > 1 && req.Method == http.MethodDelete {
 					t.Fatalf("a DELETE was redirected to %s", u)
 				}
 				if secure && u.Scheme != "https" {
-					t.Errorf("sent to %s after https", u)
+					t.Errorf("a request was sent to %s after https", u)
 				}
 				left = left || normalizedOrigin(u) != home
 				secure = secure || u.Scheme == "https"
@@ -119,7 +119,7 @@ func FuzzRedirectPairs(f *testing.F) {
 				wantNoSecretInError(t, err, "c4n4ry-t0ken")
 			}
 			if hops < 1 || hops > 6 {
-				t.Errorf("%d requests", hops)
+				t.Errorf("%d requests, want fewer", hops)
 			}
 		}
 	})

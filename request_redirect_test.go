@@ -112,7 +112,7 @@ func TestRedirectedReads(t *testing.T) {
 				switch {
 				case tt.kind == errors.ErrUnsupported: // means an error without a kind in this table
 					if e := wantRegretError(t, err); e.Kind != "" {
-						t.Errorf("kind %q", e.Kind)
+						t.Errorf("kind %q, want none", e.Kind)
 					}
 				case !errors.Is(err, tt.kind):
 					t.Errorf("error: %v, want %v", err, tt.kind)
@@ -245,7 +245,7 @@ func TestRedirectTargetIsRateLimited(t *testing.T) {
 	}), regret.WithRetries(regret.Retries{Budget: time.Minute, RetryAfterMax: time.Minute}))
 	_, err := c.Manifest(t.Context(), repo, "v1")
 	if e := wantErr(t, err, regret.ErrRateLimited); e.URL != "https://cdn.example.net/blob" {
-		t.Errorf("the error has the URL %s", e.URL)
+		t.Errorf("the error has the URL %s, want that of the redirect target", e.URL)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // less than the Retry-After of the other host
 	defer cancel()

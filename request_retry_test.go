@@ -28,7 +28,7 @@ func TestRetriedStatusCodes(t *testing.T) {
 			err := newClient(t, reg).Ping(t.Context())
 			e := wantRegretError(t, err)
 			if e.StatusCode != status || e.Attempts != want {
-				t.Errorf("%+v", e)
+				t.Errorf("status %d after %d attempts, want %d after %d", e.StatusCode, e.Attempts, status, want)
 			}
 			if n := len(reg.Requests()); n != want {
 				t.Errorf("%d requests, want %d", n, want)
@@ -126,7 +126,7 @@ func TestTooLongRetryAfterIsReturnedAtOnce(t *testing.T) {
 						}
 					})
 					if n := len(reg.Requests()); n != 1 {
-						t.Errorf("%d requests", n)
+						t.Errorf("%d requests, want 1", n)
 					}
 				}
 			})

@@ -110,7 +110,7 @@ func TestHTTP2IsUsedIfOffered(t *testing.T) {
 	given := server.Client().Transport.(*http.Transport).TLSClientConfig
 	wantErr(t, newSocketClient(t, server, regret.WithTLSConfig(given)).Ping(t.Context()))
 	if major.Load() != 2 {
-		t.Errorf("HTTP/%d", major.Load())
+		t.Errorf("the request used HTTP/%d, want HTTP/2", major.Load())
 	}
 }
 

@@ -65,7 +65,7 @@ func TestProxyFromEnvironment(t *testing.T) {
 	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestProxyFromEnvironment$")
 	child.Env = append(os.Environ(), variable+"=1", "HTTP_PROXY="+server.URL, "NO_PROXY=")
 	if out, err := child.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+		t.Fatalf("the other process failed: %v\n%s", err, out)
 	}
 	wantRequests(t, reg, "GET /v2/ 200")
 }
@@ -81,7 +81,7 @@ func TestResolveAndDeleteOverSocket(t *testing.T) {
 	wantErr(t, c.DeleteManifest(t.Context(), repo, dgst))
 	wantRequests(t, reg, requestLine("HEAD", "v1", 200), requestLine("DELETE", want, 202))
 	if n := connections.Load(); n != 1 {
-		t.Errorf("%d connections", n)
+		t.Errorf("%d connections, want 1", n)
 	}
 }
 
@@ -116,7 +116,7 @@ func TestConnectionRefused(t *testing.T) {
 	server.Close()
 	e := wantErr(t, newSocketClient(t, server).Untag(t.Context(), repo, "v1"), regret.ErrUnavailable)
 	if e.Attempts != 4 || e.StatusCode != 0 {
-		t.Errorf("%+v", e)
+		t.Errorf("%d attempts and status %d, want 4 and none", e.Attempts, e.StatusCode)
 	}
 }
 
