@@ -16,13 +16,13 @@ import (
 
 func TestConcurrentCallersFetchOneToken(t *testing.T) {
 	t.Parallel()
-	for name, warm := range map[string]bool{"when they have none": false, "when theirs was revoked": true} {
+	for name, revoked := range map[string]bool{"without a token": false, "after the token was revoked": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				p, gate := newPlatform(), make(chan struct{})
 				c := p.client(t)
-				if warm {
+				if revoked {
 					wantErr(t, resolve(t, c))
 					p.tokens.RevokeAll()
 					p.Network.ResetLog()
@@ -124,7 +124,7 @@ func TestWaiterWithMoreTimeWaitsLonger(t *testing.T) {
 			_, err := c.ResolveDigest(t.Context(), "team/other", "v1")
 			wantErr(t, err)
 		})
-		<-time.After(time.Second) // two requests precede the 429
+		<-time.After(time.Second) // this call sends its first request before the call above gets the 429
 		wg.Go(func() {
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()

@@ -79,7 +79,7 @@ func TestIdentityTokenRotation(t *testing.T) {
 			t.Errorf("token requests (-want +got):\n%s", diff)
 		}
 	})
-	t.Run("a new token that is refused is dropped for the one of the source", func(t *testing.T) {
+	t.Run("a new token that is refused is dropped, and that of the source is used again", func(t *testing.T) {
 		t.Parallel()
 		p := newPlatform(fakeregistry.WithRefreshRotation())
 		c, identity := p.identityClient(t)
@@ -107,7 +107,7 @@ func TestIdentityTokenRotation(t *testing.T) {
 }
 
 // A token that is valid for one use must not be sent twice, even by concurrent calls:
-// some services take that for theft and revoke all tokens.
+// some services take that for theft.
 func TestConcurrentCallersUseEachIdentityTokenOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -68,7 +68,7 @@ var refusedRealms = []struct {
 func TestRefusedRealms(t *testing.T) {
 	t.Parallel()
 	for _, tt := range refusedRealms {
-		t.Run(tt.name, func(t *testing.T) {
+		t.Run(tt.name+" is refused", func(t *testing.T) {
 			t.Parallel()
 			network := fakeregistry.NewNetwork()
 			c := newClientOf(t, tt.registry, network, regret.WithBasicAuth(account, password), regret.WithTrustedRealm(tt.trust...))
@@ -123,7 +123,7 @@ func TestTrustedRealms(t *testing.T) {
 		{"DigitalOcean's token service", "registry.digitalocean.com", "https://api.digitalocean.com/v2/registry/auth", nil},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
+		t.Run(tt.name+" is trusted", func(t *testing.T) {
 			t.Parallel()
 			network := fakeregistry.NewNetwork()
 			c := newClientOf(t, tt.registry, network, regret.WithBasicAuth(account, password), regret.WithTrustedRealm(tt.trust...))

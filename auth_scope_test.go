@@ -210,8 +210,8 @@ func TestRefusedScopesAreRequestedOnce(t *testing.T) {
 
 func TestTokenWithoutAccess(t *testing.T) {
 	t.Parallel()
-	p := newPlatform(fakeregistry.WithScopeActions("*"), fakeregistry.WithJWT(), fakeregistry.WithUser("nobody", password))
-	c := newClient(t, p, regret.WithBasicAuth("nobody", password), regret.WithTrustedRealm(authURL))
+	p := newPlatform(fakeregistry.WithScopeActions("*"), fakeregistry.WithJWT(), fakeregistry.WithUser("guest", password))
+	c := newClient(t, p, regret.WithBasicAuth("guest", password), regret.WithTrustedRealm(authURL))
 	wantErr(t, resolve(t, c), regret.ErrForbidden)
 	want := []string{"repository:team/app:pull,delete", "repository:team/app:pull", "repository:team/app:*"}
 	if diff := cmp.Diff(want, scopes(p.tokens)); diff != "" {

@@ -29,8 +29,8 @@ func TestForRegistryAcceptsTheNamesThatNewAccepts(t *testing.T) {
 func TestNewChecksCredentialSources(t *testing.T) {
 	t.Parallel()
 	var function credentials.Func
-	bad := credentials.Static(credentials.Credential{Password: "c4n4ry"})
-	fine := credentials.Static(validCredential)
+	invalid := credentials.Static(credentials.Credential{Password: "c4n4ry"})
+	valid := credentials.Static(validCredential)
 	tests := []struct {
 		name   string
 		source credentials.Source
@@ -38,9 +38,9 @@ func TestNewChecksCredentialSources(t *testing.T) {
 	}{
 		{"a nil source", nil, []string{"the source is nil"}},
 		{"a nil function", function, []string{"the function is nil"}},
-		{"a nil source among several", credentials.FirstOf(fine, nil), []string{"the source is nil"}},
+		{"a nil source among several", credentials.FirstOf(valid, nil), []string{"the source is nil"}},
 		{"a nil source for a registry", credentials.ForRegistry(host, nil), []string{"the source is nil"}},
-		{"every error of several sources", credentials.FirstOf(credentials.ForRegistry("x", bad), function), []string{"password without a user name", "the function is nil"}},
+		{"every error of several sources", credentials.FirstOf(credentials.ForRegistry("x", invalid), function), []string{"password without a user name", "the function is nil"}},
 		{"a registry token with a space", credentials.Static(credentials.Credential{RegistryToken: "c4n4ry c4n4ry"}), []string{"a token has characters"}},
 		{"an identity token with a line break", credentials.Static(credentials.Credential{IdentityToken: "c4n4ry\nc4n4ry"}), []string{"a token has characters"}},
 	}
@@ -55,7 +55,7 @@ func TestNewChecksCredentialSources(t *testing.T) {
 			wantNoSecretInError(t, err, "c4n4ry")
 		})
 	}
-	for _, source := range []credentials.Source{fine, credentials.FirstOf(), credentials.ForRegistry(host, fine), loadConfig(t, "{}"), &recordingSource{}} {
+	for _, source := range []credentials.Source{valid, credentials.FirstOf(), credentials.ForRegistry(host, valid), loadConfig(t, "{}"), &recordingSource{}} {
 		if _, err := regret.New(host, regret.WithCredentials(source)); err != nil {
 			t.Errorf("New refuses the source %v: %v", source, err)
 		}
@@ -137,7 +137,6 @@ func TestDockerConfig(t *testing.T) {
 
 func TestCredentialSource(t *testing.T) {
 	t.Parallel()
-	good := credentials.Credential{Username: account, Password: password}
 	newRegistry := func() *fakeregistry.Registry {
 		reg := fakeregistry.New(fakeregistry.WithBasicAuth(account, password))
 		reg.PutImage(repo, "hello", "v1")
@@ -146,7 +145,7 @@ func TestCredentialSource(t *testing.T) {
 	}
 	t.Run("the source is called once for each repository", func(t *testing.T) {
 		t.Parallel()
-		source := &recordingSource{credentials: []credentials.Credential{good}}
+		source := &recordingSource{credentials: []credentials.Credential{validCredential}}
 		c := newClient(t, newRegistry(), regret.WithCredentials(source))
 		for range 2 {
 			wantErr(t, resolve(t, c))
@@ -160,7 +159,7 @@ func TestCredentialSource(t *testing.T) {
 	})
 	t.Run("the source is called again after the registry refused its credentials", func(t *testing.T) {
 		t.Parallel()
-		source := &recordingSource{credentials: []credentials.Credential{{Username: account, Password: "mistyped"}, good}}
+		source := &recordingSource{credentials: []credentials.Credential{{Username: account, Password: "mistyped"}, validCredential}}
 		c := newClient(t, newRegistry(), regret.WithCredentials(source))
 		wantErr(t, resolve(t, c), regret.ErrUnauthorized)
 		wantErr(t, resolve(t, c))

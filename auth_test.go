@@ -204,7 +204,7 @@ func TestInvalidChallenges(t *testing.T) {
 		{"a challenge of 512 KiB (C20)", `Bearer realm="` + strings.Repeat("a", 512<<10) + `"`},
 		{"a realm of 15 KiB", `Bearer realm="` + strings.Repeat("a", 15<<10) + `"`},
 		{"nine challenges", strings.Repeat(`Negotiate, `, 8) + bearer},
-		{"control and direction characters", "Basic \x1b[31m\u202e"},
+		{"escape sequences and direction overrides", "Basic \x1b[31m\u202e"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

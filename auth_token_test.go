@@ -117,7 +117,7 @@ func TestExpiredTokenIsReplacedBeforeUse(t *testing.T) {
 
 func TestTokenServiceRetryAfter(t *testing.T) {
 	t.Parallel()
-	t.Run("a token request waits for Retry-After before any request to the registry", func(t *testing.T) {
+	t.Run("a token request that precedes all requests to the registry waits for Retry-After", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			p := newPlatform()

@@ -36,7 +36,9 @@ func TestNotFoundWithoutErrorCodeIsNoProof(t *testing.T) {
 		}
 		return respond(req, http.StatusNotFound, `{"code":"NOT_FOUND","message":"no route matched"}`), nil
 	}))
-	wantNot(t, c.DeleteManifest(t.Context(), repo, dgst), regret.ErrNotFound)
+	err := c.DeleteManifest(t.Context(), repo, dgst)
+	wantRegretError(t, err)
+	wantNot(t, err, regret.ErrNotFound)
 	if err := c.CheckDelete(t.Context(), repo); err == nil {
 		t.Error("CheckDelete succeeds after a 404 without an error code of the registry")
 	}

@@ -66,7 +66,7 @@ func TestErrorDetails(t *testing.T) {
 		{"truncated JSON", `{"errors":[{"code":"A"`, []regret.Detail{{Message: `{"errors":[{"code":"A"`}}},
 		{"an empty body", "", nil},
 		{"white space", " \r\n", nil},
-		{"control and direction characters", "a\x1b[31mb\u202ec\nd\x00e\xfff", []regret.Detail{{Message: "a?[31mb?c d?e?f"}}},
+		{"control characters and direction overrides", "a\x1b[31mb\u202ec\nd\x00e\xfff", []regret.Detail{{Message: "a?[31mb?c d?e?f"}}},
 		{"a message of 2000 bytes is truncated", `{"errors":[{"code":"A","message":"` + long + `"}]}`, []regret.Detail{{Code: "A", Message: long[:1020] + "…"}}},
 		{"a code of 2000 bytes is truncated", `{"errors":[{"code":"` + long + `"}]}`, []regret.Detail{{Code: regret.Code(long[:60] + "…")}}},
 		{"the first sixteen errors are kept", `{"errors":[` + strings.Repeat(`{"code":"A"},`, 40) + `{"code":"B"}]}`, slices.Repeat([]regret.Detail{{Code: "A"}}, 16)},

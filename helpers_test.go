@@ -192,14 +192,15 @@ func pass(reg *fakeregistry.Registry) func(http.ResponseWriter, *http.Request) b
 	return func(w http.ResponseWriter, req *http.Request) bool { reg.Serve(w, req); return true }
 }
 
-// fuzzOptions limit the work of one fuzz input: one retry without a wait, and short lists.
+// fuzzOptions returns options that limit the work per fuzz input: one retry without a wait,
+// and short lists.
 func fuzzOptions() []regret.Option {
 	limits := regret.DefaultLimits()
 	limits.Pages, limits.Entries = 20, 1000
 	return []regret.Option{regret.WithLimits(limits), regret.WithRetries(regret.Retries{Max: 1, Budget: time.Minute})}
 }
 
-// someDigest is a valid digest, that of no bytes.
+// someDigest is the digest of empty content.
 const someDigest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 // withRetryAfter responds with an error and the given values of Retry-After.
@@ -250,13 +251,14 @@ func newSocketClient(t *testing.T, server *httptest.Server, opts ...regret.Optio
 	return c
 }
 
-// withTimeout returns the context of a test with a deadline.
+// withTimeout returns the context of the test with a deadline.
 func withTimeout(t *testing.T, d time.Duration) (context.Context, context.CancelFunc) {
 	t.Helper()
 	return context.WithTimeout(t.Context(), d)
 }
 
-// tlsOptions let a client trust the certificate of server, if it has one.
+// tlsOptions returns the options with which a client trusts the certificate of server, if it
+// has one.
 func tlsOptions(server *httptest.Server) []regret.Option {
 	if server.TLS == nil {
 		return nil

@@ -96,7 +96,7 @@ func TestConcurrentCallersOfOneClient(t *testing.T) {
 	before := runtime.GOMAXPROCS(0)
 	defer runtime.GOMAXPROCS(before)
 	for _, processors := range []int{2, 4, 16} {
-		t.Run(fmt.Sprint(processors), func(t *testing.T) {
+		t.Run(fmt.Sprint(processors, " processors"), func(t *testing.T) {
 			runtime.GOMAXPROCS(processors)
 			p := newPlatform(fakeregistry.WithJWT())
 			var requests atomic.Int64

@@ -23,7 +23,8 @@ type phase struct {
 	call      func(ctx context.Context, c *regret.Client, p *platform) error // nil: untag
 }
 
-// respondPartly responds with a status and the beginning of a body.
+// respondPartly responds with a status and the beginning of a body, which does not end in
+// time.
 func respondPartly(status int, fields map[string]string) func(http.ResponseWriter, *http.Request) bool {
 	return fakeregistry.Drip(status, fields, "{", time.Hour)
 }
@@ -44,7 +45,7 @@ func newClientWithDial(t *testing.T, dial func() (net.Conn, error)) *regret.Clie
 
 // phases are the states that TestContextEndsDuringCall does not cover.
 var phases = []phase{
-	{name: "dialling", newClient: func(t *testing.T, _ *platform) *regret.Client { return newClientWithDial(t, nil) }},
+	{name: "the connection", newClient: func(t *testing.T, _ *platform) *regret.Client { return newClientWithDial(t, nil) }},
 	{name: "the TLS handshake", newClient: func(t *testing.T, _ *platform) *regret.Client {
 		here, there := net.Pipe() // the other end is silent
 		t.Cleanup(func() { there.Close() })
@@ -70,7 +71,7 @@ var phases = []phase{
 		p.tokens.Intercept(0, fakeregistry.On("", "/"), respondPartly(403, nil))
 		return p.client(t)
 	}},
-	{name: "the response to an identity token", newClient: func(t *testing.T, p *platform) *regret.Client {
+	{name: "the token request with an identity token", newClient: func(t *testing.T, p *platform) *regret.Client {
 		p.tokens.Intercept(0, fakeregistry.On("POST", "/"), fakeregistry.Hang())
 		c, _ := p.identityClient(t)
 		return c

@@ -84,7 +84,7 @@ func TestBurstOpensFewConnections(t *testing.T) {
 func TestBurstSurvivesFailedHandshake(t *testing.T) {
 	t.Parallel()
 	for _, http2 := range []bool{false, true} {
-		t.Run(fmt.Sprintf("HTTP/2 %v", http2), func(t *testing.T) {
+		t.Run(fmt.Sprintf("with HTTP/2 %t", http2), func(t *testing.T) {
 			t.Parallel()
 			server, _ := listen(t, fakeregistry.New(), func(s *httptest.Server) {
 				s.EnableHTTP2 = http2

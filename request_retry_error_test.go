@@ -27,7 +27,7 @@ func (b *failingTransport) RoundTrip(*http.Request) (*http.Response, error) {
 
 func TestRetriedErrors(t *testing.T) {
 	t.Parallel()
-	const always, reads, never = "always", "reads", "never"
+	const always, reads, never = "every request", "reads only", "no request"
 	for _, test := range []struct {
 		rule    string
 		err     error
@@ -49,7 +49,7 @@ func TestRetriedErrors(t *testing.T) {
 		{"a server that does not speak TLS", tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}, never, false},
 		{"plain http where https is expected", http.ErrSchemeMismatch, never, false},
 	} {
-		t.Run(test.rule, func(t *testing.T) {
+		t.Run(test.rule+" is retried for "+test.retried, func(t *testing.T) {
 			t.Parallel()
 			attempts := map[string]int{always: 4, reads: 4, never: 1}[test.retried]
 			read := &failingTransport{err: test.err}

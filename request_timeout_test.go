@@ -41,7 +41,7 @@ func TestEndlessBodyAfterDelete(t *testing.T) {
 	}
 }
 
-func TestRetryAfterResponseTimeout(t *testing.T) {
+func TestRequestIsRetriedAfterTimeout(t *testing.T) {
 	t.Parallel()
 	limits := regret.DefaultLimits()
 	limits.ReadTimeout, limits.WriteTimeout = 5*time.Second, 20*time.Second
