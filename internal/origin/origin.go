@@ -32,7 +32,6 @@ func (o Origin) String() string { return o.Scheme + "://" + o.Host }
 // Of returns the origin of a URL.
 func Of(u *url.URL) Origin {
 	o := Origin{strings.ToLower(u.Scheme), strings.ToLower(u.Host)}
-	o.Host = strings.TrimSuffix(o.Host, ":") // an empty port is the scheme's default
 	switch o.Scheme {
 	case "https":
 		o.Host = strings.TrimSuffix(o.Host, ":443")

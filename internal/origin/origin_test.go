@@ -29,9 +29,7 @@ func TestOf(t *testing.T) {
 		{"the default port of http is left out", "http://auth.example.com:80/", "http://auth.example.com"},
 		{"port 80 is not the default of https", "https://auth.example.com:80/", "https://auth.example.com:80"},
 		{"port 443 is not the default of http", "http://auth.example.com:443/", "http://auth.example.com:443"},
-		{"an empty port is the default", "https://auth.example.com:/", "https://auth.example.com"},
 		{"another scheme has no default port", "ftp://auth.example.com:443/", "ftp://auth.example.com:443"},
-		{"an empty port after an IPv6 address is the default", "http://[2001:DB8::1]:/", "http://[2001:db8::1]"},
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
 			t.Parallel()
