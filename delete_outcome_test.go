@@ -8,37 +8,6 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// A step is what becomes of some requests.
-type step struct {
-	n      int // how many; 0: all of them
-	method string
-	fault  fault
-}
-
-// play lets the steps of each method happen in their order.
-func play(reg *fakeregistry.Registry, steps ...step) {
-	for i := len(steps) - 1; i >= 0; i-- { // the newest is asked first
-		reg.Intercept(steps[i].n, fakeregistry.On(steps[i].method, "/v2/"), steps[i].fault(reg))
-	}
-}
-
-// does lets the registry do its work and answers something else.
-func does(other fault) fault {
-	return func(reg *fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
-		answer := other(reg)
-		return func(w http.ResponseWriter, req *http.Request) bool {
-			reg.Serve(&nobody{}, req)
-			return answer(w, req)
-		}
-	}
-}
-
-var (
-	loseResponse fault = (*fakeregistry.Registry).LoseResponse
-	loseRequest  fault = (*fakeregistry.Registry).LoseRequest
-	htmlNotFound       = failing(404, "")
-)
-
 func TestOutcomeOfADeletionWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -141,10 +110,34 @@ func TestAnUnknownOutcomeKeepsWhatIsKnown(t *testing.T) {
 	wantText(t, err, "outcome unknown", "resolve it again", "after 4 attempts")
 }
 
-func TestADigestIsAskedForAgainAfterItsDeletion(t *testing.T) {
+// Who is told "not found" takes it for gone.
+func TestWhatIsServedIsNotMissing(t *testing.T) {
 	t.Parallel()
-	reg, c, dgst := seen(t)
-	wantErr(t, c.DeleteManifest(t.Context(), repo, dgst))
-	wantErr(t, c.DeleteManifest(t.Context(), repo, dgst), regret.ErrNotFound)
-	wantMethods(t, reg, dgst, "DELETE 202, HEAD 404, GET 404")
+	t.Run("although it cannot be deleted", func(t *testing.T) {
+		t.Parallel()
+		reg := fakeregistry.Quay().New()
+		image := reg.PutImage(repo, "hello")
+		err := newClient(t, reg).DeleteManifest(t.Context(), repo, image.Digest)
+		wantErr(t, err, regret.CodeManifestUnknown)
+		wantNot(t, err, regret.ErrNotFound)
+		wantText(t, err, "does not delete it", "Quay")
+		if got := methods(t, reg); got != "HEAD 200, DELETE 404, HEAD 200" {
+			t.Errorf("requests %q", got)
+		}
+	})
+	t.Run("unless somebody else was quicker", func(t *testing.T) {
+		t.Parallel()
+		reg := fakeregistry.New()
+		image := reg.PutImage(repo, "hello")
+		play(reg, step{1, "DELETE", func(reg *fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
+			return func(w http.ResponseWriter, req *http.Request) bool {
+				reg.Serve(&nobody{}, req)
+				return false
+			}
+		}})
+		wantErr(t, newClient(t, reg).DeleteManifest(t.Context(), repo, image.Digest), regret.ErrNotFound)
+		if got := methods(t, reg); got != "HEAD 200, DELETE 404, HEAD 404, GET 404" {
+			t.Errorf("requests %q", got)
+		}
+	})
 }

@@ -100,7 +100,7 @@ func ExampleClient_DeleteManifest_disabled() {
 	}
 	// Output:
 	// true
-	// deletion is off, which is the default of many registries; distribution: set storage.delete.enabled: true (REGISTRY_STORAGE_DELETE_ENABLED=true) and restart it; a pull-through cache never allows deletion
+	// deletion is disabled, the default of many registries; in distribution set storage.delete.enabled: true (REGISTRY_STORAGE_DELETE_ENABLED=true) and restart it; a pull-through cache never allows deletion
 }
 
 // A tag goes, the image stays: under its digest and its other tags.

@@ -210,5 +210,5 @@ func ExampleError() {
 	// kind:       deletion is disabled
 	// said:       UNSUPPORTED - The operation is unsupported.
 	// attempts:   1
-	// hint:       deletion is off, which is the default of many registries; distribution: set storage.delete.enabled: true (REGISTRY_STORAGE_DELETE_ENABLED=true) and restart it; a pull-through cache never allows deletion
+	// hint:       deletion is disabled, the default of many registries; in distribution set storage.delete.enabled: true (REGISTRY_STORAGE_DELETE_ENABLED=true) and restart it; a pull-through cache never allows deletion
 }

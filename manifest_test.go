@@ -225,50 +225,6 @@ func TestResolveTellsWhatIsMissing(t *testing.T) {
 	})
 }
 
-func TestRequestsOfTheWholeFlow(t *testing.T) {
-	t.Parallel()
-	t.Run("resolve and delete are two requests", func(t *testing.T) {
-		t.Parallel()
-		reg := fakeregistry.New()
-		want := reg.PutImage(repo, "hello", "v1").Digest
-		c := newClient(t, reg)
-		dgst, err := c.ResolveDigest(t.Context(), repo, "v1")
-		wantErr(t, err)
-		wantErr(t, c.DeleteManifest(t.Context(), repo, dgst))
-		wantRequests(t, reg, requestLine("HEAD", "v1", 200), requestLine("DELETE", want, 202))
-	})
-	t.Run("a digest that was seen is deleted in one", func(t *testing.T) {
-		t.Parallel()
-		reg := fakeregistry.New()
-		want := reg.PutImage(repo, "hello", "v1").Digest
-		c := newClient(t, reg)
-		_, err := c.Manifest(t.Context(), repo, string(want))
-		wantErr(t, err)
-		reg.ResetLog()
-		wantErr(t, c.DeleteManifest(t.Context(), repo, want))
-		wantRequests(t, reg, requestLine("DELETE", want, 202))
-	})
-	t.Run("a digest that was not seen is asked for first", func(t *testing.T) {
-		t.Parallel()
-		reg := fakeregistry.New()
-		want := reg.PutImage(repo, "hello", "v1").Digest
-		wantErr(t, newClient(t, reg).DeleteManifest(t.Context(), repo, want))
-		wantRequests(t, reg, requestLine("HEAD", want, 200), requestLine("DELETE", want, 202))
-	})
-	t.Run("a digest that was seen elsewhere is asked for first", func(t *testing.T) {
-		t.Parallel()
-		reg := fakeregistry.New()
-		want := reg.PutImage(repo, "hello", "v1").Digest
-		reg.PutImage("team/other", "hello", "v1")
-		c := newClient(t, reg)
-		_, err := c.ResolveDigest(t.Context(), "team/other", "v1")
-		wantErr(t, err)
-		reg.ResetLog()
-		wantErr(t, c.DeleteManifest(t.Context(), repo, want))
-		wantRequests(t, reg, requestLine("HEAD", want, 200), requestLine("DELETE", want, 202))
-	})
-}
-
 func TestATokenServiceThatRefusesIsNotAskedTwice(t *testing.T) {
 	t.Parallel()
 	tokens := fakeregistry.NewTokenService("", host)

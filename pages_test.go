@@ -2,11 +2,9 @@ package regret_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 
@@ -15,50 +13,6 @@ import (
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
-
-func TestPagesWithoutEnd(t *testing.T) {
-	t.Parallel()
-	small := regret.DefaultLimits()
-	small.Pages, small.Entries, small.PageBytes = 50, 500, 1000
-	link := func(i int) string { return fmt.Sprintf(`<?last=%d>; rel="next"`, i) }
-	tests := []struct {
-		name   string
-		answer func(i int) (body, link string) // of the i-th request, from 0
-		most   int                             // requests
-		says   string
-	}{
-		{"a circle of one page", func(int) (string, string) { return `{"tags":["a"]}`, link(1) }, 3, "repeats"},
-		{"a circle of two pages", func(i int) (string, string) { return fmt.Sprintf(`{"tags":["a%d"]}`, i%2), link(i % 2) }, 6, "circle"},
-		{"a circle of three pages", func(i int) (string, string) { return fmt.Sprintf(`{"tags":["a%d"]}`, i%3), link(i % 3) }, 9, "circle"},
-		{"a circle of four pages", func(i int) (string, string) { return fmt.Sprintf(`{"tags":["a%d"]}`, i%4), link(i % 4) }, 12, "circle"},
-		{"a circle of five pages", func(i int) (string, string) { return fmt.Sprintf(`{"tags":["a%d"]}`, i%5), link(i % 5) }, 15, "circle"},
-		{"a circle with a way to it", func(i int) (string, string) { return fmt.Sprintf(`{"tags":["a%d"]}`, i), link(min(i, 7+i%3)) }, 30, "circle"},
-		{"new pages for ever", func(i int) (string, string) { return fmt.Sprintf(`{"tags":["a%d"]}`, i), link(i) }, 50, "50 pages"},
-		{"new empty pages for ever", func(i int) (string, string) { return `{"tags":[]}`, link(i) }, 3, "empty pages"},
-		{"big pages for ever", func(i int) (string, string) {
-			return fmt.Sprintf(`{"tags":["%[1]d-a","%[1]d-b","%[1]d-c","%[1]d-d","%[1]d-e","%[1]d-f","%[1]d-g","%[1]d-h","%[1]d-i","%[1]d-j","%[1]d-k"]}`, i), link(i)
-		}, 50, "500 entries"},
-		{"one page without end", func(int) (string, string) { return `{"tags":["` + strings.Repeat(`a","`, 1000), "" }, 1, "1000 bytes"},
-		{"one string without end", func(int) (string, string) { return `{"x":"` + strings.Repeat(`a`, 10000), "" }, 1, "1000 bytes"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name+" end in an error", func(t *testing.T) {
-			t.Parallel()
-			i := 0
-			c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
-				body, link := tt.answer(i)
-				i++
-				return respond(req, 200, body, "Link", link), nil
-			}), regret.WithLimits(small))
-			_, err := collect(t, c.Tags(t.Context(), repo))
-			wantErr(t, err, regret.ErrIncompleteList)
-			wantText(t, err, tt.says)
-			if i > tt.most {
-				t.Errorf("%d requests, want at most %d", i, tt.most)
-			}
-		})
-	}
-}
 
 func TestFailingPages(t *testing.T) {
 	t.Parallel()
@@ -207,35 +161,5 @@ func TestTagsThatNeedEscaping(t *testing.T) {
 	wantErr(t, err)
 	if diff := cmp.Diff([]string{"n=1000", link}, queries); diff != "" {
 		t.Errorf("queries (-want +got):\n%s", diff)
-	}
-}
-
-// A registry may know last, and neither n nor Link.
-func TestPagesOfAThousandWhateverWasAsked(t *testing.T) {
-	t.Parallel()
-	for _, total := range []int{1000, 1001, 2000, 2500, 3000} {
-		t.Run(fmt.Sprint(total), func(t *testing.T) {
-			t.Parallel()
-			tags := make([]string, total)
-			for i := range tags {
-				tags[i] = fmt.Sprintf("t%04d", i)
-			}
-			c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
-				from, found := slices.BinarySearch(tags, req.URL.Query().Get("last"))
-				if found {
-					from++
-				}
-				page, err := json.Marshal(map[string]any{"name": repo, "tags": tags[from:min(from+1000, total)]})
-				return respond(req, 200, string(page)), err
-			}))
-			var got []string
-			for tag, err := range c.Tags(t.Context(), repo) {
-				wantErr(t, err)
-				got = append(got, tag)
-			}
-			if !slices.Equal(got, tags) {
-				t.Errorf("%d tags, want %d", len(got), total)
-			}
-		})
 	}
 }

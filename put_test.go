@@ -182,20 +182,3 @@ func TestPutManifestIsRepeatedWhereThatDoesNoHarm(t *testing.T) {
 		})
 	}
 }
-
-// A fault is how the tests of writes let a request fail.
-type fault = func(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool
-
-// failing answers with a status, and an error document if there is a code.
-func failing(status int, code string) fault {
-	return func(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
-		if code == "" {
-			return fakeregistry.Answer(status, map[string]string{"Content-Type": "text/html"}, "<html><title>Bad Gateway</title>")
-		}
-		return fakeregistry.Errors(status, code, "failed")
-	}
-}
-
-func refused(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
-	return fakeregistry.Refuse()
-}

@@ -83,52 +83,6 @@ func TestVerification(t *testing.T) {
 	})
 }
 
-// Who is told "not found" takes it for gone.
-func TestWhatIsServedIsNotMissing(t *testing.T) {
-	t.Parallel()
-	t.Run("although it cannot be deleted", func(t *testing.T) {
-		t.Parallel()
-		reg := fakeregistry.Quay().New()
-		image := reg.PutImage(repo, "hello")
-		err := newClient(t, reg).DeleteManifest(t.Context(), repo, image.Digest)
-		wantErr(t, err, regret.CodeManifestUnknown)
-		wantNot(t, err, regret.ErrNotFound)
-		wantText(t, err, "does not delete it", "Quay")
-		if got := methods(t, reg); got != "HEAD 200, DELETE 404, HEAD 200" {
-			t.Errorf("requests %q", got)
-		}
-	})
-	t.Run("unless somebody else was quicker", func(t *testing.T) {
-		t.Parallel()
-		reg := fakeregistry.New()
-		image := reg.PutImage(repo, "hello")
-		play(reg, step{1, "DELETE", func(reg *fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
-			return func(w http.ResponseWriter, req *http.Request) bool {
-				reg.Serve(&nobody{}, req)
-				return false
-			}
-		}})
-		wantErr(t, newClient(t, reg).DeleteManifest(t.Context(), repo, image.Digest), regret.ErrNotFound)
-		if got := methods(t, reg); got != "HEAD 200, DELETE 404, HEAD 404, GET 404" {
-			t.Errorf("requests %q", got)
-		}
-	})
-}
-
-// saying is the same answer of every registry.
-func saying(answer func(http.ResponseWriter, *http.Request) bool) fault {
-	return func(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool { return answer }
-}
-
-// onList answers for the list of tags only.
-func onList(answer func(http.ResponseWriter, *http.Request) bool) fault {
-	return func(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
-		return func(w http.ResponseWriter, req *http.Request) bool {
-			return fakeregistry.On("GET", "/v2/"+repo+"/tags/")(req) && answer(w, req)
-		}
-	}
-}
-
 // pushedAnew lets the tag be deleted and points it at something else at once.
 func pushedAnew(reg *fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
 	return func(w http.ResponseWriter, req *http.Request) bool {

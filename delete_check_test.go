@@ -88,16 +88,3 @@ func TestCheckDeleteDrawsADigestEachTime(t *testing.T) {
 		t.Errorf("%d digests in 10 calls", len(drawn))
 	}
 }
-
-// once is a fault of the first request only.
-func once(f fault) fault {
-	return func(reg *fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
-		left, answer := 1, f(reg)
-		return func(w http.ResponseWriter, req *http.Request) bool {
-			if left--; left < 0 {
-				return false
-			}
-			return answer(w, req)
-		}
-	}
-}
