@@ -8,9 +8,9 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-func TestRequestsOfTheWholeFlow(t *testing.T) {
+func TestDeleteManifestResolvesUnknownDigestsFirst(t *testing.T) {
 	t.Parallel()
-	t.Run("resolve and delete are two requests", func(t *testing.T) {
+	t.Run("after ResolveDigest one DELETE is enough", func(t *testing.T) {
 		t.Parallel()
 		reg := fakeregistry.New()
 		want := reg.PutImage(repo, "hello", "v1").Digest
@@ -20,7 +20,7 @@ func TestRequestsOfTheWholeFlow(t *testing.T) {
 		wantErr(t, c.DeleteManifest(t.Context(), repo, dgst))
 		wantRequests(t, reg, requestLine("HEAD", "v1", 200), requestLine("DELETE", want, 202))
 	})
-	t.Run("a digest that was seen is deleted in one", func(t *testing.T) {
+	t.Run("after Manifest one DELETE is enough", func(t *testing.T) {
 		t.Parallel()
 		reg := fakeregistry.New()
 		want := reg.PutImage(repo, "hello", "v1").Digest
@@ -31,14 +31,14 @@ func TestRequestsOfTheWholeFlow(t *testing.T) {
 		wantErr(t, c.DeleteManifest(t.Context(), repo, want))
 		wantRequests(t, reg, requestLine("DELETE", want, 202))
 	})
-	t.Run("a digest that was not seen is asked for first", func(t *testing.T) {
+	t.Run("an unknown digest is resolved first", func(t *testing.T) {
 		t.Parallel()
 		reg := fakeregistry.New()
 		want := reg.PutImage(repo, "hello", "v1").Digest
 		wantErr(t, newClient(t, reg).DeleteManifest(t.Context(), repo, want))
 		wantRequests(t, reg, requestLine("HEAD", want, 200), requestLine("DELETE", want, 202))
 	})
-	t.Run("a digest that was seen elsewhere is asked for first", func(t *testing.T) {
+	t.Run("a digest known from another repository is resolved first", func(t *testing.T) {
 		t.Parallel()
 		reg := fakeregistry.New()
 		want := reg.PutImage(repo, "hello", "v1").Digest
@@ -52,9 +52,9 @@ func TestRequestsOfTheWholeFlow(t *testing.T) {
 	})
 }
 
-func TestOnlyTheDigestThatWasAskedForIsDeleted(t *testing.T) {
+func TestDeleteManifestDeletesOnlyTheRequestedDigest(t *testing.T) {
 	t.Parallel()
-	t.Run("a tag whose header and body disagree leads to no DELETE", func(t *testing.T) {
+	t.Run("a tag whose header and content disagree is not deleted", func(t *testing.T) {
 		t.Parallel()
 		reg := fakeregistry.New(fakeregistry.WithHeadStatus(http.StatusNotFound))
 		reg.PutImage(repo, "a", "v1")
@@ -65,10 +65,10 @@ func TestOnlyTheDigestThatWasAskedForIsDeleted(t *testing.T) {
 		wantErr(t, err, regret.ErrDigestMismatch)
 		wantErr(t, c.DeleteManifest(t.Context(), repo, dgst), regret.ErrInvalid)
 		if writes := reg.Writes(); len(writes) > 0 {
-			t.Errorf("there were writes: %v", writes)
+			t.Errorf("unexpected writes: %v", writes)
 		}
 	})
-	t.Run("a digest that is answered with another leads to no DELETE", func(t *testing.T) {
+	t.Run("nothing is deleted if the response has another digest", func(t *testing.T) {
 		t.Parallel()
 		reg := fakeregistry.New()
 		a, b := reg.PutImage(repo, "a", "v1"), reg.PutImage(repo, "b")
@@ -76,11 +76,11 @@ func TestOnlyTheDigestThatWasAskedForIsDeleted(t *testing.T) {
 		err := newClient(t, reg).DeleteManifest(t.Context(), repo, a.Digest)
 		e := wantErr(t, err, regret.ErrDigestMismatch)
 		if e.Op != "delete manifest" || e.Method != "HEAD" {
-			t.Errorf("%+v", e)
+			t.Errorf("error has unexpected fields: %+v", e)
 		}
 		wantRequests(t, reg, requestLine("HEAD", a.Digest, 200))
 	})
-	t.Run("a tag that moves between resolve and delete does not matter", func(t *testing.T) {
+	t.Run("the resolved digest is deleted even if the tag was moved", func(t *testing.T) {
 		t.Parallel()
 		reg := fakeregistry.New()
 		a := reg.PutImage(repo, "a", "v1")
@@ -90,13 +90,13 @@ func TestOnlyTheDigestThatWasAskedForIsDeleted(t *testing.T) {
 		b := reg.PutImage(repo, "b", "v1")
 		wantErr(t, c.DeleteManifest(t.Context(), repo, dgst))
 		if reg.HasManifest(repo, a.Digest) || !reg.HasManifest(repo, b.Digest) {
-			t.Error("not the digest that was resolved is gone")
+			t.Error("the resolved digest is not gone, or another one is")
 		}
 		wantRequests(t, reg, requestLine("HEAD", "v1", 200), requestLine("DELETE", a.Digest, 202))
 	})
 }
 
-func TestDeleteManifestOfALayer(t *testing.T) {
+func TestDeleteManifestDeletesNoLayer(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		rule string
@@ -104,11 +104,11 @@ func TestDeleteManifestOfALayer(t *testing.T) {
 		want []error
 		sent string
 	}{
-		{"at a registry that would delete the layer", []fakeregistry.Option{fakeregistry.WithBlobDigestDelete()},
+		{"at a registry that would delete the layer nothing is deleted", []fakeregistry.Option{fakeregistry.WithBlobDigestDelete()},
 			[]error{regret.ErrNotFound, regret.CodeManifestUnknown}, "HEAD 404, GET 404"},
-		{"at distribution 2", []fakeregistry.Option{fakeregistry.WithDistribution2()},
+		{"at distribution 2 the look-up fails with 500", []fakeregistry.Option{fakeregistry.WithDistribution2()},
 			[]error{regret.ErrUnavailable}, "HEAD 500, HEAD 500, HEAD 500, HEAD 500"},
-		{"at a registry that knows the difference", nil,
+		{"at a registry that distinguishes layers the digest is not found", nil,
 			[]error{regret.ErrNotFound, regret.CodeManifestUnknown}, "HEAD 404, GET 404"},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
@@ -118,17 +118,17 @@ func TestDeleteManifestOfALayer(t *testing.T) {
 			err := c.DeleteManifest(t.Context(), repo, layer)
 			e := wantErr(t, err, test.want...)
 			if e.Op != "delete manifest" {
-				t.Errorf("the operation is %q", e.Op)
+				t.Errorf("operation %q, want delete manifest", e.Op)
 			}
 			if !reg.HasBlob(repo, layer) || !reg.HasManifest(repo, dgst) {
-				t.Error("something is gone")
+				t.Error("the layer or the image is gone")
 			}
 			wantMethods(t, reg, layer, test.sent)
 		})
 	}
 }
 
-func TestADigestIsAskedForAgainAfterItsDeletion(t *testing.T) {
+func TestDeleteManifestResolvesADigestAgainAfterItsDeletion(t *testing.T) {
 	t.Parallel()
 	reg, c, dgst := seen(t)
 	wantErr(t, c.DeleteManifest(t.Context(), repo, dgst))

@@ -10,8 +10,8 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// seen is a registry with one image under two tags, and a client that has seen
-// it; the log is empty.
+// seen returns a registry with one image under two tags, and a client that has resolved it. The log
+// is empty.
 func seen(t *testing.T, opts ...fakeregistry.Option) (*fakeregistry.Registry, *regret.Client, regret.Digest) {
 	t.Helper()
 	reg := fakeregistry.New(opts...)
@@ -23,7 +23,7 @@ func seen(t *testing.T, opts ...fakeregistry.Option) (*fakeregistry.Registry, *r
 	return reg, c, dgst
 }
 
-// methods are the methods of the requests in a log, and their statuses.
+// methods returns the methods and statuses of the logged requests.
 func methods(t *testing.T, reg *fakeregistry.Registry) string {
 	t.Helper()
 	var sent []string
@@ -35,7 +35,8 @@ func methods(t *testing.T, reg *fakeregistry.Registry) string {
 	return strings.Join(sent, ", ")
 }
 
-// wantMethods compares them; all of them must be about one manifest.
+// wantMethods compares the methods and statuses of the logged requests, which must all be for one
+// tag or digest.
 func wantMethods[T ~string](t *testing.T, reg *fakeregistry.Registry, reference T, want string) {
 	t.Helper()
 	if diff := cmp.Diff(want, methods(t, reg)); diff != "" {
@@ -43,18 +44,18 @@ func wantMethods[T ~string](t *testing.T, reg *fakeregistry.Registry, reference 
 	}
 	for _, r := range reg.Requests() {
 		if r.Path != manifestPath(reference) {
-			t.Errorf("a request went elsewhere: %s", r)
+			t.Errorf("request for another manifest: %s", r)
 		}
 	}
 }
 
-func TestDeleteManifestTakesItsTagsAlong(t *testing.T) {
+func TestDeleteManifestRemovesItsTags(t *testing.T) {
 	t.Parallel()
 	reg, c, dgst := seen(t)
 	other := reg.PutImage(repo, "other", "v2").Digest
 	wantErr(t, c.DeleteManifest(t.Context(), repo, dgst))
 	if reg.HasManifest(repo, dgst) || !reg.HasManifest(repo, other) {
-		t.Error("not this manifest and this one alone is gone")
+		t.Error("the manifest is not gone, or another one is")
 	}
 	if diff := cmp.Diff(map[string]regret.Digest{"v2": other}, reg.Tags(repo)); diff != "" {
 		t.Errorf("tags (-want +got):\n%s", diff)
@@ -62,18 +63,18 @@ func TestDeleteManifestTakesItsTagsAlong(t *testing.T) {
 	wantRequests(t, reg, requestLine("DELETE", dgst, 202))
 }
 
-func TestDeleteManifestLeavesTheChildrenOfAnIndex(t *testing.T) {
+func TestDeleteManifestKeepsTheChildrenOfAnIndex(t *testing.T) {
 	t.Parallel()
 	reg := fakeregistry.New()
 	index := reg.PutIndex(repo, []string{"a", "b"}, "v1").Digest
 	child := reg.PutImage(repo, "a").Digest
 	wantErr(t, newClient(t, reg).DeleteManifest(t.Context(), repo, index))
 	if reg.HasManifest(repo, index) || !reg.HasManifest(repo, child) {
-		t.Error("not the index and the index alone is gone")
+		t.Error("the index is not gone, or its child is")
 	}
 }
 
-func TestDeletionThatIsOff(t *testing.T) {
+func TestDeleteManifestReportsARefusal(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		rule string
@@ -84,7 +85,7 @@ func TestDeletionThatIsOff(t *testing.T) {
 		{"deletion is disabled", fakeregistry.WithDeleteDisabled(), regret.ErrDeleteDisabled,
 			[]string{"storage.delete.enabled: true", "REGISTRY_STORAGE_DELETE_ENABLED=true", "pull-through cache", "UNSUPPORTED"}},
 		{"the registry is read-only", fakeregistry.WithReadOnly(), regret.ErrReadOnly, []string{"maintenance"}},
-		{"the manifest is needed by an index", fakeregistry.WithChildProtection(), nil, []string{"DENIED"}},
+		{"an index refers to the manifest", fakeregistry.WithChildProtection(), nil, []string{"DENIED"}},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
@@ -97,11 +98,11 @@ func TestDeletionThatIsOff(t *testing.T) {
 			}
 			wantText(t, err, test.says...)
 			if e.Attempts != 1 || e.StatusCode != 405 {
-				t.Errorf("%+v", e)
+				t.Errorf("error has unexpected fields: %+v", e)
 			}
 			wantMethods(t, reg, dgst, "DELETE 405")
 			if !reg.HasManifest(repo, dgst) {
-				t.Error("it is gone")
+				t.Error("the manifest is gone")
 			}
 		})
 	}

@@ -7,10 +7,11 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// A fault is how the tests of writes let a request fail.
+// A fault returns an interceptor that makes requests to a registry fail.
 type fault = func(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool
 
-// failing answers with a status, and an error document if there is a code.
+// failing responds with a status, and with an error document if there is a code or else with
+// the HTML page of a proxy.
 func failing(status int, code string) fault {
 	return func(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
 		if code == "" {
@@ -20,30 +21,31 @@ func failing(status int, code string) fault {
 	}
 }
 
+// refused refuses the connection.
 func refused(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
 	return fakeregistry.Refuse()
 }
 
-// once is a fault of the first request only.
+// once applies a fault to the first request only.
 func once(f fault) fault {
 	return func(reg *fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
-		left, answer := 1, f(reg)
+		left, respond := 1, f(reg)
 		return func(w http.ResponseWriter, req *http.Request) bool {
 			if left--; left < 0 {
 				return false
 			}
-			return answer(w, req)
+			return respond(w, req)
 		}
 	}
 }
 
-// does lets the registry do its work and answers something else.
+// does lets the registry carry out the request, but sends another response.
 func does(other fault) fault {
 	return func(reg *fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
-		answer := other(reg)
+		respond := other(reg)
 		return func(w http.ResponseWriter, req *http.Request) bool {
 			reg.Serve(&nobody{}, req)
-			return answer(w, req)
+			return respond(w, req)
 		}
 	}
 }
@@ -51,47 +53,47 @@ func does(other fault) fault {
 var (
 	loseResponse fault = (*fakeregistry.Registry).LoseResponse
 	loseRequest  fault = (*fakeregistry.Registry).LoseRequest
-	htmlNotFound       = failing(404, "")
+	htmlNotFound       = failing(404, "") // of a proxy
 )
 
-// A step is what becomes of some requests.
+// A step is a fault of a number of requests.
 type step struct {
-	n      int // how many; 0: all of them
+	n      int // the number; 0 for all requests
 	method string
 	fault  fault
 }
 
-// play lets the steps of each method happen in their order.
+// play applies the steps to the requests with their method, in order.
 func play(reg *fakeregistry.Registry, steps ...step) {
-	for i := len(steps) - 1; i >= 0; i-- { // the newest is asked first
+	for i := len(steps) - 1; i >= 0; i-- { // the interceptor added last is called first
 		reg.Intercept(steps[i].n, fakeregistry.On(steps[i].method, "/v2/"), steps[i].fault(reg))
 	}
 }
 
-// saying is the same answer of every registry.
-func saying(answer func(http.ResponseWriter, *http.Request) bool) fault {
-	return func(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool { return answer }
+// responding makes a fault of an interceptor that does not depend on the registry.
+func responding(respond func(http.ResponseWriter, *http.Request) bool) fault {
+	return func(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool { return respond }
 }
 
-// onList answers for the list of tags only.
-func onList(answer func(http.ResponseWriter, *http.Request) bool) fault {
+// onTagList applies an interceptor to requests for the list of tags only.
+func onTagList(respond func(http.ResponseWriter, *http.Request) bool) fault {
 	return func(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
 		return func(w http.ResponseWriter, req *http.Request) bool {
-			return fakeregistry.On("GET", "/v2/"+repo+"/tags/")(req) && answer(w, req)
+			return fakeregistry.On("GET", "/v2/"+repo+"/tags/")(req) && respond(w, req)
 		}
 	}
 }
 
-// onPath answers only where the path has a part.
-func onPath(part string, answer func(http.ResponseWriter, *http.Request) bool) fault {
+// onPath applies an interceptor only to requests whose path contains part.
+func onPath(part string, respond func(http.ResponseWriter, *http.Request) bool) fault {
 	return func(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
 		return func(w http.ResponseWriter, req *http.Request) bool {
-			return strings.Contains(req.URL.Path, part) && answer(w, req)
+			return strings.Contains(req.URL.Path, part) && respond(w, req)
 		}
 	}
 }
 
-// nobody is where answers go that nobody gets.
+// nobody is a ResponseWriter that discards the response.
 type nobody struct{ header http.Header }
 
 func (n *nobody) Write(p []byte) (int, error) { return len(p), nil }

@@ -16,8 +16,8 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// Nobody waits for the rollback longer than it says.
-func TestUntagByOverwriteGivesUp(t *testing.T) {
+// A rollback to a registry that does not respond ends 15 seconds after the context.
+func TestUntagByOverwriteLimitsTheRollback(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		reg := fakeregistry.Distribution2().New()
@@ -33,7 +33,7 @@ func TestUntagByOverwriteGivesUp(t *testing.T) {
 		err := newClient(t, reg).UntagByOverwrite(ctx, repo, "v1")
 		wantText(t, err, "what the tag points to is not known")
 		if !errors.Is(err, context.Canceled) {
-			t.Errorf("the error is not that of the context: %v", err)
+			t.Errorf("the error does not match context.Canceled: %v", err)
 		}
 		if took := time.Since(start); took != 15*time.Second {
 			t.Errorf("took %s", took)
@@ -41,11 +41,11 @@ func TestUntagByOverwriteGivesUp(t *testing.T) {
 	})
 }
 
-// A deadline that ends while the original is put back does not stop that.
-func TestUntagByOverwritePutsBackWhateverTheDeadline(t *testing.T) {
+// A deadline that expires during the rollback does not stop it.
+func TestUntagByOverwriteRollsBackAfterTheDeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		reg := fakeregistry.Google().New() // where a tagged manifest cannot be deleted
+		reg := fakeregistry.Google().New() // does not delete a tagged manifest
 		image := reg.PutImage(repo, "hello", "v1")
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
@@ -60,14 +60,14 @@ func TestUntagByOverwritePutsBackWhateverTheDeadline(t *testing.T) {
 			return false
 		})
 		wantText(t, newClient(t, reg).UntagByOverwrite(ctx, repo, "v1"), "rolled back")
-		if stands, _ := reg.Tag(repo, "v1"); stands != image.Digest {
-			t.Errorf("the tag stands for %s, and stood for %s", stands, image.Digest)
+		if current, _ := reg.Tag(repo, "v1"); current != image.Digest {
+			t.Errorf("the tag points to %s, want %s", current, image.Digest)
 		}
 	})
 }
 
-// What could not be put back is not replaced.
-func TestUntagByOverwriteNeedsAWayBack(t *testing.T) {
+// The tag is not overwritten if a rollback would fail.
+func TestUntagByOverwriteChangesNothingIfARollbackWouldFail(t *testing.T) {
 	t.Parallel()
 	reg := fakeregistry.Google().New()
 	image := reg.PutImage(repo, "hello", "v1")
@@ -80,9 +80,9 @@ func TestUntagByOverwriteNeedsAWayBack(t *testing.T) {
 	}
 }
 
-// A registry that writes anew what is pushed stores the placeholder under
-// another digest: it is still not somebody else's.
-func TestUntagByOverwriteKnowsItsPlaceholder(t *testing.T) {
+// If the registry changes the pushed content, the placeholder has another digest. It is still recognised
+// and not mistaken for the push of another client.
+func TestUntagByOverwriteRecognisesAChangedPlaceholder(t *testing.T) {
 	t.Parallel()
 	reg := fakeregistry.New()
 	image := reg.PutImage(repo, "hello", "v1")
@@ -99,19 +99,20 @@ func TestUntagByOverwriteKnowsItsPlaceholder(t *testing.T) {
 	err := newClient(t, reg).UntagByOverwrite(t.Context(), repo, "v1")
 	wantErr(t, err, regret.ErrDigestMismatch)
 	wantText(t, err, "rolled back")
-	if stands, _ := reg.Tag(repo, "v1"); stands != image.Digest {
-		t.Errorf("the tag stands for %s, and stood for %s", stands, image.Digest)
+	if current, _ := reg.Tag(repo, "v1"); current != image.Digest {
+		t.Errorf("the tag points to %s, want %s", current, image.Digest)
 	}
 }
 
-// Whatever happens at whichever request: either the tag is gone and the original stands, or the error says what stands.
-func TestUntagByOverwriteIsNeverSilent(t *testing.T) {
+// Whichever request a fault hits, either the tag is gone and the original still exists, or the error says what the tag
+// points to.
+func TestUntagByOverwriteReportsTheStateAfterAnyFault(t *testing.T) {
 	t.Parallel()
 	faults := map[string]func(reg *fakeregistry.Registry, cancel context.CancelFunc) func(http.ResponseWriter, *http.Request) bool{
 		"is lost": func(reg *fakeregistry.Registry, _ context.CancelFunc) func(http.ResponseWriter, *http.Request) bool {
 			return reg.LoseRequest()
 		},
-		"is answered to nobody": func(reg *fakeregistry.Registry, _ context.CancelFunc) func(http.ResponseWriter, *http.Request) bool {
+		"loses its response": func(reg *fakeregistry.Registry, _ context.CancelFunc) func(http.ResponseWriter, *http.Request) bool {
 			return reg.LoseResponse()
 		},
 		"is refused": func(*fakeregistry.Registry, context.CancelFunc) func(http.ResponseWriter, *http.Request) bool {
@@ -120,15 +121,15 @@ func TestUntagByOverwriteIsNeverSilent(t *testing.T) {
 		"fails": func(*fakeregistry.Registry, context.CancelFunc) func(http.ResponseWriter, *http.Request) bool {
 			return fakeregistry.Errors(500, "UNKNOWN", "no")
 		},
-		"ends the caller's patience": func(_ *fakeregistry.Registry, cancel context.CancelFunc) func(http.ResponseWriter, *http.Request) bool {
+		"is canceled by the caller": func(_ *fakeregistry.Registry, cancel context.CancelFunc) func(http.ResponseWriter, *http.Request) bool {
 			return func(http.ResponseWriter, *http.Request) bool {
 				cancel()
 				return false
 			}
 		},
-		"meets a push": func(reg *fakeregistry.Registry, _ context.CancelFunc) func(http.ResponseWriter, *http.Request) bool {
+		"coincides with a push": func(reg *fakeregistry.Registry, _ context.CancelFunc) func(http.ResponseWriter, *http.Request) bool {
 			return func(_ http.ResponseWriter, req *http.Request) bool {
-				if req.Method != http.MethodPut { // between the last look and the PUT nothing can be done
+				if req.Method != http.MethodPut { // a push between the last check and the PUT cannot be detected
 					reg.PutImage(repo, "pushed meanwhile", "v1")
 				}
 				return false
@@ -138,23 +139,23 @@ func TestUntagByOverwriteIsNeverSilent(t *testing.T) {
 	for name, fault := range faults {
 		for nth := range 10 {
 			for _, times := range []int{1, 100} {
-				t.Run(fmt.Sprintf("request %d %s %d times", nth+1, name, times), func(t *testing.T) {
+				t.Run(fmt.Sprintf("request %d %s, for %d requests", nth+1, name, times), func(t *testing.T) {
 					t.Parallel()
 					reg := fakeregistry.Distribution2().New()
 					original := reg.PutImage(repo, "hello", "v1", "v2")
 					ctx, cancel := context.WithCancel(t.Context())
 					defer cancel()
-					seen := 0
-					answer := fault(reg, cancel)
+					n := 0
+					respond := fault(reg, cancel)
 					reg.Intercept(0, fakeregistry.On("", "/v2/"), func(w http.ResponseWriter, req *http.Request) bool {
-						seen++
-						return seen > nth && seen <= nth+times && answer(w, req)
+						n++
+						return n > nth && n <= nth+times && respond(w, req)
 					})
 					err := newClient(t, reg).UntagByOverwrite(ctx, repo, "v1")
-					if err == nil && name == "meets a push" && nth >= 7 {
-						return // that came after the tag was seen to be gone
+					if err == nil && name == "coincides with a push" && nth >= 7 {
+						return // the push came after the check that the tag is gone
 					}
-					wantTold(t, reg, original.Digest, err)
+					wantConsistent(t, reg, original.Digest, err)
 				})
 			}
 		}
@@ -163,27 +164,27 @@ func TestUntagByOverwriteIsNeverSilent(t *testing.T) {
 
 var anyDigest = regexp.MustCompile(`sha256:[0-9a-f]{64}`)
 
-// wantTold wants success only if the tag is gone, and otherwise an error that says what the tag stands for.
-func wantTold(t *testing.T, reg *fakeregistry.Registry, original regret.Digest, err error) {
+// wantConsistent expects success only if the tag is gone, and otherwise an error that says what the tag points to.
+func wantConsistent(t *testing.T, reg *fakeregistry.Registry, original regret.Digest, err error) {
 	t.Helper()
-	stands, there := reg.Tag(repo, "v1")
+	current, exists := reg.Tag(repo, "v1")
 	if !reg.HasManifest(repo, original) || reg.Tags(repo)["v2"] != original {
 		t.Errorf("the original is gone: %v", err)
 	}
 	if err == nil {
-		if there {
-			t.Errorf("success, but the tag stands for %s", stands)
+		if exists {
+			t.Errorf("success, but the tag points to %s", current)
 		}
 		return
 	}
 	e, _ := errors.AsType[*regret.Error](err)
 	switch {
-	case !there && !strings.Contains(e.Hint, "gone") && !strings.Contains(e.Hint, "not known") && !strings.Contains(e.Hint, "could not be checked"):
-		t.Errorf("the tag is gone, and nobody says so: %v", err)
-	case there && stands != original && !strings.Contains(strings.Join(anyDigest.FindAllString(e.Hint, -1), " "), string(stands)) &&
+	case !exists && !strings.Contains(e.Hint, "gone") && !strings.Contains(e.Hint, "not known") && !strings.Contains(e.Hint, "could not be checked"):
+		t.Errorf("the tag is gone, but the error does not say so: %v", err)
+	case exists && current != original && !strings.Contains(strings.Join(anyDigest.FindAllString(e.Hint, -1), " "), string(current)) &&
 		!strings.Contains(e.Hint, "nothing was changed") && !strings.Contains(e.Hint, "could not be checked") && e.Method != "GET":
-		t.Errorf("the tag stands for %s, and nobody says so: %v", stands, err)
-	case there && stands == original && strings.Contains(e.Hint, "tag is gone"):
-		t.Errorf("the tag is there, and the error denies it: %v", err)
+		t.Errorf("the tag points to %s, but the error does not say so: %v", current, err)
+	case exists && current == original && strings.Contains(e.Hint, "tag is gone"):
+		t.Errorf("the tag exists, but the error says that it is gone: %v", err)
 	}
 }

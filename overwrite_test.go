@@ -11,10 +11,10 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-func TestUntagByOverwrite(t *testing.T) {
+func TestUntagByOverwriteRemovesOneTag(t *testing.T) {
 	t.Parallel()
 	for _, p := range []fakeregistry.Profile{fakeregistry.Distribution2(), fakeregistry.Distribution3(), fakeregistry.Harbor()} {
-		t.Run("removes a tag alone at "+p.Name, func(t *testing.T) {
+		t.Run("only the tag is removed at "+p.Name, func(t *testing.T) {
 			t.Parallel()
 			reg := p.New()
 			image := reg.PutImage(repo, "hello", "v1", "v2")
@@ -28,14 +28,14 @@ func TestUntagByOverwrite(t *testing.T) {
 				t.Errorf("requests %q, want %q", got, want)
 			}
 			if tags := reg.Tags(repo); len(tags) != 1 || tags["v2"] != dgst || !reg.HasManifest(repo, image.Digest) {
-				t.Errorf("left: %v", tags)
+				t.Errorf("tags left: %v", tags)
 			}
 			if left := reg.Requests()[4]; reg.HasManifest(repo, regret.Digest(left.Path[strings.LastIndex(left.Path, "/")+1:])) {
-				t.Error("the placeholder is still there")
+				t.Error("the placeholder was not deleted")
 			}
 		})
 	}
-	t.Run("overwrites each time with something else", func(t *testing.T) {
+	t.Run("each call uses a new placeholder", func(t *testing.T) {
 		t.Parallel()
 		reg := fakeregistry.Distribution2().New()
 		reg.PutImage(repo, "hello", "v1", "v2")
@@ -49,13 +49,13 @@ func TestUntagByOverwrite(t *testing.T) {
 				deleted[r.Path] = true
 			}
 		}
-		if len(deleted) != 4 { // two that nobody has, and two placeholders
-			t.Errorf("deleted %v", deleted)
+		if len(deleted) != 4 { // two random digests of CheckDelete, and two placeholders
+			t.Errorf("deleted %v, want four different digests", deleted)
 		}
 	})
 }
 
-func TestUntagByOverwriteRefuses(t *testing.T) {
+func TestUntagByOverwriteFailsWithoutMovingTheTag(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		rule    string
@@ -66,17 +66,17 @@ func TestUntagByOverwriteRefuses(t *testing.T) {
 		text    string
 		sent    string
 	}{
-		{"a digest", fakeregistry.Distribution2(), nil, "sha256:x", regret.ErrInvalid, "", ""},
-		{"a tag that is not there", fakeregistry.Distribution2(), nil, "nope", regret.ErrNotFound, "", "GET 404"},
-		{"a registry without deletion", fakeregistry.Distribution2(), []fakeregistry.Option{fakeregistry.WithDeleteDisabled()}, "v1",
+		{"a digest is refused", fakeregistry.Distribution2(), nil, "sha256:x", regret.ErrInvalid, "", ""},
+		{"an unknown tag is not found", fakeregistry.Distribution2(), nil, "nope", regret.ErrNotFound, "", "GET 404"},
+		{"nothing is changed if deletion is disabled", fakeregistry.Distribution2(), []fakeregistry.Option{fakeregistry.WithDeleteDisabled()}, "v1",
 			regret.ErrDeleteDisabled, "nothing was changed", "GET 200, DELETE 405"},
-		{"a registry in maintenance", fakeregistry.Distribution2(), []fakeregistry.Option{fakeregistry.WithReadOnly()}, "v1",
+		{"nothing is changed if the registry is read-only", fakeregistry.Distribution2(), []fakeregistry.Option{fakeregistry.WithReadOnly()}, "v1",
 			regret.ErrReadOnly, "nothing was changed", "GET 200, DELETE 405"},
-		{"a tag that cannot be moved", fakeregistry.Harbor(), []fakeregistry.Option{fakeregistry.WithImmutableTags("v1")}, "v1",
+		{"an immutable tag stays", fakeregistry.Harbor(), []fakeregistry.Option{fakeregistry.WithImmutableTags("v1")}, "v1",
 			regret.ErrImmutable, "still points to the original", "GET 200, DELETE 404, PUT 201, HEAD 200, PUT 412, HEAD 200"},
-		{"a registry that wants tags removed first, after putting back what was there", fakeregistry.Google(), nil, "v1", regret.ErrStillTagged,
+		{"the tag is rolled back if the registry deletes no tagged manifests", fakeregistry.Google(), nil, "v1", regret.ErrStillTagged,
 			"rolled back", "GET 200, DELETE 404, PUT 201, HEAD 200, PUT 201, DELETE 400, HEAD 200, HEAD 200, PUT 201"},
-		{"a registry that says 202 and does nothing, after putting back what was there", deaf(), nil, "v1", regret.ErrStillPresent,
+		{"the tag is rolled back if the registry returns 202 without deleting", ignoresDeletes, nil, "v1", regret.ErrStillPresent,
 			"rolled back", "GET 200, DELETE 404, PUT 201, HEAD 200, PUT 201, DELETE 202, HEAD 200, HEAD 200, PUT 201"},
 	}
 	for _, tt := range tests {
@@ -84,8 +84,8 @@ func TestUntagByOverwriteRefuses(t *testing.T) {
 			t.Parallel()
 			reg := tt.profile.New(tt.overlay...)
 			image := reg.PutImage(repo, "hello", "v1", "v2")
-			if tt.profile.Name == "" {
-				deafen(reg)
+			if tt.profile.Name == ignoresDeletes.Name {
+				ignoreSecondDelete(reg)
 			}
 			err := newClient(t, reg).UntagByOverwrite(t.Context(), repo, tt.tag)
 			if e := wantErr(t, err, tt.want); e.Op != "untag by overwrite" || e.Reference != tt.tag {
@@ -96,25 +96,26 @@ func TestUntagByOverwriteRefuses(t *testing.T) {
 				t.Errorf("requests %q, want %q", got, tt.sent)
 			}
 			if tags := reg.Tags(repo); tags["v1"] != image.Digest || tags["v2"] != image.Digest {
-				t.Errorf("tags %v", tags)
+				t.Errorf("tags %v, want both unchanged", tags)
 			}
 		})
 	}
 }
 
-// deaf is a registry that says yes to deletions that it does not carry out.
-func deaf() fakeregistry.Profile { return fakeregistry.Profile{} }
+// ignoresDeletes is a registry that returns 202 for deletions without carrying them out.
+var ignoresDeletes = fakeregistry.Profile{Name: "a registry that ignores deletions"}
 
-func deafen(reg *fakeregistry.Registry) {
-	asked := 0
+// ignoreSecondDelete returns 202 for all but the first DELETE, which is that of CheckDelete.
+func ignoreSecondDelete(reg *fakeregistry.Registry) {
+	deletes := 0
 	reg.Intercept(0, fakeregistry.On("DELETE", "/"), func(w http.ResponseWriter, req *http.Request) bool {
-		asked++
-		return asked > 1 && fakeregistry.Answer(202, nil, "")(w, req)
+		deletes++
+		return deletes > 1 && fakeregistry.Answer(202, nil, "")(w, req)
 	})
 }
 
-// What this client once resolved is no proof that it still stands.
-func TestUntagByOverwriteLooksAtTheOtherTags(t *testing.T) {
+// Other tags may have been moved or removed since this client resolved them.
+func TestUntagByOverwriteResolvesTheOtherTagsAgain(t *testing.T) {
 	t.Parallel()
 	reg := fakeregistry.New()
 	image := reg.PutImage(repo, "hello", "v1", "v2", "v3")
@@ -127,12 +128,12 @@ func TestUntagByOverwriteLooksAtTheOtherTags(t *testing.T) {
 	wantErr(t, newClient(t, reg).Untag(t.Context(), repo, "v3"))
 	wantErr(t, c.UntagByOverwrite(t.Context(), repo, "v1"))
 	if tags := reg.Tags(repo); len(tags) != 1 || !reg.HasManifest(repo, image.Digest) {
-		t.Errorf("tags %v", tags)
+		t.Errorf("tags %v, want only v2", tags)
 	}
 }
 
-// A tag that somebody removes meanwhile stays removed.
-func TestUntagByOverwriteLeavesRemovedTagsAlone(t *testing.T) {
+// A tag that another client removes in the meantime stays removed.
+func TestUntagByOverwriteDoesNotRestoreRemovedTags(t *testing.T) {
 	t.Parallel()
 	reg := fakeregistry.Distribution3().New()
 	reg.PutImage(repo, "hello", "v1", "v2")
@@ -145,21 +146,21 @@ func TestUntagByOverwriteLeavesRemovedTagsAlone(t *testing.T) {
 	})
 	wantErr(t, c.UntagByOverwrite(t.Context(), repo, "v1"))
 	if tags := reg.Tags(repo); len(tags) != 0 {
-		t.Errorf("tags %v", tags)
+		t.Errorf("tags %v, want none", tags)
 	}
 }
 
-// A registry that drops a manifest with one of its tags is made to have it
-// again, under all the names that were to stay.
-func TestUntagByOverwriteBringsBackWhatWasToStay(t *testing.T) {
+// If the registry deletes the original along with the tag, the original is restored under its digest and
+// its other tags.
+func TestUntagByOverwriteRestoresADeletedOriginal(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		rule    string
 		refuses bool
 		text    string
 	}{
-		{"what was dropped is put back", false, "the registry also deleted the following, now restored"},
-		{"or the error says that it is gone", true, "restoring it failed"},
+		{"the original and its other tags are restored", false, "the registry also deleted the following, now restored"},
+		{"the error says so if restoring them fails", true, "restoring it failed"},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
@@ -170,7 +171,7 @@ func TestUntagByOverwriteBringsBackWhatWasToStay(t *testing.T) {
 			wantErr(t, err)
 			reg.Intercept(0, fakeregistry.On("DELETE", "/"), func(w http.ResponseWriter, req *http.Request) bool {
 				if tags := reg.Tags(repo); tags["v1"] == image.Digest || !reg.HasManifest(repo, image.Digest) {
-					return false // this only asks whether deletion is allowed
+					return false // the DELETE of CheckDelete
 				}
 				gone := req.Clone(req.Context())
 				gone.URL.Path = manifestPath(image.Digest)

@@ -12,7 +12,7 @@ import (
 	"github.com/seed-8cb7cc86/regret"
 )
 
-// fullPage has a thousand tags that begin with a prefix.
+// fullPage returns a page of a thousand tags that begin with prefix.
 func fullPage(prefix string) string {
 	tags := make([]string, 1000)
 	for i := range tags {
@@ -21,7 +21,7 @@ func fullPage(prefix string) string {
 	return `{"name":"team/app","tags":[` + strings.Join(tags, ",") + `]}`
 }
 
-func TestFullPageWithoutLink(t *testing.T) {
+func TestFullPageWithoutLinkIsProbed(t *testing.T) {
 	t.Parallel()
 	first, second := fullPage("a"), fullPage("b")
 	backwards := func(body string) string {
@@ -33,20 +33,20 @@ func TestFullPageWithoutLink(t *testing.T) {
 	without := func(body string, n int) string { return strings.Join(strings.Split(body, ",")[:1001-n], ",") + "]}" }
 	tests := []struct {
 		name  string
-		pages []string // bodies; after a blank, a Link
-		asked int
+		pages []string // body, and after a space the Link
+		sent  int      // requests
 		want  int
 		kind  error
 	}{
-		{"is followed by a question, and nothing is the end", []string{first, `{"tags":[]}`}, 2, 1000, nil},
-		{"is followed by a question, and one more is the end", []string{first, `{"tags":["b"]}`}, 2, 1001, nil},
-		{"is followed by as many questions as it takes", []string{first, without(second, 1), `{"tags":["c"]}`}, 3, 2000, nil},
-		{"is the end if the same comes again: the registry knows no pages", []string{first, first}, 2, 1000, nil},
-		{"is the end if the same comes again in another order", []string{first, backwards(first)}, 2, 1000, nil},
-		{"is not the end if a part of the same comes again: the registry forgets where it was", []string{first, without(first, 1)}, 2, 1000, regret.ErrIncompleteList},
-		{"is not the end if the same comes again with a Link", []string{first, first + " <?x>; rel=next", `{"tags":["b"]}`}, 2, 1000, regret.ErrIncompleteList},
-		{"is not followed by pages that may repeat themselves", []string{first, without(second, 1) + " <?x>; rel=next", without(second, 1)}, 3, 1999, regret.ErrIncompleteList},
-		{"is not the end if the same comes again with more", []string{first, strings.Replace(first, `]`, `,"z"]`, 1)}, 2, 1000, regret.ErrIncompleteList},
+		{"an empty page after it ends the list", []string{first, `{"tags":[]}`}, 2, 1000, nil},
+		{"a page of one entry after it ends the list", []string{first, `{"tags":["b"]}`}, 2, 1001, nil},
+		{"full pages without a Link are followed to the end", []string{first, without(second, 1), `{"tags":["c"]}`}, 3, 2000, nil},
+		{"the same page again ends the list, because the registry has no paging", []string{first, first}, 2, 1000, nil},
+		{"the same page in another order ends the list", []string{first, backwards(first)}, 2, 1000, nil},
+		{"a part of the same page is an error, because the registry ignores last", []string{first, without(first, 1)}, 2, 1000, regret.ErrIncompleteList},
+		{"the same page with a Link is an error", []string{first, first + " <?x>; rel=next", `{"tags":["b"]}`}, 2, 1000, regret.ErrIncompleteList},
+		{"a page that repeats after a Link is an error", []string{first, without(second, 1) + " <?x>; rel=next", without(second, 1)}, 3, 1999, regret.ErrIncompleteList},
+		{"the same page with more entries is an error", []string{first, strings.Replace(first, `]`, `,"z"]`, 1)}, 2, 1000, regret.ErrIncompleteList},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -61,49 +61,49 @@ func TestFullPageWithoutLink(t *testing.T) {
 			}))
 			got, err := collect(t, c.Tags(t.Context(), repo))
 			if !errors.Is(err, tt.kind) {
-				t.Errorf("error: %v, want %v", err, tt.kind)
+				t.Errorf("error %v, want %v", err, tt.kind)
 			}
 			if len(got) != tt.want || len(slices.Compact(slices.Sorted(slices.Values(got)))) != len(got) {
-				t.Errorf("%d tags, want %d, each once", len(got), tt.want)
+				t.Errorf("%d tags, want %d different ones", len(got), tt.want)
 			}
-			if len(queries) != tt.asked || queries[1] != "n=999&last=a0999" && tt.asked > 1 {
-				t.Errorf("asked %q, want %d questions", queries, tt.asked)
+			if len(queries) != tt.sent || queries[1] != "n=999&last=a0999" && tt.sent > 1 {
+				t.Errorf("queries %q, want %d", queries, tt.sent)
 			}
 		})
 	}
 }
 
-func TestPagesWithoutEnd(t *testing.T) {
+func TestEndlessListFails(t *testing.T) {
 	t.Parallel()
 	small := regret.DefaultLimits()
 	small.Pages, small.Entries, small.PageBytes = 50, 500, 1000
 	link := func(i int) string { return fmt.Sprintf(`<?last=%d>; rel="next"`, i) }
 	tests := []struct {
-		name   string
-		answer func(i int) (body, link string) // of the i-th request, from 0
-		most   int                             // requests
-		says   string
+		name string
+		page func(i int) (body, link string) // for the i-th request, from 0
+		most int                             // maximum number of requests
+		says string
 	}{
-		{"a circle of one page", func(int) (string, string) { return `{"tags":["a"]}`, link(1) }, 3, "entries were repeated"},
-		{"a circle of two pages", func(i int) (string, string) { return fmt.Sprintf(`{"tags":["a%d"]}`, i%2), link(i % 2) }, 6, "form a loop"},
-		{"a circle of three pages", func(i int) (string, string) { return fmt.Sprintf(`{"tags":["a%d"]}`, i%3), link(i % 3) }, 9, "form a loop"},
-		{"a circle of four pages", func(i int) (string, string) { return fmt.Sprintf(`{"tags":["a%d"]}`, i%4), link(i % 4) }, 12, "form a loop"},
-		{"a circle of five pages", func(i int) (string, string) { return fmt.Sprintf(`{"tags":["a%d"]}`, i%5), link(i % 5) }, 15, "form a loop"},
-		{"a circle with a way to it", func(i int) (string, string) { return fmt.Sprintf(`{"tags":["a%d"]}`, i), link(min(i, 7+i%3)) }, 30, "form a loop"},
-		{"new pages for ever", func(i int) (string, string) { return fmt.Sprintf(`{"tags":["a%d"]}`, i), link(i) }, 50, "50 pages"},
-		{"new empty pages for ever", func(i int) (string, string) { return `{"tags":[]}`, link(i) }, 3, "empty pages"},
-		{"big pages for ever", func(i int) (string, string) {
+		{"a loop of one page", func(int) (string, string) { return `{"tags":["a"]}`, link(1) }, 3, "entries were repeated"},
+		{"a loop of two pages", func(i int) (string, string) { return fmt.Sprintf(`{"tags":["a%d"]}`, i%2), link(i % 2) }, 6, "form a loop"},
+		{"a loop of three pages", func(i int) (string, string) { return fmt.Sprintf(`{"tags":["a%d"]}`, i%3), link(i % 3) }, 9, "form a loop"},
+		{"a loop of four pages", func(i int) (string, string) { return fmt.Sprintf(`{"tags":["a%d"]}`, i%4), link(i % 4) }, 12, "form a loop"},
+		{"a loop of five pages", func(i int) (string, string) { return fmt.Sprintf(`{"tags":["a%d"]}`, i%5), link(i % 5) }, 15, "form a loop"},
+		{"a loop after some other pages", func(i int) (string, string) { return fmt.Sprintf(`{"tags":["a%d"]}`, i), link(min(i, 7+i%3)) }, 30, "form a loop"},
+		{"an endless sequence of new pages", func(i int) (string, string) { return fmt.Sprintf(`{"tags":["a%d"]}`, i), link(i) }, 50, "50 pages"},
+		{"an endless sequence of empty pages", func(i int) (string, string) { return `{"tags":[]}`, link(i) }, 3, "empty pages"},
+		{"an endless sequence of large pages", func(i int) (string, string) {
 			return fmt.Sprintf(`{"tags":["%[1]d-a","%[1]d-b","%[1]d-c","%[1]d-d","%[1]d-e","%[1]d-f","%[1]d-g","%[1]d-h","%[1]d-i","%[1]d-j","%[1]d-k"]}`, i), link(i)
 		}, 50, "500 entries"},
-		{"one page without end", func(int) (string, string) { return `{"tags":["` + strings.Repeat(`a","`, 1000), "" }, 1, "1000 bytes"},
-		{"one string without end", func(int) (string, string) { return `{"x":"` + strings.Repeat(`a`, 10000), "" }, 1, "1000 bytes"},
+		{"an endless page", func(int) (string, string) { return `{"tags":["` + strings.Repeat(`a","`, 1000), "" }, 1, "1000 bytes"},
+		{"an endless string", func(int) (string, string) { return `{"x":"` + strings.Repeat(`a`, 10000), "" }, 1, "1000 bytes"},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name+" end in an error", func(t *testing.T) {
+		t.Run(tt.name+" is an error", func(t *testing.T) {
 			t.Parallel()
 			i := 0
 			c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
-				body, link := tt.answer(i)
+				body, link := tt.page(i)
 				i++
 				return respond(req, 200, body, "Link", link), nil
 			}), regret.WithLimits(small))
@@ -117,8 +117,8 @@ func TestPagesWithoutEnd(t *testing.T) {
 	}
 }
 
-// A registry may know last, and neither n nor Link.
-func TestPagesOfAThousandWhateverWasAsked(t *testing.T) {
+// Some registries support last, but neither n nor Link.
+func TestListIsCompleteIfARegistryIgnoresTheSize(t *testing.T) {
 	t.Parallel()
 	for _, total := range []int{1000, 1001, 2000, 2500, 3000} {
 		t.Run(fmt.Sprint(total), func(t *testing.T) {

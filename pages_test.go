@@ -14,7 +14,7 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-func TestFailingPages(t *testing.T) {
+func TestListFailsIfAPageFails(t *testing.T) {
 	t.Parallel()
 	second := func(req *http.Request) bool {
 		return req.URL.Query().Get("last") != "" && strings.HasSuffix(req.URL.Path, "/tags/list")
@@ -23,17 +23,17 @@ func TestFailingPages(t *testing.T) {
 		name   string
 		times  int
 		answer func(http.ResponseWriter, *http.Request) bool
-		asked  int
+		sent   int // attempts at page two
 		want   []error
 		says   string
 	}{
-		{"a 500 on page two is repeated", 2, fakeregistry.Answer(500, nil, ""), 3, nil, ""},
-		{"a 500 that stays is an incomplete list", 0, fakeregistry.Errors(500, "UNKNOWN", "disk on fire"), regret.DefaultRetries().Max + 1,
+		{"500 on page two is retried", 2, fakeregistry.Answer(500, nil, ""), 3, nil, ""},
+		{"500 to every attempt makes the list incomplete", 0, fakeregistry.Errors(500, "UNKNOWN", "disk on fire"), regret.DefaultRetries().Max + 1,
 			[]error{regret.ErrIncompleteList, regret.ErrUnavailable, regret.CodeUnknown}, "disk on fire"},
-		{"a 404 on page two is an incomplete list", 0, fakeregistry.Errors(404, "NAME_UNKNOWN", "gone"), 1,
+		{"404 on page two makes the list incomplete", 0, fakeregistry.Errors(404, "NAME_UNKNOWN", "gone"), 1,
 			[]error{regret.ErrIncompleteList, regret.ErrNotFound, regret.CodeNameUnknown}, "404 Not Found"},
-		{"an empty 404 on page two is an incomplete list", 0, fakeregistry.Answer(404, nil, ""), 1, []error{regret.ErrIncompleteList}, "404 Not Found"},
-		{"a 429 for an hour says so", 0, fakeregistry.Answer(429, map[string]string{"Retry-After": "3600"}, ""), 1,
+		{"404 without a body on page two makes the list incomplete", 0, fakeregistry.Answer(404, nil, ""), 1, []error{regret.ErrIncompleteList}, "404 Not Found"},
+		{"429 on page two reports how long to wait", 0, fakeregistry.Answer(429, map[string]string{"Retry-After": "3600"}, ""), 1,
 			[]error{regret.ErrIncompleteList, regret.ErrRateLimited}, "retry after 1h0m0s"},
 	}
 	for _, tt := range tests {
@@ -43,8 +43,8 @@ func TestFailingPages(t *testing.T) {
 			reg.Intercept(tt.times, second, tt.answer)
 			got, err := collect(t, newClient(t, reg).Tags(t.Context(), repo))
 			e := wantErr(t, err, tt.want...)
-			if n := len(reg.Requests()); n != 1+tt.asked {
-				t.Errorf("%d requests, want %d", n, 1+tt.asked)
+			if n := len(reg.Requests()); n != 1+tt.sent {
+				t.Errorf("%d requests, want %d", n, 1+tt.sent)
 			}
 			if e == nil {
 				if diff := cmp.Diff(all, got); diff != "" {
@@ -54,24 +54,24 @@ func TestFailingPages(t *testing.T) {
 			}
 			wantText(t, err, tt.says)
 			if n := strings.Count(err.Error(), tt.says); n != 1 {
-				t.Errorf("%q is said %d times: %v", tt.says, n, err)
+				t.Errorf("%q appears %d times in the error: %v", tt.says, n, err)
 			}
 			if n := strings.Count(err.Error(), "regret:"); n != 1 {
-				t.Errorf("the error begins %d times: %v", n, err)
+				t.Errorf("the prefix appears %d times in the error: %v", n, err)
 			}
 			if e.StatusCode == 429 && e.RetryAfter == 0 {
-				t.Error("the error does not hold how long to wait")
+				t.Error("RetryAfter is 0")
 			}
 		})
 	}
-	t.Run("a failure of page one is what it is", func(t *testing.T) {
+	t.Run("a failure of page one keeps its kind", func(t *testing.T) {
 		t.Parallel()
 		reg := fakeregistry.New()
 		_, err := collect(t, newClient(t, reg).Tags(t.Context(), repo))
 		wantErr(t, err, regret.ErrNotFound, regret.CodeNameUnknown)
 		wantNot(t, err, regret.ErrIncompleteList)
 	})
-	t.Run("a connection that breaks in the middle of page two is an incomplete list", func(t *testing.T) {
+	t.Run("a connection that breaks in the middle of page two makes the list incomplete", func(t *testing.T) {
 		t.Parallel()
 		reg, all := withTags(30, fakeregistry.WithPageCap(20))
 		reg.Intercept(0, second, func(w http.ResponseWriter, _ *http.Request) bool {
@@ -87,9 +87,9 @@ func TestFailingPages(t *testing.T) {
 	})
 }
 
-func TestListsEndEarly(t *testing.T) {
+func TestListStopsEarly(t *testing.T) {
 	t.Parallel()
-	t.Run("breaking off asks for nothing more", func(t *testing.T) {
+	t.Run("no page is requested after a break", func(t *testing.T) {
 		t.Parallel()
 		reg, _ := withTags(30, fakeregistry.WithPageCap(10))
 		for range newClient(t, reg).Tags(t.Context(), repo) {
@@ -97,7 +97,7 @@ func TestListsEndEarly(t *testing.T) {
 		}
 		wantRequests(t, reg, "GET /v2/team/app/tags/list?n=1000 200")
 	})
-	t.Run("breaking off on the last entry of a page asks for nothing more", func(t *testing.T) {
+	t.Run("no page is requested after a break at the last entry of a page", func(t *testing.T) {
 		t.Parallel()
 		reg, _ := withTags(30, fakeregistry.WithPageCap(10))
 		n := 0
@@ -108,7 +108,7 @@ func TestListsEndEarly(t *testing.T) {
 		}
 		wantRequests(t, reg, "GET /v2/team/app/tags/list?n=1000 200")
 	})
-	t.Run("a context that ended is the error, and nothing is sent", func(t *testing.T) {
+	t.Run("with a canceled context nothing is sent", func(t *testing.T) {
 		t.Parallel()
 		reg, _ := withTags(3)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -117,7 +117,7 @@ func TestListsEndEarly(t *testing.T) {
 		wantErr(t, err, context.Canceled)
 		wantRequests(t, reg)
 	})
-	t.Run("a context that ends between pages makes the list incomplete", func(t *testing.T) {
+	t.Run("a context that is canceled between pages makes the list incomplete", func(t *testing.T) {
 		t.Parallel()
 		reg, _ := withTags(30, fakeregistry.WithPageCap(10))
 		ctx, cancel := context.WithCancel(t.Context())
@@ -137,7 +137,7 @@ func TestListsEndEarly(t *testing.T) {
 		}
 		wantRequests(t, reg, "GET /v2/team/app/tags/list?n=1000 200")
 	})
-	t.Run("a name that does not fit the grammar is the error, and nothing is sent", func(t *testing.T) {
+	t.Run("for an invalid name nothing is sent", func(t *testing.T) {
 		t.Parallel()
 		reg, _ := withTags(3)
 		_, err := collect(t, newClient(t, reg).Tags(t.Context(), "Team/App"))
@@ -146,7 +146,7 @@ func TestListsEndEarly(t *testing.T) {
 	})
 }
 
-func TestTagsThatNeedEscaping(t *testing.T) {
+func TestListKeepsTheQueryOfALink(t *testing.T) {
 	t.Parallel()
 	link := url.Values{"last": {"a b&c"}, "n": {"2"}}.Encode()
 	var queries []string
