@@ -51,7 +51,7 @@ func TestManifestEnforcesTheSizeLimit(t *testing.T) {
 			t.Errorf("%d requests", n)
 		}
 	})
-	t.Run("a huge Content-Length allocates nothing", func(t *testing.T) {
+	t.Run("a huge Content-Length of HEAD is returned as the size", func(t *testing.T) {
 		t.Parallel()
 		reg := fakeregistry.New()
 		reg.PutImage(repo, "hello", "v1")

@@ -130,7 +130,7 @@ func TestUntagByOverwriteReportsTheStateAfterAnyFault(t *testing.T) {
 		"coincides with a push": func(reg *fakeregistry.Registry, _ context.CancelFunc) func(http.ResponseWriter, *http.Request) bool {
 			return func(_ http.ResponseWriter, req *http.Request) bool {
 				if req.Method != http.MethodPut { // a push between the last check and the PUT cannot be detected
-					reg.PutImage(repo, "pushed meanwhile", "v1")
+					reg.PutImage(repo, "pushed by another client", "v1")
 				}
 				return false
 			}

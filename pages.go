@@ -116,7 +116,7 @@ func (l *list[T]) page(ctx context.Context, p *progress, query *string, yield fu
 	defer resp.Body.Close()
 	here := &url.URL{Scheme: c.origin.Scheme, Host: c.origin.Host, Path: l.path, RawQuery: *query}
 	if resp.StatusCode != http.StatusOK {
-		return nil, r.refuse(resp, ErrNotRegistry, errors.New("the status is not 200, as a response with a list requires"))
+		return nil, r.refuse(resp, ErrNotRegistry, errors.New("a response with a list must have status 200"))
 	}
 	next, err := link.Next(resp.Header, here)
 	if err != nil {

@@ -20,12 +20,12 @@ func TestListFailsIfAPageFails(t *testing.T) {
 		return req.URL.Query().Get("last") != "" && strings.HasSuffix(req.URL.Path, "/tags/list")
 	}
 	tests := []struct {
-		name   string
-		times  int
-		answer func(http.ResponseWriter, *http.Request) bool
-		sent   int // attempts at page two
-		want   []error
-		says   string
+		name    string
+		times   int
+		respond func(http.ResponseWriter, *http.Request) bool
+		sent    int // attempts at page two
+		want    []error
+		says    string
 	}{
 		{"500 on page two is retried", 2, fakeregistry.Answer(500, nil, ""), 3, nil, ""},
 		{"500 to every attempt makes the list incomplete", 0, fakeregistry.Errors(500, "UNKNOWN", "disk on fire"), regret.DefaultRetries().Max + 1,
@@ -40,7 +40,7 @@ func TestListFailsIfAPageFails(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			reg, all := withTags(30, fakeregistry.WithPageCap(20))
-			reg.Intercept(tt.times, second, tt.answer)
+			reg.Intercept(tt.times, second, tt.respond)
 			got, err := collect(t, newClient(t, reg).Tags(t.Context(), repo))
 			e := wantErr(t, err, tt.want...)
 			if n := len(reg.Requests()); n != 1+tt.sent {

@@ -112,7 +112,7 @@ func (r referral) hasAPI(ctx context.Context) (bool, error) {
 	case err != nil:
 		return false, err
 	case resp.StatusCode != http.StatusOK:
-		return false, q.refuse(resp, ErrNotRegistry, errors.New("the status is not 200, as a response with a list requires"))
+		return false, q.refuse(resp, ErrNotRegistry, errors.New("a response with a list must have status 200"))
 	}
 	body.Discard(resp.Body)
 	return true, nil

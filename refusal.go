@@ -159,7 +159,7 @@ func credentialsHint(r *request, kind Kind) string {
 	case kind != ErrUnauthorized, r.Method == http.MethodGet, r.Method == http.MethodHead:
 		return ""
 	}
-	return "check the credentials and their permissions: some registries send the same response for wrong credentials and for a missing permission"
+	return "check the credentials and their permissions: some registries send the same response for invalid credentials and for a missing permission"
 }
 
 func (rule rule) matches(r *request, status int, details []Detail) bool {

@@ -78,7 +78,7 @@ func TestRefusalsAreClassified(t *testing.T) {
 		{"Harbor, wrong password or missing permission", byDigest, 401, "", one("UNAUTHORIZED", "unauthorized to access repository: a, action: delete: unauthorized to access repository: a, action: delete"), regret.ErrUnauthorized, "robot account"},
 		{"Keppel, missing permission with 401", byDigest, 401, "", one("DENIED", "no"), regret.ErrForbidden, ""},
 		{"a token with insufficient scope", byDigest, 401, `WWW-Authenticate: DPoP error="insufficient_scope"`, one("UNAUTHORIZED", "authentication required"), regret.ErrForbidden, "does not allow delete"},
-		{"a challenge with an unknown scheme", byDigest, 401, `WWW-Authenticate: Negotiate`, one("UNAUTHORIZED", "no"), regret.ErrUnauthorized, "wrong credentials"},
+		{"a challenge with an unknown scheme", byDigest, 401, `WWW-Authenticate: Negotiate`, one("UNAUTHORIZED", "no"), regret.ErrUnauthorized, "invalid credentials"},
 		{"a missing permission", byDigest, 403, "", one("DENIED", "requested access to the resource is denied"), regret.ErrForbidden, ""},
 		{"a missing permission without a body", byDigest, 403, "", "", regret.ErrForbidden, "proxy or firewall"},
 		{"a firewall's 403", byTag, 403, "Content-Type: text/html", "<html><head><title>403 Forbidden</title></head></html>", regret.ErrForbidden, "proxy or firewall"},
