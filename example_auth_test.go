@@ -31,8 +31,8 @@ func ExampleWithBasicAuth() {
 	// false true
 }
 
-// When the registry asks for credentials, the client calls a source, such as a vault, a prompt or a credential
-// helper. It caches the result for as long as the registry accepts it.
+// When the registry asks for credentials, the client calls a source, such as a vault, a prompt or
+// a credential helper. It caches the result for as long as the registry accepts it.
 func ExampleWithCredentials() {
 	ctx := context.Background()
 	registry := fakeregistry.New(fakeregistry.WithBasicAuth("ann", "secret"))
@@ -58,8 +58,8 @@ func ExampleWithCredentials() {
 	// <nil>
 }
 
-// The registry names its token service. The client sends credentials to a service at another host only if the
-// caller has named it, or if it is the known service of a public registry.
+// The registry names its token service. The client sends credentials to a service at another host
+// only if the caller has named it, or if it is the known service of a public registry.
 func ExampleWithTrustedRealm() {
 	ctx := context.Background()
 	tokens := fakeregistry.NewTokenService("https://auth.example.net/token", "registry.example.com",
@@ -96,8 +96,8 @@ func ExampleWithTrustedRealm() {
 	// <nil> 1
 }
 
-// WithTrace reports every request as it was sent. At a registry with tokens, ResolveDigest and DeleteManifest
-// send four requests.
+// WithTrace reports every request as it was sent. At a registry with tokens, ResolveDigest and
+// DeleteManifest send four requests.
 func ExampleWithTrace() {
 	ctx := context.Background()
 	tokens := fakeregistry.NewTokenService("", "registry.example.com",

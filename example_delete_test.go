@@ -11,8 +11,8 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// DeleteManifest deletes the image that was resolved. If the tag was moved in the meantime, the image that it
-// now points to is left alone.
+// DeleteManifest deletes the image that was resolved. If the tag was moved in the meantime, the
+// image that it now points to is left alone.
 func ExampleClient_DeleteManifest() {
 	ctx := context.Background()
 	registry := fakeregistry.New()
@@ -142,8 +142,8 @@ func ExampleClient_Untag_unsupported() {
 	// DELETE /v2/team/app/manifests/latest 400
 }
 
-// CheckDelete reports before a bulk deletion whether the registry allows these credentials to delete. It
-// deletes nothing.
+// CheckDelete reports before a bulk deletion whether the registry allows these credentials to
+// delete. It deletes nothing.
 func ExampleClient_CheckDelete() {
 	ctx := context.Background()
 	enabled, disabled := fakeregistry.New(), fakeregistry.New(fakeregistry.WithDeleteDisabled())

@@ -9,8 +9,8 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// Collect the list before deleting from it: a registry may skip tags if others are deleted while it lists. If the
-// list is incomplete, this example deletes nothing.
+// Collect the list before deleting from it: a registry may skip tags if others are deleted while
+// it lists. If the list is incomplete, this example deletes nothing.
 func ExampleClient_Tags() {
 	ctx := context.Background()
 	registry := fakeregistry.New()

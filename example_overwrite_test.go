@@ -33,8 +33,8 @@ func ExampleClient_UntagByOverwrite() {
 	// typo: false v1: true
 }
 
-// DeleteReferrer deletes a signature or SBOM. At a registry without the referrers API it also removes the
-// entry from the index of referrers.
+// DeleteReferrer deletes a signature or SBOM. At a registry without the referrers API it also
+// removes the entry from the index of referrers.
 func ExampleClient_DeleteReferrer() {
 	ctx := context.Background()
 	registry := fakeregistry.New()

@@ -9,8 +9,8 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// These examples use a registry in memory: WithTransport replaces the network. Omit that option to use a
-// real registry.
+// These examples use a registry in memory: WithTransport replaces the network. Omit that option to
+// use a real registry.
 func Example() {
 	ctx := context.Background()
 	registry := fakeregistry.New()
@@ -39,8 +39,8 @@ func Example() {
 	// DELETE /v2/derek/busybox/manifests/sha256:779316c5dc171553b46f4d6fc2e14a7bbf3be561ebfe16693b7f6e726f2abb24 202
 }
 
-// A client is for one registry. It uses https, unless the name has the scheme http or the host is localhost
-// or a loopback address. New sends nothing. Contradictory options are an error.
+// A client is for one registry. It uses https, unless the name has the scheme http or the host is
+// localhost or a loopback address. New sends nothing. Contradictory options are an error.
 func ExampleNew() {
 	for _, registry := range []string{"registry.example.com", "localhost:5000", "docker.io", "http://10.0.0.7:5000"} {
 		c, err := regret.New(registry)
@@ -143,7 +143,8 @@ func ExampleClient_Manifest() {
 	// {"schemaVersion":2,"manifests":[]}
 }
 
-// An image that was deleted by mistake can be restored under its tag until the registry collects garbage.
+// An image that was deleted by mistake can be restored under its tag until the registry collects
+// garbage.
 func ExampleClient_PutManifest() {
 	ctx := context.Background()
 	registry := fakeregistry.New()

@@ -152,8 +152,8 @@ func TestResolveSupportsSHA512(t *testing.T) {
 	}
 }
 
-// putSHA512 pushes a manifest by its sha512 digest and returns a client that has not seen it. The log
-// is empty.
+// putSHA512 pushes a manifest by its sha512 digest and returns a client that has not seen it. The
+// log is empty.
 func putSHA512(t *testing.T, reg *fakeregistry.Registry) (regret.Digest, *regret.Client) {
 	t.Helper()
 	reg.PutBlob(repo, []byte("{}"))

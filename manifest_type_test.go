@@ -19,7 +19,8 @@ const (
 	schema1JWS  = regret.MediaTypeDockerSchema1JWS
 )
 
-// respondingWith returns a registry that responds to every GET with this content and allows no HEAD.
+// respondingWith returns a registry that responds to every GET with this content and allows no
+// HEAD.
 func respondingWith(contentType, body string) *fakeregistry.Registry {
 	reg := fakeregistry.New(fakeregistry.WithHeadStatus(http.StatusMethodNotAllowed))
 	reg.Intercept(0, fakeregistry.On("GET", "/v2/"), func(w http.ResponseWriter, req *http.Request) bool {

@@ -80,8 +80,8 @@ func TestUntagByOverwriteChangesNothingIfARollbackWouldFail(t *testing.T) {
 	}
 }
 
-// If the registry changes the pushed content, the placeholder has another digest. It is still recognised
-// and not mistaken for the push of another client.
+// If the registry changes the pushed content, the placeholder has another digest. It is still
+// recognised and not mistaken for the push of another client.
 func TestUntagByOverwriteRecognisesAChangedPlaceholder(t *testing.T) {
 	t.Parallel()
 	reg := fakeregistry.New()
@@ -104,8 +104,8 @@ func TestUntagByOverwriteRecognisesAChangedPlaceholder(t *testing.T) {
 	}
 }
 
-// Whichever request a fault hits, either the tag is gone and the original still exists, or the error says what the tag
-// points to.
+// Whichever request a fault hits, either the tag is gone and the original still exists, or the
+// error says what the tag points to.
 func TestUntagByOverwriteReportsTheStateAfterAnyFault(t *testing.T) {
 	t.Parallel()
 	faults := map[string]func(reg *fakeregistry.Registry, cancel context.CancelFunc) func(http.ResponseWriter, *http.Request) bool{
@@ -137,9 +137,13 @@ func TestUntagByOverwriteReportsTheStateAfterAnyFault(t *testing.T) {
 		},
 	}
 	for name, fault := range faults {
-		for nth := range 10 {
+		for nth := range 9 { // without a fault there are nine requests
 			for _, times := range []int{1, 100} {
-				t.Run(fmt.Sprintf("request %d %s, for %d requests", nth+1, name, times), func(t *testing.T) {
+				which := fmt.Sprintf("request %d ", nth+1)
+				if times > 1 {
+					which = fmt.Sprintf("every request from number %d on ", nth+1)
+				}
+				t.Run(which+name, func(t *testing.T) {
 					t.Parallel()
 					reg := fakeregistry.Distribution2().New()
 					original := reg.PutImage(repo, "hello", "v1", "v2")
@@ -152,6 +156,9 @@ func TestUntagByOverwriteReportsTheStateAfterAnyFault(t *testing.T) {
 						return n > nth && n <= nth+times && respond(w, req)
 					})
 					err := newClient(t, reg).UntagByOverwrite(ctx, repo, "v1")
+					if n <= nth {
+						t.Errorf("%d requests, so the fault did not occur", n)
+					}
 					if err == nil && name == "coincides with a push" && nth >= 7 {
 						return // the push came after the check that the tag is gone
 					}
@@ -164,7 +171,8 @@ func TestUntagByOverwriteReportsTheStateAfterAnyFault(t *testing.T) {
 
 var anyDigest = regexp.MustCompile(`sha256:[0-9a-f]{64}`)
 
-// wantConsistent expects success only if the tag is gone, and otherwise an error that says what the tag points to.
+// wantConsistent expects success only if the tag is gone, and otherwise an error that says what
+// the tag points to.
 func wantConsistent(t *testing.T, reg *fakeregistry.Registry, original regret.Digest, err error) {
 	t.Helper()
 	current, exists := reg.Tag(repo, "v1")

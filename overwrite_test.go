@@ -150,8 +150,8 @@ func TestUntagByOverwriteDoesNotRestoreRemovedTags(t *testing.T) {
 	}
 }
 
-// If the registry deletes the original along with the tag, the original is restored under its digest and
-// its other tags.
+// If the registry deletes the original along with the tag, the original is restored under its
+// digest and its other tags.
 func TestUntagByOverwriteRestoresADeletedOriginal(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -20,8 +20,8 @@ func (s *recordingTransport) RoundTrip(req *http.Request) (*http.Response, error
 	return &http.Response{StatusCode: http.StatusForbidden, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
 }
 
-// FuzzNames checks that names which are invalid according to distribution/reference and go-digest send
-// nothing, and that valid names appear unchanged in the URL.
+// FuzzNames checks that names which are invalid according to distribution/reference and go-digest
+// send nothing, and that valid names appear unchanged in the URL.
 func FuzzNames(f *testing.F) {
 	for _, seed := range [][2]string{
 		{"team/app", "latest"}, {"a/../b", "v1"}, {"a", aDigest}, {"a__b.c-d", aSHA512}, {"a", "sha256:zz"},
@@ -46,8 +46,8 @@ func FuzzNames(f *testing.F) {
 	})
 }
 
-// FuzzParseReference compares ParseReference with distribution/reference, and checks that String and
-// ParseReference are inverse.
+// FuzzParseReference compares ParseReference with distribution/reference, and checks that String
+// and ParseReference are inverse.
 func FuzzParseReference(f *testing.F) {
 	for _, seed := range []string{
 		"busybox", "localhost:5000/busybox:latest", "a/b@" + aDigest, "[::1]:5000/a:v1@" + aSHA512, "docker.io/busybox",

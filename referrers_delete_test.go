@@ -12,8 +12,8 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// A referrersFixture is a registry with a subject and two referrers, and possibly with an index of them under the fallback
-// tag.
+// A referrersFixture is a registry with a subject and two referrers, and possibly with an index of
+// them under the fallback tag.
 type referrersFixture struct {
 	reg             *fakeregistry.Registry
 	client          *regret.Client
@@ -41,7 +41,8 @@ func newReferrersFixture(t *testing.T, listed bool, opts ...fakeregistry.Option)
 	return r
 }
 
-// list returns the entries of the index under the fallback tag, and whether its unknown member was kept.
+// list returns the entries of the index under the fallback tag, and whether its unknown member was
+// kept.
 func (r referrersFixture) list(t *testing.T) (listed []regret.Digest, kept bool) {
 	t.Helper()
 	m, err := r.client.Manifest(t.Context(), repo, r.tag)

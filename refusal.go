@@ -102,7 +102,8 @@ var rules = []rule{
 	{status: 405, host: origin.DockerHub, code: CodeUnsupported, subject: aDigest,
 		hint: "try Docker Hub's own API, which this library does not support: in 2023 the registry API sent this response and deleted tags only"},
 	{status: 405, host: hostAzure, code: CodeUnsupported, subject: aTag, kind: ErrTagDeleteUnsupported, hint: hintTag},
-	// Distribution and olareg also send this for a tag if deletion is disabled. No registry is known to mean only tags by it.
+	// Distribution and olareg also send this for a tag if deletion is disabled. No registry is known
+	// to mean only tags by it.
 	{status: 405, code: CodeUnsupported, subject: aTag, says: "the operation is unsupported", kind: ErrDeleteDisabled, hint: hintDisabled},
 	{status: 405, code: CodeUnsupported, subject: aTag, hint: hintUnsupported},
 	{status: 405, code: CodeUnsupported, subject: aDigest, kind: ErrDeleteDisabled, hint: hintDisabled},

@@ -5,7 +5,8 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// specified returns the outcome of each operation at a registry that follows the specification and has no extensions.
+// specified returns the outcome of each operation at a registry that follows the specification and
+// has no extensions.
 func specified() map[fakeregistry.Topic]cell {
 	return map[fakeregistry.Topic]cell{
 		fakeregistry.TopicResolve:     {"", "HEAD multi 200", ""},
@@ -25,8 +26,8 @@ func specified() map[fakeregistry.Topic]cell {
 	}
 }
 
-// twoTokenRequests are the requests if a token is requested for the deletion twice: first together with the read, then
-// alone.
+// twoTokenRequests are the requests if a token is requested for the deletion twice: first together
+// with the read, then alone.
 const twoTokenRequests = "HEAD image 401, GET token 200, HEAD image 200, DELETE image 401, GET token 200, DELETE image 401"
 
 // unchanged is the outcome of a deletion that is refused with the given status.

@@ -15,21 +15,23 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// A cell is the outcome of one operation at one registry. Manifests have the names that the scene gives them.
+// A cell is the outcome of one operation at one registry. Manifests have the names that the scene
+// gives them.
 type cell struct {
 	kind regret.Kind // empty for success
 	sent string      // the requests
 	gone string      // manifests and tags that are gone afterwards
 }
 
-// A row lists the outcomes at a registry that differ from those at a registry that follows the specification.
+// A row lists the outcomes at a registry that differ from those at a registry that follows the
+// specification.
 type row struct {
 	profile fakeregistry.Profile
 	cells   map[fakeregistry.Topic]cell
 }
 
-// Every operation has the expected outcome at every registry and sends the expected requests. Topics without evidence, and
-// features that a registry does not have, are not tested.
+// Every operation has the expected outcome at every registry and sends the expected requests.
+// Topics without evidence, and features that a registry does not have, are not tested.
 func TestRegistriesHaveTheExpectedOutcomes(t *testing.T) {
 	t.Parallel()
 	for _, row := range registryTable() {

@@ -133,7 +133,8 @@ func TestUntagIsRetriedOnlyIfTheFirstAttemptHadNoEffect(t *testing.T) {
 	}
 }
 
-// If the client resolved the tag before, it can check whether the tag still points to the same manifest.
+// If the client resolved the tag before, it can check whether the tag still points to the same
+// manifest.
 func TestUntagOfAResolvedTag(t *testing.T) {
 	t.Parallel()
 	// push moves the tag while the client waits for the response.

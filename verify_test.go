@@ -8,7 +8,7 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-func TestVerification(t *testing.T) {
+func TestWithVerification(t *testing.T) {
 	t.Parallel()
 	accept := fakeregistry.Answer(202, nil, "")
 	tests := []struct {
