@@ -121,7 +121,7 @@ func TestEndlessListFails(t *testing.T) {
 func TestListIsCompleteIfARegistryIgnoresTheSize(t *testing.T) {
 	t.Parallel()
 	for _, total := range []int{1000, 1001, 2000, 2500, 3000} {
-		t.Run(fmt.Sprint(total), func(t *testing.T) {
+		t.Run(fmt.Sprintf("a list of %d tags", total), func(t *testing.T) {
 			t.Parallel()
 			tags := make([]string, total)
 			for i := range tags {

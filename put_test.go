@@ -57,7 +57,7 @@ func TestPutManifestStoresAManifest(t *testing.T) {
 			t.Errorf("the tag points to %s, or the previous manifest is gone", got)
 		}
 	})
-	t.Run("and then deletes it without resolving it", func(t *testing.T) {
+	t.Run("and DeleteManifest need not resolve it first", func(t *testing.T) {
 		t.Parallel()
 		reg := withBlobs()
 		c := newClient(t, reg)
