@@ -10,7 +10,7 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-func TestManifestsBeyondTheLimitAreRefused(t *testing.T) {
+func TestManifestEnforcesTheSizeLimit(t *testing.T) {
 	t.Parallel()
 	const limit = 4096
 	padded := func(size int) string {
@@ -23,13 +23,13 @@ func TestManifestsBeyondTheLimitAreRefused(t *testing.T) {
 		size int
 		want []error
 	}{
-		{"the limit itself is read", limit, nil},
-		{"one byte more is refused", limit + 1, []error{regret.ErrTooLarge}},
-		{"twice as much is refused", 2 * limit, []error{regret.ErrTooLarge}},
+		{"content of the maximum size is read", limit, nil},
+		{"one byte more is an error", limit + 1, []error{regret.ErrTooLarge}},
+		{"twice the maximum size is an error", 2 * limit, []error{regret.ErrTooLarge}},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
-			reg := answering(ociImage, padded(test.size))
+			reg := respondingWith(ociImage, padded(test.size))
 			m, err := newClient(t, reg, regret.WithLimits(limits)).Manifest(t.Context(), repo, "v1")
 			wantErr(t, err, test.want...)
 			if err == nil && len(m.Raw) != test.size {
@@ -38,10 +38,10 @@ func TestManifestsBeyondTheLimitAreRefused(t *testing.T) {
 			if err != nil {
 				wantText(t, err, fmt.Sprint(limit))
 			}
-			wantRequests(t, reg, requestLine("GET", "v1", 200)) // no attempt will bring less
+			wantRequests(t, reg, requestLine("GET", "v1", 200)) // a retry would not return less
 		})
 	}
-	t.Run("an endless one is refused", func(t *testing.T) {
+	t.Run("endless content is an error", func(t *testing.T) {
 		t.Parallel()
 		reg := fakeregistry.New()
 		reg.Intercept(0, fakeregistry.On("GET", "/v2/"), fakeregistry.Flood(200, map[string]string{"Content-Type": ociImage}))
@@ -51,7 +51,7 @@ func TestManifestsBeyondTheLimitAreRefused(t *testing.T) {
 			t.Errorf("%d requests", n)
 		}
 	})
-	t.Run("a length that is announced allocates nothing", func(t *testing.T) {
+	t.Run("a huge Content-Length of HEAD is returned as the size", func(t *testing.T) {
 		t.Parallel()
 		reg := fakeregistry.New()
 		reg.PutImage(repo, "hello", "v1")
@@ -59,15 +59,15 @@ func TestManifestsBeyondTheLimitAreRefused(t *testing.T) {
 		d, err := newClient(t, reg).Resolve(t.Context(), repo, "v1")
 		wantErr(t, err)
 		if d.Size != 1<<62 {
-			t.Errorf("the size is %d, not what the registry announced", d.Size)
+			t.Errorf("size %d, want the Content-Length of the response", d.Size)
 		}
 	})
 }
 
-func TestAnswersThatNobodyCanReadAreRefused(t *testing.T) {
+func TestManifestRejectsContentEncodings(t *testing.T) {
 	t.Parallel()
 	for _, encoding := range []string{"gzip", "br", "deflate", "x-unheard-of"} {
-		t.Run("content in "+encoding+" is refused", func(t *testing.T) {
+		t.Run("content encoding "+encoding+" is an error", func(t *testing.T) {
 			t.Parallel()
 			reg := fakeregistry.New()
 			reg.PutImage(repo, "hello", "v1")
@@ -80,8 +80,8 @@ func TestAnswersThatNobodyCanReadAreRefused(t *testing.T) {
 	}
 }
 
-// half sends half of what it announces.
-func half() func(http.ResponseWriter, *http.Request) bool {
+// sendHalf sends half of the content and closes the connection.
+func sendHalf() func(http.ResponseWriter, *http.Request) bool {
 	return func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("Content-Type", ociImage)
 		w.Header().Set("Content-Length", fmt.Sprint(len(emptyImage)))
@@ -96,23 +96,23 @@ func half() func(http.ResponseWriter, *http.Request) bool {
 	}
 }
 
-func TestContentThatIsLostMidwayIsAskedForAgain(t *testing.T) {
+func TestManifestRetriesTruncatedContent(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		rule string
-		lost int // how often
+		lost int // number of truncated responses; 0 for all
 		want []error
 		sent int
 	}{
-		{"once lost, it is read by the second attempt", 1, nil, 2},
-		{"three times lost, it is read by the fourth", 3, nil, 4},
-		{"always lost, it is given up", 0, []error{regret.ErrUnavailable}, 4},
+		{"after one truncated response the second attempt succeeds", 1, nil, 2},
+		{"after three truncated responses the fourth attempt succeeds", 3, nil, 4},
+		{"after four truncated responses it is an error", 0, []error{regret.ErrUnavailable}, 4},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
 			reg := fakeregistry.New()
 			want := reg.PutManifest(repo, "v1", ociImage, []byte(emptyImage))
-			reg.Intercept(test.lost, fakeregistry.On("GET", "/v2/"), half())
+			reg.Intercept(test.lost, fakeregistry.On("GET", "/v2/"), sendHalf())
 			m, err := newClient(t, reg).Manifest(t.Context(), repo, "v1")
 			e := wantErr(t, err, test.want...)
 			if err == nil && m.Descriptor.Digest != want.Digest {

@@ -11,17 +11,17 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// The digest of a signed schema1 manifest is that of its payload, so that the
-// bytes served hash to something else.
-func TestSignedSchema1IsResolvedByItsPayload(t *testing.T) {
+// The digest of a signed schema1 manifest is that of its payload, not of the content
+// that the registry returns.
+func TestSignedSchema1DigestIsThatOfThePayload(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		rule string
 		opts []fakeregistry.Option
 	}{
-		{"where HEAD tells", nil},
-		{"where only the content tells", []fakeregistry.Option{fakeregistry.WithHeadStatus(http.StatusNotFound), fakeregistry.WithoutDigestHeader()}},
-		{"where header and content agree", []fakeregistry.Option{fakeregistry.WithHeadStatus(http.StatusNotFound)}},
+		{"with the header of HEAD", nil},
+		{"with the content of GET alone", []fakeregistry.Option{fakeregistry.WithHeadStatus(http.StatusNotFound), fakeregistry.WithoutDigestHeader()}},
+		{"with header and content of GET", []fakeregistry.Option{fakeregistry.WithHeadStatus(http.StatusNotFound)}},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
@@ -42,13 +42,13 @@ func TestSignedSchema1IsResolvedByItsPayload(t *testing.T) {
 			}
 			wantErr(t, c.DeleteManifest(t.Context(), repo, want.Digest))
 			if reg.HasManifest(repo, want.Digest) {
-				t.Error("it was not deleted")
+				t.Error("the manifest was not deleted")
 			}
 		})
 	}
 }
 
-func TestSchema1IsPutBack(t *testing.T) {
+func TestDeletedSchema1CanBeRestored(t *testing.T) {
 	t.Parallel()
 	reg := fakeregistry.New()
 	want := reg.PutSchema1(repo, "hello", "v1")
@@ -58,11 +58,11 @@ func TestSchema1IsPutBack(t *testing.T) {
 	wantErr(t, c.DeleteManifest(t.Context(), repo, want.Digest))
 	wantErr(t, c.PutManifest(t.Context(), repo, "v1", m))
 	if got, _ := reg.Tag(repo, "v1"); got != want.Digest {
-		t.Errorf("the tag is at %s, want %s", got, want.Digest)
+		t.Errorf("the tag points to %s, want %s", got, want.Digest)
 	}
 }
 
-func TestSchema1ThatContradictsItself(t *testing.T) {
+func TestSchema1DigestOfInconsistentManifests(t *testing.T) {
 	t.Parallel()
 	origin := fakeregistry.New()
 	stored := origin.PutSchema1(repo, "hello", "v1")
@@ -72,23 +72,23 @@ func TestSchema1ThatContradictsItself(t *testing.T) {
 	for _, test := range []struct {
 		rule, contentType, body string
 		ref                     string
-		want                    error // nil: it is read
+		want                    error // nil for success
 		digest                  regret.Digest
 	}{
-		{"without a type, its form tells", "application/json", string(m.Raw), "v1", nil, stored.Digest},
-		{"the type of the unsigned form does not matter", schema1, string(m.Raw), "v1", nil, stored.Digest},
-		{"without signatures, its bytes are hashed", schema1, unsigned, "v1", nil, digest.FromString(unsigned)},
-		{"without signatures, its bytes are hashed in spite of its type", schema1JWS, unsigned, "v1", nil, digest.FromString(unsigned)},
-		{"a digest of the bytes served is not its digest", schema1JWS, string(m.Raw), string(digest.FromBytes(m.Raw)), regret.ErrDigestMismatch, ""},
-		{"a member beside the signatures is not covered by them", schema1JWS,
+		{"without a media type the structure determines the type", "application/json", string(m.Raw), "v1", nil, stored.Digest},
+		{"signatures are respected under the media type of the unsigned form", schema1, string(m.Raw), "v1", nil, stored.Digest},
+		{"without signatures the digest is that of the content", schema1, unsigned, "v1", nil, digest.FromString(unsigned)},
+		{"without signatures the digest is that of the content even under the media type of the signed form", schema1JWS, unsigned, "v1", nil, digest.FromString(unsigned)},
+		{"the digest of the content of a signed manifest is a mismatch", schema1JWS, string(m.Raw), string(digest.FromBytes(m.Raw)), regret.ErrDigestMismatch, ""},
+		{"a member that the signatures do not cover is an error", schema1JWS,
 			string(bytes.Replace(m.Raw, []byte(`"signatures"`), []byte(`"extra": 1, "signatures"`), 1)), "v1", regret.ErrNotRegistry, ""},
-		{"signatures that are no list", schema1JWS, `{"schemaVersion":1,"fsLayers":[],"signatures":{}}`, "v1", regret.ErrNotRegistry, ""},
-		{"no signature at all", schema1JWS, `{"schemaVersion":1,"fsLayers":[],"signatures":[]}`, "v1", regret.ErrNotRegistry, ""},
-		{"a signature without a header", schema1JWS, `{"schemaVersion":1,"fsLayers":[],"signatures":[{}]}`, "v1", regret.ErrNotRegistry, ""},
+		{"signatures that are not a list are an error", schema1JWS, `{"schemaVersion":1,"fsLayers":[],"signatures":{}}`, "v1", regret.ErrNotRegistry, ""},
+		{"an empty list of signatures is an error", schema1JWS, `{"schemaVersion":1,"fsLayers":[],"signatures":[]}`, "v1", regret.ErrNotRegistry, ""},
+		{"a signature without a header is an error", schema1JWS, `{"schemaVersion":1,"fsLayers":[],"signatures":[{}]}`, "v1", regret.ErrNotRegistry, ""},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
-			c := newClient(t, answering(test.contentType, test.body))
+			c := newClient(t, respondingWith(test.contentType, test.body))
 			got, err := c.ResolveDigest(t.Context(), repo, test.ref)
 			if test.want != nil {
 				wantErr(t, err, test.want)

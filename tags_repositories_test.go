@@ -12,7 +12,7 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-func TestRepositories(t *testing.T) {
+func TestRepositoriesAreComplete(t *testing.T) {
 	t.Parallel()
 	fill := func(n int, opts ...fakeregistry.Option) (*fakeregistry.Registry, []string) {
 		reg := fakeregistry.New(opts...)
@@ -29,13 +29,13 @@ func TestRepositories(t *testing.T) {
 		opts  []fakeregistry.Option
 		pages []string
 	}{
-		{"of an empty registry there are none", 0, nil, []string{"GET /v2/_catalog?n=1000 200"}},
-		{"they fit on a page", 5, nil, []string{"GET /v2/_catalog?n=1000 200"}},
-		{"they are read over Link", 25, []fakeregistry.Option{fakeregistry.WithPageCap(10)}, []string{
+		{"the list of an empty registry is empty", 0, nil, []string{"GET /v2/_catalog?n=1000 200"}},
+		{"one page is read", 5, nil, []string{"GET /v2/_catalog?n=1000 200"}},
+		{"several pages are read", 25, []fakeregistry.Option{fakeregistry.WithPageCap(10)}, []string{
 			"GET /v2/_catalog?n=1000 200",
 			"GET /v2/_catalog?last=team%2Fapp-1009&n=10 200",
 			"GET /v2/_catalog?last=team%2Fapp-1019&n=10 200"}},
-		{"no more is asked for than registries allow", 5, []fakeregistry.Option{fakeregistry.WithDistribution2()}, []string{"GET /v2/_catalog?n=1000 200"}},
+		{"the page size is one that distribution 2 allows", 5, []fakeregistry.Option{fakeregistry.WithDistribution2()}, []string{"GET /v2/_catalog?n=1000 200"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -51,18 +51,18 @@ func TestRepositories(t *testing.T) {
 	}
 }
 
-func TestRepositoriesThatCannotBeListed(t *testing.T) {
+func TestRepositoriesReportFailures(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name string
 		base http.RoundTripper
 		kind error
 	}{
-		{"a registry may not offer it", always(404, "404 page not found", "Content-Type", "text/plain"), nil},
-		{"a registry may not allow it", always(401, `{"errors":[{"code":"UNAUTHORIZED"}]}`), regret.ErrUnauthorized},
-		{"a name that does not fit the grammar is an error", always(200, `{"repositories":["team/../app"]}`), regret.ErrNotRegistry},
-		{"the tags key is another list's", always(200, `{"tags":["a"]}`), regret.ErrNotRegistry},
-		{"the same page for ever is an error", always(200, `{"repositories":["a"]}`, "Link", `<?last=a>; rel="next"`), regret.ErrIncompleteList},
+		{"404 without a code has no kind", always(404, "404 page not found", "Content-Type", "text/plain"), nil},
+		{"401 means unauthorized", always(401, `{"errors":[{"code":"UNAUTHORIZED"}]}`), regret.ErrUnauthorized},
+		{"an invalid repository name is an error", always(200, `{"repositories":["team/../app"]}`), regret.ErrNotRegistry},
+		{"a list of tags is an error", always(200, `{"tags":["a"]}`), regret.ErrNotRegistry},
+		{"an endless loop of one page is an error", always(200, `{"repositories":["a"]}`, "Link", `<?last=a>; rel="next"`), regret.ErrIncompleteList},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -75,7 +75,7 @@ func TestRepositoriesThatCannotBeListed(t *testing.T) {
 				return
 			}
 			if e := wantErr(t, err, tt.kind); e.Op != "repositories" || e.Repository != "" {
-				t.Errorf("error is about %q %q", e.Op, e.Repository)
+				t.Errorf("error has operation %q and repository %q", e.Op, e.Repository)
 			}
 		})
 	}
