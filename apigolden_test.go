@@ -20,11 +20,11 @@ import (
 
 var updateAPI = flag.Bool("update", false, "write the golden files of the public API instead of comparing with them")
 
-// Nobody changes by accident what callers can see: the change has to be made in a golden file too.
-func TestPublicAPIIsGolden(t *testing.T) {
+// A change of the exported API must also be made in a golden file, so that none is made by accident.
+func TestPublicAPI(t *testing.T) {
 	t.Parallel()
 	for _, dir := range []string{".", "credentials"} {
-		t.Run("the golden file of package "+dir+" shows its exported API", func(t *testing.T) {
+		t.Run("the golden file of package "+dir+" lists its exported API", func(t *testing.T) {
 			t.Parallel()
 			golden, api := filepath.Join(dir, "testdata", "api.txt"), publicAPI(t, dir)
 			if *updateAPI {
@@ -35,14 +35,14 @@ func TestPublicAPIIsGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(string(want), api); diff != "" {
-				t.Errorf("the exported API differs from %s (-want +got):\n%s\nIf callers shall see this change, "+
-					"say so in CHANGELOG.md and run: go test -run PublicAPI . -update", golden, diff)
+				t.Errorf("the exported API differs from %s (-want +got):\n%s\nIf the change is intended, "+
+					"describe it in CHANGELOG.md and run: go test -run PublicAPI . -update", golden, diff)
 			}
 		})
 	}
 }
 
-func TestPublicAPIShowsOnlyWhatCallersSee(t *testing.T) {
+func TestPublicAPIOmitsUnexportedNames(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "sample.go"), `package sample
@@ -120,8 +120,8 @@ func publicAPI(t *testing.T, dir string) string {
 	return strings.Join(out, "\n\n") + "\n"
 }
 
-// render writes a declaration in one layout, however the source is laid out: the empty file set knows no positions.
-// Dots stand for fields and methods that are not exported.
+// render formats a declaration independently of its layout in the source, because the empty file set has no
+// positions. Dots replace the fields and methods that are not exported.
 func render(t *testing.T, decl ast.Decl) string {
 	t.Helper()
 	dots := &ast.Field{Type: ast.NewIdent("...")}
@@ -139,11 +139,4 @@ func render(t *testing.T, decl ast.Decl) string {
 		t.Fatal(err)
 	}
 	return text.String()
-}
-
-func writeFile(t testing.TB, path, content string) {
-	t.Helper()
-	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
-		t.Fatal(err)
-	}
 }

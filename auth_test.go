@@ -3,6 +3,7 @@ package regret_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -14,12 +15,6 @@ import (
 	"github.com/seed-8cb7cc86/regret/credentials"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
-
-func resolve(t testing.TB, c *regret.Client) error {
-	t.Helper()
-	_, err := c.ResolveDigest(t.Context(), repo, "v1")
-	return err
-}
 
 func TestBasicAuthentication(t *testing.T) {
 	t.Parallel()
@@ -33,15 +28,15 @@ func TestBasicAuthentication(t *testing.T) {
 		want    []string
 		failure error
 	}{
-		{"credentials are sent when they are asked for, and then unasked", []regret.Option{regret.WithBasicAuth(account, password)},
+		{"credentials are sent after a challenge, and then with every request", []regret.Option{regret.WithBasicAuth(account, password)},
 			[]string{"HEAD registry 401", "HEAD registry 200", "HEAD registry 200"}, nil},
-		{"a wrong password costs two requests a call and is not authorized", []regret.Option{regret.WithBasicAuth(account, "wrong")},
+		{"a wrong password costs two requests per call and is unauthorized", []regret.Option{regret.WithBasicAuth(account, "wrong")},
 			[]string{"HEAD registry 401", "HEAD registry 401", "HEAD registry 401", "HEAD registry 401"}, regret.ErrUnauthorized},
-		{"without credentials there is nothing to answer with", nil,
+		{"without credentials the challenge is final", nil,
 			[]string{"HEAD registry 401", "HEAD registry 401"}, regret.ErrUnauthorized},
-		{"a source may say that it has none", []regret.Option{anonymous},
+		{"a source may have no credentials", []regret.Option{anonymous},
 			[]string{"HEAD registry 401", "HEAD registry 401"}, regret.ErrUnauthorized},
-		{"a token of the caller's is sent at once and never exchanged", []regret.Option{regret.WithToken("a.caller.s-token")},
+		{"the token of WithToken is sent at once and never exchanged", []regret.Option{regret.WithToken("a.caller.s-token")},
 			[]string{"HEAD registry 401", "HEAD registry 401"}, regret.ErrUnauthorized},
 	}
 	for _, tt := range tests {
@@ -57,7 +52,7 @@ func TestBasicAuthentication(t *testing.T) {
 				if !errors.Is(err, tt.failure) {
 					t.Errorf("error: %v, want %v", err, tt.failure)
 				}
-				wantDiscreet(t, err, password, "a.caller.s-token")
+				wantNoSecretInError(t, err, password, "a.caller.s-token")
 			}
 			if diff := cmp.Diff(tt.want, traffic(network)); diff != "" {
 				t.Errorf("requests (-want +got):\n%s", diff)
@@ -66,7 +61,7 @@ func TestBasicAuthentication(t *testing.T) {
 	}
 }
 
-func TestCredentialsThatWorkNoMore(t *testing.T) {
+func TestCredentialsThatStopWorking(t *testing.T) {
 	t.Parallel()
 	reg := fakeregistry.New(fakeregistry.WithBasicAuth(account, password))
 	reg.PutImage(repo, "hello", "v1")
@@ -75,12 +70,12 @@ func TestCredentialsThatWorkNoMore(t *testing.T) {
 	reg.ResetLog()
 	reg.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Answer(401, map[string]string{"WWW-Authenticate": `Basic realm="r"`}, ""))
 	wantErr(t, c.Untag(t.Context(), repo, "v1"), regret.ErrUnauthorized)
-	wantRequests(t, reg, "DELETE /v2/team/app/manifests/v1 401") // the same would not help
+	wantRequests(t, reg, "DELETE /v2/team/app/manifests/v1 401") // the same credentials are not sent again
 }
 
-func TestTokenOfTheCaller(t *testing.T) {
+func TestWithToken(t *testing.T) {
 	t.Parallel()
-	t.Run("it is sent with the first request", func(t *testing.T) {
+	t.Run("the token is sent with the first request", func(t *testing.T) {
 		t.Parallel()
 		var sent []string
 		c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
@@ -92,9 +87,9 @@ func TestTokenOfTheCaller(t *testing.T) {
 			t.Errorf("Authorization (-want +got):\n%s", diff)
 		}
 	})
-	t.Run("a refusal leads to no token service", func(t *testing.T) {
+	t.Run("no other token is requested if the registry refuses it", func(t *testing.T) {
 		t.Parallel()
-		p := newPlace()
+		p := newPlatform()
 		c := newClient(t, p, regret.WithToken("a.caller.s-token"), regret.WithTrustedRealm(authURL))
 		wantErr(t, resolve(t, c), regret.ErrUnauthorized)
 		if diff := cmp.Diff([]string{"HEAD registry 401"}, traffic(p.Network)); diff != "" {
@@ -103,23 +98,23 @@ func TestTokenOfTheCaller(t *testing.T) {
 	})
 }
 
-func TestBearerRequests(t *testing.T) {
+func TestBearerRequestCounts(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name   string
-		before func(t *testing.T, p *place, c *regret.Client)
+		before func(t *testing.T, p *platform, c *regret.Client)
 		want   []string
 	}{
-		{"a cold resolve and delete cost four", nil,
+		{"resolve and delete without a token take four requests", nil,
 			[]string{"HEAD registry 401", "GET auth 200", "HEAD registry 200", "DELETE registry 202"}},
-		{"a warm resolve and delete cost two",
-			func(t *testing.T, _ *place, c *regret.Client) { wantErr(t, resolve(t, c)) },
+		{"resolve and delete with a token take two requests",
+			func(t *testing.T, _ *platform, c *regret.Client) { wantErr(t, resolve(t, c)) },
 			[]string{"HEAD registry 200", "DELETE registry 202"}},
-		{"with a revoked token they cost four",
-			func(t *testing.T, p *place, c *regret.Client) { wantErr(t, resolve(t, c)); p.tokens.RevokeAll() },
+		{"resolve and delete with a revoked token take four requests",
+			func(t *testing.T, p *platform, c *regret.Client) { wantErr(t, resolve(t, c)); p.tokens.RevokeAll() },
 			[]string{"HEAD registry 401", "GET auth 200", "HEAD registry 200", "DELETE registry 202"}},
-		{"in another repository they cost three, for what is wanted is known",
-			func(t *testing.T, p *place, c *regret.Client) {
+		{"in another repository they take three requests, because the challenge is known",
+			func(t *testing.T, p *platform, c *regret.Client) {
 				p.registry.PutImage("team/other", "hi", "v1")
 				_, err := c.ResolveDigest(t.Context(), "team/other", "v1")
 				wantErr(t, err)
@@ -129,7 +124,7 @@ func TestBearerRequests(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlace()
+			p := newPlatform()
 			c := p.client(t)
 			if tt.before != nil {
 				tt.before(t, p, c)
@@ -148,32 +143,32 @@ func TestBearerRequests(t *testing.T) {
 	}
 }
 
-func TestCredentialsFollowTheChallenge(t *testing.T) {
+func TestChallengeSelectsCredentials(t *testing.T) {
 	t.Parallel()
 	const bearer = `Bearer realm="` + realm + `",service="s",scope="repository:team/app:pull"`
 	tests := []struct {
 		name       string
 		challenges []string
-		want       string // what is sent in the end, "" for nothing
+		want       string // the last Authorization, or its scheme; empty for none
 		kind       error
 	}{
-		{"a token is preferred to the password, in two headers", []string{`Basic realm="r"`, bearer}, "Bearer t0ken", nil},
-		{"a token is preferred to the password, in one header", []string{`Basic realm="r", ` + bearer}, "Bearer t0ken", nil},
-		{"what is not known is passed over, in two headers", []string{"Negotiate", `Basic realm="r"`}, "Basic", nil},
-		{"what is not known is passed over, in one header", []string{`Negotiate, Basic realm="r"`}, "Basic", nil},
-		{"schemes are told apart in any case", []string{`BASIC REALM="r"`}, "Basic", nil},
-		{"a second token service will do if the first may not be asked",
+		{"Bearer is preferred to Basic, in two header fields", []string{`Basic realm="r"`, bearer}, "Bearer t0ken", nil},
+		{"Bearer is preferred to Basic, in one header field", []string{`Basic realm="r", ` + bearer}, "Bearer t0ken", nil},
+		{"an unknown scheme is skipped, in two header fields", []string{"Negotiate", `Basic realm="r"`}, "Basic", nil},
+		{"an unknown scheme is skipped, in one header field", []string{`Negotiate, Basic realm="r"`}, "Basic", nil},
+		{"schemes are case-insensitive", []string{`BASIC REALM="r"`}, "Basic", nil},
+		{"the second token service is used if the first is not trusted",
 			[]string{`Bearer realm="https://evil.example.net/token"`, bearer}, "Bearer t0ken", nil},
-		{"the password will do if the token service may not be asked",
+		{"Basic is used if the token service is not trusted",
 			[]string{`Bearer realm="https://evil.example.net/token"`, `Basic realm="r"`}, "Basic", nil},
-		{"a 401 without a challenge is one", nil, "", regret.ErrUnauthorized},
-		{"an empty challenge is none", []string{""}, "", regret.ErrUnauthorized},
-		{"only unknown schemes are as good as none", []string{"Negotiate", `Digest realm="r", nonce="n"`}, "", regret.ErrUnauthorized},
+		{"a 401 without a challenge is unauthorized", nil, "", regret.ErrUnauthorized},
+		{"a 401 with an empty challenge is unauthorized", []string{""}, "", regret.ErrUnauthorized},
+		{"a 401 with unknown schemes only is unauthorized", []string{"Negotiate", `Digest realm="r", nonce="n"`}, "", regret.ErrUnauthorized},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlace()
+			p := newPlatform()
 			p.tokens.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Answer(200, nil, `{"token":"t0ken"}`))
 			var last string
 			p.registry.Intercept(0, fakeregistry.On("", "/"), func(w http.ResponseWriter, req *http.Request) bool {
@@ -190,31 +185,31 @@ func TestCredentialsFollowTheChallenge(t *testing.T) {
 				t.Errorf("error: %v, want %v", err, tt.kind)
 			}
 			if scheme, _, _ := strings.Cut(last, " "); last != tt.want && scheme != tt.want {
-				t.Errorf("sent %q, want %q", last, tt.want)
+				t.Errorf("the last request has the Authorization %q, want %q", last, tt.want)
 			}
-			wantHome(t, p.Network.Requests(), []string{registryURL + ":443", authURL + ":443"}, password)
+			wantSecretsOnlyAt(t, p.Network.Requests(), []string{registryURL + ":443", authURL + ":443"}, password)
 		})
 	}
 }
 
-func TestUnreadableChallenges(t *testing.T) {
+func TestInvalidChallenges(t *testing.T) {
 	t.Parallel()
 	const bearer = `Bearer realm="` + realm + `"`
 	tests := []struct{ name, challenge string }{
 		{"junk after a parameter", `Basic realm="r" junk`},
-		{"a quote that does not end", `Bearer realm="https://auth.example.com`},
+		{"an unterminated quoted string", `Bearer realm="https://auth.example.com`},
 		{"a realm given twice", bearer + `,realm="https://evil.example.net/token"`},
 		{"no realm", `Bearer service="s"`},
 		{"an empty realm", `Bearer realm=""`},
 		{"a challenge of 512 KiB (C20)", `Bearer realm="` + strings.Repeat("a", 512<<10) + `"`},
 		{"a realm of 15 KiB", `Bearer realm="` + strings.Repeat("a", 15<<10) + `"`},
 		{"nine challenges", strings.Repeat(`Negotiate, `, 8) + bearer},
-		{"characters that act on a terminal", "Basic \x1b[31m\u202e"},
+		{"escape sequences and direction overrides", "Basic \x1b[31m\u202e"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlace()
+			p := newPlatform()
 			p.registry.Intercept(0, fakeregistry.On("", "/"),
 				fakeregistry.Answer(401, map[string]string{"Www-Authenticate": tt.challenge}, ""))
 			err := p.client(t).DeleteManifest(t.Context(), repo, p.image.Digest)
@@ -222,12 +217,12 @@ func TestUnreadableChallenges(t *testing.T) {
 			if diff := cmp.Diff([]string{"HEAD registry 401"}, traffic(p.Network)); diff != "" {
 				t.Errorf("requests (-want +got):\n%s", diff)
 			}
-			wantHome(t, p.Network.Requests(), nil, password)
+			wantSecretsOnlyAt(t, p.Network.Requests(), nil, password)
 		})
 	}
 }
 
-func TestUnauthorizedForEver(t *testing.T) {
+func TestEndless401(t *testing.T) {
 	t.Parallel()
 	const bearer = `Bearer realm="` + realm + `",service="s",scope="repository:team/app:`
 	tests := []struct {
@@ -236,28 +231,28 @@ func TestUnauthorizedForEver(t *testing.T) {
 		want      []string
 		kind      error
 	}{
-		{"a token that never helps is asked for once", func(int) string { return bearer + `pull"` },
+		{"a refused token is requested once", func(int) string { return bearer + `pull"` },
 			[]string{"HEAD registry 401", "GET auth 200", "HEAD registry 401"}, regret.ErrUnauthorized},
-		{"a new scope each time leads no further", func(i int) string { return bearer + strings.Repeat("x", i) + `"` },
+		{"a new scope in each challenge leads to no more requests", func(i int) string { return bearer + strings.Repeat("x", i) + `"` },
 			[]string{"HEAD registry 401", "GET auth 200", "HEAD registry 401"}, regret.ErrUnauthorized},
-		{"a password that never helps is sent once", func(int) string { return `Basic realm="r"` },
+		{"a refused password is sent once", func(int) string { return `Basic realm="r"` },
 			[]string{"HEAD registry 401", "HEAD registry 401"}, regret.ErrUnauthorized},
-		{"a token that is said to allow too little is a matter of permission",
+		{"a challenge with insufficient_scope means permission denied",
 			func(i int) string {
 				return bearer + `pull",error="` + []string{"invalid_token", "insufficient_scope"}[min(i-1, 1)] + `"`
 			},
 			[]string{"HEAD registry 401", "GET auth 200", "HEAD registry 401"}, regret.ErrForbidden},
-		{"password after token after password ends as well", func(i int) string {
+		{"alternating challenges that begin with Basic end", func(i int) string {
 			return []string{bearer + `pull"`, `Basic realm="r"`}[i%2]
 		}, []string{"HEAD registry 401", "HEAD registry 401"}, regret.ErrUnauthorized},
-		{"token after password after token ends as well", func(i int) string {
+		{"alternating challenges that begin with Bearer end", func(i int) string {
 			return []string{`Basic realm="r"`, bearer + `pull"`}[i%2]
 		}, []string{"HEAD registry 401", "GET auth 200", "HEAD registry 401", "HEAD registry 401"}, regret.ErrUnauthorized},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlace()
+			p := newPlatform()
 			calls := 0
 			p.registry.Intercept(0, fakeregistry.On("", "/"), func(w http.ResponseWriter, _ *http.Request) bool {
 				calls++
@@ -274,16 +269,16 @@ func TestUnauthorizedForEver(t *testing.T) {
 	}
 }
 
-func TestMissingPermission(t *testing.T) {
+func TestMissingDeletePermission(t *testing.T) {
 	t.Parallel()
 	for _, jwt := range []bool{false, true} {
 		opts := []fakeregistry.TokenOption{fakeregistry.WithUser("reader", password, fakeregistry.Allow("*", "pull"))}
 		if jwt {
 			opts = append(opts, fakeregistry.WithJWT())
 		}
-		t.Run("reading works where deleting is forbidden, before and after", func(t *testing.T) {
+		t.Run(fmt.Sprintf("resolving works before and after a forbidden deletion, JWT %t", jwt), func(t *testing.T) {
 			t.Parallel()
-			p := newPlace(opts...)
+			p := newPlatform(opts...)
 			c := newClient(t, p, regret.WithBasicAuth("reader", password), regret.WithTrustedRealm(authURL))
 			wantErr(t, resolve(t, c))
 			p.Network.ResetLog()

@@ -1,22 +1,28 @@
 package regret_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"net/http"
 	"net/url"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/credentials"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// Who asks, and with what. The password has characters that each encoding
-// spells in its own way, and is found in none of them by accident.
+// The account of the tests, and where its registry and token service are. Each
+// encoding writes the characters of the password differently, and the password
+// occurs in no text by accident.
 const (
 	account  = "ann"
 	password = `c4n4ry+/=&"%p4ss`
@@ -24,15 +30,17 @@ const (
 	registryURL = "https://" + host
 	authURL     = "https://auth.example.com"
 	realm       = authURL + "/token"
+
+	// serviceSecret occurs only in responses of the token service.
+	serviceSecret = "whispered-by-the-service"
 )
 
-// roundTrip makes a transport of a function, for answers that no registry
-// gives.
+// roundTrip is a transport made of a function.
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// respond makes an answer. Header fields come in pairs.
+// respond returns a response. The header fields are pairs of a name and a value.
 func respond(req *http.Request, status int, body string, fields ...string) *http.Response {
 	h := http.Header{}
 	for i := 0; i+1 < len(fields); i += 2 {
@@ -44,28 +52,29 @@ func respond(req *http.Request, status int, body string, fields ...string) *http
 	}
 }
 
-// always answers every request alike.
+// always returns a transport with the same response to every request.
 func always(status int, body string, fields ...string) http.RoundTripper {
 	return roundTrip(func(req *http.Request) (*http.Response, error) {
 		return respond(req, status, body, fields...), nil
 	})
 }
 
-// place is a registry and its token service, each under an origin of its own,
-// in a network that has nothing else.
-type place struct {
+// A platform is a registry and its token service, each at an origin of its own, in a
+// network with no other hosts.
+type platform struct {
 	*fakeregistry.Network
 	registry *fakeregistry.Registry
 	tokens   *fakeregistry.TokenService
-	image    regret.Descriptor // what repo:v1 is
+	image    regret.Descriptor // repo:v1
 }
 
-// newPlace lets the account do everything and nobody anything.
-func newPlace(opts ...fakeregistry.TokenOption) *place {
+// newPlatform returns a platform whose token service grants everything to account and
+// nothing to anonymous clients.
+func newPlatform(opts ...fakeregistry.TokenOption) *platform {
 	opts = append([]fakeregistry.TokenOption{
 		fakeregistry.WithUser(account, password, fakeregistry.Allow("*", "*")),
 	}, opts...)
-	p := &place{
+	p := &platform{
 		Network: fakeregistry.NewNetwork(),
 		tokens:  fakeregistry.NewTokenService(realm, "the registry", opts...),
 	}
@@ -76,15 +85,16 @@ func newPlace(opts ...fakeregistry.TokenOption) *place {
 	return p
 }
 
-// client is one with the account and trust in the token service.
-func (p *place) client(t testing.TB, opts ...regret.Option) *regret.Client {
+// client returns a client that has the credentials of account and trusts the token
+// service.
+func (p *platform) client(t testing.TB, opts ...regret.Option) *regret.Client {
 	t.Helper()
 	return newClient(t, p, append([]regret.Option{
 		regret.WithBasicAuth(account, password), regret.WithTrustedRealm(authURL),
 	}, opts...)...)
 }
 
-// traffic is every request in short: "HEAD registry 401", "GET auth 200".
+// traffic returns all requests in short form: "HEAD registry 401", "GET auth 200".
 func traffic(n *fakeregistry.Network) []string {
 	lines := []string{}
 	for _, r := range n.Requests() {
@@ -94,7 +104,7 @@ func traffic(n *fakeregistry.Network) []string {
 	return lines
 }
 
-// scopes are those of every token request.
+// scopes returns the scopes of every token request, one string per request.
 func scopes(ts *fakeregistry.TokenService) []string {
 	lines := []string{}
 	for _, r := range ts.Requests() {
@@ -108,8 +118,8 @@ func scopes(ts *fakeregistry.TokenService) []string {
 	return lines
 }
 
-// forms are the ways in which a secret could be written.
-func forms(secret string) []string {
+// encodings returns the forms in which a secret could appear in a text.
+func encodings(secret string) []string {
 	quoted, err := json.Marshal(secret)
 	if err != nil {
 		return []string{secret}
@@ -121,30 +131,31 @@ func forms(secret string) []string {
 	}
 }
 
-// wantSilence wants no form of the secrets in a text.
-func wantSilence(t testing.TB, what, text string, secrets ...string) {
+// wantNoSecretIn checks that no encoding of the secrets occurs in text.
+func wantNoSecretIn(t testing.TB, what, text string, secrets ...string) {
 	t.Helper()
 	for _, secret := range secrets {
-		for _, form := range forms(secret) {
-			if strings.Contains(text, form) {
-				t.Errorf("%s tells the secret %q as %q: %.2000s", what, secret, form, text)
+		for _, encoded := range encodings(secret) {
+			if strings.Contains(text, encoded) {
+				t.Errorf("%s contains the secret %q as %q: %.2000s", what, secret, encoded, text)
 			}
 		}
 	}
 }
 
-// wantDiscreet wants nothing secret in any form an error can be shown in.
-func wantDiscreet(t testing.TB, err error, secrets ...string) {
+// wantNoSecretInError checks that no secret occurs in any form in which programs print
+// an error.
+func wantNoSecretInError(t testing.TB, err error, secrets ...string) {
 	t.Helper()
-	wantSilence(t, "the error's text", fmt.Sprint(err), secrets...)
-	wantSilence(t, "%+v of the error", fmt.Sprintf("%+v", err), secrets...)
+	wantNoSecretIn(t, "the error's text", fmt.Sprint(err), secrets...)
+	wantNoSecretIn(t, "%+v of the error", fmt.Sprintf("%+v", err), secrets...)
 	for e := err; e != nil; {
-		wantSilence(t, "%#v of the error", fmt.Sprintf("%#v", e), secrets...)
+		wantNoSecretIn(t, "%#v of the error", fmt.Sprintf("%#v", e), secrets...)
 		raw, jsonErr := json.Marshal(e)
 		if jsonErr != nil {
 			t.Fatal(jsonErr)
 		}
-		wantSilence(t, "JSON of the error", string(raw), secrets...)
+		wantNoSecretIn(t, "JSON of the error", string(raw), secrets...)
 		inner, ok := e.(interface{ Unwrap() error })
 		if !ok {
 			return
@@ -153,34 +164,29 @@ func wantDiscreet(t testing.TB, err error, secrets ...string) {
 	}
 }
 
-// wantHome wants the secrets to have been sent to these origins and nowhere
-// else.
-func wantHome(t testing.TB, all []fakeregistry.Request, origins []string, secrets ...string) {
+// wantSecretsOnlyAt checks that the secrets were sent to no other origins than these.
+func wantSecretsOnlyAt(t testing.TB, all []fakeregistry.Request, origins []string, secrets ...string) {
 	t.Helper()
 	for _, r := range all {
-		home := false
-		for _, o := range origins {
-			home = home || r.Origin() == o
-		}
-		if home {
+		if slices.Contains(origins, r.Origin()) {
 			continue
 		}
-		wantSilence(t, "a request to "+r.Origin(), fmt.Sprint(r.Path, "?", r.Query, r.Header, string(r.Body)), secrets...)
+		wantNoSecretIn(t, "a request to "+r.Origin(), fmt.Sprint(r.Path, "?", r.Query, r.Header, string(r.Body)), secrets...)
 		if r.Header.Get("Authorization") != "" {
 			t.Errorf("%s got an Authorization header", r.Origin())
 		}
 	}
 }
 
-// collect ranges over a list to its end: everything it yielded, and the error
-// that ended it, once and last.
+// collect returns everything that a list yields and the error that ends it. It checks
+// that the error comes once, and last.
 func collect[T any](t testing.TB, seq iter.Seq2[T, error]) ([]T, error) {
 	t.Helper()
 	all := []T{}
 	var failure error
 	for v, err := range seq {
 		if failure != nil {
-			t.Fatalf("the list goes on after its error: %v, %v", v, err)
+			t.Fatalf("the list continues after its error: %v, %v", v, err)
 		}
 		if failure = err; err == nil {
 			all = append(all, v)
@@ -189,7 +195,7 @@ func collect[T any](t testing.TB, seq iter.Seq2[T, error]) ([]T, error) {
 	return all, failure
 }
 
-// originOf is what of an address a handler can be put under.
+// originOf returns the origin of an address.
 func originOf(t testing.TB, address string) string {
 	t.Helper()
 	u, err := url.Parse(address)
@@ -197,4 +203,65 @@ func originOf(t testing.TB, address string) string {
 		t.Fatal(err)
 	}
 	return u.Scheme + "://" + u.Host
+}
+
+// recordingSource is a source of credentials that records every call.
+type recordingSource struct {
+	calls       []string                 // registry and repository
+	credentials []credentials.Credential // returned in this order; the last one again and again
+	err         error
+}
+
+func (s *recordingSource) Credential(_ context.Context, registry, repository string) (credentials.Credential, error) {
+	s.calls = append(s.calls, registry+" "+repository)
+	if s.err != nil {
+		return credentials.Credential{}, s.err
+	}
+	return s.credentials[min(len(s.calls), len(s.credentials))-1], nil
+}
+
+// identityClient returns a client that has an identity token of account, and the token.
+func (p *platform) identityClient(t testing.TB, opts ...regret.Option) (*regret.Client, string) {
+	t.Helper()
+	identity := p.tokens.IssueRefreshToken(account)
+	return newClient(t, p, append([]regret.Option{
+		regret.WithCredentials(credentials.Static(credentials.Credential{IdentityToken: identity})), regret.WithTrustedRealm(authURL),
+	}, opts...)...), identity
+}
+
+// listTags lists the tags of a repository, for which the client needs a new token. The
+// repository may be missing.
+func listTags(t *testing.T, c *regret.Client, repository string) error {
+	t.Helper()
+	_, err := collect(t, c.Tags(t.Context(), repository))
+	if errors.Is(err, regret.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// validCredential is the credential of account.
+var validCredential = credentials.Credential{Username: account, Password: password}
+
+// authEntry returns an entry of the field auths of a Docker configuration file.
+func authEntry(user, password string) string {
+	return `{"auth":"` + base64.StdEncoding.EncodeToString([]byte(user+":"+password)) + `"}`
+}
+
+// writeConfig writes a Docker configuration to a new file and returns its path.
+func writeConfig(t testing.TB, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "config.json")
+	writeFile(t, path, content)
+	return path
+}
+
+// loadConfig writes a Docker configuration to a file and loads it.
+func loadConfig(t testing.TB, content string) credentials.Source {
+	t.Helper()
+	source, err := credentials.LoadDockerConfig(writeConfig(t, content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return source
 }

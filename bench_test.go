@@ -8,18 +8,17 @@ import (
 	"github.com/seed-8cb7cc86/regret"
 )
 
-// What these benchmarks spend beside the library's own work is one response for
-// each request: its header is shared.
+// Beside the library's own work these benchmarks measure only the allocation of one
+// response per request; all responses share their header.
 
-// A still registry has one image and never changes: it accepts its deletion and
-// goes on to have it.
-type still struct {
+// A staticRegistry has one image and never changes: it accepts deletions and ignores them.
+type staticRegistry struct {
 	head, challenge http.Header
 	bearer          bool
 }
 
-func newStill(bearer bool) *still {
-	return &still{
+func newStaticRegistry(bearer bool) *staticRegistry {
+	return &staticRegistry{
 		head: http.Header{
 			"Content-Type":          {"application/vnd.docker.distribution.manifest.v2+json"},
 			"Content-Length":        {"428"},
@@ -32,7 +31,7 @@ func newStill(bearer bool) *still {
 	}
 }
 
-func (s *still) RoundTrip(req *http.Request) (*http.Response, error) {
+func (s *staticRegistry) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp := &http.Response{StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Body: http.NoBody, Request: req}
 	switch {
 	case req.URL.Path == "/token":
@@ -60,7 +59,7 @@ func resolveAndDelete(b *testing.B, c *regret.Client) {
 
 func BenchmarkResolve(b *testing.B) {
 	b.Run("from the header", func(b *testing.B) {
-		c := newClient(b, newStill(false))
+		c := newClient(b, newStaticRegistry(false))
 		b.ReportAllocs()
 		for b.Loop() {
 			if _, err := c.ResolveDigest(b.Context(), repo, "v1"); err != nil {
@@ -90,7 +89,7 @@ func BenchmarkResolveAndDelete(b *testing.B) {
 		bearer bool
 	}{{"anonymous", false}, {"with a token", true}} {
 		b.Run(bench.name, func(b *testing.B) {
-			c := newClient(b, newStill(bench.bearer), regret.WithBasicAuth(account, password))
+			c := newClient(b, newStaticRegistry(bench.bearer), regret.WithBasicAuth(account, password))
 			b.ReportAllocs()
 			for b.Loop() {
 				resolveAndDelete(b, c)
@@ -98,7 +97,7 @@ func BenchmarkResolveAndDelete(b *testing.B) {
 		})
 	}
 	b.Run("with a new client and a new token", func(b *testing.B) {
-		s := newStill(true)
+		s := newStaticRegistry(true)
 		b.ReportAllocs()
 		for b.Loop() {
 			resolveAndDelete(b, newClient(b, s, regret.WithBasicAuth(account, password)))
@@ -106,24 +105,24 @@ func BenchmarkResolveAndDelete(b *testing.B) {
 	})
 }
 
-// An error is read from what came with the refusal of a deletion.
+// BenchmarkError reads the errors in the body of a refused deletion.
 func BenchmarkError(b *testing.B) {
 	const one = `{"code":"DENIED","message":"requested access to the resource is denied","detail":[{"Type":"repository","Name":"team/app","Action":"delete"}]}`
 	for _, bench := range []struct{ name, body string }{
 		{"without content", ""},
 		{"with one error", `{"errors":[` + one + `]}`},
 		{"with a hundred errors", `{"errors":[` + strings.Repeat(one+",", 99) + one + `]}`},
-		{"with more than is read", `{"errors":[` + strings.Repeat(one+",", 2000)},
-		{"with a deep detail", `{"errors":[{"code":"DENIED","detail":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `}]}`},
-		{"with braces without end", strings.Repeat("{", 1<<16)},
-		{"with the page of a proxy", "<html><body>" + strings.Repeat("<p>Ask your administrator.</p>\n", 100) + "</body></html>"},
+		{"with more than the limit", `{"errors":[` + strings.Repeat(one+",", 2000)},
+		{"with a deeply nested detail", `{"errors":[{"code":"DENIED","detail":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `}]}`},
+		{"with 64 KiB of braces", strings.Repeat("{", 1<<16)},
+		{"with the HTML page of a proxy", "<html><body>" + strings.Repeat("<p>Ask your administrator.</p>\n", 100) + "</body></html>"},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			c := newClient(b, roundTrip(func(req *http.Request) (*http.Response, error) {
 				if req.Method == http.MethodDelete {
 					return respond(req, http.StatusForbidden, bench.body, "Content-Type", "application/json"), nil
 				}
-				return newStill(false).RoundTrip(req)
+				return newStaticRegistry(false).RoundTrip(req)
 			}))
 			dgst, err := c.ResolveDigest(b.Context(), repo, "v1")
 			if err != nil {
@@ -132,7 +131,7 @@ func BenchmarkError(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				if err := c.DeleteManifest(b.Context(), repo, dgst); err == nil {
-					b.Fatal("it was deleted")
+					b.Fatal("the deletion succeeded")
 				}
 			}
 		})

@@ -10,15 +10,15 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// tagsInParts is what Cloudflare's serverless registry says of a deletion that it has begun.
-func tagsInParts(link string) func(http.ResponseWriter, *http.Request) bool {
+// moreTags is the response of Cloudflare's serverless registry if more tags are left to remove.
+func moreTags(link string) func(http.ResponseWriter, *http.Request) bool {
 	return fakeregistry.Answer(400, map[string]string{"Content-Type": "application/json", "Link": link},
 		`{"errors":[{"code":"MANIFEST_TAGS","message":"a lot of manifest tags, use the Link header to keep iterating"}]}`)
 }
 
-func TestDeletionInParts(t *testing.T) {
+func TestDeleteManifestContinuesAPartialDeletion(t *testing.T) {
 	t.Parallel()
-	t.Run("goes on where the registry says until it is done", func(t *testing.T) {
+	t.Run("the DELETE continues at the Link until all tags are removed", func(t *testing.T) {
 		t.Parallel()
 		reg := fakeregistry.Cloudflare().New(fakeregistry.WithUntagBatch(2))
 		image := reg.PutImage(repo, "hello", "a", "b", "c", "d", "e")
@@ -27,7 +27,7 @@ func TestDeletionInParts(t *testing.T) {
 		path := "DELETE " + manifestPath(image.Digest)
 		wantRequests(t, reg, requestLine("HEAD", image.Digest, 200), path+" 400", path+"?last=b 400", path+"?last=d 202")
 		if len(reg.Tags(repo)) != 1 || !reg.HasManifest(repo, other.Digest) {
-			t.Errorf("left: %v", reg.Tags(repo))
+			t.Errorf("tags left: %v, want only that of the other image", reg.Tags(repo))
 		}
 	})
 	for _, test := range []struct {
@@ -35,21 +35,21 @@ func TestDeletionInParts(t *testing.T) {
 		sent       int // DELETE requests
 		text       string
 	}{
-		{"does not go on without a Link", "", 1, "no Link"},
-		{"does not go on at another origin", `<https://elsewhere.example.com%s?last=x>; rel="next"`, 1, "delete it again"},
-		{"does not go on at another path", `</v2/team/other/manifests/v1?last=x>; rel="next"`, 1, "delete it again"},
-		{"does not go on where it is", `<%s>; rel="next"`, 1, "delete it again"},
-		{"does not go on at the same place again", `<%s?last=x>; rel="next"`, 2, "delete it again"},
+		{"a response without a Link is an error", "", 1, "no Link"},
+		{"a Link to another origin is not followed", `<https://elsewhere.example.com%s?last=x>; rel="next"`, 1, "delete it again"},
+		{"a Link to another path is not followed", `</v2/team/other/manifests/v1?last=x>; rel="next"`, 1, "delete it again"},
+		{"a Link without a query is not followed", `<%s>; rel="next"`, 1, "delete it again"},
+		{"a Link that repeats is not followed again", `<%s?last=x>; rel="next"`, 2, "delete it again"},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
 			reg := fakeregistry.New()
 			image := reg.PutImage(repo, "hello", "v1")
 			link := test.link
-			if n := len(link); n > 0 && link[1] != '/' || link == `<%s>; rel="next"` {
+			if strings.Contains(link, "%s") {
 				link = fmt.Sprintf(link, manifestPath(image.Digest))
 			}
-			reg.Intercept(0, fakeregistry.On("DELETE", "/"), tagsInParts(link))
+			reg.Intercept(0, fakeregistry.On("DELETE", "/"), moreTags(link))
 			err := newClient(t, reg).DeleteManifest(t.Context(), repo, image.Digest)
 			e := wantErr(t, err, regret.Code("MANIFEST_TAGS"))
 			wantText(t, err, test.text)
@@ -58,33 +58,33 @@ func TestDeletionInParts(t *testing.T) {
 			}
 		})
 	}
-	t.Run("ends some time", func(t *testing.T) {
+	t.Run("the number of continuations is limited", func(t *testing.T) {
 		t.Parallel()
 		reg := fakeregistry.New()
 		image := reg.PutImage(repo, "hello", "v1")
 		n := 0
 		reg.Intercept(0, fakeregistry.On("DELETE", "/"), func(w http.ResponseWriter, req *http.Request) bool {
 			n++
-			return tagsInParts(fmt.Sprintf(`<%s?last=%d>; rel="next"`, req.URL.Path, n))(w, req)
+			return moreTags(fmt.Sprintf(`<%s?last=%d>; rel="next"`, req.URL.Path, n))(w, req)
 		})
 		err := newClient(t, reg).DeleteManifest(t.Context(), repo, image.Digest)
 		wantText(t, err, "without end")
 		if n != 1000 {
-			t.Errorf("%d times", n)
+			t.Errorf("%d requests, want 1000", n)
 		}
 	})
-	t.Run("asks no Link of a refusal of another kind", func(t *testing.T) {
+	t.Run("another refusal after the first part needs no Link", func(t *testing.T) {
 		t.Parallel()
 		reg := fakeregistry.New()
 		image := reg.PutImage(repo, "hello", "v1")
 		reg.Intercept(0, fakeregistry.On("DELETE", "/"), fakeregistry.Errors(400, "DIGEST_INVALID", "no"))
-		reg.Intercept(1, fakeregistry.On("DELETE", "/"), tagsInParts(fmt.Sprintf(`<%s?last=x>; rel="next"`, manifestPath(image.Digest))))
+		reg.Intercept(1, fakeregistry.On("DELETE", "/"), moreTags(fmt.Sprintf(`<%s?last=x>; rel="next"`, manifestPath(image.Digest))))
 		err := newClient(t, reg).DeleteManifest(t.Context(), repo, image.Digest)
 		if e := wantErr(t, err, regret.CodeDigestInvalid); e.Err != nil || !strings.Contains(e.Hint, "delete it again") {
-			t.Errorf("%v, hint %q", e.Err, e.Hint)
+			t.Errorf("cause %v, want none; hint %q", e.Err, e.Hint)
 		}
 	})
-	t.Run("says that a part is done when it fails later", func(t *testing.T) {
+	t.Run("a failure after the first part says that some tags may be gone", func(t *testing.T) {
 		t.Parallel()
 		reg := fakeregistry.Cloudflare().New(fakeregistry.WithUntagBatch(1))
 		image := reg.PutImage(repo, "hello", "a", "b")
@@ -93,11 +93,11 @@ func TestDeletionInParts(t *testing.T) {
 		wantErr(t, err, regret.ErrForbidden)
 		wantText(t, err, "some of its tags may be gone")
 	})
-	t.Run("is not for tags", func(t *testing.T) {
+	t.Run("the deletion of a tag is not continued", func(t *testing.T) {
 		t.Parallel()
 		reg := fakeregistry.New()
 		reg.PutImage(repo, "hello", "v1")
-		reg.Intercept(0, fakeregistry.On("DELETE", "/"), tagsInParts(fmt.Sprintf(`<%s?last=x>; rel="next"`, manifestPath("v1"))))
+		reg.Intercept(0, fakeregistry.On("DELETE", "/"), moreTags(fmt.Sprintf(`<%s?last=x>; rel="next"`, manifestPath("v1"))))
 		wantErr(t, newClient(t, reg).Untag(t.Context(), repo, "v1"), regret.Code("MANIFEST_TAGS"))
 		wantRequests(t, reg, requestLine("DELETE", "v1", 400))
 	})

@@ -8,38 +8,7 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// A step is what becomes of some requests.
-type step struct {
-	n      int // how many; 0: all of them
-	method string
-	fault  fault
-}
-
-// play lets the steps of each method happen in their order.
-func play(reg *fakeregistry.Registry, steps ...step) {
-	for i := len(steps) - 1; i >= 0; i-- { // the newest is asked first
-		reg.Intercept(steps[i].n, fakeregistry.On(steps[i].method, "/v2/"), steps[i].fault(reg))
-	}
-}
-
-// does lets the registry do its work and answers something else.
-func does(other fault) fault {
-	return func(reg *fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
-		answer := other(reg)
-		return func(w http.ResponseWriter, req *http.Request) bool {
-			reg.Serve(&nobody{}, req)
-			return answer(w, req)
-		}
-	}
-}
-
-var (
-	loseResponse fault = (*fakeregistry.Registry).LoseResponse
-	loseRequest  fault = (*fakeregistry.Registry).LoseRequest
-	htmlNotFound       = failing(404, "")
-)
-
-func TestOutcomeOfADeletionWithoutAnAnswer(t *testing.T) {
+func TestDeleteManifestDeterminesTheOutcome(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		rule  string
@@ -49,11 +18,11 @@ func TestOutcomeOfADeletionWithoutAnAnswer(t *testing.T) {
 		sent  string
 		gone  bool
 	}{
-		{"a lost answer and then 404 is success", []step{{1, "DELETE", loseResponse}},
+		{"a lost response and then 404 is success", []step{{1, "DELETE", loseResponse}},
 			nil, nil, "DELETE 202 lost, DELETE 404, HEAD 404, GET 404", true},
-		{"a lost request is repeated", []step{{1, "DELETE", loseRequest}},
+		{"a lost request is retried", []step{{1, "DELETE", loseRequest}},
 			nil, nil, "DELETE 0 lost, DELETE 202", true},
-		{"a refused connection is repeated", []step{{2, "DELETE", refused}},
+		{"a refused connection is retried", []step{{2, "DELETE", refused}},
 			nil, nil, "DELETE 202", true},
 		{"500 and then 404 is success", []step{{1, "DELETE", does(failing(500, "UNKNOWN"))}},
 			nil, nil, "DELETE 500, DELETE 404, HEAD 404, GET 404", true},
@@ -63,55 +32,55 @@ func TestOutcomeOfADeletionWithoutAnAnswer(t *testing.T) {
 			nil, nil, "DELETE 504, DELETE 404, HEAD 404, GET 404", true},
 		{"a 503 of a proxy and then 404 is success", []step{{1, "DELETE", does(failing(503, ""))}},
 			nil, nil, "DELETE 503, DELETE 404, HEAD 404, GET 404", true},
-		{"a 503 of the registry and then 404 is that it was missing", []step{{1, "DELETE", failing(503, "UNAVAILABLE")}, {1, "DELETE", does(failing(404, "MANIFEST_UNKNOWN"))}},
+		{"a 503 of the registry and then 404 means not found", []step{{1, "DELETE", failing(503, "UNAVAILABLE")}, {1, "DELETE", does(failing(404, "MANIFEST_UNKNOWN"))}},
 			[]error{regret.ErrNotFound}, nil, "DELETE 503, DELETE 404, HEAD 404, GET 404", true},
-		{"429 and then 404 is that it was missing", []step{{1, "DELETE", failing(429, "TOOMANYREQUESTS")}, {1, "DELETE", does(failing(404, "MANIFEST_UNKNOWN"))}},
+		{"429 and then 404 means not found", []step{{1, "DELETE", failing(429, "TOOMANYREQUESTS")}, {1, "DELETE", does(failing(404, "MANIFEST_UNKNOWN"))}},
 			[]error{regret.ErrNotFound}, nil, "DELETE 429, DELETE 404, HEAD 404, GET 404", true},
-		{"a refused connection and then 404 is that it was missing", []step{{1, "DELETE", refused}, {1, "DELETE", does(failing(404, "MANIFEST_UNKNOWN"))}},
+		{"a refused connection and then 404 means not found", []step{{1, "DELETE", refused}, {1, "DELETE", does(failing(404, "MANIFEST_UNKNOWN"))}},
 			[]error{regret.ErrNotFound}, nil, "DELETE 404, HEAD 404, GET 404", true},
-		{"500 and then 404 of what is served is no success", []step{{1, "DELETE", failing(500, "UNKNOWN")}, {0, "DELETE", failing(404, "MANIFEST_UNKNOWN")}},
+		{"500 and then 404 is no success if the manifest is still served", []step{{1, "DELETE", failing(500, "UNKNOWN")}, {0, "DELETE", failing(404, "MANIFEST_UNKNOWN")}},
 			[]error{regret.CodeManifestUnknown}, []error{regret.ErrNotFound}, "DELETE 500, DELETE 404, HEAD 200", false},
-		{"404 of what was served is no proof where nobody can look", []step{{0, "DELETE", does(failing(404, "MANIFEST_UNKNOWN"))}, {0, "HEAD", failing(403, "DENIED")}},
+		{"404 for a resolved digest is an unknown outcome if the check fails", []step{{0, "DELETE", does(failing(404, "MANIFEST_UNKNOWN"))}, {0, "HEAD", failing(403, "DENIED")}},
 			[]error{regret.ErrOutcomeUnknown}, []error{regret.ErrNotFound}, "DELETE 404, HEAD 403", true},
-		{"404 of what is served is not that it is missing", []step{{0, "DELETE", failing(404, "MANIFEST_UNKNOWN")}},
+		{"404 does not mean not found if the manifest is still served", []step{{0, "DELETE", failing(404, "MANIFEST_UNKNOWN")}},
 			[]error{regret.CodeManifestUnknown}, []error{regret.ErrNotFound}, "DELETE 404, HEAD 200", false},
-		{"500 and then 404 are not known to be a success where nobody can look", []step{{1, "DELETE", does(failing(500, "UNKNOWN"))}, {0, "HEAD", failing(403, "DENIED")}},
+		{"500 and then 404 is an unknown outcome if the check fails", []step{{1, "DELETE", does(failing(500, "UNKNOWN"))}, {0, "HEAD", failing(403, "DENIED")}},
 			[]error{regret.ErrOutcomeUnknown}, []error{regret.ErrNotFound}, "DELETE 500, DELETE 404, HEAD 403", true},
-		{"one 503 is repeated", []step{{1, "DELETE", failing(503, "UNAVAILABLE")}},
+		{"503 is retried", []step{{1, "DELETE", failing(503, "UNAVAILABLE")}},
 			nil, nil, "DELETE 503, DELETE 202", true},
 
-		{"502 and then 405, and it is there", []step{{1, "DELETE", failing(502, "")}, {1, "DELETE", failing(405, "UNSUPPORTED")}},
+		{"502 and then 405 is the 405 if the manifest exists", []step{{1, "DELETE", failing(502, "")}, {1, "DELETE", failing(405, "UNSUPPORTED")}},
 			[]error{regret.ErrDeleteDisabled}, []error{regret.ErrOutcomeUnknown}, "DELETE 502, DELETE 405, HEAD 200", false},
-		{"502 and then 405, and it is gone", []step{{1, "DELETE", does(failing(502, ""))}, {1, "DELETE", failing(405, "UNSUPPORTED")}},
+		{"502 and then 405 is success if the manifest is gone", []step{{1, "DELETE", does(failing(502, ""))}, {1, "DELETE", failing(405, "UNSUPPORTED")}},
 			nil, nil, "DELETE 502, DELETE 405, HEAD 404, GET 404", true},
-		{"502 and then 405, and nobody can tell",
+		{"502 and then 405 is an unknown outcome if the check fails",
 			[]step{{1, "DELETE", does(failing(502, ""))}, {1, "DELETE", failing(405, "UNSUPPORTED")}, {0, "HEAD", failing(403, "DENIED")}},
 			[]error{regret.ErrOutcomeUnknown, regret.CodeUnsupported}, []error{regret.ErrDeleteDisabled}, "DELETE 502, DELETE 405, HEAD 403", true},
 
-		{"500 for ever, and it is there", []step{{0, "DELETE", failing(500, "UNKNOWN")}},
+		{"500 to every attempt is an error if the manifest exists", []step{{0, "DELETE", failing(500, "UNKNOWN")}},
 			[]error{regret.ErrUnavailable, regret.CodeUnknown}, []error{regret.ErrOutcomeUnknown},
 			"DELETE 500, DELETE 500, DELETE 500, DELETE 500, HEAD 200", false},
-		{"500 for ever, and it is gone", []step{{0, "DELETE", does(failing(500, "UNKNOWN"))}},
+		{"500 to every attempt is success if the manifest is gone", []step{{0, "DELETE", does(failing(500, "UNKNOWN"))}},
 			nil, nil, "DELETE 500, DELETE 500, DELETE 500, DELETE 500, HEAD 404, GET 404", true},
-		{"500 for ever, and nobody can tell", []step{{0, "DELETE", failing(500, "UNKNOWN")}, {0, "HEAD", failing(401, "UNAUTHORIZED")}},
+		{"500 to every attempt is an unknown outcome if the check fails", []step{{0, "DELETE", failing(500, "UNKNOWN")}, {0, "HEAD", failing(401, "UNAUTHORIZED")}},
 			[]error{regret.ErrOutcomeUnknown, regret.CodeUnknown}, []error{regret.ErrUnauthorized},
 			"DELETE 500, DELETE 500, DELETE 500, DELETE 500, HEAD 401", false},
-		{"answers lost for ever, and it is there", []step{{0, "DELETE", loseRequest}},
+		{"a lost request in every attempt is an error if the manifest exists", []step{{0, "DELETE", loseRequest}},
 			[]error{regret.ErrUnavailable}, []error{regret.ErrOutcomeUnknown},
 			"DELETE 0 lost, DELETE 0 lost, DELETE 0 lost, DELETE 0 lost, HEAD 200", false},
 
-		{"after a lost answer a 404 of a proxy is no success",
+		{"a lost response and then 404 of a proxy is an unknown outcome if the check fails",
 			[]step{{1, "DELETE", loseResponse}, {0, "DELETE", htmlNotFound}, {0, "", htmlNotFound}},
 			[]error{regret.ErrOutcomeUnknown}, []error{regret.ErrNotFound}, "DELETE 202 lost, DELETE 404, HEAD 404, GET 404", true},
-		{"after a lost answer a 404 of a proxy is looked after",
+		{"a lost response and then 404 of a proxy is success if the manifest is gone",
 			[]step{{1, "DELETE", loseResponse}, {0, "DELETE", htmlNotFound}},
 			nil, nil, "DELETE 202 lost, DELETE 404, HEAD 404, GET 404", true},
-		{"after a lost answer a redirect is looked after",
+		{"a lost response and then a redirect is success if the manifest is gone",
 			[]step{{1, "DELETE", loseResponse}, {1, "DELETE", func(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
 				return fakeregistry.Redirect(302, "/login")
 			}}},
 			nil, nil, "DELETE 202 lost, DELETE 302, HEAD 404, GET 404", true},
-		{"200 that nobody can confirm", []step{{1, "DELETE", failing(200, "")}, {0, "HEAD", failing(403, "DENIED")}},
+		{"200 is an unknown outcome if the check fails", []step{{1, "DELETE", failing(200, "")}, {0, "HEAD", failing(403, "DENIED")}},
 			[]error{regret.ErrOutcomeUnknown}, []error{regret.ErrNotFound}, "DELETE 200, HEAD 403", false},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
@@ -123,28 +92,52 @@ func TestOutcomeOfADeletionWithoutAnAnswer(t *testing.T) {
 			wantNot(t, err, test.not...)
 			wantMethods(t, reg, dgst, test.sent)
 			if reg.HasManifest(repo, dgst) == test.gone {
-				t.Errorf("gone is %v, want %v", !test.gone, test.gone)
+				t.Errorf("manifest is gone: %v, want %v", !test.gone, test.gone)
 			}
 		})
 	}
 }
 
-func TestAnUnknownOutcomeKeepsWhatIsKnown(t *testing.T) {
+func TestUnknownOutcomeKeepsTheFactsOfTheDelete(t *testing.T) {
 	t.Parallel()
 	reg, c, dgst := seen(t)
 	play(reg, step{0, "DELETE", failing(500, "UNKNOWN")}, step{0, "HEAD", failing(403, "DENIED")})
 	err := c.DeleteManifest(t.Context(), repo, dgst)
 	e := wantErr(t, err, regret.ErrOutcomeUnknown, regret.CodeUnknown)
 	if e.Op != "delete manifest" || e.Method != "DELETE" || e.StatusCode != 500 || e.Attempts != 4 {
-		t.Errorf("%+v", e)
+		t.Errorf("error has unexpected fields: %+v", e)
 	}
 	wantText(t, err, "outcome unknown", "resolve it again", "after 4 attempts")
 }
 
-func TestADigestIsAskedForAgainAfterItsDeletion(t *testing.T) {
+// Callers take ErrNotFound to mean that the manifest is gone.
+func TestDeleteManifestReportsNotFoundOnlyIfTheManifestIsGone(t *testing.T) {
 	t.Parallel()
-	reg, c, dgst := seen(t)
-	wantErr(t, c.DeleteManifest(t.Context(), repo, dgst))
-	wantErr(t, c.DeleteManifest(t.Context(), repo, dgst), regret.ErrNotFound)
-	wantMethods(t, reg, dgst, "DELETE 202, HEAD 404, GET 404")
+	t.Run("a manifest that is served but cannot be deleted is not missing", func(t *testing.T) {
+		t.Parallel()
+		reg := fakeregistry.Quay().New()
+		image := reg.PutImage(repo, "hello")
+		err := newClient(t, reg).DeleteManifest(t.Context(), repo, image.Digest)
+		wantErr(t, err, regret.CodeManifestUnknown)
+		wantNot(t, err, regret.ErrNotFound)
+		wantText(t, err, "does not delete it", "Quay")
+		if got := methods(t, reg); got != "HEAD 200, DELETE 404, HEAD 200" {
+			t.Errorf("unexpected requests %q", got)
+		}
+	})
+	t.Run("a manifest that another client deleted is missing", func(t *testing.T) {
+		t.Parallel()
+		reg := fakeregistry.New()
+		image := reg.PutImage(repo, "hello")
+		play(reg, step{1, "DELETE", func(reg *fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
+			return func(w http.ResponseWriter, req *http.Request) bool {
+				reg.Serve(&nobody{}, req)
+				return false
+			}
+		}})
+		wantErr(t, newClient(t, reg).DeleteManifest(t.Context(), repo, image.Digest), regret.ErrNotFound)
+		if got := methods(t, reg); got != "HEAD 200, DELETE 404, HEAD 404, GET 404" {
+			t.Errorf("unexpected requests %q", got)
+		}
+	})
 }

@@ -1,114 +1,115 @@
-// Package regret deletes images from OCI and Docker registries: the image that
-// was meant and no other, with a plain answer where the registry refuses.
+// Package regret deletes images from OCI and Docker registries. It deletes
+// exactly the image that the caller named, and explains why if the registry refuses.
 //
 //	c, err := regret.New("registry.example.com", regret.WithBasicAuth("user", "password"))
 //	dgst, err := c.ResolveDigest(ctx, "derek/busybox", "latest")
 //	err = c.DeleteManifest(ctx, "derek/busybox", dgst)
 //
-// These are two requests, HEAD and DELETE; where the registry wants a token, two
-// more the first time. [New] makes a [Client] for one registry and sends
-// nothing. [ParseReference] takes a whole name such as
-// "localhost:5000/busybox:latest" apart.
+// This sends two requests, HEAD and DELETE, and two more the first time if the
+// registry requires a token. [New] makes a [Client] for one registry and sends
+// nothing. [ParseReference] splits a full name such as
+// "localhost:5000/busybox:latest" into its parts.
 //
 // # Which digest
 //
-// What a registry answers about a tag depends on the Accept header. Without the
-// right one it may convert the manifest and name a digest that it does not
-// have, choose the image of one platform out of several, or deny that there is
-// anything. [Client.ResolveDigest] and [Client.Resolve] always accept every
-// type of manifest, so that the digest is that of what is stored.
-// [Client.Manifest] reads the bytes and proves that they hash to it.
+// The response to a request for a tag depends on the Accept header field. Without
+// the right one a registry may convert the manifest and return a digest that it
+// does not store, choose the image of one platform from an index, or respond
+// that the tag does not exist. [Client.ResolveDigest] and [Client.Resolve] always
+// accept every type of manifest, so the digest is that of the stored manifest.
+// [Client.Manifest] reads the content and verifies that it hashes to the digest.
 //
 // # What a deletion does
 //
-// [Client.DeleteManifest] takes a digest, and the manifest goes with every tag
-// of the repository that points at it. [Client.Untag] takes a tag, and nothing
-// but this tag goes; some registries cannot do that. Neither ever becomes the
-// other: a refusal is returned, not worked around.
+// [Client.DeleteManifest] takes a digest and deletes the manifest together with
+// every tag of the repository that points to it. [Client.Untag] takes a tag and
+// removes only that tag; some registries cannot do that. Neither ever turns into
+// the other: a refusal is returned, not worked around.
 //
-// What a manifest refers to stays, unless the registry clears up of its own
-// accord: of a deleted index the images of its platforms, under their digests;
-// of a deleted image the layers. So do signatures and the like, which refer to
-// it ([Client.Referrers]). The reverse does harm: many registries delete an
-// image that an index lists, and then the index is broken. Such an image often
-// has no tag, and is needed all the same.
+// What a manifest refers to stays, unless the registry removes it on its own: the
+// images in a deleted index stay under their digests, and the layers of a deleted
+// image stay too. Signatures and other manifests that refer to it also stay
+// ([Client.Referrers]). Deleting an image that an index lists does harm: many
+// registries allow it, and then the index is broken. Such an image often has no
+// tag although it is still needed.
 //
-// The disk is as full as before until the registry collects its garbage, and
-// until then a deletion can be undone: keep what [Client.Manifest] returned and
-// give it to [Client.PutManifest].
+// A deletion frees no disk space until the registry collects garbage. Until then
+// it can be undone: keep the result of [Client.Manifest] and pass it to
+// [Client.PutManifest].
 //
-// [Client.CheckDelete] tells beforehand whether the registry lets these
-// credentials delete. It sends a DELETE for a digest that nobody has.
+// [Client.CheckDelete] reports in advance whether the registry allows these
+// credentials to delete. It sends a DELETE for a random digest that does not exist.
 //
-// Where a registry deletes by digest only, [Client.UntagByOverwrite] removes one
-// tag of several; where it keeps no referrers itself, [Client.DeleteReferrer]
-// also takes a signature off the list that stands in for them. Each writes more
-// than one DELETE, and says so. [WithVerification] looks after every deletion.
+// At a registry that deletes by digest only, [Client.UntagByOverwrite] removes one
+// of several tags. At a registry without the referrers API, [Client.DeleteReferrer]
+// also removes a signature from the index under the fallback tag. Both send more
+// writes than one DELETE. [WithVerification] checks the result of every deletion.
 //
 // # Failures
 //
-// Every failed operation is an [*Error] with the HTTP status, what the registry
-// said, and a [Kind]: what it means. errors.Is asks for the kind or for a [Code]
-// as the registry wrote it, errors.As and errors.AsType give the rest:
+// Every failed operation returns an [*Error] with the HTTP status, the registry's
+// error entries, and a [Kind] that classifies the failure. Use errors.Is with a
+// kind or with a [Code] that the registry sent, and errors.As or errors.AsType
+// for the rest:
 //
-//	errors.Is(err, regret.ErrNotFound)          // what it means: there is no such image
-//	errors.Is(err, regret.CodeManifestUnknown)  // what was said: MANIFEST_UNKNOWN
+//	errors.Is(err, regret.ErrNotFound)          // the classification: there is no such image
+//	errors.Is(err, regret.CodeManifestUnknown)  // the code in the response: MANIFEST_UNKNOWN
 //	e, ok := errors.AsType[*regret.Error](err)  // e.StatusCode, e.Details, e.Hint …
 //
-// The kinds, what stands for them on the wire, and what to do:
+// The kinds, the responses that cause them, and what to do:
 //
-//	ErrNotFound              404 with a code such as MANIFEST_UNKNOWN     nothing: it is not there
-//	ErrUnauthorized          401                                          give credentials, or better ones
+//	ErrNotFound              404 with a code such as MANIFEST_UNKNOWN     nothing: it does not exist
+//	ErrUnauthorized          401                                          pass credentials, or other ones
 //	ErrForbidden             403; 401 DENIED or insufficient_scope, if    ask for the right to delete
-//	                         credentials were given
-//	ErrDeleteDisabled        405 or 400 UNSUPPORTED, for a digest; for    let its operator enable deletion
+//	                         credentials were sent
+//	ErrDeleteDisabled        405 or 400 UNSUPPORTED, for a digest; for    ask the operator to enable deletion
 //	                         a tag 405 "The operation is unsupported."
 //	ErrTagDeleteUnsupported  400 UNSUPPORTED or DIGEST_INVALID, for a     delete by digest, if the other tags
-//	                         tag; 405 of some hosts                       may go too
+//	                         tag; 405 of some hosts                       may be removed too
 //	ErrReferenced            409 MANIFEST_REFERENCED and others           delete the index first
-//	ErrStillTagged           400 GOOGLE_MANIFEST_DANGLING_TAG             untag it everywhere first
-//	ErrImmutable             409 TAG_IMMUTABLE and others                 leave it, or unlock it there
-//	ErrReadOnly              405 that allows only reads; 403 "read only"  try again after its maintenance
+//	ErrStillTagged           400 GOOGLE_MANIFEST_DANGLING_TAG             remove all its tags first
+//	ErrImmutable             409 TAG_IMMUTABLE and others                 keep it, or unlock it at the registry
+//	ErrReadOnly              405 that allows only reads; 403 "read only"  retry after the maintenance
 //	ErrRateLimited           429; TOOMANYREQUESTS                         wait for Error.RetryAfter
-//	ErrUnavailable           5xx but 501, 408, 425, or no answer          try again later
-//	ErrOutcomeUnknown        no answer that could be trusted              resolve it again and look
-//	ErrStillPresent          success, and yet it is still served          ask its operator
-//	ErrDigestMismatch        content, header and question disagree        trust none of them
+//	ErrUnavailable           5xx except 501, 408, 425, or no response     retry later
+//	ErrOutcomeUnknown        no response that can be trusted              resolve it again to see
+//	ErrStillPresent          success, but it is still served              ask the operator
+//	ErrDigestMismatch        content, header and requested digest differ  trust none of them
 //	ErrTooLarge              more than a limit allows                     see Limits
-//	ErrIncompleteList        a page that is missing, wrong or repeated    do not act on what came
+//	ErrIncompleteList        a page is missing, malformed or repeated     do not act on the entries received
 //	ErrUntrustedRealm        401 that names a foreign token service       see WithTrustedRealm
-//	ErrRedirect              a redirect that must not be followed         name the registry by its own address
+//	ErrRedirect              a redirect that must not be followed         use the registry's own address
 //	ErrNotRegistry           HTML, another format, an odd status          look for a proxy or portal
-//	ErrInvalid               nothing: no request was sent                 mend the argument or option
+//	ErrInvalid               none: no request was sent                    correct the argument or option
 //
-// A failure whose meaning the answer does not tell has no kind. That goes for
-// a 404 or 405 without an error code: it may be a proxy's, and is no proof that
-// an image is gone. Where it is known what to do, [Error] says so in its Hint and
-// at the end of its message. When a context ends, the error matches
-// [context.Canceled] or [context.DeadlineExceeded], and [ErrOutcomeUnknown] too
-// if a deletion was under way.
+// If the response does not reveal what a failure means, the error has no kind.
+// This includes a 404 or 405 without an error code: it may come from a proxy and
+// does not prove that an image is gone. If there is a known remedy, it is in the
+// Hint of the [Error] and at the end of its message. When a context ends, the error
+// matches [context.Canceled] or [context.DeadlineExceeded], and also
+// [ErrOutcomeUnknown] if a deletion was in flight.
 //
 // # Authentication
 //
-// [WithBasicAuth] and [WithCredentials] hold credentials ready; they are sent
-// when the registry asks, as Basic authentication or to get a token, and tokens
-// are kept and renewed. [WithToken] sends a token that already exists. What is
-// sent goes to the registry's own origin, and for a token to a service of the
-// same origin, to one that a few public registries are known for, or to one
-// named by [WithTrustedRealm]. A redirect to elsewhere gets none of it. Errors,
-// log records and traces show no secret.
+// [WithBasicAuth] and [WithCredentials] supply credentials. They are sent only when
+// the registry asks for them, as Basic authentication or to get a token; tokens
+// are cached and renewed. [WithToken] sends a token that the caller already has.
+// Secrets go to the registry's own origin; credentials for a token go to a token
+// service of the same origin, to the known service of a few public registries, or
+// to a service named by [WithTrustedRealm]. A redirect to another origin carries no
+// secrets. Errors, log records and traces contain none either.
 //
-// [LoadDockerConfig] is the source of what docker login and podman login have
-// stored, credential helpers and identity tokens included; [FirstOf] and
-// [ForRegistry] combine sources. A file that cannot be read and a helper that
-// fails are a [*CredentialError], never a reason to go on without credentials or
-// with others.
+// [credentials.LoadDockerConfig] returns the credentials that docker login and
+// podman login have stored, including credential helpers and identity tokens;
+// [credentials.FirstOf] and [credentials.ForRegistry] combine sources. A file that
+// cannot be read or a helper that fails is a [*credentials.Error]; the client never
+// continues without credentials or with other ones.
 //
 // # Lists
 //
-// [Client.Tags], [Client.Repositories] and [Client.Referrers] are sequences for
-// range. One that ends without an error is complete; anything in the way of that
-// is an error, once and last. Collect a list before deleting from it.
+// [Client.Tags], [Client.Repositories] and [Client.Referrers] return sequences for
+// range. A sequence that ends without an error is complete. Anything that prevents
+// that is reported once, as the last element. Collect a list before deleting from it.
 //
 //	for tag, err := range c.Tags(ctx, "team/app") {
 //		if err != nil {
@@ -117,16 +118,16 @@
 //		tags = append(tags, tag)
 //	}
 //
-// # Bounds, repetition, concurrency
+// # Limits, retries, concurrency
 //
-// Everything that a registry sends is read up to a limit; see [Limits] and
-// [DefaultLimits]. Reads and deletions by digest are repeated after failures
-// that pass, within [Retries], and a registry that asks for time gets it from
-// all requests of a client. What could hit something else the second time, a
-// tag pushed anew, is repeated only if the first request had no effect. If no
-// answer came, one more read finds out what became of a deletion.
+// The client reads everything that a registry sends only up to a limit; see
+// [Limits] and [DefaultLimits]. It retries reads and deletions by digest after
+// transient failures, within [Retries]. If a registry asks the client to wait, all
+// requests of the client wait. A request that could affect something else the
+// second time, such as a tag that was pushed again, is retried only if the first
+// attempt had no effect. If a deletion gets no response, one more read determines
+// its outcome.
 //
-// A Client is meant to be kept. It may be used by many goroutines at once, which
-// share its connections and tokens, and needs no closing. Every call obeys its
-// context.
+// A Client is meant to be reused. Many goroutines may use it at once; they share its
+// connections and tokens. It needs no closing. Every call obeys its context.
 package regret

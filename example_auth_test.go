@@ -11,7 +11,7 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// Credentials are sent when the registry asks, not before.
+// Credentials are sent only after the registry has asked for them.
 func ExampleWithBasicAuth() {
 	ctx := context.Background()
 	registry := fakeregistry.New(fakeregistry.WithBasicAuth("ann", "secret"))
@@ -31,15 +31,15 @@ func ExampleWithBasicAuth() {
 	// false true
 }
 
-// A source is asked when a registry wants credentials: for a vault, a prompt, a
-// credential helper. What it returned is kept for as long as it works.
+// When the registry asks for credentials, the client calls a source, such as a vault, a prompt or
+// a credential helper. It caches the result for as long as the registry accepts it.
 func ExampleWithCredentials() {
 	ctx := context.Background()
 	registry := fakeregistry.New(fakeregistry.WithBasicAuth("ann", "secret"))
 	registry.PutImage("team/app", "hello", "v1")
 
 	vault := credentials.Func(func(_ context.Context, registry, repository string) (credentials.Credential, error) {
-		fmt.Println("asked for", registry, repository)
+		fmt.Println("credentials for", registry, repository)
 		return credentials.Credential{Username: "ann", Password: "secret"}, nil
 	})
 	c, err := regret.New("registry.example.com", regret.WithTransport(registry), regret.WithCredentials(vault))
@@ -54,13 +54,12 @@ func ExampleWithCredentials() {
 	}
 	fmt.Println(c.DeleteManifest(ctx, "team/app", dgst))
 	// Output:
-	// asked for registry.example.com team/app
+	// credentials for registry.example.com team/app
 	// <nil>
 }
 
-// A registry says itself where its tokens come from. Credentials go to another
-// host only if it is one that was named, or one that a public registry is known
-// for.
+// The registry names its token service. The client sends credentials to a service at another host
+// only if the caller has named it, or if it is the known service of a public registry.
 func ExampleWithTrustedRealm() {
 	ctx := context.Background()
 	tokens := fakeregistry.NewTokenService("https://auth.example.net/token", "registry.example.com",
@@ -97,8 +96,8 @@ func ExampleWithTrustedRealm() {
 	// <nil> 1
 }
 
-// Every request is shown as it was sent: here a resolve and a delete at a
-// registry with tokens, which take four.
+// WithTrace reports every request as it was sent. At a registry with tokens, ResolveDigest and
+// DeleteManifest send four requests.
 func ExampleWithTrace() {
 	ctx := context.Background()
 	tokens := fakeregistry.NewTokenService("", "registry.example.com",

@@ -11,8 +11,8 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// The client uses what docker login and podman login have stored. Without a path, LoadDockerConfig
-// reads the files where both keep it.
+// The client uses the credentials that docker login and podman login have stored. Without a path,
+// LoadDockerConfig reads the files in which both store them.
 func ExampleWithCredentials_dockerConfig() {
 	dir, err := os.MkdirTemp("", "example")
 	if err != nil {

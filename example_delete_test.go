@@ -11,8 +11,8 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// What was resolved is what goes: if the tag has moved on since, the image that
-// it stands for now is left alone.
+// DeleteManifest deletes the image that was resolved. If the tag was moved in the meantime, the
+// image that it now points to is left alone.
 func ExampleClient_DeleteManifest() {
 	ctx := context.Background()
 	registry := fakeregistry.New()
@@ -40,7 +40,7 @@ func ExampleClient_DeleteManifest() {
 	// true <nil>
 }
 
-// All tags of a digest go with it.
+// All tags that point to a digest are removed with it.
 func ExampleClient_DeleteManifest_sharedDigest() {
 	registry := fakeregistry.New()
 	image := registry.PutImage("team/app", "hello", "v1", "v1.2", "latest")
@@ -60,8 +60,7 @@ func ExampleClient_DeleteManifest_sharedDigest() {
 	// [v2]
 }
 
-// A second deletion finds nothing. To a caller who only wants the image gone,
-// that is no failure.
+// A second deletion returns ErrNotFound. A caller who only wants the image gone can ignore that.
 func ExampleClient_DeleteManifest_alreadyGone() {
 	ctx := context.Background()
 	registry := fakeregistry.New()
@@ -82,8 +81,7 @@ func ExampleClient_DeleteManifest_alreadyGone() {
 	// true
 }
 
-// Many registries do not delete until their operator allows it. The error says
-// how.
+// In many registries deletion is disabled until the operator enables it. The hint says how.
 func ExampleClient_DeleteManifest_disabled() {
 	registry := fakeregistry.New(fakeregistry.WithDeleteDisabled())
 	image := registry.PutImage("team/app", "hello", "v1")
@@ -100,10 +98,10 @@ func ExampleClient_DeleteManifest_disabled() {
 	}
 	// Output:
 	// true
-	// deletion is off, which is the default of many registries; distribution: set storage.delete.enabled: true (REGISTRY_STORAGE_DELETE_ENABLED=true) and restart it; a pull-through cache never allows deletion
+	// deletion is disabled, the default of many registries; in distribution set storage.delete.enabled: true (REGISTRY_STORAGE_DELETE_ENABLED=true) and restart it; a pull-through cache never allows deletion
 }
 
-// A tag goes, the image stays: under its digest and its other tags.
+// Untag removes one tag. The image stays under its digest and its other tags.
 func ExampleClient_Untag() {
 	registry := fakeregistry.New()
 	image := registry.PutImage("team/app", "hello", "v1", "latest")
@@ -124,8 +122,7 @@ func ExampleClient_Untag() {
 	// true
 }
 
-// Some registries delete by digest only. Then nothing has changed, and nothing
-// else was tried.
+// Some registries delete by digest only. Then Untag changes nothing and tries nothing else.
 func ExampleClient_Untag_unsupported() {
 	registry := fakeregistry.New(fakeregistry.WithoutTagDelete())
 	registry.PutImage("team/app", "hello", "v1", "latest")
@@ -145,12 +142,12 @@ func ExampleClient_Untag_unsupported() {
 	// DELETE /v2/team/app/manifests/latest 400
 }
 
-// Before a long run: does this registry let these credentials delete? Nothing
-// is deleted to find out.
+// CheckDelete reports before a bulk deletion whether the registry allows these credentials to
+// delete. It deletes nothing.
 func ExampleClient_CheckDelete() {
 	ctx := context.Background()
-	willing, refusing := fakeregistry.New(), fakeregistry.New(fakeregistry.WithDeleteDisabled())
-	for _, registry := range []*fakeregistry.Registry{willing, refusing} {
+	enabled, disabled := fakeregistry.New(), fakeregistry.New(fakeregistry.WithDeleteDisabled())
+	for _, registry := range []*fakeregistry.Registry{enabled, disabled} {
 		registry.PutImage("team/app", "hello", "v1")
 		c, err := regret.New("registry.example.com", regret.WithTransport(registry))
 		if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// The list is collected first: a registry may skip tags while others are
-// deleted. If it cannot be read to its end, nothing is deleted.
+// Collect the list before deleting from it: a registry may skip tags if others are deleted while
+// it lists. If the list is incomplete, this example deletes nothing.
 func ExampleClient_Tags() {
 	ctx := context.Background()
 	registry := fakeregistry.New()
@@ -41,7 +41,7 @@ func ExampleClient_Tags() {
 	// pr-18 <nil>
 }
 
-// Breaking off a list ends it: no page is asked for any more.
+// After a break no more pages are requested.
 func ExampleClient_Repositories() {
 	registry := fakeregistry.New()
 	for _, name := range []string{"team/app", "team/web", "tools/lint"} {
@@ -68,11 +68,11 @@ func ExampleClient_Repositories() {
 	// team/web
 }
 
-// What refers to an image: signatures, lists of its contents, attestations.
+// Referrers lists the manifests that refer to an image: signatures, SBOMs, attestations.
 func ExampleClient_Referrers() {
 	registry := fakeregistry.New()
 	image := registry.PutImage("team/app", "hello", "v1")
-	registry.PutReferrer("team/app", image, "application/spdx+json", "a list of contents")
+	registry.PutReferrer("team/app", image, "application/spdx+json", "an SBOM")
 	registry.PutReferrer("team/app", image, "application/vnd.example.signature", "a signature")
 	c, err := regret.New("registry.example.com", regret.WithTransport(registry))
 	if err != nil {

@@ -9,8 +9,7 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// Distribution 2 deletes by digest only. Whoever wants a single tag gone there
-// says so by name.
+// Distribution 2 deletes by digest only. UntagByOverwrite removes a single tag there.
 func ExampleClient_UntagByOverwrite() {
 	ctx := context.Background()
 	registry := fakeregistry.Distribution2().New()
@@ -34,14 +33,14 @@ func ExampleClient_UntagByOverwrite() {
 	// typo: false v1: true
 }
 
-// Signatures and SBOMs refer to an image. Deleting one keeps the list of them
-// right at registries that leave that to their clients.
+// DeleteReferrer deletes a signature or SBOM. At a registry without the referrers API it also
+// removes the entry from the index of referrers.
 func ExampleClient_DeleteReferrer() {
 	ctx := context.Background()
 	registry := fakeregistry.New()
 	image := registry.PutImage("team/app", "hello", "v1")
 	registry.PutReferrer("team/app", image, "application/vnd.example.signature", "signed by Ann")
-	registry.PutReferrer("team/app", image, "application/vnd.example.sbom", "a list of parts")
+	registry.PutReferrer("team/app", image, "application/vnd.example.sbom", "an SBOM")
 	c, err := regret.New("registry.example.com", regret.WithTransport(registry))
 	if err != nil {
 		fmt.Println(err)

@@ -9,8 +9,8 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// The registry of these examples is one in memory, which WithTransport puts in
-// place of the network. Leave that option out to speak to a real one.
+// These examples use a registry in memory: WithTransport replaces the network. Omit that option to
+// use a real registry.
 func Example() {
 	ctx := context.Background()
 	registry := fakeregistry.New()
@@ -39,9 +39,8 @@ func Example() {
 	// DELETE /v2/derek/busybox/manifests/sha256:779316c5dc171553b46f4d6fc2e14a7bbf3be561ebfe16693b7f6e726f2abb24 202
 }
 
-// A client is for one registry, https unless it is on this machine or another
-// scheme is named. New sends nothing; options that contradict each other are an
-// error.
+// A client is for one registry. It uses https, unless the name has the scheme http or the host is
+// localhost or a loopback address. New sends nothing. Contradictory options are an error.
 func ExampleNew() {
 	for _, registry := range []string{"registry.example.com", "localhost:5000", "docker.io", "http://10.0.0.7:5000"} {
 		c, err := regret.New(registry)
@@ -62,8 +61,7 @@ func ExampleNew() {
 	// true
 }
 
-// A name as people write it, taken apart. A tag that is not there is not made
-// up.
+// ParseReference splits a name into its parts. A missing tag stays empty.
 func ExampleParseReference() {
 	for _, name := range []string{"localhost:5000/busybox:latest", "registry.example.com/team/app", "busybox"} {
 		ref, err := regret.ParseReference(name)
@@ -101,7 +99,7 @@ func ExampleClient_ResolveDigest() {
 	// true
 }
 
-// Resolve tells the type as well.
+// Resolve also returns the media type and the size.
 func ExampleClient_Resolve() {
 	registry := fakeregistry.New()
 	registry.PutIndex("team/app", []string{"for amd64", "for arm64"}, "v1.2")
@@ -121,7 +119,7 @@ func ExampleClient_Resolve() {
 	// application/vnd.oci.image.index.v1+json
 }
 
-// A manifest is read byte for byte, and its bytes hash to its digest.
+// Manifest returns the exact content of a manifest, which hashes to its digest.
 func ExampleClient_Manifest() {
 	registry := fakeregistry.New()
 	registry.PutManifest("team/app", "v1", "application/vnd.oci.image.index.v1+json", []byte(`{"schemaVersion":2,"manifests":[]}`))
@@ -145,8 +143,8 @@ func ExampleClient_Manifest() {
 	// {"schemaVersion":2,"manifests":[]}
 }
 
-// An image that was deleted by mistake is put back under its tag: possible as
-// long as the registry has not collected the garbage.
+// An image that was deleted by mistake can be restored under its tag until the registry collects
+// garbage.
 func ExampleClient_PutManifest() {
 	ctx := context.Background()
 	registry := fakeregistry.New()
@@ -174,14 +172,13 @@ func ExampleClient_PutManifest() {
 		return
 	}
 	_, tagged = registry.Tag("team/app", "v1")
-	fmt.Println("after the undoing:", tagged)
+	fmt.Println("after the restoration:", tagged)
 	// Output:
 	// after the deletion: false
-	// after the undoing: true
+	// after the restoration: true
 }
 
-// Every failure is an Error: its kind, its code and its hint are there for
-// programs, its text for people.
+// Every failure is an *Error. Programs use its kind, codes and hint; its text is for people.
 func ExampleError() {
 	registry := fakeregistry.New(fakeregistry.WithDeleteDisabled())
 	image := registry.PutImage("team/app", "hello", "v1")
@@ -198,7 +195,7 @@ func ExampleError() {
 		fmt.Println("status:    ", e.StatusCode)
 		fmt.Println("kind:      ", e.Kind)
 		for _, d := range e.Details {
-			fmt.Println("said:      ", d.Code, "-", d.Message)
+			fmt.Println("detail:    ", d.Code, "-", d.Message)
 		}
 		fmt.Println("attempts:  ", e.Attempts)
 		fmt.Println("hint:      ", e.Hint)
@@ -208,7 +205,7 @@ func ExampleError() {
 	// repository: team/app
 	// status:     405
 	// kind:       deletion is disabled
-	// said:       UNSUPPORTED - The operation is unsupported.
+	// detail:     UNSUPPORTED - The operation is unsupported.
 	// attempts:   1
-	// hint:       deletion is off, which is the default of many registries; distribution: set storage.delete.enabled: true (REGISTRY_STORAGE_DELETE_ENABLED=true) and restart it; a pull-through cache never allows deletion
+	// hint:       deletion is disabled, the default of many registries; in distribution set storage.delete.enabled: true (REGISTRY_STORAGE_DELETE_ENABLED=true) and restart it; a pull-through cache never allows deletion
 }

@@ -12,18 +12,17 @@ import (
 	"github.com/seed-8cb7cc86/regret"
 )
 
-// A tagStream is one page of n tags, made as it is read and without spending
-// memory on them.
+// A tagStream is a page of n tags, generated while it is read and without allocations.
 type tagStream struct {
 	n, next int
-	room    [64]byte
+	buffer  [64]byte
 	pending []byte
 }
 
 func (s *tagStream) Read(p []byte) (int, error) {
 	n := copy(p, s.pending)
 	for s.pending = s.pending[n:]; n < len(p) && s.next <= s.n; s.next++ {
-		s.pending = s.room[:0]
+		s.pending = s.buffer[:0]
 		switch s.next {
 		case 0:
 			s.pending = append(s.pending, `{"name":"team/app","tags":["t1000000"`...)
@@ -43,8 +42,8 @@ func (s *tagStream) Read(p []byte) (int, error) {
 
 func (s *tagStream) Close() error { return nil }
 
-// streaming answers with so many tags at once.
-func streaming(n int) roundTrip {
+// streamTags returns a transport that responds with one page of n tags.
+func streamTags(n int) roundTrip {
 	return func(req *http.Request) (*http.Response, error) {
 		resp := respond(req, http.StatusOK, "")
 		resp.Body, resp.ContentLength = &tagStream{n: n}, -1
@@ -52,8 +51,8 @@ func streaming(n int) roundTrip {
 	}
 }
 
-// paging answers with pages of a thousand tags each, linked.
-func paging(pages int) roundTrip {
+// pageTags returns a transport that responds with linked pages of a thousand tags each.
+func pageTags(pages int) roundTrip {
 	const size = 1000
 	bodies := make([]string, pages)
 	for i := range bodies {
@@ -71,15 +70,15 @@ func paging(pages int) roundTrip {
 				return nil, err
 			}
 		}
-		if i == len(bodies) { // what a full page is followed by
+		if i == len(bodies) { // a full page needs a successor
 			return respond(req, http.StatusOK, `{"name":"team/app","tags":[]}`), nil
 		}
 		return respond(req, http.StatusOK, bodies[i], "Link", fmt.Sprintf(`<?page=%d>; rel="next"`, i+1)), nil
 	}
 }
 
-// list counts the tags and calls each for some of them.
-func list(b *testing.B, c *regret.Client, want int, each func()) {
+// countTags lists the tags and checks their number. It calls each for every 100,000th tag.
+func countTags(b *testing.B, c *regret.Client, want int, each func()) {
 	b.Helper()
 	count := 0
 	for _, err := range c.Tags(b.Context(), repo) {
@@ -101,31 +100,31 @@ func BenchmarkTags(b *testing.B) {
 		tags int
 		base roundTrip
 	}{
-		{"in one answer", 1_000_000, streaming(1_000_000)},
-		{"in pages of a thousand", 100_000, paging(100)},
+		{"in one response", 1_000_000, streamTags(1_000_000)},
+		{"in pages of a thousand", 100_000, pageTags(100)},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			c := newClient(b, bench.base)
 			b.ReportAllocs()
 			for b.Loop() {
-				list(b, c, bench.tags, nil)
+				countTags(b, c, bench.tags, nil)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(bench.tags), "ns/tag")
 		})
 	}
 }
 
-// The heap stays what it was, however many tags there are: what grows is looked
-// at while they are read, so that the time says nothing.
+// BenchmarkTagsHeap measures how much the heap grows while tags are listed, which must
+// not depend on their number. It measures during the listing, so its times mean nothing.
 func BenchmarkTagsHeap(b *testing.B) {
 	const n = 1_000_000
-	c := newClient(b, streaming(n))
+	c := newClient(b, streamTags(n))
 	var before, now runtime.MemStats
 	peak := uint64(0)
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	for b.Loop() {
-		list(b, c, n, func() {
+		countTags(b, c, n, func() {
 			runtime.GC()
 			runtime.ReadMemStats(&now)
 			peak = max(peak, now.HeapAlloc)
@@ -136,7 +135,7 @@ func BenchmarkTagsHeap(b *testing.B) {
 
 func TestAllocationsPerTag(t *testing.T) {
 	allocations := func(n int) float64 {
-		c := newClient(t, streaming(n))
+		c := newClient(t, streamTags(n))
 		return testing.AllocsPerRun(3, func() {
 			for _, err := range c.Tags(t.Context(), repo) {
 				if err != nil {
@@ -145,7 +144,7 @@ func TestAllocationsPerTag(t *testing.T) {
 			}
 		})
 	}
-	// The tag itself, and now and then a buffer.
+	// One allocation for the tag itself, and a buffer now and then.
 	few, many := allocations(1500), allocations(11500)
 	if per := (many - few) / 10000; per > 1.1 {
 		t.Errorf("%.2f allocations per tag, want at most 1.1", per)

@@ -17,10 +17,10 @@ import (
 // them "regret-good".
 const helperPrefix = "docker-credential-regret-"
 
-// helperSecret is what only a helper knows.
+// helperSecret is the password that the helpers print.
 const helperSecret = "c4n4ry-of-the-helper"
 
-// helperPrograms are the helpers, by what they do. Each returns its exit status.
+// helperPrograms are the helpers by name. Each returns its exit status.
 var helperPrograms = map[string]func() int{
 	"good":    func() int { return printAndExit(0, `{"ServerURL":"x","Username":"ann","Secret":"`+helperSecret+`"}`) },
 	"fails":   func() int { return printAndExit(1, `{"Username":"ann","Secret":"`+helperSecret+`"}`) },
@@ -33,7 +33,7 @@ var helperPrograms = map[string]func() int{
 // leave a goroutine behind.
 func TestMain(m *testing.M) {
 	if name, ok := strings.CutPrefix(filepath.Base(os.Args[0]), helperPrefix); ok {
-		fmt.Fprintln(os.Stderr, "warning:", helperSecret) // helpers complain there, and may quote the secret
+		fmt.Fprintln(os.Stderr, "warning:", helperSecret) // real helpers print warnings there, which may contain the secret
 		os.Exit(helperPrograms[strings.TrimSuffix(name, ".exe")]())
 	}
 	os.Exit(runWithHelpers(m))

@@ -11,12 +11,12 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// digestHeader sets Docker-Content-Digest to these values.
+// digestHeader returns a function that sets Docker-Content-Digest to values.
 func digestHeader(values ...string) func(http.Header) {
 	return func(h http.Header) { h["Docker-Content-Digest"] = values }
 }
 
-func TestDigestHeadersOfHEAD(t *testing.T) {
+func TestResolveChecksTheDigestHeader(t *testing.T) {
 	t.Parallel()
 	reg := fakeregistry.New()
 	right := string(reg.PutImage(repo, "hello", "v1").Digest)
@@ -28,26 +28,26 @@ func TestDigestHeadersOfHEAD(t *testing.T) {
 		want   []error
 		sent   []string
 	}{
-		{"a digest that was not asked for", right, digestHeader(other), []error{regret.ErrDigestMismatch}, []string{"HEAD"}},
-		{"a digest that is none", "v1", digestHeader("sha256:zz"), []error{regret.ErrNotRegistry}, []string{"HEAD"}},
-		{"an algorithm that is broken", "v1", digestHeader("md5:d41d8cd98f00b204e9800998ecf8427e"),
+		{"a digest other than the requested one is an error", right, digestHeader(other), []error{regret.ErrDigestMismatch}, []string{"HEAD"}},
+		{"a malformed digest is an error", "v1", digestHeader("sha256:zz"), []error{regret.ErrNotRegistry}, []string{"HEAD"}},
+		{"a broken algorithm is an error", "v1", digestHeader("md5:d41d8cd98f00b204e9800998ecf8427e"),
 			[]error{regret.ErrNotRegistry}, []string{"HEAD"}},
-		{"a path", "v1", digestHeader("sha256:../../../etc/passwd"), []error{regret.ErrNotRegistry}, []string{"HEAD"}},
-		{"no digest leads to GET", "v1", digestHeader(), nil, []string{"HEAD", "GET"}},
-		{"no digest leads to GET for a digest too", right, digestHeader(), nil, []string{"HEAD", "GET"}},
-		{"two digests", "v1", digestHeader(right, other), []error{regret.ErrDigestMismatch}, []string{"HEAD"}},
-		{"two digests in one line", "v1", digestHeader(right + ", " + other), []error{regret.ErrNotRegistry}, []string{"HEAD"}},
-		{"the same digest twice is one", "v1", digestHeader(right, right), nil, []string{"HEAD"}},
-		{"capitals", "v1", digestHeader("sha256:" + strings.ToUpper(right[7:])), []error{regret.ErrNotRegistry}, []string{"HEAD"}},
-		{"an empty digest", "v1", digestHeader(""), []error{regret.ErrNotRegistry}, []string{"HEAD"}},
-		{"a digest of a megabyte", "v1", digestHeader("sha256:" + strings.Repeat("a", 1<<20)), []error{regret.ErrNotRegistry}, []string{"HEAD"}},
-		{"a digest of another algorithm leads to GET", right, digestHeader(aSHA512), nil, []string{"HEAD", "GET"}},
-		{"a type that is no manifest's leads to GET", "v1",
+		{"a path instead of a hash is an error", "v1", digestHeader("sha256:../../../etc/passwd"), []error{regret.ErrNotRegistry}, []string{"HEAD"}},
+		{"a tag without a digest is read with GET", "v1", digestHeader(), nil, []string{"HEAD", "GET"}},
+		{"a digest without a digest in the header is read with GET", right, digestHeader(), nil, []string{"HEAD", "GET"}},
+		{"two different digests are an error", "v1", digestHeader(right, other), []error{regret.ErrDigestMismatch}, []string{"HEAD"}},
+		{"two digests in one header field are an error", "v1", digestHeader(right + ", " + other), []error{regret.ErrNotRegistry}, []string{"HEAD"}},
+		{"the same digest twice is accepted", "v1", digestHeader(right, right), nil, []string{"HEAD"}},
+		{"a hash in capitals is an error", "v1", digestHeader("sha256:" + strings.ToUpper(right[7:])), []error{regret.ErrNotRegistry}, []string{"HEAD"}},
+		{"an empty digest is an error", "v1", digestHeader(""), []error{regret.ErrNotRegistry}, []string{"HEAD"}},
+		{"a digest of one megabyte is an error", "v1", digestHeader("sha256:" + strings.Repeat("a", 1<<20)), []error{regret.ErrNotRegistry}, []string{"HEAD"}},
+		{"for a digest of another algorithm the content is read with GET", right, digestHeader(aSHA512), nil, []string{"HEAD", "GET"}},
+		{"with a media type that is not a manifest type the content is read with GET", "v1",
 			func(h http.Header) { h.Set("Content-Type", "application/octet-stream") }, nil, []string{"HEAD", "GET"}},
-		{"no type leads to GET", "v1", func(h http.Header) { h["Content-Type"] = nil }, nil, []string{"HEAD", "GET"}},
-		{"a type with parameters is a type", "v1", func(h http.Header) { h.Set("Content-Type", h.Get("Content-Type")+"; charset=utf-8") }, nil, []string{"HEAD"}},
-		{"an encoding that nobody accepted", "v1", func(h http.Header) { h.Set("Content-Encoding", "gzip") }, []error{regret.ErrNotRegistry}, []string{"HEAD"}},
-		{"the identity is no encoding", "v1", func(h http.Header) { h.Set("Content-Encoding", "identity") }, nil, []string{"HEAD"}},
+		{"without a media type the content is read with GET", "v1", func(h http.Header) { h["Content-Type"] = nil }, nil, []string{"HEAD", "GET"}},
+		{"a media type with parameters is accepted", "v1", func(h http.Header) { h.Set("Content-Type", h.Get("Content-Type")+"; charset=utf-8") }, nil, []string{"HEAD"}},
+		{"a content encoding is an error", "v1", func(h http.Header) { h.Set("Content-Encoding", "gzip") }, []error{regret.ErrNotRegistry}, []string{"HEAD"}},
+		{"the content encoding identity is accepted", "v1", func(h http.Header) { h.Set("Content-Encoding", "identity") }, nil, []string{"HEAD"}},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
@@ -68,8 +68,8 @@ func TestDigestHeadersOfHEAD(t *testing.T) {
 	}
 }
 
-// What GET answers, while HEAD does not serve: the digest is that of the bytes.
-func TestDigestsOfContent(t *testing.T) {
+// If HEAD is not allowed, the digest is computed from the content that GET returns.
+func TestManifestChecksTheDigestOfTheContent(t *testing.T) {
 	t.Parallel()
 	const other = `{"schemaVersion":2,"layers":[],"config":{}}`
 	right, wrong := digest.FromString(emptyImage), digest.FromString(other)
@@ -80,20 +80,20 @@ func TestDigestsOfContent(t *testing.T) {
 		body   string
 		want   []error
 	}{
-		{"header and body agree", right, []string{string(right)}, emptyImage, nil},
-		{"the body is enough", right, nil, emptyImage, nil},
-		{"header and body agree on another", right, []string{string(wrong)}, other, []error{regret.ErrDigestMismatch}},
-		{"the header is right and the body another", right, []string{string(right)}, other, []error{regret.ErrDigestMismatch}},
-		{"there is no header and the body is another", right, nil, other, []error{regret.ErrDigestMismatch}},
-		{"the header is wrong and the body right", right, []string{string(wrong)}, emptyImage, []error{regret.ErrDigestMismatch}},
-		{"the header is no digest", right, []string{"sha256:zz"}, emptyImage, []error{regret.ErrNotRegistry}},
-		{"there are two headers", right, []string{string(right), string(wrong)}, emptyImage, []error{regret.ErrDigestMismatch}},
-		{"the header is of another algorithm and right", right, []string{string(digest.SHA512.FromString(emptyImage))}, emptyImage, nil},
-		{"the header is of another algorithm and wrong", right, []string{aSHA512}, emptyImage, []error{regret.ErrDigestMismatch}},
-		{"a tag: header and body agree", "", []string{string(right)}, emptyImage, nil},
-		{"a tag: the body is enough", "", nil, emptyImage, nil},
-		{"a tag: header and body disagree", "", []string{string(wrong)}, emptyImage, []error{regret.ErrDigestMismatch}},
-		{"a tag: header and body disagree in 512 bits", "", []string{aSHA512}, emptyImage, []error{regret.ErrDigestMismatch}},
+		{"header and body match", right, []string{string(right)}, emptyImage, nil},
+		{"a header is not required", right, nil, emptyImage, nil},
+		{"another digest in header and body is an error", right, []string{string(wrong)}, other, []error{regret.ErrDigestMismatch}},
+		{"another body under the right header is an error", right, []string{string(right)}, other, []error{regret.ErrDigestMismatch}},
+		{"another body without a header is an error", right, nil, other, []error{regret.ErrDigestMismatch}},
+		{"the right body under a wrong header is an error", right, []string{string(wrong)}, emptyImage, []error{regret.ErrDigestMismatch}},
+		{"a malformed header is an error", right, []string{"sha256:zz"}, emptyImage, []error{regret.ErrNotRegistry}},
+		{"two different headers are an error", right, []string{string(right), string(wrong)}, emptyImage, []error{regret.ErrDigestMismatch}},
+		{"a matching header of another algorithm is accepted", right, []string{string(digest.SHA512.FromString(emptyImage))}, emptyImage, nil},
+		{"a wrong header of another algorithm is an error", right, []string{aSHA512}, emptyImage, []error{regret.ErrDigestMismatch}},
+		{"header and body of a tag match", "", []string{string(right)}, emptyImage, nil},
+		{"a header is not required for a tag", "", nil, emptyImage, nil},
+		{"a wrong header for a tag is an error", "", []string{string(wrong)}, emptyImage, []error{regret.ErrDigestMismatch}},
+		{"a wrong sha512 header for a tag is an error", "", []string{aSHA512}, emptyImage, []error{regret.ErrDigestMismatch}},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
@@ -119,48 +119,4 @@ func TestDigestsOfContent(t *testing.T) {
 			wantRequests(t, reg, requestLine("HEAD", ref, 405), requestLine("GET", ref, 200), requestLine("GET", ref, 200))
 		})
 	}
-}
-
-func TestOnlyTheDigestThatWasAskedForIsDeleted(t *testing.T) {
-	t.Parallel()
-	t.Run("a tag whose header and body disagree leads to no DELETE", func(t *testing.T) {
-		t.Parallel()
-		reg := fakeregistry.New(fakeregistry.WithHeadStatus(http.StatusNotFound))
-		reg.PutImage(repo, "a", "v1")
-		b := reg.PutImage(repo, "b")
-		reg.Intercept(0, fakeregistry.On("GET", "/v2/"), altered(reg, digestHeader(string(b.Digest))))
-		c := newClient(t, reg)
-		dgst, err := c.ResolveDigest(t.Context(), repo, "v1")
-		wantErr(t, err, regret.ErrDigestMismatch)
-		wantErr(t, c.DeleteManifest(t.Context(), repo, dgst), regret.ErrInvalid)
-		if writes := reg.Writes(); len(writes) > 0 {
-			t.Errorf("there were writes: %v", writes)
-		}
-	})
-	t.Run("a digest that is answered with another leads to no DELETE", func(t *testing.T) {
-		t.Parallel()
-		reg := fakeregistry.New()
-		a, b := reg.PutImage(repo, "a", "v1"), reg.PutImage(repo, "b")
-		reg.Intercept(0, fakeregistry.On("HEAD", "/v2/"), altered(reg, digestHeader(string(b.Digest))))
-		err := newClient(t, reg).DeleteManifest(t.Context(), repo, a.Digest)
-		e := wantErr(t, err, regret.ErrDigestMismatch)
-		if e.Op != "delete manifest" || e.Method != "HEAD" {
-			t.Errorf("%+v", e)
-		}
-		wantRequests(t, reg, requestLine("HEAD", a.Digest, 200))
-	})
-	t.Run("a tag that moves between resolve and delete does not matter", func(t *testing.T) {
-		t.Parallel()
-		reg := fakeregistry.New()
-		a := reg.PutImage(repo, "a", "v1")
-		c := newClient(t, reg)
-		dgst, err := c.ResolveDigest(t.Context(), repo, "v1")
-		wantErr(t, err)
-		b := reg.PutImage(repo, "b", "v1")
-		wantErr(t, c.DeleteManifest(t.Context(), repo, dgst))
-		if reg.HasManifest(repo, a.Digest) || !reg.HasManifest(repo, b.Digest) {
-			t.Error("not the digest that was resolved is gone")
-		}
-		wantRequests(t, reg, requestLine("HEAD", "v1", 200), requestLine("DELETE", a.Digest, 202))
-	})
 }

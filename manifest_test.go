@@ -13,8 +13,8 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// put stores one manifest of a kind under a tag.
-var puts = []struct {
+// manifestKinds lists the kinds of manifests, each with a function that stores one under a tag.
+var manifestKinds = []struct {
 	kind, mediaType string
 	put             func(reg *fakeregistry.Registry, tag string) regret.Descriptor
 }{
@@ -40,16 +40,16 @@ var puts = []struct {
 		}},
 }
 
-func TestResolveFindsWhatIsStored(t *testing.T) {
+func TestResolveReturnsTheStoredManifest(t *testing.T) {
 	t.Parallel()
 	for _, registry := range []struct {
 		name string
 		opts []fakeregistry.Option
 	}{
 		{"", nil},
-		{" at a registry that converts and hides what is not in Accept", []fakeregistry.Option{fakeregistry.WithDistribution2()}},
+		{" at a registry that converts or hides types that are not in Accept", []fakeregistry.Option{fakeregistry.WithDistribution2()}},
 	} {
-		for _, test := range puts {
+		for _, test := range manifestKinds {
 			t.Run(test.kind+" is resolved in one request"+registry.name, func(t *testing.T) {
 				t.Parallel()
 				reg := fakeregistry.New(registry.opts...)
@@ -68,9 +68,9 @@ func TestResolveFindsWhatIsStored(t *testing.T) {
 	}
 }
 
-func TestManifestReadsWhatIsStored(t *testing.T) {
+func TestManifestReturnsTheStoredContent(t *testing.T) {
 	t.Parallel()
-	for _, test := range puts {
+	for _, test := range manifestKinds {
 		t.Run(test.kind+" is read in one request", func(t *testing.T) {
 			t.Parallel()
 			reg := fakeregistry.New()
@@ -83,7 +83,7 @@ func TestManifestReadsWhatIsStored(t *testing.T) {
 					t.Errorf("%s: %+v, want %+v", ref, got.Descriptor, want)
 				}
 				if test.mediaType != regret.MediaTypeDockerSchema1JWS && digest.FromBytes(got.Raw) != want.Digest {
-					t.Errorf("%s: the content does not hash to the digest", ref)
+					t.Errorf("%s: the content does not match the digest", ref)
 				}
 			}
 			wantRequests(t, reg, "GET "+manifestPath("v1")+" 200", "GET "+manifestPath(want.Digest)+" 200")
@@ -114,20 +114,20 @@ func TestEveryManifestTypeIsAccepted(t *testing.T) {
 		}
 	}
 	if len(reg.Requests()) != 4 {
-		t.Errorf("want HEAD and GET for both, got %v", requests(t, reg))
+		t.Errorf("requests %v, want HEAD and GET for both", requests(t, reg))
 	}
 }
 
-func TestADigestOf512BitsIsResolved(t *testing.T) {
+func TestResolveSupportsSHA512(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		rule string
 		opts []fakeregistry.Option
 		sent []string
 	}{
-		{"by HEAD", nil, []string{"HEAD"}},
-		{"by GET", []fakeregistry.Option{fakeregistry.WithHeadStatus(http.StatusMethodNotAllowed)}, []string{"HEAD", "GET"}},
-		{"without a header", []fakeregistry.Option{fakeregistry.WithoutDigestHeader()}, []string{"HEAD", "GET"}},
+		{"with HEAD", nil, []string{"HEAD"}},
+		{"with GET if HEAD is not allowed", []fakeregistry.Option{fakeregistry.WithHeadStatus(http.StatusMethodNotAllowed)}, []string{"HEAD", "GET"}},
+		{"with GET if HEAD has no digest", []fakeregistry.Option{fakeregistry.WithoutDigestHeader()}, []string{"HEAD", "GET"}},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
@@ -152,7 +152,8 @@ func TestADigestOf512BitsIsResolved(t *testing.T) {
 	}
 }
 
-// putSHA512 pushes a manifest by a digest of 512 bits, and forgets that.
+// putSHA512 pushes a manifest by its sha512 digest and returns a client that has not seen it. The
+// log is empty.
 func putSHA512(t *testing.T, reg *fakeregistry.Registry) (regret.Digest, *regret.Client) {
 	t.Helper()
 	reg.PutBlob(repo, []byte("{}"))
@@ -163,9 +164,9 @@ func putSHA512(t *testing.T, reg *fakeregistry.Registry) (regret.Digest, *regret
 	return m.Descriptor.Digest, newClient(t, reg)
 }
 
-func TestResolveAsksGETWhereHEADDoesNotServe(t *testing.T) {
+func TestResolveFallsBackToGET(t *testing.T) {
 	t.Parallel()
-	for status, asks := range map[int]bool{
+	for status, fallsBack := range map[int]bool{
 		400: true, 404: true, 405: true, 406: true, 501: true,
 		204: true, 206: true, 401: false, 402: false, 403: false, 409: false, 410: false, 418: false, 451: false,
 	} {
@@ -175,10 +176,10 @@ func TestResolveAsksGETWhereHEADDoesNotServe(t *testing.T) {
 			want := reg.PutImage(repo, "hello", "v1")
 			got, err := newClient(t, reg).Resolve(t.Context(), repo, "v1")
 			head, get := requestLine("HEAD", "v1", status), requestLine("GET", "v1", 200)
-			if !asks {
+			if !fallsBack {
 				e := wantErr(t, err, err)
 				if e.StatusCode != status || e.Method != "HEAD" {
-					t.Errorf("%+v", e)
+					t.Errorf("error has unexpected fields: %+v", e)
 				}
 				wantRequests(t, reg, head)
 				return
@@ -192,30 +193,30 @@ func TestResolveAsksGETWhereHEADDoesNotServe(t *testing.T) {
 	}
 }
 
-func TestResolveTellsWhatIsMissing(t *testing.T) {
+func TestResolveReportsWhatDoesNotExist(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		rule, repository, reference string
 		want                        regret.Code
 	}{
-		{"a tag", repo, "v2", regret.CodeManifestUnknown},
-		{"a digest", repo, aDigest, regret.CodeManifestUnknown},
-		{"a repository", "team/other", "v1", regret.CodeNameUnknown},
+		{"an unknown tag", repo, "v2", regret.CodeManifestUnknown},
+		{"an unknown digest", repo, aDigest, regret.CodeManifestUnknown},
+		{"an unknown repository", "team/other", "v1", regret.CodeNameUnknown},
 	} {
-		t.Run(test.rule+" that is missing", func(t *testing.T) {
+		t.Run(test.rule+" is not found", func(t *testing.T) {
 			t.Parallel()
 			reg := fakeregistry.New()
 			reg.PutImage(repo, "hello", "v1")
 			_, err := newClient(t, reg).Resolve(t.Context(), test.repository, test.reference)
 			e := wantErr(t, err, regret.ErrNotFound, test.want)
 			if e.Op != "resolve" || e.Method != "GET" || e.StatusCode != 404 || e.Attempts != 1 {
-				t.Errorf("%+v", e)
+				t.Errorf("error has unexpected fields: %+v", e)
 			}
 			path := "/v2/" + test.repository + "/manifests/" + test.reference
 			wantRequests(t, reg, "HEAD "+path+" 404", "GET "+path+" 404")
 		})
 	}
-	t.Run("a page of a proxy does not say that anything is missing", func(t *testing.T) {
+	t.Run("404 of a proxy does not mean not found", func(t *testing.T) {
 		t.Parallel()
 		reg := fakeregistry.New()
 		reg.Intercept(0, fakeregistry.On("", "/v2/"), fakeregistry.Answer(404, map[string]string{"Content-Type": "text/html"}, "<html>"))
@@ -225,51 +226,7 @@ func TestResolveTellsWhatIsMissing(t *testing.T) {
 	})
 }
 
-func TestRequestsOfTheWholeFlow(t *testing.T) {
-	t.Parallel()
-	t.Run("resolve and delete are two requests", func(t *testing.T) {
-		t.Parallel()
-		reg := fakeregistry.New()
-		want := reg.PutImage(repo, "hello", "v1").Digest
-		c := newClient(t, reg)
-		dgst, err := c.ResolveDigest(t.Context(), repo, "v1")
-		wantErr(t, err)
-		wantErr(t, c.DeleteManifest(t.Context(), repo, dgst))
-		wantRequests(t, reg, requestLine("HEAD", "v1", 200), requestLine("DELETE", want, 202))
-	})
-	t.Run("a digest that was seen is deleted in one", func(t *testing.T) {
-		t.Parallel()
-		reg := fakeregistry.New()
-		want := reg.PutImage(repo, "hello", "v1").Digest
-		c := newClient(t, reg)
-		_, err := c.Manifest(t.Context(), repo, string(want))
-		wantErr(t, err)
-		reg.ResetLog()
-		wantErr(t, c.DeleteManifest(t.Context(), repo, want))
-		wantRequests(t, reg, requestLine("DELETE", want, 202))
-	})
-	t.Run("a digest that was not seen is asked for first", func(t *testing.T) {
-		t.Parallel()
-		reg := fakeregistry.New()
-		want := reg.PutImage(repo, "hello", "v1").Digest
-		wantErr(t, newClient(t, reg).DeleteManifest(t.Context(), repo, want))
-		wantRequests(t, reg, requestLine("HEAD", want, 200), requestLine("DELETE", want, 202))
-	})
-	t.Run("a digest that was seen elsewhere is asked for first", func(t *testing.T) {
-		t.Parallel()
-		reg := fakeregistry.New()
-		want := reg.PutImage(repo, "hello", "v1").Digest
-		reg.PutImage("team/other", "hello", "v1")
-		c := newClient(t, reg)
-		_, err := c.ResolveDigest(t.Context(), "team/other", "v1")
-		wantErr(t, err)
-		reg.ResetLog()
-		wantErr(t, c.DeleteManifest(t.Context(), repo, want))
-		wantRequests(t, reg, requestLine("HEAD", want, 200), requestLine("DELETE", want, 202))
-	})
-}
-
-func TestATokenServiceThatRefusesIsNotAskedTwice(t *testing.T) {
+func TestResolveDoesNotTryGETWithoutAToken(t *testing.T) {
 	t.Parallel()
 	tokens := fakeregistry.NewTokenService("", host)
 	tokens.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Answer(404, nil, ""))
@@ -279,11 +236,11 @@ func TestATokenServiceThatRefusesIsNotAskedTwice(t *testing.T) {
 	e := wantErr(t, err, err)
 	wantNot(t, err, regret.ErrNotFound)
 	if e.StatusCode != 404 || e.Op != "resolve" {
-		t.Errorf("%+v", e)
+		t.Errorf("error has unexpected fields: %+v", e)
 	}
 	for _, line := range requests(t, reg) {
 		if strings.HasPrefix(line, "GET "+manifestPath("v1")) {
-			t.Errorf("what has no token was asked for again: %s", line)
+			t.Errorf("request after the token was refused: %s", line)
 		}
 	}
 }

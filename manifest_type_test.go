@@ -19,11 +19,12 @@ const (
 	schema1JWS  = regret.MediaTypeDockerSchema1JWS
 )
 
-// answering is a registry that answers every GET with this, and no HEAD.
-func answering(contentType, body string) *fakeregistry.Registry {
+// respondingWith returns a registry that responds to every GET with this content and allows no
+// HEAD.
+func respondingWith(contentType, body string) *fakeregistry.Registry {
 	reg := fakeregistry.New(fakeregistry.WithHeadStatus(http.StatusMethodNotAllowed))
 	reg.Intercept(0, fakeregistry.On("GET", "/v2/"), func(w http.ResponseWriter, req *http.Request) bool {
-		w.Header()["Content-Type"] = nil // that none is made up
+		w.Header()["Content-Type"] = nil // so that net/http does not detect one
 		header := map[string]string{}
 		if contentType != "" {
 			header["Content-Type"] = contentType
@@ -33,8 +34,8 @@ func answering(contentType, body string) *fakeregistry.Registry {
 	return reg
 }
 
-// How the type is determined is tested in internal/manifest.
-func TestTheTypeOfAManifest(t *testing.T) {
+// The tests of internal/manifest cover the rules for the media type.
+func TestManifestDeterminesTheMediaType(t *testing.T) {
 	t.Parallel()
 	typed := func(mediaType, members string) string {
 		return `{"schemaVersion":2,"mediaType":"` + mediaType + `",` + members + `}`
@@ -42,18 +43,18 @@ func TestTheTypeOfAManifest(t *testing.T) {
 	const old = `{"schemaVersion":1,"name":"a","tag":"b","fsLayers":[],"history":[]}`
 	for _, test := range []struct {
 		rule, contentType, body string
-		want, says              string // the type, or what the error says
+		want, says              string // the media type, or a part of the error
 	}{
-		{"Content-Type tells", dockerImage + "; charset=utf-8", typed(dockerImage, `"layers":[]`), dockerImage, ""},
-		{"the manifest tells where Content-Type is JSON", "application/json", typed(dockerList, `"manifests":[]`), dockerList, ""},
-		{"the form tells where there is no Content-Type", "", old, schema1, ""},
+		{"Content-Type determines the type", dockerImage + "; charset=utf-8", typed(dockerImage, `"layers":[]`), dockerImage, ""},
+		{"the member mediaType determines the type if Content-Type is JSON", "application/json", typed(dockerList, `"manifests":[]`), dockerList, ""},
+		{"the structure determines the type if there is no Content-Type", "", old, schema1, ""},
 		{"an index with the Content-Type of an image is an error", ociImage, `{"schemaVersion":2,"manifests":[]}`, "", "form of its type"},
 		{"a schema1 manifest with broken signatures is an error", schema1JWS, `{"schemaVersion":1,"fsLayers":[],"signatures":[{}]}`, "", "signature 1"},
-		{"a page of HTML is an error", "text/html; charset=utf-8", "<!DOCTYPE html><title>Login</title>", "", `"text/html`},
+		{"an HTML page is an error", "text/html; charset=utf-8", "<!DOCTYPE html><title>Login</title>", "", `"text/html`},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
-			m, err := newClient(t, answering(test.contentType, test.body)).Manifest(t.Context(), repo, "v1")
+			m, err := newClient(t, respondingWith(test.contentType, test.body)).Manifest(t.Context(), repo, "v1")
 			if test.says != "" {
 				wantErr(t, err, regret.ErrNotRegistry)
 				wantText(t, err, test.says)
@@ -61,16 +62,16 @@ func TestTheTypeOfAManifest(t *testing.T) {
 			}
 			wantErr(t, err)
 			if m.Descriptor.MediaType != test.want {
-				t.Errorf("the type is %q, want %q", m.Descriptor.MediaType, test.want)
+				t.Errorf("media type %q, want %q", m.Descriptor.MediaType, test.want)
 			}
 		})
 	}
 }
 
-func TestOnly200AnswersAPull(t *testing.T) {
+func TestManifestRequiresStatus200(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{201, 202, 203, 204, 206} {
-		t.Run(http.StatusText(status)+" does not", func(t *testing.T) {
+		t.Run(http.StatusText(status)+" is an error", func(t *testing.T) {
 			t.Parallel()
 			reg := fakeregistry.New()
 			dgst := reg.PutImage(repo, "hello", "v1").Digest
@@ -81,7 +82,7 @@ func TestOnly200AnswersAPull(t *testing.T) {
 			wantErr(t, err, regret.ErrNotRegistry)
 			wantErr(t, c.DeleteManifest(t.Context(), repo, dgst), regret.ErrNotRegistry)
 			if writes := reg.Writes(); len(writes) > 0 {
-				t.Errorf("there were writes: %v", writes)
+				t.Errorf("unexpected writes: %v", writes)
 			}
 		})
 	}

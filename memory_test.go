@@ -7,9 +7,9 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// Inside the package: what a client remembers is not to be seen from outside.
+// This test is in package regret because the memory of a client cannot be observed from outside.
 
-// oneManifest serves the same manifest under every name, and accepts every
+// oneManifest is a transport that returns the same manifest for every reference and accepts every
 // deletion.
 type oneManifest struct{ digest Digest }
 
@@ -23,7 +23,7 @@ func (m oneManifest) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-func TestWhatIsRemembered(t *testing.T) {
+func TestClientRemembersResolvedManifestsAndTags(t *testing.T) {
 	t.Parallel()
 	const repository = "team/app"
 	dgst := digest.FromString("a manifest")
@@ -32,15 +32,15 @@ func TestWhatIsRemembered(t *testing.T) {
 		do              func(c *Client) error
 		manifests, tags int
 	}{
-		{"a tag and its digest", func(c *Client) error {
+		{"resolving a tag adds the tag and its digest", func(c *Client) error {
 			_, err := c.ResolveDigest(t.Context(), repository, "v1")
 			return err
 		}, 1, 1},
-		{"a digest alone", func(c *Client) error {
+		{"resolving a digest adds the digest", func(c *Client) error {
 			_, err := c.ResolveDigest(t.Context(), repository, string(dgst))
 			return err
 		}, 1, 0},
-		{"neither after the manifest was deleted", func(c *Client) error {
+		{"deleting a manifest drops the digest and its tag", func(c *Client) error {
 			if _, err := c.ResolveDigest(t.Context(), repository, "v1"); err != nil {
 				return err
 			}
@@ -49,7 +49,7 @@ func TestWhatIsRemembered(t *testing.T) {
 			}
 			return c.DeleteManifest(t.Context(), repository, dgst)
 		}, 0, 0},
-		{"of several tags all but the last", func(c *Client) error {
+		{"deleting a manifest drops only the tag that was resolved last", func(c *Client) error {
 			for _, tag := range []string{"v1", "v2"} {
 				if _, err := c.ResolveDigest(t.Context(), repository, tag); err != nil {
 					return err
@@ -57,10 +57,10 @@ func TestWhatIsRemembered(t *testing.T) {
 			}
 			return c.DeleteManifest(t.Context(), repository, dgst)
 		}, 0, 1},
-		{"nothing that was deleted without being resolved", func(c *Client) error {
+		{"deleting an unknown digest leaves nothing behind", func(c *Client) error {
 			return c.DeleteManifest(t.Context(), repository, dgst)
 		}, 0, 0},
-		{"a tag that has moved on since", func(c *Client) error {
+		{"deleting a manifest keeps a tag that now points to another one", func(c *Client) error {
 			c.seen.add(repository, "v1", dgst)
 			c.seen.tags.Set(imageName{repository, "v1"}, digest.FromString("another"))
 			return c.DeleteManifest(t.Context(), repository, dgst)

@@ -3,20 +3,16 @@ package regret_test
 import (
 	"crypto/tls"
 	"fmt"
-	"io"
-	"log"
 	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/credentials"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-func TestOptionsThatAreRefused(t *testing.T) {
+func TestInvalidOptions(t *testing.T) {
 	t.Parallel()
 	retries := func(change func(*regret.Retries)) regret.Option {
 		r := regret.DefaultRetries()
@@ -31,17 +27,17 @@ func TestOptionsThatAreRefused(t *testing.T) {
 	for _, test := range []struct {
 		rule string
 		opt  regret.Option
-		says string
+		text string
 	}{
 		{"a user name with a colon", regret.WithBasicAuth("a:b", "x"), "colon"},
-		{"neither user name nor password", regret.WithBasicAuth("", ""), "are empty"},
+		{"an empty user name and password", regret.WithBasicAuth("", ""), "are empty"},
 		{"a password without a user name", regret.WithBasicAuth("", "x"), "without a user name"},
 		{"a control character in a password", regret.WithBasicAuth("a", "x\r\n"), "control characters"},
-		{"no source of credentials", regret.WithCredentials(nil), "the source is nil"},
+		{"a nil source of credentials", regret.WithCredentials(nil), "the source is nil"},
 		{"an empty token", regret.WithToken(""), "WithToken"},
 		{"a token with a line break", regret.WithToken("abc\r\nX: y"), "WithToken"},
-		{"no transport", regret.WithTransport(nil), "WithTransport"},
-		{"no logger", regret.WithLogger(nil), "WithLogger"},
+		{"a nil transport", regret.WithTransport(nil), "WithTransport"},
+		{"a nil logger", regret.WithLogger(nil), "WithLogger"},
 		{"an empty user agent", regret.WithUserAgent(" "), "WithUserAgent"},
 		{"a user agent with a line break", regret.WithUserAgent("x\r\nY: z"), "WithUserAgent"},
 		{"a user agent beyond ASCII", regret.WithUserAgent("für"), "WithUserAgent"},
@@ -51,39 +47,39 @@ func TestOptionsThatAreRefused(t *testing.T) {
 		{"a realm with a query", regret.WithTrustedRealm("https://auth.example.com?x=y"), "WithTrustedRealm"},
 		{"a realm with user information", regret.WithTrustedRealm("https://u:p@auth.example.com"), "WithTrustedRealm"},
 		{"a realm over http for a registry over https", regret.WithTrustedRealm("http://auth.example.com"), "everybody on the way"},
-		{"a realm of another scheme", regret.WithTrustedRealm("ftp://auth.example.com"), "neither http nor https"},
+		{"a realm with another scheme", regret.WithTrustedRealm("ftp://auth.example.com"), "neither http nor https"},
 		{"a realm in Unicode", regret.WithTrustedRealm("https://\u0430uth.example.com"), "WithTrustedRealm"},
 		{"a realm with a bad port", regret.WithTrustedRealm("https://auth.example.com:0"), "WithTrustedRealm"},
 		{"a negative number of retries", retries(func(r *regret.Retries) { r.Max = -1 }), "WithRetries"},
 		{"a negative wait", retries(func(r *regret.Retries) { r.WaitMin = -1 }), "WithRetries"},
-		{"a longest wait that is shorter than the shortest", retries(func(r *regret.Retries) { r.WaitMax = 1 }), "WithRetries"},
+		{"a maximum wait below the minimum", retries(func(r *regret.Retries) { r.WaitMax = 1 }), "WithRetries"},
 		{"a negative budget", retries(func(r *regret.Retries) { r.Budget = -1 }), "WithRetries"},
-		{"a negative longest Retry-After", retries(func(r *regret.Retries) { r.RetryAfterMax = -1 }), "WithRetries"},
-		{"limits that were not filled in", regret.WithLimits(regret.Limits{}), "WithLimits"},
-		{"a limit of nothing for errors", limits(func(l *regret.Limits) { l.ErrorBytes = 0 }), "WithLimits"},
+		{"a negative maximum of Retry-After", retries(func(r *regret.Retries) { r.RetryAfterMax = -1 }), "WithRetries"},
+		{"zero limits", regret.WithLimits(regret.Limits{}), "WithLimits"},
+		{"a zero limit for errors", limits(func(l *regret.Limits) { l.ErrorBytes = 0 }), "WithLimits"},
 		{"a negative limit for manifests", limits(func(l *regret.Limits) { l.ManifestBytes = -1 }), "WithLimits"},
-		{"a limit of nothing for tokens", limits(func(l *regret.Limits) { l.TokenBytes = 0 }), "WithLimits"},
-		{"a limit of nothing for pages", limits(func(l *regret.Limits) { l.PageBytes = 0 }), "WithLimits"},
-		{"no pages", limits(func(l *regret.Limits) { l.Pages = 0 }), "WithLimits"},
-		{"no entries", limits(func(l *regret.Limits) { l.Entries = 0 }), "WithLimits"},
-		{"no time to read", limits(func(l *regret.Limits) { l.ReadTimeout = 0 }), "WithLimits"},
-		{"no time to write", limits(func(l *regret.Limits) { l.WriteTimeout = 0 }), "WithLimits"},
+		{"a zero limit for tokens", limits(func(l *regret.Limits) { l.TokenBytes = 0 }), "WithLimits"},
+		{"a zero limit for the size of pages", limits(func(l *regret.Limits) { l.PageBytes = 0 }), "WithLimits"},
+		{"a zero limit for the number of pages", limits(func(l *regret.Limits) { l.Pages = 0 }), "WithLimits"},
+		{"a zero limit for entries", limits(func(l *regret.Limits) { l.Entries = 0 }), "WithLimits"},
+		{"a zero read time-out", limits(func(l *regret.Limits) { l.ReadTimeout = 0 }), "WithLimits"},
+		{"a zero write time-out", limits(func(l *regret.Limits) { l.WriteTimeout = 0 }), "WithLimits"},
 	} {
-		t.Run(test.rule+" is refused", func(t *testing.T) {
+		t.Run(test.rule+" is an error", func(t *testing.T) {
 			t.Parallel()
 			_, err := regret.New(host, test.opt)
 			wantErr(t, err, regret.ErrInvalid)
-			wantText(t, err, test.says)
+			wantText(t, err, test.text)
 		})
 	}
 }
 
-func TestOptionsThatContradictEachOther(t *testing.T) {
+func TestConflictingOptions(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		rule, registry string
 		opts           []regret.Option
-		says           string
+		text           string
 	}{
 		{"two sources of credentials", host,
 			[]regret.Option{regret.WithBasicAuth("a", "b"), regret.WithBasicAuth("c", "d")}, "more than one source"},
@@ -92,22 +88,22 @@ func TestOptionsThatContradictEachOther(t *testing.T) {
 		{"a transport and a TLS configuration", host,
 			[]regret.Option{regret.WithTransport(fakeregistry.New()), regret.WithTLSConfig(&tls.Config{})}, "WithTLSConfig cannot be combined"},
 		{"plain http and https", "https://" + host,
-			[]regret.Option{regret.WithPlainHTTP()}, "WithPlainHTTP asks for http"},
+			[]regret.Option{regret.WithPlainHTTP()}, "is https, but plain http was asked for"},
 	} {
-		t.Run(test.rule+" contradict each other in every order", func(t *testing.T) {
+		t.Run(test.rule+" conflict in every order", func(t *testing.T) {
 			t.Parallel()
 			_, err := regret.New(test.registry, test.opts...)
 			wantErr(t, err, regret.ErrInvalid)
-			wantText(t, err, test.says)
+			wantText(t, err, test.text)
 			slices.Reverse(test.opts)
 			if _, reversed := regret.New(test.registry, test.opts...); fmt.Sprint(reversed) != fmt.Sprint(err) {
-				t.Errorf("in one order %v, in the other %v", err, reversed)
+				t.Errorf("the error depends on the order of the options: %v and %v", err, reversed)
 			}
 		})
 	}
 }
 
-func TestNewSaysEverythingThatIsWrongAtOnce(t *testing.T) {
+func TestNewReportsAllInvalidOptions(t *testing.T) {
 	t.Parallel()
 	_, err := regret.New("registry..example",
 		regret.WithToken(""), regret.WithBasicAuth("a:b", "c"), regret.WithTransport(nil), regret.WithLogger(nil),
@@ -118,7 +114,7 @@ func TestNewSaysEverythingThatIsWrongAtOnce(t *testing.T) {
 		"WithUserAgent", "WithTrustedRealm", "WithRetries", "WithLimits")
 }
 
-func TestOptionsThatAreTaken(t *testing.T) {
+func TestValidOptions(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		rule, registry string
@@ -127,15 +123,15 @@ func TestOptionsThatAreTaken(t *testing.T) {
 		{"a realm over http for a registry over http", "http://registry.example.com", regret.WithTrustedRealm("http://auth.example.com")},
 		{"a realm over https for a registry over http", "localhost:5000", regret.WithTrustedRealm("https://auth.example.com:8443/")},
 		{"several realms", host, regret.WithTrustedRealm("https://a.example.com", "https://[::1]:5000")},
-		{"no TLS configuration", host, regret.WithTLSConfig(nil)},
+		{"a nil TLS configuration", host, regret.WithTLSConfig(nil)},
 		{"a TLS configuration", host, regret.WithTLSConfig(&tls.Config{MinVersion: tls.VersionTLS13})},
-		{"no trace", host, regret.WithTrace(nil)},
+		{"a nil trace", host, regret.WithTrace(nil)},
 		{"a token", host, regret.WithToken("abc.def-ghi_~+/==")},
 		{"a password with any printable character", host, regret.WithBasicAuth("a", "p:ä@ß/ ")},
-		{"no retries at all", host, regret.WithRetries(regret.Retries{})},
+		{"zero retries", host, regret.WithRetries(regret.Retries{})},
 		{"a logger", host, regret.WithLogger(slog.New(slog.DiscardHandler))},
 	} {
-		t.Run(test.rule+" is taken", func(t *testing.T) {
+		t.Run(test.rule+" is accepted", func(t *testing.T) {
 			t.Parallel()
 			_, err := regret.New(test.registry, test.opt)
 			wantErr(t, err)
@@ -143,14 +139,14 @@ func TestOptionsThatAreTaken(t *testing.T) {
 	}
 }
 
-func TestTheUserAgentIsSent(t *testing.T) {
+func TestUserAgent(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		rule, want string
 		opts       []regret.Option
 	}{
 		{"by default it names the library", "regret (+https://github.com/seed-8cb7cc86/regret)", nil},
-		{"another one replaces it", "cleaner/1.0", []regret.Option{regret.WithUserAgent("cleaner/1.0")}},
+		{"WithUserAgent replaces it", "cleaner/1.0", []regret.Option{regret.WithUserAgent("cleaner/1.0")}},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
@@ -165,52 +161,9 @@ func TestTheUserAgentIsSent(t *testing.T) {
 	}
 }
 
-func TestTheTraceSeesEveryRequest(t *testing.T) {
+func TestNilOptions(t *testing.T) {
 	t.Parallel()
-	reg := fakeregistry.New()
-	reg.Intercept(1, fakeregistry.On("GET", "/v2/"), fakeregistry.Refuse())
-	var seen []string
-	c := newClient(t, reg, regret.WithTrace(func(a regret.Attempt) {
-		seen = append(seen, fmt.Sprint(a.Op, " ", a.Method, " ", a.URL, " ", a.StatusCode, " ", a.Err != nil))
-		if a.Duration < 0 || a.Duration > time.Minute {
-			t.Errorf("it took %v", a.Duration)
-		}
-	}))
-	wantErr(t, c.Ping(t.Context()))
-	want := []string{
-		"ping GET https://registry.example.com/v2/ 0 true",
-		"ping GET https://registry.example.com/v2/ 200 false",
-	}
-	if !slices.Equal(seen, want) {
-		t.Errorf("the trace saw %q, want %q", seen, want)
-	}
-}
-
-// The registry of this test has a certificate that only the given roots vouch
-// for: that the configuration arrives shows in both directions.
-func TestTheTLSConfigurationIsUsed(t *testing.T) {
-	t.Parallel()
-	server := httptest.NewUnstartedServer(fakeregistry.New())
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // the handshake that fails is what is tested
-	server.StartTLS()
-	t.Cleanup(server.Close)
-	given := server.Client().Transport.(*http.Transport).TLSClientConfig
-	for _, test := range []struct {
-		rule string
-		opts []regret.Option
-		want []error
-	}{
-		{"given roots vouch for the registry", []regret.Option{regret.WithTLSConfig(given)}, nil},
-		{"without them nobody does", nil, []error{regret.ErrUnavailable}},
-	} {
-		t.Run(test.rule, func(t *testing.T) {
-			t.Parallel()
-			c, err := regret.New(server.URL, test.opts...)
-			wantErr(t, err)
-			e := wantErr(t, c.Ping(t.Context()), test.want...)
-			if e != nil && e.Attempts != 1 {
-				t.Errorf("%d attempts: nothing will change about the certificate", e.Attempts)
-			}
-		})
-	}
+	_, err := regret.New(host, nil, regret.WithCredentials(credentials.Func(nil)))
+	wantErr(t, err, regret.ErrInvalid)
+	wantText(t, err, "an option is nil", "the function is nil")
 }

@@ -15,37 +15,38 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/grammar"
 )
 
-// rollbackTime is how long putting a tag back may take when the caller's
-// context has ended.
+// rollbackTime limits how long a rollback may take after the caller's context has
+// ended.
 const rollbackTime = 15 * time.Second
 
-// placeholderAnnotation makes every placeholder another one.
+// placeholderAnnotation holds the random text that makes every placeholder unique.
 const placeholderAnnotation = "com.github.seed-8cb7cc86.regret.placeholder"
 
-// UntagByOverwrite removes one tag at a registry that deletes by digest only,
-// as distribution 2 does: it puts an empty index that nobody else has under the
-// tag and deletes that by its digest. The manifest that the tag stood for stays,
-// under its digest and its other tags. It is never done in place of
-// [Client.Untag], which is to be preferred wherever it works.
+// UntagByOverwrite removes one tag at a registry that deletes by digest only, such
+// as distribution 2: it overwrites the tag with a placeholder, an empty index that
+// does not exist anywhere else, and deletes the placeholder by its digest. The
+// original manifest stays, under its digest and its other tags. [Client.Untag] never
+// falls back to this; prefer Untag wherever it works.
 //
-// Before it touches the tag it asks with [Client.CheckDelete] whether deleting is
-// possible, pushes the original under its own digest, which changes nothing but
-// shows that it could be put back, looks which of the tags that this client has
-// resolved to it still stand for it, and whether the tag does. If the deletion fails the
-// original is put back under the tag, even if ctx has ended, for at most 15
-// seconds. The error says what the tag stands for then; the empty index may be
-// left, without a tag.
+// Before it changes the tag, UntagByOverwrite checks with [Client.CheckDelete]
+// whether deletion is allowed, and pushes the original under its own digest, which
+// changes nothing but shows that the original could be restored. It also checks
+// which of the other tags that this client has resolved to the original still point
+// to it, and whether the tag itself does. If the deletion fails, it rolls the tag
+// back to the original, for at most 15 seconds after ctx has ended. The error says
+// what the tag points to then; the placeholder may be left without a tag.
 //
-// Somebody may push the tag meanwhile. From the overwriting on that is noticed:
-// such a tag is left alone, and the error is [ErrStillPresent]. A push in the
-// moment between the last look and the overwriting is not: registries have no
-// conditional PUT. Its manifest then stays without the tag. The same moment is
-// there once more where the original is put back. Nor can it be noticed what a
-// registry does wrong between finding the tags of a digest and removing them.
+// If another client pushes the tag after the overwrite, UntagByOverwrite detects
+// that, leaves the tag alone and returns [ErrStillPresent]. It cannot detect a push
+// between its last check and the overwrite, because registries have no conditional
+// PUT; the manifest of that push then stays without the tag. The same applies to the
+// moment before a rollback. Nor can it detect errors of the registry between finding
+// the tags of a digest and removing them.
 //
-// At the end it looks whether the tag is gone and the original stands. If the
-// registry has dropped the original with it, it is put back under its digest and
-// those other tags, which also undoes what others may have deleted meanwhile.
+// At the end it checks that the tag is gone and the original still exists. If the
+// registry has deleted the original as well, it restores the original under its
+// digest and those other tags, which also reverts deletions by other clients in the
+// meantime.
 //
 // Errors: [ErrInvalid], [ErrNotFound], those of [Client.CheckDelete],
 // [Client.PutManifest] and [Client.DeleteManifest], [ErrStillPresent],
@@ -69,219 +70,210 @@ func (c *Client) UntagByOverwrite(ctx context.Context, repository, tag string) e
 		return err
 	}
 	mark := rand.Text()
-	o := &overwriting{client: c, op: op, repository: repository, tag: tag, original: original, placeholder: placeholder(mark), mark: mark}
+	o := &overwrite{client: c, op: op, repository: repository, tag: tag, original: original, placeholder: newPlaceholder(mark), mark: mark}
 	if err := o.prepare(ctx); err != nil {
 		return err
 	}
-	if err := o.replace(ctx); err != nil {
+	if err := o.run(ctx); err != nil {
 		return err
 	}
 	c.seen.dropTag(repository, tag)
 	return nil
 }
 
-// overwriting is one run of UntagByOverwrite.
-type overwriting struct {
+// overwrite is the state of one call of UntagByOverwrite.
+type overwrite struct {
 	client                *Client
 	op                    string
 	repository, tag       string
-	others                []string // tags that stand for the original, too
+	otherTags             []string // other tags that point to the original
 	original, placeholder *Manifest
-	mark                  string // in the placeholder, and nowhere else
+	mark                  string // the random text in the placeholder
 }
 
-// placeholder is an index of nothing that has never been before.
-func placeholder(mark string) *Manifest {
+// newPlaceholder returns an empty index that is unique because it contains mark.
+func newPlaceholder(mark string) *Manifest {
 	raw := []byte(`{"schemaVersion":2,"mediaType":"` + ocispec.MediaTypeImageIndex + `","manifests":[],"annotations":{"` +
-		ocispec.AnnotationDescription + `":"stands for a tag that is being removed","` + placeholderAnnotation + `":"` + mark + `"}}`)
+		ocispec.AnnotationDescription + `":"placeholder for a tag that is being removed","` + placeholderAnnotation + `":"` + mark + `"}}`)
 	return &Manifest{Raw: raw, Descriptor: Descriptor{
 		MediaType: ocispec.MediaTypeImageIndex, Digest: digest.FromBytes(raw), Size: int64(len(raw)),
 	}}
 }
 
-// prepare proves what can be proved before anything is written.
-func (o *overwriting) prepare(ctx context.Context) error {
+// prepare makes all checks that are possible before the tag is overwritten.
+func (o *overwrite) prepare(ctx context.Context) error {
 	if err := o.client.CheckDelete(ctx, o.repository); err != nil {
-		return o.tell(err, "nothing was changed")
+		return o.annotate(err, "nothing was changed")
 	}
-	// The way back: under its digest the original is there already, so that this
-	// changes nothing, and fails where putting it back would (a layer is gone).
+	// The original already exists under its digest. Pushing it there changes nothing,
+	// but fails if restoring it would fail, for example because a layer is gone.
 	if err := o.client.PutManifest(ctx, o.repository, string(o.original.Descriptor.Digest), o.original); err != nil {
-		return o.tell(err, "the original could not be put back if need be: nothing was changed")
+		return o.annotate(err, "nothing was changed, because the original could not be restored if the deletion failed")
 	}
-	if err := o.find(ctx); err != nil {
+	if err := o.findOtherTags(ctx); err != nil {
 		return err
 	}
-	stands, err := o.client.ResolveDigest(ctx, o.repository, o.tag)
+	current, err := o.resolveTag(ctx)
 	if err != nil {
-		return o.tell(err, "nothing was changed")
+		return o.annotate(err, "nothing was changed")
 	}
-	if stands != o.original.Descriptor.Digest {
-		return o.tell(o.failure(ErrStillPresent), "somebody has pushed it meanwhile: nothing was changed")
+	if current != o.original.Descriptor.Digest {
+		return o.annotate(&Error{Kind: ErrStillPresent}, "nothing was changed, because another client pushed the tag in the meantime")
 	}
 	return nil
 }
 
-// find looks which of the tags that this client once resolved to the original
-// stand for it now: those must still do so in the end.
-func (o *overwriting) find(ctx context.Context) error {
+// findOtherTags collects those tags that this client once resolved to the original
+// and that still point to it. They must still do so at the end.
+func (o *overwrite) findOtherTags(ctx context.Context) error {
 	for _, other := range o.client.seen.tagsOf(o.repository, o.original.Descriptor.Digest) {
 		if other == o.tag {
 			continue
 		}
-		switch stands, err := o.client.ResolveDigest(ctx, o.repository, other); {
+		switch current, err := o.client.ResolveDigest(ctx, o.repository, other); {
 		case errors.Is(err, ErrNotFound):
 			o.client.seen.dropTag(o.repository, other)
 		case err != nil:
-			return o.tell(err, "nothing was changed")
-		case stands == o.original.Descriptor.Digest:
-			o.others = append(o.others, other)
+			return o.annotate(err, "nothing was changed")
+		case current == o.original.Descriptor.Digest:
+			o.otherTags = append(o.otherTags, other)
 		}
 	}
 	return nil
 }
 
-// replace puts the placeholder under the tag and takes it away with it.
-func (o *overwriting) replace(ctx context.Context) error {
+// run overwrites the tag with the placeholder and deletes the placeholder.
+func (o *overwrite) run(ctx context.Context) error {
 	dgst := o.placeholder.Descriptor.Digest
 	if err := o.client.PutManifest(ctx, o.repository, o.tag, o.placeholder); err != nil {
 		if !errors.Is(err, ErrOutcomeUnknown) || ctx.Err() != nil {
 			return o.rollBack(ctx, err)
 		}
-		if stands, look := o.look(ctx); look != nil || stands != dgst {
+		if current, resolveErr := o.resolveTag(ctx); resolveErr != nil || current != dgst {
 			return o.rollBack(ctx, err)
 		}
 	}
 	if err := o.client.DeleteManifest(ctx, o.repository, dgst); err != nil {
-		if _, look := o.look(ctx); !errors.Is(look, ErrNotFound) {
+		if _, resolveErr := o.resolveTag(ctx); !errors.Is(resolveErr, ErrNotFound) {
 			return o.rollBack(ctx, err)
 		}
 	}
 	return o.confirm(ctx)
 }
 
-// look says what the tag stands for.
-func (o *overwriting) look(ctx context.Context) (Digest, error) {
+// resolveTag returns the digest that the tag points to.
+func (o *overwrite) resolveTag(ctx context.Context) (Digest, error) {
 	return o.client.ResolveDigest(ctx, o.repository, o.tag)
 }
 
-// rollBack puts the original back if the placeholder stands under the tag, and
-// says of any other state what it is.
-func (o *overwriting) rollBack(ctx context.Context, failure error) error {
-	ctx, cancel := o.anyway(ctx)
+// rollBack points the tag to the original again if it points to the placeholder. It
+// returns failure with a hint that describes the resulting state.
+func (o *overwrite) rollBack(ctx context.Context, failure error) error {
+	ctx, cancel := withGracePeriod(ctx)
 	defer cancel()
-	original, empty := o.original.Descriptor.Digest, o.placeholder.Descriptor.Digest
-	stands, err := o.look(ctx)
+	original, placeholder := o.original.Descriptor.Digest, o.placeholder.Descriptor.Digest
+	current, err := o.resolveTag(ctx)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return o.tell(failure, "the tag is gone; %s", o.remains(ctx))
+		return o.annotate(failure, "the tag is gone; %s", o.checkOriginal(ctx))
 	case err != nil:
-		return o.tell(failure, "what the tag stands for is not known: %s, the empty %s or nothing", original, empty)
-	case stands == original && errors.Is(failure, ErrOutcomeUnknown):
-		return o.tell(failure, "the tag stands for what it stood for, unless an attempt without an answer still changes that")
-	case stands == original:
-		return o.tell(failure, "the tag stands for what it stood for")
-	case stands != empty:
+		return o.annotate(failure, "what the tag points to is not known: the original %s, the placeholder %s or nothing", original, placeholder)
+	case current == original && errors.Is(failure, ErrOutcomeUnknown):
+		return o.annotate(failure, "the tag still points to the original, unless the attempt without a response takes effect later")
+	case current == original:
+		return o.annotate(failure, "the tag still points to the original")
+	case current != placeholder:
 		ours, err := o.isPlaceholder(ctx)
 		if err != nil {
-			return o.tell(failure, "the tag stands for %s by now; whether somebody has pushed that is not known", stands)
+			return o.annotate(failure, "the tag now points to %s; whether another client pushed that is not known", current)
 		}
 		if !ours {
-			return o.tell(failure, "the tag stands for %s by now, which somebody has pushed", stands)
+			return o.annotate(failure, "the tag now points to %s, which another client pushed", current)
 		}
 	}
 	if err := o.client.PutManifest(ctx, o.repository, o.tag, o.original); err != nil {
-		if stands, look := o.look(ctx); look != nil || stands != original {
-			return o.tell(failure, "the tag stands for the empty %s, for it could not be pointed back at %s: %v", empty, original, err)
+		if current, resolveErr := o.resolveTag(ctx); resolveErr != nil || current != original {
+			return o.annotate(failure, "the tag points to the placeholder %s, because the rollback to %s failed: %v", placeholder, original, err)
 		}
 	}
-	return o.tell(failure, "the tag was pointed back at what it stood for; the empty %s may be left without a tag", empty)
+	return o.annotate(failure, "the tag was rolled back to the original; the placeholder %s may be left without a tag", placeholder)
 }
 
-// isPlaceholder says whether the tag stands for what was pushed after all, which
-// a registry has written anew.
-func (o *overwriting) isPlaceholder(ctx context.Context) (bool, error) {
+// isPlaceholder reports whether the tag points to the placeholder although the digest
+// differs, because the registry changed the content.
+func (o *overwrite) isPlaceholder(ctx context.Context) (bool, error) {
 	m, err := o.client.Manifest(ctx, o.repository, o.tag)
 	return err == nil && bytes.Contains(m.Raw, []byte(o.mark)), err
 }
 
-// remains says what has become of the original, and brings it back if it is gone.
-func (o *overwriting) remains(ctx context.Context) string {
+// checkOriginal restores the original if it is gone, and describes its state.
+func (o *overwrite) checkOriginal(ctx context.Context) string {
 	original := o.original.Descriptor.Digest
 	switch _, err := o.client.ResolveDigest(ctx, o.repository, string(original)); {
 	case errors.Is(err, ErrNotFound):
-		return o.bringBack(ctx)
+		return o.restore(ctx)
 	case err != nil:
-		return fmt.Sprintf("whether %s still stands is not known", original)
+		return fmt.Sprintf("whether the original %s still exists is not known", original)
 	}
-	return fmt.Sprintf("%s still stands by its digest", original)
+	return fmt.Sprintf("the original %s still exists", original)
 }
 
-// confirm looks at everything that was to go or to stay.
-func (o *overwriting) confirm(ctx context.Context) error {
-	original := o.original.Descriptor.Digest
-	stands, err := o.look(ctx)
+// confirm checks that the tag is gone and that the original still exists.
+func (o *overwrite) confirm(ctx context.Context) error {
+	current, err := o.resolveTag(ctx)
 	switch {
-	case err == nil && stands == o.placeholder.Descriptor.Digest:
-		return o.rollBack(ctx, o.failure(ErrStillPresent))
+	case err == nil && current == o.placeholder.Descriptor.Digest:
+		return o.rollBack(ctx, &Error{Kind: ErrStillPresent})
 	case err == nil:
-		return o.tell(o.failure(ErrStillPresent), "the tag stands for %s by now, which somebody has pushed", stands)
+		return o.annotate(&Error{Kind: ErrStillPresent}, "the tag now points to %s, which another client pushed", current)
 	case !errors.Is(err, ErrNotFound):
-		return o.tell(o.unknown(err), "the deletion was accepted, but nobody could look")
+		return o.annotate(&Error{Kind: ErrOutcomeUnknown, Err: err}, "the registry accepted the deletion, but whether the tag is gone could not be checked")
 	}
+	original := o.original.Descriptor.Digest
 	_, err = o.client.ResolveDigest(ctx, o.repository, string(original))
 	switch {
 	case errors.Is(err, ErrNotFound):
-		ctx, cancel := o.anyway(ctx)
+		ctx, cancel := withGracePeriod(ctx)
 		defer cancel()
-		dropped := &Error{Err: errors.New("the registry dropped more than it was asked to")}
-		return o.tell(dropped, "the tag is gone; %s", o.bringBack(ctx))
+		return o.annotate(&Error{Err: errors.New("the registry deleted more than the placeholder")}, "the tag is gone; %s", o.restore(ctx))
 	case err != nil:
-		return o.tell(o.unknown(err), "the tag is gone, but whether %s still stands is not known", original)
+		return o.annotate(&Error{Kind: ErrOutcomeUnknown, Err: err}, "the tag is gone, but whether the original %s still exists is not known", original)
 	}
 	return nil
 }
 
-// bringBack is for a registry that drops a manifest with one of its tags: the
-// original is put back under its digest and under the tags that are gone with
-// it, but for the one that was to go. A tag that is gone while the original
-// stands, somebody has removed.
-func (o *overwriting) bringBack(ctx context.Context) string {
-	back := []string{string(o.original.Descriptor.Digest)}
-	for _, other := range o.others {
+// restore handles a registry that deletes a manifest along with one of its tags. It
+// pushes the original under its digest and under those other tags that are gone too,
+// and describes the result. It is not called if the original still exists: a tag that
+// is gone then was removed by another client.
+func (o *overwrite) restore(ctx context.Context) string {
+	references := []string{string(o.original.Descriptor.Digest)}
+	for _, other := range o.otherTags {
 		if _, err := o.client.ResolveDigest(ctx, o.repository, other); errors.Is(err, ErrNotFound) {
-			back = append(back, other)
+			references = append(references, other)
 		}
 	}
-	for _, reference := range back {
+	for _, reference := range references {
 		if err := o.client.PutManifest(ctx, o.repository, reference, o.original); err != nil {
-			return fmt.Sprintf("so was %s, which could not be put back: %v", reference, err)
+			return fmt.Sprintf("the registry also deleted %s, and restoring it failed: %v", reference, err)
 		}
 	}
-	return strings.Join(back, ", ") + " was gone with it and was put back"
+	return "the registry also deleted the following, now restored: " + strings.Join(references, ", ")
 }
 
-// anyway is a context in which to undo what was begun, whether or not the
-// caller still waits.
-func (o *overwriting) anyway(ctx context.Context) (context.Context, context.CancelFunc) {
-	outliving, cancel := context.WithCancel(context.WithoutCancel(ctx))
+// withGracePeriod returns a context that outlives ctx by rollbackTime, to undo changes
+// even if the caller no longer waits.
+func withGracePeriod(ctx context.Context) (context.Context, context.CancelFunc) {
+	extended, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
 		timer := time.AfterFunc(rollbackTime, cancel)
-		context.AfterFunc(outliving, func() { timer.Stop() })
+		context.AfterFunc(extended, func() { timer.Stop() })
 	})
-	return outliving, func() { stop(); cancel() }
+	return extended, func() { stop(); cancel() }
 }
 
-func (o *overwriting) failure(kind Kind) *Error { return &Error{Kind: kind} }
-
-func (o *overwriting) unknown(cause error) error {
-	e := o.failure(ErrOutcomeUnknown)
-	e.Err = cause
-	return e
-}
-
-// tell adds to a failure what stands now.
-func (o *overwriting) tell(failure error, format string, args ...any) error {
+// annotate adds the names and a hint about the resulting state to a failure.
+func (o *overwrite) annotate(failure error, format string, args ...any) error {
 	return annotate(failure, func(e *Error) {
 		e.Op, e.Repository, e.Reference = o.op, o.repository, o.tag
 		e.Hint = joinHints(fmt.Sprintf(format, args...), e.Hint)

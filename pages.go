@@ -20,58 +20,58 @@ import (
 )
 
 const (
-	// pageSize is what is asked for. Some registries refuse more.
+	// pageSize is the page size to request. Some registries refuse a larger one.
 	pageSize = 1000
-	// nextSize is asked for where a full page came without a Link: another
-	// number, so that a registry that heeds n but not last is told from one that
-	// heeds neither.
-	nextSize = pageSize - 1
-	// maxEmptyPages in a row is how often a registry may say "nothing yet".
+	// probeSize is the page size to request after a full page without a Link. It
+	// differs from pageSize to distinguish a registry that applies n but not last
+	// from one that ignores both.
+	probeSize = pageSize - 1
+	// maxEmptyPages limits the number of consecutive empty pages.
 	maxEmptyPages = 3
 )
 
-// A list is one listing: what to ask, and how to read an entry. Its walk
-// is complete or ends in an error, with memory for one page's hashes.
+// A list describes a listing: the request for it and how to read an entry. walk
+// yields the complete list or ends with an error.
 type list[T any] struct {
 	client     *Client
 	op         string
 	repository string
 	path       string
-	query      string // of the first page, beside n
-	name       string // what the member "name" must be; empty if it may be anything
-	key        string // of the JSON array
+	query      string // query of the first page if the API is not paged
+	name       string // required value of the member "name"; empty if any will do
+	key        string // name of the JSON array
 	scope      auth.Scope
-	paged      bool // the API knows n and last
+	paged      bool // the API has the parameters n and last
 	entry      func(*jsontext.Decoder) (T, error)
-	id         func(T) string   // what makes an entry the same as another
-	check      func(T) error    // whether an entry is valid
-	keep       func(T) bool     // which entries to yield; nil for all
-	missing    func(error) bool // whether the first page's failure was dealt with
+	id         func(T) string   // identifies an entry, to detect repetitions
+	check      func(T) error    // validates an entry
+	keep       func(T) bool     // selects the entries to yield; nil for all
+	missing    func(error) bool // handles a failure of the first page; reports whether it did
 }
 
-// progress is what a walk remembers between pages.
+// progress is the state of a walk.
 type progress struct {
-	pages, entries, empty int
-	last                  string // id of the last entry
-	before, now           pageHashes
-	full                  int  // how many entries a page has where more may follow
-	asked                 bool // this page was asked for without a Link
-	loop                  loopDetector
-	seed                  maphash.Seed
+	pages, entries    int
+	emptyPages        int    // consecutive ones
+	last              string // id of the last entry
+	previous, current pageHashes
+	fullSize          int  // number of entries of a page after which more may follow
+	probing           bool // the current page was requested without a Link
+	loop              loopDetector
+	seed              maphash.Seed
 }
 
-// pageHashes are what is remembered of a page: the hashes of its entries, at
-// most [pageSize] of them.
+// pageHashes holds the hashes of the entries of a page, at most [pageSize] of them.
 type pageHashes struct {
 	hashes map[uint64]struct{}
-	count  int
-	repeat bool // it turned out to be the previous page again
+	count  int  // of entries, including those without a hash
+	repeat bool // the page repeats the previous one
 }
 
 // walk yields every entry of every page, then possibly an error.
 func (l *list[T]) walk(ctx context.Context, yield func(T, error) bool) {
 	var zero T
-	p := progress{full: pageSize, seed: maphash.MakeSeed()}
+	p := progress{fullSize: pageSize, seed: maphash.MakeSeed()}
 	for query := l.firstQuery(); query != nil; {
 		more, err := l.page(ctx, &p, query, yield)
 		if errors.Is(err, errStopped) {
@@ -88,17 +88,18 @@ func (l *list[T]) walk(ctx context.Context, yield func(T, error) bool) {
 func (l *list[T]) firstQuery() *string {
 	q := l.query
 	if l.paged {
-		q = l.sized(pageSize)
+		q = sizeQuery(pageSize)
 	}
 	return &q
 }
 
-func (l *list[T]) sized(n int) string { return "n=" + strconv.Itoa(n) }
+func sizeQuery(n int) string { return "n=" + strconv.Itoa(n) }
 
-// errStopped says that whoever ranges over the list has seen enough.
+// errStopped reports that the caller broke out of the range loop, or that
+// [list.missing] has yielded the list.
 var errStopped = errors.New("stopped")
 
-// page reads one page and returns the query of the next one, if there is one.
+// page reads one page and returns the query of the next one, or nil if it was the last.
 func (l *list[T]) page(ctx context.Context, p *progress, query *string, yield func(T, error) bool) (*string, error) {
 	c := l.client
 	if p.pages++; p.pages > c.config.limits.Pages {
@@ -115,13 +116,13 @@ func (l *list[T]) page(ctx context.Context, p *progress, query *string, yield fu
 	defer resp.Body.Close()
 	here := &url.URL{Scheme: c.origin.Scheme, Host: c.origin.Host, Path: l.path, RawQuery: *query}
 	if resp.StatusCode != http.StatusOK {
-		return nil, r.refuse(resp, ErrNotRegistry, errors.New("not the status that answers a list"))
+		return nil, r.refuse(resp, ErrNotRegistry, errors.New("a response with a list must have status 200"))
 	}
 	next, err := link.Next(resp.Header, here)
 	if err != nil {
 		return nil, r.refuse(resp, ErrIncompleteList, err)
 	}
-	p.turn()
+	p.startPage()
 	err = l.read(resp.Body, func(entry T) error { return l.take(p, entry, yield) })
 	if ended := ctx.Err(); errors.Is(err, page.ErrMalformed) && ended != nil { // a page that was cut off is not malformed
 		err = ended
@@ -132,7 +133,7 @@ func (l *list[T]) page(ctx context.Context, p *progress, query *string, yield fu
 	return l.next(p, next)
 }
 
-// read decodes one page as it streams in and passes every entry to take.
+// read decodes one page as it streams in and calls take for every entry.
 func (l *list[T]) read(body io.Reader, take func(T) error) error {
 	form := page.Form{Key: l.key, Name: l.name, Limit: l.client.config.limits.PageBytes}
 	err := page.Read(body, form, l.entry, take)
@@ -142,23 +143,24 @@ func (l *list[T]) read(body io.Reader, take func(T) error) error {
 	return err
 }
 
-// request asks for one page.
+// request returns the request for one page.
 func (l *list[T]) request(query string) *request {
 	r := l.client.newRequest(l.op, http.MethodGet, l.repository, "", l.path)
 	r.Query, r.scope = query, l.scope
 	return r
 }
 
-// turn makes room for a new page. An empty one hides none from the next.
-func (p *progress) turn() {
-	if p.now.count > 0 {
-		p.before, p.now = p.now, p.before
+// startPage makes the current page the previous one, unless it is empty, so that
+// the next page is compared with the last one that had entries.
+func (p *progress) startPage() {
+	if p.current.count > 0 {
+		p.previous, p.current = p.current, p.previous
 	}
-	clear(p.now.hashes)
-	p.now = pageHashes{hashes: p.now.hashes}
+	clear(p.current.hashes)
+	p.current = pageHashes{hashes: p.current.hashes}
 }
 
-// take is called for every entry of a page.
+// take checks one entry of a page and yields it.
 func (l *list[T]) take(p *progress, entry T, yield func(T, error) bool) error {
 	if err := l.check(entry); err != nil {
 		return l.fault(ErrNotRegistry, "an entry of the list is invalid: %w", err)
@@ -167,8 +169,8 @@ func (l *list[T]) take(p *progress, entry T, yield func(T, error) bool) error {
 	if err := p.compare(p.hash(p.last)); err != nil {
 		return err
 	}
-	if p.now.repeat { // nothing new, and no more of it than there was before
-		if p.now.count > p.before.count {
+	if p.current.repeat {
+		if p.current.count > p.previous.count {
 			return errRepeats()
 		}
 		return nil
@@ -185,76 +187,77 @@ func (l *list[T]) take(p *progress, entry T, yield func(T, error) bool) error {
 	return nil
 }
 
-// compare notes an entry and holds it against the previous page. A registry
-// that ignores n and last sends everything again, in any order, when asked what
-// comes after a page: then that page was everything. Any other repetition is a
-// list that cannot be trusted to end, or to be whole.
+// compare records an entry and compares it with the previous page. A registry that
+// ignores n and last responds to a request without a Link with the previous page
+// again, in any order; then that page was the complete list. After any other
+// repetition the list may be endless or incomplete.
 func (p *progress) compare(hash uint64) error {
-	_, again := p.before.hashes[hash]
-	if p.now.count++; p.now.count == 1 {
-		p.now.repeat = p.asked && again
+	_, again := p.previous.hashes[hash]
+	if p.current.count++; p.current.count == 1 {
+		p.current.repeat = p.probing && again
 	}
-	if again != p.now.repeat {
+	if again != p.current.repeat {
 		return errRepeats()
 	}
-	if p.now.hashes == nil {
-		p.now.hashes = make(map[uint64]struct{})
+	if p.current.hashes == nil {
+		p.current.hashes = make(map[uint64]struct{})
 	}
-	if len(p.now.hashes) < pageSize {
-		p.now.hashes[hash] = struct{}{}
+	if len(p.current.hashes) < pageSize {
+		p.current.hashes[hash] = struct{}{}
 	}
 	return nil
 }
 
-// next decides what comes after a page. The end is where the registry says
-// nothing of a next page; only a page that is exactly full is asked about once
-// more, for a registry that does not know Link.
+// next returns the query of the page after the current one. The list ends at a page
+// without a Link. After a page that is exactly full, next probes for one more page
+// in case the registry does not support Link.
 func (l *list[T]) next(p *progress, link *url.URL) (*string, error) {
-	full := p.now.count == p.full || p.asked && p.now.count > p.full // who heeds last but not n
-	p.asked = false
-	if p.now.count > 0 {
-		p.empty = 0
-	} else if p.empty++; p.empty >= maxEmptyPages {
+	full := p.current.count == p.fullSize ||
+		p.probing && p.current.count > p.fullSize // the registry applies last but ignores n
+	p.probing = false
+	if p.current.count > 0 {
+		p.emptyPages = 0
+	} else if p.emptyPages++; p.emptyPages >= maxEmptyPages {
 		return nil, l.fault(ErrIncompleteList, "%d empty pages in a row", maxEmptyPages)
 	}
 	switch {
-	case p.now.repeat && (link != nil || p.now.count != p.before.count):
+	case p.current.repeat && (link != nil || p.current.count != p.previous.count):
 		return nil, errRepeats()
 	case link != nil && p.loop.seen(link.RawQuery):
-		return nil, l.fault(ErrIncompleteList, "the pages lead in a circle")
+		return nil, l.fault(ErrIncompleteList, "the links between the pages form a loop")
 	case link != nil:
 		return &link.RawQuery, nil
-	case l.paged && full && !p.now.repeat:
-		p.asked, p.full = true, nextSize
-		query := l.sized(nextSize) + "&last=" + url.QueryEscape(p.last)
+	case l.paged && full && !p.current.repeat:
+		p.probing, p.fullSize = true, probeSize
+		query := sizeQuery(probeSize) + "&last=" + url.QueryEscape(p.last)
 		return &query, nil
 	}
 	return nil, nil
 }
 
 func errRepeats() error {
-	return &Error{Kind: ErrIncompleteList, Err: errors.New("the list repeats itself or changed while it was read")}
+	return &Error{Kind: ErrIncompleteList, Err: errors.New("entries were repeated: the registry repeats pages, or the list changed while it was read")}
 }
 
 func (l *list[T]) fault(kind Kind, format string, args ...any) *Error {
 	return &Error{Kind: kind, Err: fmt.Errorf(format, args...)}
 }
 
-// pageError completes the error of reading a page.
+// pageError adds the facts about the response to an error from reading a page.
 func (r *request) pageError(resp transport.Response, err error) error {
 	if errors.Is(err, errStopped) {
 		return err
 	}
 	e := r.listError(err)
 	e.Method, e.URL, e.Attempts, e.StatusCode = r.Method, r.url(), resp.Attempts, resp.StatusCode
-	if t := mediaType(resp.Header); errors.Is(err, page.ErrMalformed) && t != "" && !strings.HasSuffix(t, "json") { // likely a page of some other server
+	if t := mediaType(resp.Header); errors.Is(err, page.ErrMalformed) && t != "" && !strings.HasSuffix(t, "json") { // probably a web page of another server
 		e.Err = r.client.secrets.RedactError(fmt.Errorf("content type %q: %w", clip(t), e.Err))
 	}
 	return e
 }
 
-// listError is the error for a list that cannot be read: malformed, refused by
-// one of this file's own checks, or cut off by the network.
+// listError returns the error for a list that cannot be read because it is
+// malformed, failed a check of this file, or was cut off by the network.
 func (r *request) listError(err error) *Error {
 	if refusal, ok := errors.AsType[*Error](err); ok {
 		e := r.newError(refusal.Kind, refusal.Err)
@@ -271,7 +274,7 @@ func (r *request) listError(err error) *Error {
 	return r.newError(kind, err)
 }
 
-// incomplete says of a failure after the first page that the list is not whole.
+// incomplete turns a failure after the first page into ErrIncompleteList.
 func (l *list[T]) incomplete(p *progress, err error) error {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
@@ -283,20 +286,21 @@ func (l *list[T]) incomplete(p *progress, err error) error {
 	if p.pages == 1 || e.Kind == ErrIncompleteList {
 		return e
 	}
-	whole := *e
-	whole.Kind, whole.Err = ErrIncompleteList, e
-	return &whole
+	partial := *e
+	partial.Kind, partial.Err = ErrIncompleteList, e
+	return &partial
 }
 
 func (p *progress) hash(s string) uint64 { return maphash.String(p.seed, s) }
 
-// A loopDetector finds a cycle of any length in a chain of queries while
-// remembering one of them (Brent's algorithm).
+// A loopDetector finds a cycle of any length in a sequence of queries. It stores only
+// one of them (Brent's algorithm).
 type loopDetector struct {
 	kept         string
 	steps, power int
 }
 
+// seen reports whether query closes a cycle, possibly some rounds late.
 func (d *loopDetector) seen(query string) bool {
 	if d.power > 0 && query == d.kept {
 		return true

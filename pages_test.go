@@ -2,11 +2,9 @@ package regret_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 
@@ -16,81 +14,37 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-func TestPagesWithoutEnd(t *testing.T) {
-	t.Parallel()
-	small := regret.DefaultLimits()
-	small.Pages, small.Entries, small.PageBytes = 50, 500, 1000
-	link := func(i int) string { return fmt.Sprintf(`<?last=%d>; rel="next"`, i) }
-	tests := []struct {
-		name   string
-		answer func(i int) (body, link string) // of the i-th request, from 0
-		most   int                             // requests
-		says   string
-	}{
-		{"a circle of one page", func(int) (string, string) { return `{"tags":["a"]}`, link(1) }, 3, "repeats"},
-		{"a circle of two pages", func(i int) (string, string) { return fmt.Sprintf(`{"tags":["a%d"]}`, i%2), link(i % 2) }, 6, "circle"},
-		{"a circle of three pages", func(i int) (string, string) { return fmt.Sprintf(`{"tags":["a%d"]}`, i%3), link(i % 3) }, 9, "circle"},
-		{"a circle of four pages", func(i int) (string, string) { return fmt.Sprintf(`{"tags":["a%d"]}`, i%4), link(i % 4) }, 12, "circle"},
-		{"a circle of five pages", func(i int) (string, string) { return fmt.Sprintf(`{"tags":["a%d"]}`, i%5), link(i % 5) }, 15, "circle"},
-		{"a circle with a way to it", func(i int) (string, string) { return fmt.Sprintf(`{"tags":["a%d"]}`, i), link(min(i, 7+i%3)) }, 30, "circle"},
-		{"new pages for ever", func(i int) (string, string) { return fmt.Sprintf(`{"tags":["a%d"]}`, i), link(i) }, 50, "50 pages"},
-		{"new empty pages for ever", func(i int) (string, string) { return `{"tags":[]}`, link(i) }, 3, "empty pages"},
-		{"big pages for ever", func(i int) (string, string) {
-			return fmt.Sprintf(`{"tags":["%[1]d-a","%[1]d-b","%[1]d-c","%[1]d-d","%[1]d-e","%[1]d-f","%[1]d-g","%[1]d-h","%[1]d-i","%[1]d-j","%[1]d-k"]}`, i), link(i)
-		}, 50, "500 entries"},
-		{"one page without end", func(int) (string, string) { return `{"tags":["` + strings.Repeat(`a","`, 1000), "" }, 1, "1000 bytes"},
-		{"one string without end", func(int) (string, string) { return `{"x":"` + strings.Repeat(`a`, 10000), "" }, 1, "1000 bytes"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name+" end in an error", func(t *testing.T) {
-			t.Parallel()
-			i := 0
-			c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
-				body, link := tt.answer(i)
-				i++
-				return respond(req, 200, body, "Link", link), nil
-			}), regret.WithLimits(small))
-			_, err := collect(t, c.Tags(t.Context(), repo))
-			wantErr(t, err, regret.ErrIncompleteList)
-			wantText(t, err, tt.says)
-			if i > tt.most {
-				t.Errorf("%d requests, want at most %d", i, tt.most)
-			}
-		})
-	}
-}
-
-func TestFailingPages(t *testing.T) {
+func TestListFailsIfAPageFails(t *testing.T) {
 	t.Parallel()
 	second := func(req *http.Request) bool {
 		return req.URL.Query().Get("last") != "" && strings.HasSuffix(req.URL.Path, "/tags/list")
 	}
 	tests := []struct {
-		name   string
-		times  int
-		answer func(http.ResponseWriter, *http.Request) bool
-		asked  int
-		want   []error
-		says   string
+		name    string
+		times   int
+		respond func(http.ResponseWriter, *http.Request) bool
+		sent    int // attempts at page two
+		want    []error
+		says    string
 	}{
-		{"a 500 on page two is repeated", 2, fakeregistry.Answer(500, nil, ""), 3, nil, ""},
-		{"a 500 that stays is an incomplete list", 0, fakeregistry.Errors(500, "UNKNOWN", "disk on fire"), regret.DefaultRetries().Max + 1,
+		{"500 on page two is retried", 2, fakeregistry.Answer(500, nil, ""), 3, nil, ""},
+		{"500 to every attempt makes the list incomplete", 0, fakeregistry.Errors(500, "UNKNOWN", "disk on fire"), regret.DefaultRetries().Max + 1,
 			[]error{regret.ErrIncompleteList, regret.ErrUnavailable, regret.CodeUnknown}, "disk on fire"},
-		{"a 404 on page two is an incomplete list", 0, fakeregistry.Errors(404, "NAME_UNKNOWN", "gone"), 1,
+		{"404 on page two makes the list incomplete", 0, fakeregistry.Errors(404, "NAME_UNKNOWN", "gone"), 1,
 			[]error{regret.ErrIncompleteList, regret.ErrNotFound, regret.CodeNameUnknown}, "404 Not Found"},
-		{"an empty 404 on page two is an incomplete list", 0, fakeregistry.Answer(404, nil, ""), 1, []error{regret.ErrIncompleteList}, "404 Not Found"},
-		{"a 429 for an hour says so", 0, fakeregistry.Answer(429, map[string]string{"Retry-After": "3600"}, ""), 1,
+		{"404 without a body on page two makes the list incomplete", 0, fakeregistry.Answer(404, nil, ""), 1, []error{regret.ErrIncompleteList}, "404 Not Found"},
+		{"429 on page two reports how long to wait", 0, fakeregistry.Answer(429, map[string]string{"Retry-After": "3600"}, ""), 1,
 			[]error{regret.ErrIncompleteList, regret.ErrRateLimited}, "retry after 1h0m0s"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			reg, all := withTags(30, fakeregistry.WithPageCap(20))
-			reg.Intercept(tt.times, second, tt.answer)
+			reg.Intercept(tt.times, second, tt.respond)
 			got, err := collect(t, newClient(t, reg).Tags(t.Context(), repo))
 			e := wantErr(t, err, tt.want...)
-			if n := len(reg.Requests()); n != 1+tt.asked {
-				t.Errorf("%d requests, want %d", n, 1+tt.asked)
+			if n := len(reg.Requests()); n != 1+tt.sent {
+				t.Errorf("%d requests, want %d", n, 1+tt.sent)
 			}
 			if e == nil {
 				if diff := cmp.Diff(all, got); diff != "" {
@@ -100,24 +54,24 @@ func TestFailingPages(t *testing.T) {
 			}
 			wantText(t, err, tt.says)
 			if n := strings.Count(err.Error(), tt.says); n != 1 {
-				t.Errorf("%q is said %d times: %v", tt.says, n, err)
+				t.Errorf("%q appears %d times in the error: %v", tt.says, n, err)
 			}
 			if n := strings.Count(err.Error(), "regret:"); n != 1 {
-				t.Errorf("the error begins %d times: %v", n, err)
+				t.Errorf("the prefix appears %d times in the error: %v", n, err)
 			}
 			if e.StatusCode == 429 && e.RetryAfter == 0 {
-				t.Error("the error does not hold how long to wait")
+				t.Error("RetryAfter is 0")
 			}
 		})
 	}
-	t.Run("a failure of page one is what it is", func(t *testing.T) {
+	t.Run("a failure of page one keeps its kind", func(t *testing.T) {
 		t.Parallel()
 		reg := fakeregistry.New()
 		_, err := collect(t, newClient(t, reg).Tags(t.Context(), repo))
 		wantErr(t, err, regret.ErrNotFound, regret.CodeNameUnknown)
 		wantNot(t, err, regret.ErrIncompleteList)
 	})
-	t.Run("a connection that breaks in the middle of page two is an incomplete list", func(t *testing.T) {
+	t.Run("a connection that breaks in the middle of page two makes the list incomplete", func(t *testing.T) {
 		t.Parallel()
 		reg, all := withTags(30, fakeregistry.WithPageCap(20))
 		reg.Intercept(0, second, func(w http.ResponseWriter, _ *http.Request) bool {
@@ -133,9 +87,9 @@ func TestFailingPages(t *testing.T) {
 	})
 }
 
-func TestListsEndEarly(t *testing.T) {
+func TestListStopsEarly(t *testing.T) {
 	t.Parallel()
-	t.Run("breaking off asks for nothing more", func(t *testing.T) {
+	t.Run("no page is requested after a break", func(t *testing.T) {
 		t.Parallel()
 		reg, _ := withTags(30, fakeregistry.WithPageCap(10))
 		for range newClient(t, reg).Tags(t.Context(), repo) {
@@ -143,7 +97,7 @@ func TestListsEndEarly(t *testing.T) {
 		}
 		wantRequests(t, reg, "GET /v2/team/app/tags/list?n=1000 200")
 	})
-	t.Run("breaking off on the last entry of a page asks for nothing more", func(t *testing.T) {
+	t.Run("no page is requested after a break at the last entry of a page", func(t *testing.T) {
 		t.Parallel()
 		reg, _ := withTags(30, fakeregistry.WithPageCap(10))
 		n := 0
@@ -154,7 +108,7 @@ func TestListsEndEarly(t *testing.T) {
 		}
 		wantRequests(t, reg, "GET /v2/team/app/tags/list?n=1000 200")
 	})
-	t.Run("a context that ended is the error, and nothing is sent", func(t *testing.T) {
+	t.Run("with a canceled context nothing is sent", func(t *testing.T) {
 		t.Parallel()
 		reg, _ := withTags(3)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -163,7 +117,7 @@ func TestListsEndEarly(t *testing.T) {
 		wantErr(t, err, context.Canceled)
 		wantRequests(t, reg)
 	})
-	t.Run("a context that ends between pages makes the list incomplete", func(t *testing.T) {
+	t.Run("a context that is canceled between pages makes the list incomplete", func(t *testing.T) {
 		t.Parallel()
 		reg, _ := withTags(30, fakeregistry.WithPageCap(10))
 		ctx, cancel := context.WithCancel(t.Context())
@@ -183,7 +137,7 @@ func TestListsEndEarly(t *testing.T) {
 		}
 		wantRequests(t, reg, "GET /v2/team/app/tags/list?n=1000 200")
 	})
-	t.Run("a name that does not fit the grammar is the error, and nothing is sent", func(t *testing.T) {
+	t.Run("for an invalid name nothing is sent", func(t *testing.T) {
 		t.Parallel()
 		reg, _ := withTags(3)
 		_, err := collect(t, newClient(t, reg).Tags(t.Context(), "Team/App"))
@@ -192,7 +146,7 @@ func TestListsEndEarly(t *testing.T) {
 	})
 }
 
-func TestTagsThatNeedEscaping(t *testing.T) {
+func TestListKeepsTheQueryOfALink(t *testing.T) {
 	t.Parallel()
 	link := url.Values{"last": {"a b&c"}, "n": {"2"}}.Encode()
 	var queries []string
@@ -207,35 +161,5 @@ func TestTagsThatNeedEscaping(t *testing.T) {
 	wantErr(t, err)
 	if diff := cmp.Diff([]string{"n=1000", link}, queries); diff != "" {
 		t.Errorf("queries (-want +got):\n%s", diff)
-	}
-}
-
-// A registry may know last, and neither n nor Link.
-func TestPagesOfAThousandWhateverWasAsked(t *testing.T) {
-	t.Parallel()
-	for _, total := range []int{1000, 1001, 2000, 2500, 3000} {
-		t.Run(fmt.Sprint(total), func(t *testing.T) {
-			t.Parallel()
-			tags := make([]string, total)
-			for i := range tags {
-				tags[i] = fmt.Sprintf("t%04d", i)
-			}
-			c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
-				from, found := slices.BinarySearch(tags, req.URL.Query().Get("last"))
-				if found {
-					from++
-				}
-				page, err := json.Marshal(map[string]any{"name": repo, "tags": tags[from:min(from+1000, total)]})
-				return respond(req, 200, string(page)), err
-			}))
-			var got []string
-			for tag, err := range c.Tags(t.Context(), repo) {
-				wantErr(t, err)
-				got = append(got, tag)
-			}
-			if !slices.Equal(got, tags) {
-				t.Errorf("%d tags, want %d", len(got), total)
-			}
-		})
 	}
 }

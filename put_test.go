@@ -10,7 +10,7 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// withBlobs is a registry that has what emptyImage refers to.
+// withBlobs returns a registry that has the blob to which emptyImage refers.
 func withBlobs(opts ...fakeregistry.Option) *fakeregistry.Registry {
 	reg := fakeregistry.New(opts...)
 	reg.PutBlob(repo, []byte("{}"))
@@ -20,16 +20,16 @@ func withBlobs(opts ...fakeregistry.Option) *fakeregistry.Registry {
 func TestPutManifestStoresAManifest(t *testing.T) {
 	t.Parallel()
 	m := manifestOf(emptyImage)
-	in512 := manifestOf(emptyImage)
-	in512.Descriptor.Digest = digest.SHA512.FromString(emptyImage)
+	withSHA512 := manifestOf(emptyImage)
+	withSHA512.Descriptor.Digest = digest.SHA512.FromString(emptyImage)
 	for _, test := range []struct {
 		rule, ref string
 		m         *regret.Manifest
 	}{
 		{"under a tag", "v1", m},
 		{"under its digest", string(m.Descriptor.Digest), m},
-		{"under its digest of 512 bits", string(in512.Descriptor.Digest), in512},
-		{"under a tag, known by a digest of 512 bits", "v1", in512},
+		{"under its sha512 digest", string(withSHA512.Descriptor.Digest), withSHA512},
+		{"under a tag, with a sha512 digest in the descriptor", "v1", withSHA512},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
@@ -48,16 +48,16 @@ func TestPutManifestStoresAManifest(t *testing.T) {
 			}
 		})
 	}
-	t.Run("over a tag that exists", func(t *testing.T) {
+	t.Run("under a tag that is moved from another manifest", func(t *testing.T) {
 		t.Parallel()
 		reg := withBlobs()
 		before := reg.PutImage(repo, "before", "v1")
 		wantErr(t, newClient(t, reg).PutManifest(t.Context(), repo, "v1", m))
 		if got, _ := reg.Tag(repo, "v1"); got != m.Descriptor.Digest || !reg.HasManifest(repo, before.Digest) {
-			t.Errorf("the tag is at %s", got)
+			t.Errorf("the tag points to %s, or the previous manifest is gone", got)
 		}
 	})
-	t.Run("and deletes it without asking for it", func(t *testing.T) {
+	t.Run("and DeleteManifest need not resolve it first", func(t *testing.T) {
 		t.Parallel()
 		reg := withBlobs()
 		c := newClient(t, reg)
@@ -67,7 +67,7 @@ func TestPutManifestStoresAManifest(t *testing.T) {
 	})
 }
 
-func TestPutManifestSendsNothingThatIsNotWhatItSays(t *testing.T) {
+func TestPutManifestRejectsInconsistentManifests(t *testing.T) {
 	t.Parallel()
 	changed := func(change func(*regret.Manifest)) *regret.Manifest {
 		m := manifestOf(emptyImage)
@@ -84,16 +84,16 @@ func TestPutManifestSendsNothingThatIsNotWhatItSays(t *testing.T) {
 		{"no media type", "v1", changed(func(m *regret.Manifest) { m.Descriptor.MediaType = "" }), "media type"},
 		{"a media type with a line break", "v1", changed(func(m *regret.Manifest) { m.Descriptor.MediaType = "a\r\nb" }), "media type"},
 		{"no digest", "v1", changed(func(m *regret.Manifest) { m.Descriptor.Digest = "" }), "digest"},
-		{"a digest that is none", "v1", changed(func(m *regret.Manifest) { m.Descriptor.Digest = "sha256:zz" }), "sha256:zz"},
+		{"a malformed digest", "v1", changed(func(m *regret.Manifest) { m.Descriptor.Digest = "sha256:zz" }), "sha256:zz"},
 		{"another digest", "v1", changed(func(m *regret.Manifest) { m.Descriptor.Digest = aDigest }), aDigest},
-		{"another content", "v1", changed(func(m *regret.Manifest) { m.Raw = append(m.Raw, ' ') }), "the content has the digest"},
-		{"another reference", aDigest, manifestOf(emptyImage), aDigest},
-		{"its digest of another algorithm as reference", string(digest.SHA512.FromString(emptyImage)), manifestOf(emptyImage), "the reference"},
-		{"signatures that cannot be read", "v1", changed(func(m *regret.Manifest) {
+		{"changed content", "v1", changed(func(m *regret.Manifest) { m.Raw = append(m.Raw, ' ') }), "the content has the digest"},
+		{"the digest of another manifest as reference", aDigest, manifestOf(emptyImage), aDigest},
+		{"a reference of another algorithm than the descriptor", string(digest.SHA512.FromString(emptyImage)), manifestOf(emptyImage), "the reference"},
+		{"malformed schema1 signatures", "v1", changed(func(m *regret.Manifest) {
 			m.Descriptor.MediaType, m.Raw = schema1JWS, []byte(`{"signatures":[{}]}`)
 			m.Descriptor.Digest = digest.FromBytes(m.Raw)
 		}), "schema1"},
-		{"schema1 that is no JSON", "v1", changed(func(m *regret.Manifest) { m.Descriptor.MediaType, m.Raw = schema1, []byte("x") }), "schema1"},
+		{"schema1 that is not JSON", "v1", changed(func(m *regret.Manifest) { m.Descriptor.MediaType, m.Raw = schema1, []byte("x") }), "schema1"},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
@@ -106,42 +106,42 @@ func TestPutManifestSendsNothingThatIsNotWhatItSays(t *testing.T) {
 	}
 }
 
-func TestPutManifestThatIsRefused(t *testing.T) {
+func TestPutManifestReportsARefusal(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
-		rule   string
-		answer func(http.ResponseWriter, *http.Request) bool
-		want   []error
-		status int
+		rule    string
+		respond func(http.ResponseWriter, *http.Request) bool
+		want    []error
+		status  int
 	}{
-		{"what it refers to is missing", nil, []error{regret.CodeManifestBlobUnknown}, 400},
-		{"credentials are wanted", fakeregistry.Errors(401, "UNAUTHORIZED", "x"), []error{regret.ErrUnauthorized}, 401},
-		{"it is not allowed", fakeregistry.Errors(403, "DENIED", "x"), []error{regret.ErrForbidden, regret.CodeDenied}, 403},
-		{"it is too large", fakeregistry.Errors(413, "SIZE_INVALID", "x"), []error{regret.CodeSizeInvalid}, 413},
-		{"it was stored as something else", fakeregistry.Answer(201, map[string]string{"Docker-Content-Digest": aDigest}, ""),
+		{"a missing blob keeps its code", nil, []error{regret.CodeManifestBlobUnknown}, 400},
+		{"401 means unauthorized", fakeregistry.Errors(401, "UNAUTHORIZED", "x"), []error{regret.ErrUnauthorized}, 401},
+		{"403 means forbidden", fakeregistry.Errors(403, "DENIED", "x"), []error{regret.ErrForbidden, regret.CodeDenied}, 403},
+		{"413 keeps its code", fakeregistry.Errors(413, "SIZE_INVALID", "x"), []error{regret.CodeSizeInvalid}, 413},
+		{"another digest in the response is a mismatch", fakeregistry.Answer(201, map[string]string{"Docker-Content-Digest": aDigest}, ""),
 			[]error{regret.ErrDigestMismatch}, 201},
-		{"it was stored as nonsense", fakeregistry.Answer(201, map[string]string{"Docker-Content-Digest": "x"}, ""), []error{regret.ErrNotRegistry}, 201},
-		{"200 does not answer a push", fakeregistry.Answer(200, nil, "ok"), []error{regret.ErrNotRegistry}, 200},
-		{"202 does not answer a push", fakeregistry.Answer(202, nil, ""), []error{regret.ErrNotRegistry}, 202},
-		{"it is not followed elsewhere", fakeregistry.Redirect(307, "https://registry.example.com/v2/other/manifests/v1"), []error{regret.ErrRedirect}, 307},
+		{"a malformed digest in the response is an error", fakeregistry.Answer(201, map[string]string{"Docker-Content-Digest": "x"}, ""), []error{regret.ErrNotRegistry}, 201},
+		{"200 is not a valid response", fakeregistry.Answer(200, nil, "ok"), []error{regret.ErrNotRegistry}, 200},
+		{"202 is not a valid response", fakeregistry.Answer(202, nil, ""), []error{regret.ErrNotRegistry}, 202},
+		{"a redirect is not followed", fakeregistry.Redirect(307, "https://registry.example.com/v2/other/manifests/v1"), []error{regret.ErrRedirect}, 307},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
 			reg := fakeregistry.New()
-			if test.answer != nil {
-				reg.Intercept(0, fakeregistry.On("PUT", "/v2/"), test.answer)
+			if test.respond != nil {
+				reg.Intercept(0, fakeregistry.On("PUT", "/v2/"), test.respond)
 			}
 			err := newClient(t, reg).PutManifest(t.Context(), repo, "v1", manifestOf(emptyImage))
 			e := wantErr(t, err, test.want...)
 			if e.StatusCode != test.status || e.Op != "put manifest" || e.Method != "PUT" {
-				t.Errorf("%+v", e)
+				t.Errorf("error has unexpected fields: %+v", e)
 			}
 			wantRequests(t, reg, requestLine("PUT", "v1", test.status))
 		})
 	}
 }
 
-func TestPutManifestIsRepeatedWhereThatDoesNoHarm(t *testing.T) {
+func TestPutManifestIsRetriedOnlyIfThatIsSafe(t *testing.T) {
 	t.Parallel()
 	m := manifestOf(emptyImage)
 	byDigest := string(m.Descriptor.Digest)
@@ -151,16 +151,16 @@ func TestPutManifestIsRepeatedWhereThatDoesNoHarm(t *testing.T) {
 		want      []error
 		sent      int
 	}{
-		{"by digest after a lost answer", byDigest, (*fakeregistry.Registry).LoseResponse, nil, 2},
-		{"by digest after a lost request", byDigest, (*fakeregistry.Registry).LoseRequest, nil, 2},
-		{"by digest after 500", byDigest, failing(500, "UNKNOWN"), nil, 2},
-		{"by tag after a refused connection", "v1", refused, nil, 1}, // the refused one never arrived
-		{"by tag after 429", "v1", failing(429, "TOOMANYREQUESTS"), nil, 2},
-		{"by tag after the registry's own 503", "v1", failing(503, "UNAVAILABLE"), nil, 2},
-		{"but not by tag after a lost answer", "v1", (*fakeregistry.Registry).LoseResponse, []error{regret.ErrOutcomeUnknown}, 1},
-		{"but not by tag after a lost request", "v1", (*fakeregistry.Registry).LoseRequest, []error{regret.ErrOutcomeUnknown}, 1},
-		{"but not by tag after 502", "v1", failing(502, ""), []error{regret.ErrOutcomeUnknown}, 1},
-		{"but not by tag after a 503 of a proxy", "v1", failing(503, ""), []error{regret.ErrOutcomeUnknown}, 1},
+		{"by digest it is retried after a lost response", byDigest, (*fakeregistry.Registry).LoseResponse, nil, 2},
+		{"by digest it is retried after a lost request", byDigest, (*fakeregistry.Registry).LoseRequest, nil, 2},
+		{"by digest it is retried after 500", byDigest, failing(500, "UNKNOWN"), nil, 2},
+		{"by tag it is retried after a refused connection", "v1", refused, nil, 1}, // the log has no refused connections
+		{"by tag it is retried after 429", "v1", failing(429, "TOOMANYREQUESTS"), nil, 2},
+		{"by tag it is retried after 503 of the registry", "v1", failing(503, "UNAVAILABLE"), nil, 2},
+		{"by tag it is not retried after a lost response", "v1", (*fakeregistry.Registry).LoseResponse, []error{regret.ErrOutcomeUnknown}, 1},
+		{"by tag it is not retried after a lost request", "v1", (*fakeregistry.Registry).LoseRequest, []error{regret.ErrOutcomeUnknown}, 1},
+		{"by tag it is not retried after 502", "v1", failing(502, ""), []error{regret.ErrOutcomeUnknown}, 1},
+		{"by tag it is not retried after 503 of a proxy", "v1", failing(503, ""), []error{regret.ErrOutcomeUnknown}, 1},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
@@ -177,25 +177,8 @@ func TestPutManifestIsRepeatedWhereThatDoesNoHarm(t *testing.T) {
 				}
 			}
 			if err == nil && !reg.HasManifest(repo, m.Descriptor.Digest) {
-				t.Error("it was not stored")
+				t.Error("the manifest was not stored")
 			}
 		})
 	}
-}
-
-// A fault is how the tests of writes let a request fail.
-type fault = func(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool
-
-// failing answers with a status, and an error document if there is a code.
-func failing(status int, code string) fault {
-	return func(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
-		if code == "" {
-			return fakeregistry.Answer(status, map[string]string{"Content-Type": "text/html"}, "<html><title>Bad Gateway</title>")
-		}
-		return fakeregistry.Errors(status, code, "failed")
-	}
-}
-
-func refused(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
-	return fakeregistry.Refuse()
 }

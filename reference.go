@@ -13,31 +13,31 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/redact"
 )
 
-// Digest is the field's own type: algorithm and hash, "sha256:e45f…".
+// Digest is the digest type of opencontainers/go-digest: algorithm and hash, "sha256:e45f…".
 type Digest = digest.Digest
 
-// Descriptor is the field's own type: media type, digest and size.
+// Descriptor is the descriptor type of the OCI image specification: media type, digest and size.
 type Descriptor = ocispec.Descriptor
 
-// A Reference names an image as people write it, taken apart.
+// A Reference is the name of an image, split into its parts.
 type Reference struct {
 	Registry   string // for [New]: "registry.example.com", "localhost:5000", "docker.io"
 	Repository string // "team/app"
-	Tag        string // empty where there is none
-	Digest     Digest // empty where there is none
+	Tag        string // empty if there is none
+	Digest     Digest // empty if there is none
 }
 
-// ParseReference takes "localhost:5000/busybox:latest" apart. The rules are
-// those of docker: what comes before the first slash is a registry if it has a
-// dot or a colon or is "localhost", otherwise the registry is docker.io, and
-// "busybox" there means "library/busybox". A missing tag stays missing: nothing
-// that is about to be deleted is guessed to be "latest". A digest alone names
-// no repository and is refused.
+// ParseReference parses a name such as "localhost:5000/busybox:latest". It follows
+// the rules of docker: the part before the first slash is a registry if it contains
+// a dot or a colon or is "localhost"; otherwise the registry is docker.io, where
+// "busybox" means "library/busybox". Unlike docker, it does not replace a missing tag
+// by "latest", so that a deletion never hits a guessed tag. A digest alone is an
+// error because it names no repository.
 //
-// Errors: [ErrInvalid]. It sends nothing.
+// Errors: [ErrInvalid]. Sends nothing.
 func ParseReference(s string) (Reference, error) {
 	named, err := reference.ParseNormalizedNamed(s)
-	if grammar.Digest(Digest(s)) == nil { // which could also be read as the tag of a repository "sha256"
+	if grammar.Digest(Digest(s)) == nil { // docker would read it as a tag of the repository "sha256"
 		err = errors.New("a digest without a repository")
 	}
 	if err != nil {
@@ -53,7 +53,7 @@ func ParseReference(s string) (Reference, error) {
 	return r, nil
 }
 
-// String writes the reference in its full form.
+// String returns the reference in its full form.
 func (r Reference) String() string {
 	s := r.Registry + "/" + r.Repository
 	if r.Tag != "" {
@@ -65,8 +65,8 @@ func (r Reference) String() string {
 	return s
 }
 
-// redactedReference drops what may be user information: it ends in an "@" as
-// well, but no digest follows.
+// redactedReference returns s without possible user information, which ends in "@"
+// like the name before a digest, but is not followed by a digest.
 func redactedReference(s string) string {
 	i := strings.LastIndexByte(s, '@')
 	if i >= 0 && !strings.HasPrefix(s[i:], "@sha256:") && !strings.HasPrefix(s[i:], "@sha512:") {

@@ -12,18 +12,16 @@ import (
 	"github.com/seed-8cb7cc86/regret"
 )
 
-// A seenPath is a transport that answers everything with 403 and keeps where
-// the last request went.
-type seenPath struct{ url string }
+// A recordingTransport responds to every request with 403 and records the last URL.
+type recordingTransport struct{ url string }
 
-func (s *seenPath) RoundTrip(req *http.Request) (*http.Response, error) {
+func (s *recordingTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	s.url = req.URL.String()
 	return &http.Response{StatusCode: http.StatusForbidden, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
 }
 
-// FuzzNames holds names to this: one that distribution/reference and go-digest
-// call invalid sends nothing, and one that they call valid goes exactly where
-// it says.
+// FuzzNames checks that names which are invalid according to distribution/reference and go-digest
+// send nothing, and that valid names appear unchanged in the URL.
 func FuzzNames(f *testing.F) {
 	for _, seed := range [][2]string{
 		{"team/app", "latest"}, {"a/../b", "v1"}, {"a", aDigest}, {"a__b.c-d", aSHA512}, {"a", "sha256:zz"},
@@ -32,24 +30,24 @@ func FuzzNames(f *testing.F) {
 		f.Add(seed[0], seed[1])
 	}
 	f.Fuzz(func(t *testing.T, repository, ref string) {
-		var seen seenPath
-		c := newClient(t, &seen)
+		var base recordingTransport
+		c := newClient(t, &base)
 		_, err := c.ResolveDigest(t.Context(), repository, ref)
 		valid := validRepository(repository) && (validTag(ref) || digest.Digest(ref).Validate() == nil)
 		switch {
-		case valid && seen.url != "https://registry.example.com/v2/"+repository+"/manifests/"+ref:
-			t.Fatalf("%q %q went to %q: %v", repository, ref, seen.url, err)
-		case !valid && (seen.url != "" || !errors.Is(err, regret.ErrInvalid)):
-			t.Fatalf("%q %q went to %q: %v", repository, ref, seen.url, err)
+		case valid && base.url != "https://registry.example.com/v2/"+repository+"/manifests/"+ref:
+			t.Fatalf("%q %q was sent to %q: %v", repository, ref, base.url, err)
+		case !valid && (base.url != "" || !errors.Is(err, regret.ErrInvalid)):
+			t.Fatalf("%q %q was sent to %q: %v", repository, ref, base.url, err)
 		}
 		if len(err.Error()) > 1<<10 {
-			t.Fatalf("the error has %d bytes", len(err.Error()))
+			t.Fatalf("the error text has %d bytes", len(err.Error()))
 		}
 	})
 }
 
-// FuzzParseReference holds references to what distribution/reference makes of
-// them, and to survive being written and read again.
+// FuzzParseReference compares ParseReference with distribution/reference, and checks that String
+// and ParseReference are inverse.
 func FuzzParseReference(f *testing.F) {
 	for _, seed := range []string{
 		"busybox", "localhost:5000/busybox:latest", "a/b@" + aDigest, "[::1]:5000/a:v1@" + aSHA512, "docker.io/busybox",
@@ -61,22 +59,22 @@ func FuzzParseReference(f *testing.F) {
 		got, err := regret.ParseReference(text)
 		named, bad := reference.ParseNormalizedNamed(text)
 		if digest.Digest(text).Validate() == nil {
-			bad = digest.ErrDigestInvalidFormat // docker reads a tag of "library/sha256" there
+			bad = digest.ErrDigestInvalidFormat // docker parses this as a tag of "library/sha256"
 		}
 		if (err == nil) != (bad == nil) {
-			t.Fatalf("%q: %v, but %v", text, err, bad)
+			t.Fatalf("%q: %v, but distribution/reference: %v", text, err, bad)
 		}
 		if err != nil {
 			return
 		}
 		if got.String() != named.String() {
-			t.Fatalf("%q is %q, not %q", text, got, named)
+			t.Fatalf("%q parses as %q, want %q", text, got, named)
 		}
 		if again, err := regret.ParseReference(got.String()); err != nil || again != got {
-			t.Fatalf("%q is %+v, but read again %+v, %v", text, got, again, err)
+			t.Fatalf("%q parses as %+v, but its String as %+v, %v", text, got, again, err)
 		}
 		if !validRepository(got.Repository) || got.Tag != "" && !validTag(got.Tag) || got.Digest != "" && got.Digest.Validate() != nil {
-			t.Fatalf("%q has parts that no request takes: %+v", text, got)
+			t.Fatalf("%q has parts that other methods reject: %+v", text, got)
 		}
 	})
 }

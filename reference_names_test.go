@@ -14,14 +14,15 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// A method is a public method that names something in a repository.
+// A method is a method of Client that takes a repository and possibly a reference.
 type method struct {
 	name string
 	call func(ctx context.Context, c *regret.Client, repository, reference string) error
 }
 
-// Which methods take what: every reference is a tag or a digest, or both will do.
+// The methods by the kind of reference that they take.
 var (
+	// readMethods take a tag or a digest. PutManifest is one of them in this respect.
 	readMethods = []method{
 		{"ResolveDigest", func(ctx context.Context, c *regret.Client, r, ref string) error {
 			_, err := c.ResolveDigest(ctx, r, ref)
@@ -64,8 +65,8 @@ var (
 	}
 )
 
-// refuses wants ErrInvalid that shows the bad value, and not one request.
-func refuses(t *testing.T, methods []method, repository, ref, shown string) {
+// wantInvalid expects each method to return ErrInvalid with the invalid value, and to send nothing.
+func wantInvalid(t *testing.T, methods []method, repository, ref, shown string) {
 	t.Helper()
 	reg := fakeregistry.New()
 	c := newClient(t, reg)
@@ -73,22 +74,22 @@ func refuses(t *testing.T, methods []method, repository, ref, shown string) {
 		err := m.call(t.Context(), c, repository, ref)
 		e := wantErr(t, err, regret.ErrInvalid)
 		if e.Method != "" || e.Attempts != 0 {
-			t.Errorf("%s says that something was sent: %+v", m.name, e)
+			t.Errorf("%s: the error claims that a request was sent: %+v", m.name, e)
 		}
 		if shown != "" && !strings.Contains(e.Err.Error(), shown) {
-			t.Errorf("%s does not name %s: %v", m.name, shown, err)
+			t.Errorf("%s: the error does not contain %s: %v", m.name, shown, err)
 		}
 	}
 	wantRequests(t, reg)
 }
 
-func TestBadRepositoriesSendNothing(t *testing.T) {
+func TestInvalidRepositoriesSendNothing(t *testing.T) {
 	t.Parallel()
 	all := append(append(append(readMethods[:len(readMethods):len(readMethods)], tagMethods...), digestMethods...), repositoryMethods...)
 	for _, test := range []struct{ rule, repository, shown string }{
-		{"nothing", "", "empty"},
-		{"a path that climbs", "a/../b", `"a/../b"`},
-		{"a path out of the API", "../../etc/passwd", "etc/passwd"},
+		{"an empty string", "", "empty"},
+		{"a path with ..", "a/../b", `"a/../b"`},
+		{"a path that leaves the API", "../../etc/passwd", "etc/passwd"},
 		{"a dot", "a/./b", `"a/./b"`},
 		{"an empty component", "a//b", `"a//b"`},
 		{"a leading slash", "/a", `"/a"`},
@@ -99,8 +100,8 @@ func TestBadRepositoriesSendNothing(t *testing.T) {
 		{"two dots inside", "a..b", `"a..b"`},
 		{"three underscores", "a___b", `"a___b"`},
 		{"a dot beside a dash", "a.-b", `"a.-b"`},
-		{"the catalog", "_catalog", `"_catalog"`},
-		{"a capital", "Team/app", `"Team/app"`},
+		{"the name of the catalog", "_catalog", `"_catalog"`},
+		{"a capital letter", "Team/app", `"Team/app"`},
 		{"a space", "a b", `"a b"`},
 		{"a tag", "a:v1", `"a:v1"`},
 		{"a digest", "a@" + aDigest, "a@sha256"},
@@ -115,27 +116,27 @@ func TestBadRepositoriesSendNothing(t *testing.T) {
 		{"a URL", "http://a", `"http://a"`},
 		{"user information", "user:pass@host/a", ""},
 		{"Unicode", "bücher", `"bücher"`},
-		{"bytes that are no text", "a\xff", `a\xff`},
+		{"invalid UTF-8", "a\xff", `a\xff`},
 		{"256 bytes", strings.Repeat("a", 256), "longer than 255"},
 		{"a megabyte", strings.Repeat("a", 1<<20), "longer than 255"},
 	} {
-		t.Run(test.rule+" is no repository", func(t *testing.T) {
+		t.Run(test.rule+" is not a repository", func(t *testing.T) {
 			t.Parallel()
-			refuses(t, readMethods, test.repository, aDigest, test.shown)
-			refuses(t, tagMethods, test.repository, "v1", test.shown)
-			refuses(t, all, test.repository, aDigest, "")
+			wantInvalid(t, readMethods, test.repository, aDigest, test.shown)
+			wantInvalid(t, tagMethods, test.repository, "v1", test.shown)
+			wantInvalid(t, all, test.repository, aDigest, "")
 		})
 	}
 }
 
-func TestBadTagsSendNothing(t *testing.T) {
+func TestInvalidTagsSendNothing(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ rule, tag, shown string }{
-		{"nothing", "", `""`},
+		{"an empty string", "", `""`},
 		{"a leading dot", ".v1", `".v1"`},
 		{"a leading dash", "-v1", `"-v1"`},
 		{"a dot", ".", `"."`},
-		{"a way up", "..", `".."`},
+		{"two dots", "..", `".."`},
 		{"a path", "v1/../v2", `"v1/../v2"`},
 		{"a space", "v 1", `"v 1"`},
 		{"a plus", "v1+build", `"v1+build"`},
@@ -144,73 +145,73 @@ func TestBadTagsSendNothing(t *testing.T) {
 		{"an escape", "v1%2f", `"v1%2f"`},
 		{"a line break", "v1\r\n", `"v1\r\n"`},
 		{"a zero byte", "v\x00", `v\x00`},
-		{"an at", "v1@x", `"v1@x"`},
+		{"an at sign", "v1@x", `"v1@x"`},
 		{"Unicode", "vé", `"vé"`},
 		{"129 bytes", strings.Repeat("v", 129), "vvv"},
 	} {
-		t.Run(test.rule+" is no tag", func(t *testing.T) {
+		t.Run(test.rule+" is not a tag", func(t *testing.T) {
 			t.Parallel()
-			refuses(t, readMethods, repo, test.tag, test.shown)
-			refuses(t, tagMethods, repo, test.tag, test.shown)
-			refuses(t, digestMethods, repo, test.tag, test.shown)
+			wantInvalid(t, readMethods, repo, test.tag, test.shown)
+			wantInvalid(t, tagMethods, repo, test.tag, test.shown)
+			wantInvalid(t, digestMethods, repo, test.tag, test.shown)
 		})
 	}
 }
 
-func TestBadDigestsSendNothing(t *testing.T) {
+func TestInvalidDigestsSendNothing(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ rule, dgst, shown string }{
 		{"a tag with a colon", "v1:x", `"v1:x"`},
 		{"an algorithm alone", "sha256:", `"sha256:"`},
 		{"a hash alone", ":" + sixtyFour, sixtyFour},
-		{"no hexadecimal", "sha256:zz", `"sha256:zz"`},
-		{"a short one", aDigest[:len(aDigest)-1], "sha256:e45f"},
-		{"a long one", aDigest + "0", "sha256:e45f"},
-		{"capitals", strings.ToUpper(aDigest[7:]), ""},
-		{"capitals after the algorithm", "sha256:" + strings.ToUpper(aDigest[7:]), "E45F"},
-		{"a path", "sha256:../../v1", `"sha256:../../v1"`},
-		{"a path after a good one", aDigest + "/../x", "/../x"},
-		{"a query after a good one", aDigest + "?x", "?x"},
-		{"a line break after a good one", aDigest + "\n", `\n`},
-		{"a length of another algorithm", "sha512:" + sixtyFour, "sha512"},
-		{"an algorithm that is broken", "md5:d41d8cd98f00b204e9800998ecf8427e", "unsupported"},
-		{"an algorithm that nobody has", "blake9:" + sixtyFour, "unsupported"},
-		{"a multihash of unknown algorithms", "multihash+base58:QmRZxt2b1FVZPNqd8hsiykDL3TdBDeTSPX9Kv46HmX4Gx8", "unsupported"},
+		{"a hash that is not hexadecimal", "sha256:zz", `"sha256:zz"`},
+		{"a short hash", aDigest[:len(aDigest)-1], "sha256:e45f"},
+		{"a long hash", aDigest + "0", "sha256:e45f"},
+		{"a hash in capitals without algorithm", strings.ToUpper(aDigest[7:]), ""},
+		{"a hash in capitals", "sha256:" + strings.ToUpper(aDigest[7:]), "E45F"},
+		{"a path instead of a hash", "sha256:../../v1", `"sha256:../../v1"`},
+		{"a path after a valid digest", aDigest + "/../x", "/../x"},
+		{"a query after a valid digest", aDigest + "?x", "?x"},
+		{"a line break after a valid digest", aDigest + "\n", `\n`},
+		{"a hash with the length of another algorithm", "sha512:" + sixtyFour, "sha512"},
+		{"a broken algorithm", "md5:d41d8cd98f00b204e9800998ecf8427e", "unsupported"},
+		{"an unknown algorithm", "blake9:" + sixtyFour, "unsupported"},
+		{"a multihash", "multihash+base58:QmRZxt2b1FVZPNqd8hsiykDL3TdBDeTSPX9Kv46HmX4Gx8", "unsupported"},
 	} {
-		t.Run(test.rule+" is no digest", func(t *testing.T) {
+		t.Run(test.rule+" is not a digest", func(t *testing.T) {
 			t.Parallel()
-			refuses(t, digestMethods, repo, test.dgst, test.shown)
+			wantInvalid(t, digestMethods, repo, test.dgst, test.shown)
 			if strings.Contains(test.dgst, ":") {
-				refuses(t, readMethods, repo, test.dgst, test.shown)
-				refuses(t, tagMethods, repo, test.dgst, "")
+				wantInvalid(t, readMethods, repo, test.dgst, test.shown)
+				wantInvalid(t, tagMethods, repo, test.dgst, "")
 			}
 		})
 	}
 }
 
-func TestWritesTakeOneKindOfName(t *testing.T) {
+func TestDeleteManifestTakesDigestsAndUntagTakesTags(t *testing.T) {
 	t.Parallel()
-	t.Run("a tag is not deleted as a manifest", func(t *testing.T) {
+	t.Run("DeleteManifest rejects a tag", func(t *testing.T) {
 		t.Parallel()
-		refuses(t, digestMethods[:1], repo, "latest", `"latest"`)
+		wantInvalid(t, digestMethods[:1], repo, "latest", `"latest"`)
 		err := newClient(t, fakeregistry.New()).DeleteManifest(t.Context(), repo, "latest")
 		wantText(t, err, "team/app:latest", "ResolveDigest")
 	})
-	t.Run("a digest is not untagged", func(t *testing.T) {
+	t.Run("Untag rejects a digest", func(t *testing.T) {
 		t.Parallel()
-		refuses(t, tagMethods, repo, aDigest, aDigest)
+		wantInvalid(t, tagMethods, repo, aDigest, aDigest)
 	})
 }
 
-// alphabet has what names are made of, and what breaks out of them.
+// alphabet has parts of valid names, and text that could change the path of a request.
 var alphabet = []string{
 	"a", "b", "0", "9", "/", "/", "-", "_", "__", ".", ":", "@", "A", "Z", "..", "//", "%2e", "%2f", "?", "#", " ", "\n", "\r\n", "\x00",
 	"\\", "sha256:", "sha512:", sixtyFour, "e45f", "manifests", "tags", "list", "_catalog", "http://", "é", "\xff", "latest", "+", "=", ";",
 }
 
-func TestGeneratedNamesThatAreBadSendNothing(t *testing.T) {
+func TestRandomInvalidNamesSendNothing(t *testing.T) {
 	t.Parallel()
-	const enough = 10_000
+	const tries = 10_000
 	reg := fakeregistry.New()
 	c := newClient(t, reg)
 	random := rand.New(rand.NewPCG(1, 2))
@@ -221,21 +222,21 @@ func TestGeneratedNamesThatAreBadSendNothing(t *testing.T) {
 		}
 		return b.String()
 	}
-	for bad := 0; bad < enough; {
+	for invalid := 0; invalid < tries; {
 		name := next()
 		if !validRepository(name) {
-			bad++
+			invalid++
 			for _, m := range repositoryMethods {
 				wantErr(t, m.call(t.Context(), c, name, ""), regret.ErrInvalid)
 			}
 			wantErr(t, readMethods[0].call(t.Context(), c, name, "latest"), regret.ErrInvalid)
 		}
 		if !validTag(name) {
-			bad++
+			invalid++
 			wantErr(t, tagMethods[0].call(t.Context(), c, repo, name), regret.ErrInvalid)
 		}
 		if digest.Digest(name).Validate() != nil {
-			bad++
+			invalid++
 			for _, m := range digestMethods {
 				wantErr(t, m.call(t.Context(), c, repo, name), regret.ErrInvalid)
 			}
@@ -247,9 +248,10 @@ func TestGeneratedNamesThatAreBadSendNothing(t *testing.T) {
 	wantRequests(t, reg)
 }
 
-// The grammar as distribution/reference has it, to compare with.
+// wholeTag is the grammar of a tag in distribution/reference.
 var wholeTag = regexp.MustCompile("^(?:" + reference.TagRegexp.String() + ")$")
 
+// validTag and validRepository apply the grammar of distribution/reference.
 func validTag(s string) bool { return wholeTag.MatchString(s) }
 
 func validRepository(s string) bool {

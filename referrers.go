@@ -17,12 +17,12 @@ import (
 )
 
 // Referrers lists the manifests that refer to a subject: signatures, SBOMs,
-// attestations. If artifact types are named, only those. A subject that nobody
-// refers to, or that does not exist, has none.
+// attestations. If artifactTypes are given, it lists only manifests of those types.
+// The list is empty if nothing refers to the subject or the subject does not exist.
 //
-// A registry without the referrers API answers 404; then, and only then, the
-// index under the fallback tag ("sha256-<hex>") is read instead. Completeness
-// is as with [Client.Tags].
+// A registry without the referrers API responds with 404. Only then does Referrers
+// read the index under the fallback tag ("sha256-<hex>") instead. As with
+// [Client.Tags], a sequence that ends without an error is complete.
 //
 // Errors: as [Client.Tags], and those of [Client.Manifest] for the fallback.
 //
@@ -52,12 +52,12 @@ func (c *Client) Referrers(ctx context.Context, repository string, subject Diges
 				return len(artifactTypes) == 0 || slices.Contains(artifactTypes, d.ArtifactType)
 			},
 		}
-		if len(artifactTypes) == 1 { // the API filters by one; the rest is ours
+		if len(artifactTypes) == 1 { // the API filters by one type only; keep filters by several
 			l.query = "artifactType=" + url.QueryEscape(artifactTypes[0])
 		}
 		l.missing = func(err error) bool {
 			e, ok := errors.AsType[*Error](err)
-			if !ok || e.StatusCode != http.StatusNotFound || e.URL != c.origin.String()+l.path { // or the token service answered 404
+			if !ok || e.StatusCode != http.StatusNotFound || e.URL != c.origin.String()+l.path { // the 404 of a token service does not count
 				return false
 			}
 			c.fallbackReferrers(ctx, &l, subject, yield)
@@ -67,14 +67,14 @@ func (c *Client) Referrers(ctx context.Context, repository string, subject Diges
 	}
 }
 
-// fallbackReferrers reads the index that clients keep under a tag where the
-// registry keeps no referrers itself.
+// fallbackReferrers reads the index that clients maintain under the fallback tag at
+// a registry without the referrers API.
 //
 // See https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#unavailable-referrers-api
 func (c *Client) fallbackReferrers(ctx context.Context, l *list[Descriptor], subject Digest, yield func(Descriptor, error) bool) {
 	tag := fallbackTag(subject)
 	m, err := c.fetchManifest(ctx, l.op, l.repository, tag, "")
-	if errors.Is(err, ErrNotFound) && !errors.Is(err, CodeNameUnknown) { // a repository that is missing may be a mistyped one
+	if errors.Is(err, ErrNotFound) && !errors.Is(err, CodeNameUnknown) { // an unknown repository may be a typing error
 		return
 	}
 	if err != nil {
@@ -83,7 +83,7 @@ func (c *Client) fallbackReferrers(ctx context.Context, l *list[Descriptor], sub
 	}
 	if !manifest.IsIndex(m.Descriptor.MediaType) {
 		yield(Descriptor{}, &Error{Op: l.op, Repository: l.repository, Reference: tag, Kind: ErrNotRegistry,
-			Err: errors.New("the fallback tag of the referrers does not hold an index")})
+			Err: errNoReferrersIndex})
 		return
 	}
 	p := progress{pages: 1, seed: maphash.MakeSeed()}
@@ -95,8 +95,11 @@ func (c *Client) fallbackReferrers(ctx context.Context, l *list[Descriptor], sub
 	yield(Descriptor{}, r.listError(err))
 }
 
-// fallbackTag is the digest in the form of a tag, both parts cut to the length
-// that fits one.
+// errNoReferrersIndex is the error if the manifest under the fallback tag is not an index.
+var errNoReferrersIndex = errors.New("the manifest under the fallback tag of the referrers is not an index")
+
+// fallbackTag returns the digest in the form of a tag, with both parts truncated as
+// the specification requires.
 func fallbackTag(subject Digest) string {
 	algorithm, encoded := string(subject.Algorithm()), subject.Encoded()
 	return algorithm[:min(len(algorithm), 32)] + "-" + encoded[:min(len(encoded), 64)]

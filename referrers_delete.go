@@ -15,21 +15,22 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/manifest"
 )
 
-// DeleteReferrer deletes a manifest that refers to a subject (a signature, an
-// SBOM), and where the registry keeps no referrers itself, takes it off the list
-// that clients keep under the subject's fallback tag. [Client.DeleteManifest]
-// does only the first and leaves the list naming what is gone.
+// DeleteReferrer deletes a manifest that refers to a subject (a signature, an SBOM).
+// At a registry without the referrers API it also removes the manifest from the
+// index that clients maintain under the fallback tag of the subject.
+// [Client.DeleteManifest] does only the first, and leaves an index that lists a
+// deleted manifest.
 //
-// The list is read anew right before it is pushed, without this one entry and
-// otherwise as it was, even if it is empty then; the previous list stays without
-// a tag. Registries have no conditional PUT: an entry that somebody adds in
-// between is lost from the list, though not its manifest. A manifest that is
-// gone already is still taken off the list, so that a call which failed in the
-// middle can be repeated.
+// DeleteReferrer reads the index again right before it pushes it without this one
+// entry. All other content is kept, and an empty index is pushed too; the previous
+// index stays without a tag. Registries have no conditional PUT: if another client
+// adds an entry in between, that entry is lost from the index, but its manifest is
+// not. If the manifest is already gone, its entry is still removed, so that a call
+// that failed halfway can be retried.
 //
 // Errors: those of [Client.DeleteManifest] and [Client.PutManifest];
 // [ErrInvalid] if the manifest does not refer to the subject, [ErrNotFound] if
-// neither the registry nor the list knew it. Which part is done the error says.
+// neither the registry nor the index has it. The error says which part is done.
 //
 // Sends GET for the manifest (end-3) and the referrers (end-12a), DELETE (end-9),
 // and for the list GET (end-3) and PUT (end-7); see [deleting manifests].
@@ -47,33 +48,33 @@ func (c *Client) DeleteReferrer(ctx context.Context, repository string, subject,
 		}
 	}
 	r := referral{c, op, repository, subject, referrer}
-	gone := r.refers(ctx)
-	if gone != nil && !errors.Is(gone, ErrNotFound) {
-		return gone
+	missing := r.checkSubject(ctx)
+	if missing != nil && !errors.Is(missing, ErrNotFound) {
+		return missing
 	}
 	hasAPI, err := r.hasAPI(ctx)
 	if err != nil {
-		return r.tell(err, "nothing was deleted")
+		return r.annotate(err, "nothing was deleted")
 	}
-	if gone == nil {
+	if missing == nil {
 		if err := c.DeleteManifest(ctx, repository, referrer); err != nil && !errors.Is(err, ErrNotFound) {
-			return r.tell(err, "")
+			return r.annotate(err, "")
 		}
 	}
 	if hasAPI {
-		return gone
+		return missing
 	}
-	listed, err := r.takeOff(ctx)
+	listed, err := r.removeFromIndex(ctx)
 	switch {
 	case err != nil:
-		return r.tell(err, "the manifest is gone, but the list under the tag "+fallbackTag(subject)+" may still name it: call this again")
+		return r.annotate(err, "the manifest is gone, but the index under the tag "+fallbackTag(subject)+" may still list it: call DeleteReferrer again")
 	case listed:
 		return nil
 	}
-	return gone
+	return missing
 }
 
-// referral is what DeleteReferrer is about.
+// referral holds the arguments of one call of DeleteReferrer.
 type referral struct {
 	client            *Client
 	op                string
@@ -81,8 +82,8 @@ type referral struct {
 	subject, referrer Digest
 }
 
-// refers proves that the manifest is one that refers to the subject.
-func (r referral) refers(ctx context.Context) error {
+// checkSubject verifies that the manifest refers to the subject.
+func (r referral) checkSubject(ctx context.Context) error {
 	m, err := r.client.fetchManifest(ctx, r.op, r.repository, string(r.referrer), r.referrer)
 	if err != nil {
 		return err
@@ -99,26 +100,27 @@ func (r referral) refers(ctx context.Context) error {
 	return nil
 }
 
-// hasAPI asks whether the registry keeps referrers itself: 404 says that it does
-// not, and nothing else does.
+// hasAPI reports whether the registry has the referrers API. Only a 404 means that it
+// does not.
 func (r referral) hasAPI(ctx context.Context) (bool, error) {
 	q := r.client.newRequest(r.op, http.MethodGet, r.repository, "", "/v2", r.repository, "referrers", string(r.subject))
 	resp, err := q.do(ctx)
 	e, failed := errors.AsType[*Error](err)
 	switch {
-	case failed && e.StatusCode == http.StatusNotFound && e.URL == q.url(): // or the token service answered 404
+	case failed && e.StatusCode == http.StatusNotFound && e.URL == q.url(): // the 404 of a token service does not count
 		return false, nil
 	case err != nil:
 		return false, err
 	case resp.StatusCode != http.StatusOK:
-		return false, q.refuse(resp, ErrNotRegistry, errors.New("not the status that answers a list"))
+		return false, q.refuse(resp, ErrNotRegistry, errors.New("a response with a list must have status 200"))
 	}
 	body.Discard(resp.Body)
 	return true, nil
 }
 
-// takeOff removes the referrer from the list and reports whether it was there.
-func (r referral) takeOff(ctx context.Context) (listed bool, err error) {
+// removeFromIndex removes the referrer from the index under the fallback tag and
+// reports whether the index listed it.
+func (r referral) removeFromIndex(ctx context.Context) (listed bool, err error) {
 	tag := fallbackTag(r.subject)
 	m, err := r.client.fetchManifest(ctx, r.op, r.repository, tag, "")
 	switch {
@@ -128,9 +130,9 @@ func (r referral) takeOff(ctx context.Context) (listed bool, err error) {
 		return false, err
 	case !manifest.IsIndex(m.Descriptor.MediaType):
 		return false, &Error{Op: r.op, Repository: r.repository, Reference: tag, Kind: ErrNotRegistry,
-			Err: errors.New("the fallback tag of the referrers does not hold an index")}
+			Err: errNoReferrersIndex}
 	}
-	raw, listed, err := without(m.Raw, r.referrer)
+	raw, listed, err := withoutEntry(m.Raw, r.referrer)
 	if err != nil || !listed {
 		return false, err
 	}
@@ -139,24 +141,24 @@ func (r referral) takeOff(ctx context.Context) (listed bool, err error) {
 	}})
 }
 
-// without is an index less the entries for one digest. Everything else in it is
-// kept, whether this library knows it or not.
-func without(index []byte, dgst Digest) (raw []byte, found bool, err error) {
+// withoutEntry returns an index without the entries for dgst, and whether there were
+// any. It keeps everything else, including members that this library does not know.
+func withoutEntry(index []byte, dgst Digest) (raw []byte, found bool, err error) {
 	var doc map[string]json.RawMessage
 	var entries []json.RawMessage
 	if err := json.Unmarshal(index, &doc); err != nil {
-		return nil, false, fmt.Errorf("the list of referrers: %w", err)
+		return nil, false, fmt.Errorf("the index of referrers: %w", err)
 	}
 	if list := doc["manifests"]; list == nil {
 		return index, false, nil
 	} else if err := json.Unmarshal(list, &entries); err != nil {
-		return nil, false, fmt.Errorf("the list of referrers: %w", err)
+		return nil, false, fmt.Errorf("the index of referrers: %w", err)
 	}
 	kept := []json.RawMessage{}
 	for _, entry := range entries {
 		var d Descriptor
 		if err := json.Unmarshal(entry, &d); err != nil {
-			return nil, false, fmt.Errorf("an entry of the list of referrers: %w", err)
+			return nil, false, fmt.Errorf("an entry of the index of referrers: %w", err)
 		}
 		if d.Digest == dgst {
 			found = true
@@ -171,9 +173,9 @@ func without(index []byte, dgst Digest) (raw []byte, found bool, err error) {
 	return raw, found, err
 }
 
-// tell adds to a failure which part is done.
-func (r referral) tell(failure error, done string) error {
-	if _, ok := errors.AsType[*Error](failure); !ok { // about the content of the list
+// annotate adds to a failure which part of the call is done.
+func (r referral) annotate(failure error, done string) error {
+	if _, ok := errors.AsType[*Error](failure); !ok { // the index is malformed
 		failure = &Error{Kind: ErrNotRegistry, Err: failure}
 	}
 	return annotate(failure, func(e *Error) {

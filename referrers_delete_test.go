@@ -2,7 +2,6 @@ package regret_test
 
 import (
 	"encoding/json"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -13,26 +12,27 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// referred is a subject with two referrers, and the list of them under the fallback tag if there is one.
-type referred struct {
-	reg            *fakeregistry.Registry
-	client         *regret.Client
-	subject        regret.Digest
-	signature, sum regret.Digest
-	tag            string
+// A referrersFixture is a registry with a subject and two referrers, and possibly with an index of
+// them under the fallback tag.
+type referrersFixture struct {
+	reg             *fakeregistry.Registry
+	client          *regret.Client
+	subject         regret.Digest
+	signature, sbom regret.Digest
+	tag             string // the fallback tag
 }
 
-func newReferred(t *testing.T, listed bool, opts ...fakeregistry.Option) referred {
+func newReferrersFixture(t *testing.T, listed bool, opts ...fakeregistry.Option) referrersFixture {
 	t.Helper()
 	reg := fakeregistry.New(opts...)
 	subject := reg.PutImage(repo, "hello", "v1")
-	r := referred{reg: reg, client: newClient(t, reg), subject: subject.Digest, tag: strings.Replace(subject.Digest.String(), ":", "-", 1)}
+	r := referrersFixture{reg: reg, client: newClient(t, reg), subject: subject.Digest, tag: strings.Replace(subject.Digest.String(), ":", "-", 1)}
 	signature := reg.PutReferrer(repo, subject, "application/vnd.example.signature", "signed")
-	sum := reg.PutReferrer(repo, subject, "application/vnd.example.sbom", "counted")
-	r.signature, r.sum = signature.Digest, sum.Digest
+	sbom := reg.PutReferrer(repo, subject, "application/vnd.example.sbom", "a list of parts")
+	r.signature, r.sbom = signature.Digest, sbom.Digest
 	if listed {
-		signature.ArtifactType, sum.ArtifactType = "application/vnd.example.signature", "application/vnd.example.sbom"
-		raw, err := json.Marshal(map[string]any{"schemaVersion": 2, "mediaType": ocispec.MediaTypeImageIndex, "manifests": []any{signature, sum}, "x-kept": true})
+		signature.ArtifactType, sbom.ArtifactType = "application/vnd.example.signature", "application/vnd.example.sbom"
+		raw, err := json.Marshal(map[string]any{"schemaVersion": 2, "mediaType": ocispec.MediaTypeImageIndex, "manifests": []any{signature, sbom}, "x-kept": true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -41,8 +41,9 @@ func newReferred(t *testing.T, listed bool, opts ...fakeregistry.Option) referre
 	return r
 }
 
-// list is who is on the list under the fallback tag, and whether what nobody knows is still in it.
-func (r referred) list(t *testing.T) (listed []regret.Digest, kept bool) {
+// list returns the entries of the index under the fallback tag, and whether its unknown member was
+// kept.
+func (r referrersFixture) list(t *testing.T) (listed []regret.Digest, kept bool) {
 	t.Helper()
 	m, err := r.client.Manifest(t.Context(), repo, r.tag)
 	wantErr(t, err)
@@ -62,53 +63,53 @@ func (r referred) list(t *testing.T) (listed []regret.Digest, kept bool) {
 func TestDeleteReferrer(t *testing.T) {
 	t.Parallel()
 	without := fakeregistry.WithoutReferrersAPI
-	t.Run("where the registry keeps referrers there is no list to keep", func(t *testing.T) {
+	t.Run("at a registry with the referrers API no index is updated", func(t *testing.T) {
 		t.Parallel()
-		r := newReferred(t, false)
+		r := newReferrersFixture(t, false)
 		wantErr(t, r.client.DeleteReferrer(t.Context(), repo, r.subject, r.signature))
 		if got := methods(t, r.reg); got != "GET 200, GET 200, DELETE 202" || r.reg.HasManifest(repo, r.signature) {
 			t.Errorf("requests %q", got)
 		}
 	})
-	t.Run("otherwise it is taken off the list under the fallback tag", func(t *testing.T) {
+	t.Run("without the API the entry is removed from the index under the fallback tag", func(t *testing.T) {
 		t.Parallel()
-		r := newReferred(t, true, without())
+		r := newReferrersFixture(t, true, without())
 		wantErr(t, r.client.DeleteReferrer(t.Context(), repo, r.subject, r.signature))
 		if got := methods(t, r.reg); got != "GET 200, GET 404, DELETE 202, GET 200, PUT 201" {
 			t.Errorf("requests %q", got)
 		}
 		listed, kept := r.list(t)
-		if diff := cmp.Diff([]regret.Digest{r.sum}, listed); diff != "" || !kept {
-			t.Errorf("list (-want +got), rest kept: %t\n%s", kept, diff)
+		if diff := cmp.Diff([]regret.Digest{r.sbom}, listed); diff != "" || !kept {
+			t.Errorf("entries (-want +got), unknown member kept: %t\n%s", kept, diff)
 		}
-		wantErr(t, r.client.DeleteReferrer(t.Context(), repo, r.subject, r.sum))
+		wantErr(t, r.client.DeleteReferrer(t.Context(), repo, r.subject, r.sbom))
 		if listed, _ := r.list(t); len(listed) != 0 {
-			t.Errorf("list: %v", listed)
+			t.Errorf("entries %v, want none", listed)
 		}
 		for d, err := range r.client.Referrers(t.Context(), repo, r.subject) {
-			t.Errorf("a referrer: %v, %v", d, err)
+			t.Errorf("unexpected referrer: %v, %v", d, err)
 		}
 	})
-	t.Run("without a list nothing is put", func(t *testing.T) {
+	t.Run("without an index nothing is pushed", func(t *testing.T) {
 		t.Parallel()
-		r := newReferred(t, false, without())
+		r := newReferrersFixture(t, false, without())
 		wantErr(t, r.client.DeleteReferrer(t.Context(), repo, r.subject, r.signature))
 		if got := methods(t, r.reg); got != "GET 200, GET 404, DELETE 202, GET 404" {
 			t.Errorf("requests %q", got)
 		}
 	})
-	t.Run("a list that does not name it is left alone", func(t *testing.T) {
+	t.Run("an index that does not list the manifest is not changed", func(t *testing.T) {
 		t.Parallel()
-		r := newReferred(t, true, without())
+		r := newReferrersFixture(t, true, without())
 		other := r.reg.PutReferrer(repo, regret.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: r.subject, Size: 1}, "a/b", "unlisted")
 		wantErr(t, r.client.DeleteReferrer(t.Context(), repo, r.subject, other.Digest))
 		if got := methods(t, r.reg); got != "GET 200, GET 404, DELETE 202, GET 200" {
 			t.Errorf("requests %q", got)
 		}
 	})
-	t.Run("what is gone already is still taken off the list", func(t *testing.T) {
+	t.Run("the entry of a manifest that is already gone is removed", func(t *testing.T) {
 		t.Parallel()
-		r := newReferred(t, true, without())
+		r := newReferrersFixture(t, true, without())
 		wantErr(t, r.client.DeleteManifest(t.Context(), repo, r.signature))
 		r.reg.ResetLog()
 		wantErr(t, r.client.DeleteReferrer(t.Context(), repo, r.subject, r.signature))
@@ -119,35 +120,37 @@ func TestDeleteReferrer(t *testing.T) {
 	})
 }
 
-func TestDeleteReferrerRefuses(t *testing.T) {
+func TestDeleteReferrerReportsFailures(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		rule  string
 		fault *step
-		refer func(r referred) (subject, referrer regret.Digest)
+		refer func(r referrersFixture) (subject, referrer regret.Digest)
 		want  error
 		text  string
 		sent  string
 	}{
-		{"what is no digest", nil, func(r referred) (regret.Digest, regret.Digest) { return r.subject, "v1" }, regret.ErrInvalid, "", ""},
-		{"what has no subject", nil, func(r referred) (regret.Digest, regret.Digest) { return r.subject, r.subject }, regret.ErrInvalid, "no subject", "GET 200"},
-		{"what refers to something else", nil, func(r referred) (regret.Digest, regret.Digest) { return r.sum, r.signature }, regret.ErrInvalid, "refers to", "GET 200"},
-		{"what nobody knows", nil, func(r referred) (regret.Digest, regret.Digest) { return r.subject, manifestOf("{}").Descriptor.Digest },
+		{"a tag as referrer is an error", nil, func(r referrersFixture) (regret.Digest, regret.Digest) { return r.subject, "v1" }, regret.ErrInvalid, "", ""},
+		{"a manifest without a subject is an error", nil, func(r referrersFixture) (regret.Digest, regret.Digest) { return r.subject, r.subject }, regret.ErrInvalid, "no subject", "GET 200"},
+		{"a manifest with another subject is an error", nil, func(r referrersFixture) (regret.Digest, regret.Digest) { return r.sbom, r.signature }, regret.ErrInvalid, "refers to", "GET 200"},
+		{"an unknown manifest is not found", nil, func(r referrersFixture) (regret.Digest, regret.Digest) {
+			return r.subject, manifestOf("{}").Descriptor.Digest
+		},
 			regret.ErrNotFound, "", "GET 404, GET 404, GET 200"},
-		{"when nobody can say whether there is an API", &step{0, "GET", onPath("/referrers/", fakeregistry.Errors(403, "DENIED", "no"))}, nil,
+		{"nothing is deleted if the look-up of the API fails", &step{0, "GET", onPath("/referrers/", fakeregistry.Errors(403, "DENIED", "no"))}, nil,
 			regret.ErrForbidden, "nothing was deleted", "GET 200, GET 403"},
-		{"with what the registry says to the deletion", &step{0, "DELETE", failing(403, "DENIED")}, nil, regret.ErrForbidden, "", "GET 200, GET 404, DELETE 403"},
-		{"to be silent about a list that could not be put", &step{0, "PUT", failing(403, "DENIED")}, nil, regret.ErrForbidden,
-			"may still name it", "GET 200, GET 404, DELETE 202, GET 200, PUT 403"},
-		{"to be silent about a list that is none", &step{0, "GET", onPath("/manifests/sha256-", fakeregistry.Answer(200, map[string]string{"Content-Type": ocispec.MediaTypeImageManifest}, emptyImage))}, nil,
-			regret.ErrNotRegistry, "does not hold an index", "GET 200, GET 404, DELETE 202, GET 200"},
-		{"to be silent about a list that cannot be read", &step{0, "GET", onPath("/manifests/sha256-", fakeregistry.Answer(200, map[string]string{"Content-Type": ocispec.MediaTypeImageIndex}, `{"manifests":[3]}`))}, nil,
-			regret.ErrNotRegistry, "may still name it", "GET 200, GET 404, DELETE 202, GET 200"},
+		{"a refusal of the deletion is returned", &step{0, "DELETE", failing(403, "DENIED")}, nil, regret.ErrForbidden, "", "GET 200, GET 404, DELETE 403"},
+		{"a failure to push the index is reported", &step{0, "PUT", failing(403, "DENIED")}, nil, regret.ErrForbidden,
+			"may still list it", "GET 200, GET 404, DELETE 202, GET 200, PUT 403"},
+		{"a fallback tag that is not an index is reported", &step{0, "GET", onPath("/manifests/sha256-", fakeregistry.Answer(200, map[string]string{"Content-Type": ocispec.MediaTypeImageManifest}, emptyImage))}, nil,
+			regret.ErrNotRegistry, "is not an index", "GET 200, GET 404, DELETE 202, GET 200"},
+		{"a malformed index is reported", &step{0, "GET", onPath("/manifests/sha256-", fakeregistry.Answer(200, map[string]string{"Content-Type": ocispec.MediaTypeImageIndex}, `{"manifests":[3]}`))}, nil,
+			regret.ErrNotRegistry, "may still list it", "GET 200, GET 404, DELETE 202, GET 200"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.rule, func(t *testing.T) {
 			t.Parallel()
-			r := newReferred(t, true, fakeregistry.WithoutReferrersAPI())
+			r := newReferrersFixture(t, true, fakeregistry.WithoutReferrersAPI())
 			if tt.fault != nil {
 				play(r.reg, *tt.fault)
 			}
@@ -157,21 +160,12 @@ func TestDeleteReferrerRefuses(t *testing.T) {
 			}
 			err := r.client.DeleteReferrer(t.Context(), repo, subject, referrer)
 			if e := wantErr(t, err, tt.want); e.Op != "delete referrer" {
-				t.Errorf("%+v", e)
+				t.Errorf("error has unexpected fields: %+v", e)
 			}
 			wantText(t, err, tt.text)
 			if got := methods(t, r.reg); got != tt.sent {
 				t.Errorf("requests %q, want %q", got, tt.sent)
 			}
 		})
-	}
-}
-
-// onPath answers only where the path has a part.
-func onPath(part string, answer func(http.ResponseWriter, *http.Request) bool) fault {
-	return func(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool {
-		return func(w http.ResponseWriter, req *http.Request) bool {
-			return strings.Contains(req.URL.Path, part) && answer(w, req)
-		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/transport"
 )
 
-// subject is what kind of name a rule is about.
+// subject is the kind of request that a rule applies to.
 type subject int
 
 const (
@@ -22,71 +22,71 @@ const (
 	aWrite           // a DELETE or PUT
 )
 
-// A rule tells what one refusal means. The empty fields of a rule match
-// everything; the first rule that matches counts.
+// A rule classifies one kind of refusal. Empty fields match everything; the first rule
+// that matches applies.
 type rule struct {
 	status   int
-	host     string // the registry's, or with a dot in front what it ends in
+	host     string // host of the registry, or a suffix of it that begins with a dot
 	code     Code
-	codeless bool // only if the answer could have a code, and has none
+	codeless bool // match only responses that could have a code but have none
 	subject  subject
-	says     string // in a message, or in a detail that is text; in lower case
+	says     string // part of a message, or of a detail that is text; in lower case
 	kind     Kind
 	hint     string
 }
 
-// Hosts of registries that many share, where rules know them.
+// Hosts of public registries to which rules apply.
 const (
 	hostGitHub = "ghcr.io"
 	hostAzure  = ".azurecr.io"
 )
 
-// Hints, where more than one rule gives them.
+// Hints that more than one rule uses.
 const (
-	hintDisabled = "deletion is off, which is the default of many registries; distribution: set storage.delete.enabled: true " +
+	hintDisabled = "deletion is disabled, the default of many registries; in distribution set storage.delete.enabled: true " +
 		"(REGISTRY_STORAGE_DELETE_ENABLED=true) and restart it; a pull-through cache never allows deletion"
-	hintTag = "this registry deletes by digest only: DeleteManifest deletes the manifest with all its tags, " +
-		"UntagByOverwrite removes one; if deletion is disabled altogether, CheckDelete tells"
-	hintUnsupported    = "either all deletion is off, or only that by tag: CheckDelete tells"
-	hintGitHub         = "GitHub has been deleting versions of packages by its own API only, which this library does not speak"
-	hintHubTag         = "Docker Hub removes tags by its own API only, which this library does not speak"
-	hintReferenced     = "delete what refers to it first: an index before its children, a referrer before its subject"
-	hintStillTagged    = "this registry wants every tag of the manifest removed first, with Untag"
-	hintReadOnly       = "the registry is in maintenance; try again when its operator has ended that"
-	hintCodeless       = "the answer has no registry error code: it may come from a proxy on the way, or this registry does not have this route"
-	hintCodeless403    = "the answer has no registry error code: it may come from a proxy or firewall on the way"
-	hintForwardedProto = "the registry is reached by https, but sends callers to its own host by http: the proxy before it does not say " +
-		"that requests came by https (X-Forwarded-Proto), or its external URL is set to http"
-	hintNotServed     = "the manifest is there, but the registry does not serve its type to this client"
-	hintMissing       = "push what the manifest refers to first: layers, configuration, children of an index"
-	hintNoCredentials = "no credentials were given: WithBasicAuth, or WithCredentials with LoadDockerConfig"
+	hintTag = "this registry deletes by digest only: use DeleteManifest to delete the manifest with all its tags, " +
+		"or UntagByOverwrite to remove only this tag; CheckDelete reports whether deletion is allowed at all"
+	hintUnsupported    = "deletion is disabled, or only deletion by tag is unsupported: call CheckDelete to find out"
+	hintGitHub         = "delete the package version through GitHub's own API, so far the only way; this library does not support it"
+	hintHubTag         = "remove the tag through Docker Hub's own API, the only way; this library does not support it"
+	hintReferenced     = "first delete the manifests that refer to it: an index before its children, a referrer before its subject"
+	hintStillTagged    = "this registry deletes a manifest only after all its tags: first remove every tag with Untag"
+	hintReadOnly       = "the registry is in read-only (maintenance) mode: retry when its operator has ended that"
+	hintCodeless       = "the response has no registry error code: it may come from a proxy, or this registry does not have this route"
+	hintCodeless403    = "the response has no registry error code: it may come from a proxy or firewall"
+	hintNoCredentials  = "no credentials were given: use WithBasicAuth, or WithCredentials with credentials.LoadDockerConfig"
+	hintForwardedProto = "the registry is reached by https, but sends callers to its own host by http: make the proxy before it pass on " +
+		"that requests came by https (X-Forwarded-Proto), or set its external URL to https"
+	hintNotServed = "the manifest exists, but the registry does not serve its media type to this client"
+	hintMissing   = "first push what the manifest refers to: layers, configuration, children of an index"
 )
 
-// rules in the order of their status. What cannot be told from the answer is
-// not in them: it stays without a kind.
+// rules are sorted by status. A refusal whose meaning the response does not reveal has
+// no rule, or a rule without a kind.
 var rules = []rule{
 	{status: 400, code: CodeNameUnknown, kind: ErrNotFound},
 	{status: 400, subject: aPut, code: CodeManifestBlobUnknown, kind: ErrContentMissing, hint: hintMissing},
 	{status: 400, subject: aPut, code: CodeBlobUnknown, kind: ErrContentMissing, hint: hintMissing},
 	{status: 400, code: CodeDigestInvalid, subject: aTag, kind: ErrTagDeleteUnsupported, hint: hintTag},
 	{status: 400, code: CodeUnsupported, subject: aTag, says: "unsupported digest", kind: ErrTagDeleteUnsupported,
-		hint: "Harbor deletes by digest only, with all tags; single tags are removed by its own API, which this library does not speak"},
+		hint: "Harbor deletes by digest only, with all tags; remove a single tag through Harbor's own API, which this library does not support"},
 	{status: 400, code: CodeUnsupported, subject: aTag, kind: ErrTagDeleteUnsupported, hint: hintTag},
 	{status: 400, code: "INVALID_REQUEST", subject: aTag, kind: ErrTagDeleteUnsupported, hint: hintTag},
-	{status: 400, code: CodeUnsupported, subject: aDigest, says: "unsupported digest", hint: "the registry does not know this algorithm of digests"},
+	{status: 400, code: CodeUnsupported, subject: aDigest, says: "unsupported digest", hint: "the registry does not support this digest algorithm"},
 	{status: 400, code: CodeUnsupported, subject: aDigest, kind: ErrDeleteDisabled, hint: hintDisabled},
 	{status: 400, code: "GOOGLE_MANIFEST_DANGLING_TAG", kind: ErrStillTagged, hint: hintStillTagged},
 	{status: 400, code: "GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE", kind: ErrReferenced, hint: hintReferenced},
 
 	{status: 401, code: CodeDenied, kind: ErrForbidden},
 	{status: 401, says: "unauthorized to access repository", kind: ErrUnauthorized,
-		hint: "Harbor answers so to a wrong password and to a missing permission alike; a robot account needs the permission to delete artifacts"},
+		hint: "check both the password and the permissions: Harbor sends the same response if either is wrong; a robot account needs the permission to delete artifacts"},
 	{status: 401, kind: ErrUnauthorized},
 
 	{status: 403, code: CodeDenied, subject: aWrite, says: "system is in read only mode", kind: ErrReadOnly, hint: hintReadOnly}, // Harbor
 	{status: 403, code: CodeDenied, subject: aWrite, says: "repository is read-only", kind: ErrReadOnly, hint: hintReadOnly},     // olareg
 	{status: 403, host: origin.DockerHub, subject: aDigest,
-		hint: "Docker Hub says so while a tag or an index still points at the image, and it removes tags by its own API only; " +
+		hint: "either a tag or an index still points to the image, and Docker Hub removes tags through its own API only; " +
 			"or the access token does not allow deletion"},
 	{status: 403, codeless: true, kind: ErrForbidden, hint: hintCodeless403},
 	{status: 403, kind: ErrForbidden},
@@ -112,15 +112,16 @@ var rules = []rule{
 	{status: 405, host: hostGitHub, code: CodeUnsupported, subject: aDigest, kind: ErrDeleteDisabled, hint: hintGitHub},
 	{status: 405, host: origin.DockerHub, subject: aTag, kind: ErrTagDeleteUnsupported, hint: hintHubTag},
 	{status: 405, host: origin.DockerHub, code: CodeUnsupported, subject: aDigest,
-		hint: "Docker Hub has answered so in 2023, when it deleted tags only; it may still delete by its own API, which this library does not speak"},
+		hint: "try Docker Hub's own API, which this library does not support: in 2023 the registry API sent this response and deleted tags only"},
 	{status: 405, host: hostAzure, code: CodeUnsupported, subject: aTag, kind: ErrTagDeleteUnsupported, hint: hintTag},
-	// Where deletion is off, distribution and olareg say so of a tag, too; of no registry it is known to mean tags alone.
+	// Distribution and olareg also send this for a tag if deletion is disabled. No registry is known
+	// to mean only tags by it.
 	{status: 405, code: CodeUnsupported, subject: aTag, says: "the operation is unsupported", kind: ErrDeleteDisabled, hint: hintDisabled},
 	{status: 405, code: CodeUnsupported, subject: aTag, hint: hintUnsupported},
 	{status: 405, code: CodeUnsupported, subject: aDigest, kind: ErrDeleteDisabled, hint: hintDisabled},
 	{status: 405, codeless: true, hint: hintCodeless},
 
-	{status: 406, subject: aDigest, hint: "Artifactory has been seen to answer so where images are deleted by its own API only, which this library does not speak"},
+	{status: 406, subject: aDigest, hint: "if this is Artifactory, delete the image through its own API, which this library does not support; Artifactory has sent 406 where only that API deletes"},
 
 	{status: 409, code: CodeManifestInvalid, subject: aDigest, kind: ErrStillTagged, hint: hintStillTagged}, // zot, of a digest with several tags
 	{status: 409, code: "MANIFEST_REFERENCED", kind: ErrReferenced, hint: hintReferenced},
@@ -128,7 +129,7 @@ var rules = []rule{
 	{status: 409, code: CodeDenied, says: "referenced by", kind: ErrReferenced, hint: hintReferenced},
 
 	{status: 412, code: "VIOLATE_FOREIGN_KEY_CONSTRAINT", kind: ErrReferenced, hint: hintReferenced},
-	{status: 412, code: "PRECONDITION", says: "immutable", kind: ErrImmutable, hint: "Harbor: change the project's rule for immutable tags first"},
+	{status: 412, code: "PRECONDITION", says: "immutable", kind: ErrImmutable, hint: "first change the rule for immutable tags in the Harbor project"},
 
 	{status: 408, kind: ErrUnavailable},
 	{status: 425, kind: ErrUnavailable},
@@ -137,18 +138,18 @@ var rules = []rule{
 	{status: 501, codeless: true, hint: hintCodeless},
 }
 
-// classify says what a refusal means and what to do about it, from status,
-// code, header and message together.
+// classify returns the kind of a refusal and a hint, based on status, code, header and
+// message.
 func classify(r *request, f *transport.Failure, details []Detail) (Kind, string) {
 	switch {
 	case isReadOnlyRoute(r, f, details) || saysReadOnly(f, details):
 		return ErrReadOnly, hintReadOnly
-	case f.RateLimited: // with whatever status
+	case f.RateLimited: // with any status
 		return ErrRateLimited, ""
-	case f.StatusCode == http.StatusUnauthorized && r.client.config.anonymous(): // whatever else it says: no credentials were refused
+	case f.StatusCode == http.StatusUnauthorized && r.client.config.anonymous(): // regardless of the code: the client sent no credentials
 		return ErrUnauthorized, hintNoCredentials
 	case f.StatusCode == http.StatusUnauthorized && insufficientScope(f.Header):
-		return ErrForbidden, "the token does not allow " + r.scope.Action + " on this repository"
+		return ErrForbidden, "the token does not allow " + r.scope.Action + " on this repository: ask for that permission"
 	case f.StatusCode >= 500 && f.StatusCode != http.StatusNotImplemented:
 		return ErrUnavailable, ""
 	}
@@ -163,8 +164,8 @@ func classify(r *request, f *transport.Failure, details []Detail) (Kind, string)
 	return "", ""
 }
 
-// credentialsHint is what to do about a refusal of the credentials that says no
-// more than that.
+// credentialsHint returns the hint for a refusal of the credentials for which no rule
+// has a hint.
 func credentialsHint(r *request, kind Kind) string {
 	switch {
 	case kind == ErrForbidden && r.client.config.anonymous():
@@ -172,7 +173,7 @@ func credentialsHint(r *request, kind Kind) string {
 	case kind != ErrUnauthorized, r.Method == http.MethodGet, r.Method == http.MethodHead:
 		return ""
 	}
-	return "the registry does not know these credentials, or they do not allow this: not every registry tells the two apart"
+	return "check the credentials and their permissions: some registries send the same response for invalid credentials and for a missing permission"
 }
 
 func (rule rule) matches(r *request, status int, details []Detail) bool {
@@ -191,8 +192,8 @@ func (rule rule) matches(r *request, status int, details []Detail) bool {
 	return false
 }
 
-// words are the message, and the detail if that is text: olareg gives the
-// reason there.
+// words returns the message and, if it is text, the detail, where olareg gives the
+// reason.
 func (d Detail) words() string {
 	var detail string
 	if json.Unmarshal(d.Detail, &detail) != nil {
@@ -201,7 +202,8 @@ func (d Detail) words() string {
 	return d.Message + " " + detail
 }
 
-// isAt reports whether a host is the one of a rule, or below its domain.
+// isAt reports whether host matches the host of a rule, or ends in it if that begins
+// with a dot.
 func isAt(host, rule string) bool {
 	return rule == "" || host == rule || rule[0] == '.' && strings.HasSuffix(host, rule)
 }
@@ -220,10 +222,9 @@ func (s subject) matches(r *request) bool {
 	return true
 }
 
-// isReadOnlyRoute recognises distribution in read-only mode: the route exists,
-// but not for this method, and there is no error code. Its words must match
-// exactly, because net/http says "Method Not Allowed" of routes that never
-// existed.
+// isReadOnlyRoute recognises distribution in read-only mode: the route exists, but not
+// for this method, and there is no error code. The message must match exactly, because
+// net/http sends "Method Not Allowed" for routes that never supported the method.
 func isReadOnlyRoute(r *request, f *transport.Failure, details []Detail) bool {
 	allow := f.Header.Get("Allow")
 	return f.StatusCode == http.StatusMethodNotAllowed && aWrite.matches(r) &&
@@ -231,8 +232,8 @@ func isReadOnlyRoute(r *request, f *transport.Failure, details []Detail) bool {
 		strings.Contains(allow, http.MethodGet) && !strings.Contains(allow, http.MethodDelete) && mediaType(f.Header) == "text/plain"
 }
 
-// saysReadOnly recognises Quay in read-only mode by the field that it has for
-// that, whatever the message is.
+// saysReadOnly recognises Quay in read-only mode by the member is_readonly, regardless
+// of the message.
 func saysReadOnly(f *transport.Failure, details []Detail) bool {
 	for _, d := range details {
 		var more struct {
@@ -245,8 +246,8 @@ func saysReadOnly(f *transport.Failure, details []Detail) bool {
 	return false
 }
 
-// isRegistryError reports whether the registry itself answered, and not a proxy
-// before it.
+// isRegistryError reports whether the registry itself sent the response, and not a
+// proxy in front of it.
 func isRegistryError(details []Detail) bool {
 	return slices.ContainsFunc(details, func(d Detail) bool { return d.Code != "" })
 }
@@ -255,8 +256,8 @@ func hasCode(details []Detail, code Code) bool {
 	return slices.ContainsFunc(details, func(d Detail) bool { return d.Code == code })
 }
 
-// insufficientScope reports whether a challenge wants a token with more scope
-// than the one sent. See https://www.rfc-editor.org/rfc/rfc6750#section-3.1
+// insufficientScope reports whether a challenge requires a token with more scope than
+// the one sent. See https://www.rfc-editor.org/rfc/rfc6750#section-3.1
 func insufficientScope(h http.Header) bool {
 	offered, err := challenge.Parse(h)
 	return err == nil && slices.ContainsFunc(offered, func(c challenge.Challenge) bool {

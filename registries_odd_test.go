@@ -12,38 +12,38 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// What some registry does now and then: what becomes of a deletion by digest and of a list of tags.
-func TestOddities(t *testing.T) {
+// Deletion by digest and the list of tags behave as expected at registries with unusual behaviour.
+func TestUnusualRegistryBehaviour(t *testing.T) {
 	t.Parallel()
 	type outcome struct {
 		delete, list regret.Kind
-		sent         string // for the deletion
+		sent         string // requests of the deletion
 		gone         bool
 	}
-	usual := outcome{"", "", "HEAD 200, DELETE 202", true}
+	normal := outcome{"", "", "HEAD 200, DELETE 202", true}
 	want := map[string]outcome{
-		"no digest in the header":                  {"", "", "HEAD 200, GET 200, DELETE 202", true},
-		"HEAD is 404 where GET is 200":             {"", "", "HEAD 404, GET 200, DELETE 202", true},
-		"tags survive their manifest":              usual, // found out by WithVerification alone
-		"a few tags at a time":                     {"", "", "HEAD 200, DELETE 400, DELETE 400, DELETE 202", true},
-		"500, but gone":                            {"", "", "HEAD 200, DELETE 500, DELETE 404, HEAD 404, GET 404", true},
-		"202 with errors":                          {regret.ErrOutcomeUnknown, "", "HEAD 200, DELETE 202, HEAD 404, GET 404", true},
-		"307 to a child, or 406":                   usual,
-		"Basic and Bearer offered together":        {"", "", "HEAD 401, GET 200, HEAD 200, DELETE 202", true},
-		"a token without the action delete":        {regret.ErrForbidden, "", "HEAD 401, GET 200, HEAD 200, DELETE 401, GET 200, DELETE 401", false},
-		"Link without quotes":                      usual,
-		"Link without angle brackets":              usual,
-		"Link with an origin":                      usual,
-		"Link on the last page too":                usual,
-		"Link to the first page":                   {"", regret.ErrIncompleteList, "HEAD 200, DELETE 202", true},
-		"406 with a number for a code":             {unclassified, "", "HEAD 200, DELETE 406", false},
-		"a 404 with an array as detail":            {unclassified, "", "HEAD 200, DELETE 404, HEAD 200", false},
-		"a page of HTML with 405":                  {unclassified, "", "HEAD 200, DELETE 405", false},
-		"a page of HTML with 403":                  {regret.ErrForbidden, "", "HEAD 200, DELETE 403", false},
-		"JSON called text":                         {regret.ErrDeleteDisabled, "", "HEAD 200, DELETE 405", false},
-		"429 without a body":                       {regret.ErrRateLimited, "", "HEAD 200, DELETE 429, DELETE 429, DELETE 429, DELETE 429", false},
-		"401 whatever is sent":                     {regret.ErrUnauthorized, "", "HEAD 200, DELETE 401, DELETE 401", false},
-		"the connection breaks after the deletion": {"", "", "HEAD 200, DELETE 202 lost, DELETE 404, HEAD 404, GET 404", true},
+		"no digest in the header":                           {"", "", "HEAD 200, GET 200, DELETE 202", true},
+		"HEAD is 404 although GET is 200":                   {"", "", "HEAD 404, GET 200, DELETE 202", true},
+		"tags stay when their manifest is deleted":          normal, // only WithVerification detects it
+		"tags are removed in several requests":              {"", "", "HEAD 200, DELETE 400, DELETE 400, DELETE 202", true},
+		"500 although the manifest is deleted":              {"", "", "HEAD 200, DELETE 500, DELETE 404, HEAD 404, GET 404", true},
+		"202 with errors":                                   {regret.ErrOutcomeUnknown, "", "HEAD 200, DELETE 202, HEAD 404, GET 404", true},
+		"307 to a child or 406 if the type is not accepted": normal,
+		"challenges for both Basic and Bearer":              {"", "", "HEAD 401, GET 200, HEAD 200, DELETE 202", true},
+		"a token without the action delete":                 {regret.ErrForbidden, "", "HEAD 401, GET 200, HEAD 200, DELETE 401, GET 200, DELETE 401", false},
+		"Link without quotes":                               normal,
+		"Link without angle brackets":                       normal,
+		"absolute Link":                                     normal,
+		"Link on the last page":                             normal,
+		"Link to the first page":                            {"", regret.ErrIncompleteList, "HEAD 200, DELETE 202", true},
+		"406 with a number as code":                         {unclassified, "", "HEAD 200, DELETE 406", false},
+		"404 with an array as detail":                       {unclassified, "", "HEAD 200, DELETE 404, HEAD 200", false},
+		"405 with an HTML page":                             {unclassified, "", "HEAD 200, DELETE 405", false},
+		"403 with an HTML page":                             {regret.ErrForbidden, "", "HEAD 200, DELETE 403", false},
+		"JSON errors with the Content-Type text/plain":      {regret.ErrDeleteDisabled, "", "HEAD 200, DELETE 405", false},
+		"429 without a body":                                {regret.ErrRateLimited, "", "HEAD 200, DELETE 429, DELETE 429, DELETE 429, DELETE 429", false},
+		"401 regardless of the credentials":                 {regret.ErrUnauthorized, "", "HEAD 200, DELETE 401, DELETE 401", false},
+		"the connection breaks after the deletion":          {"", "", "HEAD 200, DELETE 202 lost, DELETE 404, HEAD 404, GET 404", true},
 	}
 	var names []string
 	for _, o := range fakeregistry.Oddities() {
@@ -55,7 +55,7 @@ func TestOddities(t *testing.T) {
 				image := reg.PutImage(repo, "hello", "v1", "v2", "v3")
 				c := newClient(t, reg, regret.WithBasicAuth("user", "password"))
 				got := outcome{delete: kindOf(c.DeleteManifest(t.Context(), repo, image.Digest)), gone: !reg.HasManifest(repo, image.Digest)}
-				synctest.Wait() // until the log tells which answers were lost
+				synctest.Wait() // until the log shows which responses were lost
 				got.sent = methods(t, reg)
 				listed := o.New()
 				listed.PutImage(repo, "hello", "v1", "v2", "v3")
@@ -65,18 +65,19 @@ func TestOddities(t *testing.T) {
 					}
 				}
 				if diff := cmp.Diff(want[o.Name], got, cmp.AllowUnexported(outcome{})); diff != "" {
-					t.Errorf("(-want +got):\n%s", diff)
+					t.Errorf("outcome (-want +got):\n%s", diff)
 				}
 			})
 		})
 	}
 	for name := range want {
 		if !slices.Contains(names, name) {
-			t.Errorf("there is no oddity %q", name)
+			t.Errorf("the table has a row for %q, but there is no oddity of that name", name)
 		}
 	}
 }
 
+// kindOf returns the kind of err, or unclassified if it has none.
 func kindOf(err error) regret.Kind {
 	e, ok := errors.AsType[*regret.Error](err)
 	switch {

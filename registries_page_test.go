@@ -16,8 +16,8 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// The page about registries is made of the table that is tested: nothing in it can be out of date.
-func TestRegistriesPage(t *testing.T) {
+// The page about registries is generated from the tested table, so it cannot be out of date.
+func TestRegistriesPageIsCurrent(t *testing.T) {
 	t.Parallel()
 	page, file := registriesPage(t), filepath.Join("docs", "registries.md")
 	if *updateAPI {
@@ -35,7 +35,7 @@ func TestRegistriesPage(t *testing.T) {
 	}
 }
 
-func TestRegistriesTableHasEveryProfile(t *testing.T) {
+func TestRegistriesTableHasARowForEveryProfile(t *testing.T) {
 	t.Parallel()
 	var want, got []string
 	for _, p := range fakeregistry.Profiles() {
@@ -49,32 +49,33 @@ func TestRegistriesTableHasEveryProfile(t *testing.T) {
 	}
 }
 
-const pageIntroduction = `# How registries answer
+const pageIntroduction = `# How registries respond
 
-What becomes of each operation at each registry, and how that is known. This page is written by a test
-(` + "`go test -run Registries -update .`" + `), which plays every cell against an imitation of the registry and compares outcome and
-requests; whether the imitation is right is what the letter says:
+This page lists the outcome of each operation at each registry, and the evidence for it. A test writes it
+(` + "`go test -run Registries -update .`" + `). The test runs the operation of every cell against an imitation of the registry and
+compares outcome and requests. The letter in a cell is the evidence that the imitation is right:
 
-| | how it is known | what it is worth |
+| | evidence | reliability |
 |---|---|---|
-| **R** | measured: asked of that server, running on loopback | a promise, for that version |
-| **S** | read in the server's source, not run | a promise, for that version, if it was read right |
-| **D** | the vendor's documentation says so | a promise, as far as the documentation is right |
-| (I) | reported by somebody who uses it | **no promise**: it was so once; in parentheses |
-| ? | nobody knows | nothing is claimed and nothing tested |
-| — | the registry has no such thing | |
+| **R** | measured at that server, running on loopback | a promise, for that version |
+| **S** | read in the server's source code, not run | a promise, for that version, if the reading is right |
+| **D** | documented by the vendor | a promise, if the documentation is right |
+| (I) | reported by a user | **no promise**: it was so at the time of the report; in parentheses |
+| ? | not known | nothing is claimed and nothing is tested |
+| — | the registry does not have the feature | |
 
-No hosted registry was contacted. A name like ` + "`ErrReferenced`" + ` is what ` + "`errors.Is`" + ` says; *no kind* is an error that keeps the
-registry's status and words, where those do not tell what is meant. A version behind "since" is the first one that a cell
-is about.
+No hosted registry was contacted. A name such as ` + "`ErrReferenced`" + ` is the kind that matches with ` + "`errors.Is`" + `; *no kind* is an
+error that keeps the status and message of the response, because they do not reveal what the failure means. A version after
+"since" is the first version to which the cell applies.
 
-All rows but those that say *disabled* are about a registry that has deletion enabled, which many have not when they come:
-distribution and olareg among them. The cells of *disabled* are about a digest, those of *disabled, by tag* about a tag.
-` + "`CheckDelete`" + ` asks to delete what nobody has: *allowed* means that the answer, a refusal, is understood for what it is.
-*Throttled* is a DELETE that is refused once for coming too often: *waits, repeats* is what regret does.
+Except for the columns *deletion disabled*, all cells apply to a registry with deletion enabled. In many registries, including
+distribution and olareg, deletion is disabled by default. *Deletion disabled* applies to a deletion by digest, *deletion
+disabled, by tag* to a deletion by tag. ` + "`CheckDelete`" + ` sends a DELETE for a digest that does not exist: *allowed* means
+that it recognises the refusal as the response of a registry that allows deletion. *Rate limit* is a DELETE that gets 429 once:
+*waits, retries* means that regret waits and then sends it again.
 `
 
-// registriesPage is the whole page.
+// registriesPage returns the whole page.
 func registriesPage(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
@@ -82,7 +83,7 @@ func registriesPage(t *testing.T) string {
 	topics := fakeregistry.Topics()
 	i := slices.Index(topics, fakeregistry.TopicTwice)
 	writeTable(&b, "Deleting", slices.Concat(topics[2:i]))
-	writeTable(&b, "Reading, and being refused", slices.Concat(topics[:2], topics[i:]))
+	writeTable(&b, "Reading, and refusals", slices.Concat(topics[:2], topics[i:]))
 	b.WriteString("\n## Registry by registry\n")
 	for _, r := range registryTable() {
 		writeNotes(t, &b, r)
@@ -105,7 +106,7 @@ func writeTable(b *strings.Builder, title string, topics []fakeregistry.Topic) {
 	}
 }
 
-// heading is what a topic is called on the page.
+// heading returns the name of a topic on the page.
 func heading(topic fakeregistry.Topic) string {
 	if topic == fakeregistry.TopicMissing {
 		return "`CheckDelete`"
@@ -113,10 +114,10 @@ func heading(topic fakeregistry.Topic) string {
 	return string(topic)
 }
 
-// sinceVersion is where a claim says which version it begins with.
+// sinceVersion matches the part of a claim that names the first version to which it applies.
 var sinceVersion = regexp.MustCompile(`since ([A-Z][a-z]+ )?[0-9]+(\.[0-9]+)*`)
 
-// since is from when on a cell counts.
+// since returns the first version to which a cell applies, if its claim names one.
 func (r row) since(topic fakeregistry.Topic) string {
 	for _, claim := range r.profile.Claims {
 		if since := sinceVersion.FindString(claim.Says); claim.Topic == topic && since != "" {
@@ -126,7 +127,7 @@ func (r row) since(topic fakeregistry.Topic) string {
 	return ""
 }
 
-// text is a cell of the page.
+// text returns the text of a cell of the page.
 func (r row) text(topic fakeregistry.Topic) string {
 	evidence := r.profile.Evidence(topic)
 	c, known := r.cell(topic)
@@ -138,7 +139,7 @@ func (r row) text(topic fakeregistry.Topic) string {
 	case fakeregistry.TopicMissing:
 		text = "allowed"
 	case fakeregistry.TopicThrottled:
-		text = "waits, repeats"
+		text = "waits, retries"
 	}
 	switch {
 	case c.kind == unclassified:
@@ -165,11 +166,11 @@ func (r row) text(topic fakeregistry.Topic) string {
 	return text + " " + string(evidence)
 }
 
-// writeNotes says what is known of one registry, and what regret advises.
+// writeNotes writes the claims about one registry and the hints of the errors that regret returns.
 func writeNotes(t *testing.T, b *strings.Builder, r row) {
 	t.Helper()
 	p := r.profile
-	fmt.Fprintf(b, "\n### %s\n\nLooked at: %s.\n\n", p.Name, p.Version)
+	fmt.Fprintf(b, "\n### %s\n\nExamined: %s.\n\n", p.Name, p.Version)
 	for _, claim := range p.Claims {
 		switch claim.Evidence {
 		case fakeregistry.NoSuch:
@@ -201,11 +202,11 @@ func writeNotes(t *testing.T, b *strings.Builder, r row) {
 		}
 	}
 	if len(said) > 0 {
-		fmt.Fprintf(b, "\nWhat the errors advise:\n\n%s", strings.Join(said, ""))
+		fmt.Fprintf(b, "\nHints of the errors:\n\n%s", strings.Join(said, ""))
 	}
 }
 
-// kindName is the name of a kind in the code.
+// kindName returns the Go identifier of a kind.
 func kindName(kind regret.Kind) string {
 	return map[regret.Kind]string{
 		regret.ErrNotFound: "ErrNotFound", regret.ErrUnauthorized: "ErrUnauthorized", regret.ErrForbidden: "ErrForbidden",

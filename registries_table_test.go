@@ -5,7 +5,8 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// specified is what becomes of each operation where a registry does what the specification says, and nothing more.
+// specified returns the outcome of each operation at a registry that follows the specification and
+// has no extensions.
 func specified() map[fakeregistry.Topic]cell {
 	return map[fakeregistry.Topic]cell{
 		fakeregistry.TopicResolve:     {"", "HEAD multi 200", ""},
@@ -16,8 +17,8 @@ func specified() map[fakeregistry.Topic]cell {
 		fakeregistry.TopicChild:       {"", "HEAD child 200, DELETE child 202", "child"},
 		fakeregistry.TopicIndex:       {"", "HEAD index 200, DELETE index 202", "index multi"},
 		fakeregistry.TopicTwice:       {regret.ErrNotFound, "HEAD image 404, GET image 404", "image v1 v2"},
-		fakeregistry.TopicMissing:     {"", "DELETE nobody 404, DELETE nobody 404", ""}, // twice CheckDelete: allowed
-		fakeregistry.TopicForbidden:   {regret.ErrForbidden, askedTwice, ""},
+		fakeregistry.TopicMissing:     {"", "DELETE unknown 404, DELETE unknown 404", ""}, // CheckDelete in a known and in an unknown repository
+		fakeregistry.TopicForbidden:   {regret.ErrForbidden, twoTokenRequests, ""},
 		fakeregistry.TopicReadOnly:    unchanged(regret.ErrReadOnly, "405"),
 		fakeregistry.TopicDisabled:    unchanged(regret.ErrDeleteDisabled, "405"),
 		fakeregistry.TopicDisabledTag: {regret.ErrDeleteDisabled, "DELETE v1 405", ""},
@@ -25,10 +26,11 @@ func specified() map[fakeregistry.Topic]cell {
 	}
 }
 
-// askedTwice is how a token is asked for that covers the deletion, once together with the read and once by itself.
-const askedTwice = "HEAD image 401, GET token 200, HEAD image 200, DELETE image 401, GET token 200, DELETE image 401"
+// twoTokenRequests are the requests if a token is requested for the deletion twice: first together
+// with the read, then alone.
+const twoTokenRequests = "HEAD image 401, GET token 200, HEAD image 200, DELETE image 401, GET token 200, DELETE image 401"
 
-// unchanged is a deletion that changes nothing.
+// unchanged is the outcome of a deletion that is refused with the given status.
 func unchanged(kind regret.Kind, status string) cell {
 	return cell{kind, "HEAD image 200, DELETE image " + status, ""}
 }
@@ -43,16 +45,16 @@ func refusedTag(status string) cell {
 
 type cells = map[fakeregistry.Topic]cell
 
-// registryTable is what sets each registry apart.
+// registryTable lists for each registry the outcomes that differ from specified.
 func registryTable() []row {
-	twicePages := cell{"", "GET tags 200, GET tags 200", ""}
+	twoPages := cell{"", "GET tags 200, GET tags 200", ""}
 	return []row{
 		{fakeregistry.Distribution2(), cells{fakeregistry.TopicUntag: refusedTag("400")}},
 		{fakeregistry.Distribution3(), nil},
 		{fakeregistry.Distribution30(), nil},
 		{fakeregistry.Zot(), cells{
 			fakeregistry.TopicChild:     refusedChild(regret.ErrReferenced, "405"),
-			fakeregistry.TopicMissing:   {"", "DELETE nobody 404, DELETE nobody 400", ""},
+			fakeregistry.TopicMissing:   {"", "DELETE unknown 404, DELETE unknown 400", ""},
 			fakeregistry.TopicForbidden: {regret.ErrForbidden, "HEAD image 401, HEAD image 200, DELETE image 403", ""},
 		}},
 		{fakeregistry.Olareg(), cells{
@@ -67,7 +69,7 @@ func registryTable() []row {
 			fakeregistry.TopicReadOnly:  unchanged(regret.ErrReadOnly, "403"),
 		}},
 		{fakeregistry.Quay(), cells{
-			fakeregistry.TopicList:     twicePages,
+			fakeregistry.TopicList:     twoPages,
 			fakeregistry.TopicUntagged: {unclassified, "HEAD lone 200, DELETE lone 404, HEAD lone 200", ""},
 			fakeregistry.TopicChild:    {unclassified, "HEAD child 200, DELETE child 404, HEAD child 200", ""},
 			fakeregistry.TopicForbidden: {regret.ErrUnauthorized,
@@ -75,7 +77,7 @@ func registryTable() []row {
 			fakeregistry.TopicImmutable: unchanged(regret.ErrImmutable, "409"),
 		}},
 		{fakeregistry.GitLab(), cells{fakeregistry.TopicChild: refusedChild(regret.ErrReferenced, "409")}},
-		{fakeregistry.Gitea(), cells{fakeregistry.TopicList: twicePages}},
+		{fakeregistry.Gitea(), cells{fakeregistry.TopicList: twoPages}},
 		{fakeregistry.Nexus(), cells{
 			fakeregistry.TopicResolve:  {"", "HEAD multi 404, GET multi 200", ""},
 			fakeregistry.TopicDelete:   {"", "HEAD image 404, GET image 200, DELETE image 202", "image"},
@@ -90,7 +92,7 @@ func registryTable() []row {
 			fakeregistry.TopicImmutable: unchanged(unclassified, "409"),
 		}},
 		{fakeregistry.DockerHub(), cells{
-			fakeregistry.TopicList:   twicePages,
+			fakeregistry.TopicList:   twoPages,
 			fakeregistry.TopicDelete: unchanged(unclassified, "403"),
 			fakeregistry.TopicUntag:  refusedTag("405"),
 			fakeregistry.TopicChild:  refusedChild(unclassified, "403"),

@@ -15,28 +15,29 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-// A cell is what becomes of one operation at one registry: what it means, the requests that it takes, and what is gone
-// afterwards. The zero Kind is success. Things are called by their names in the scene.
+// A cell is the outcome of one operation at one registry. Manifests have the names that the scene
+// gives them.
 type cell struct {
-	kind regret.Kind
-	sent string
-	gone string
+	kind regret.Kind // empty for success
+	sent string      // the requests
+	gone string      // manifests and tags that are gone afterwards
 }
 
-// A row is what sets a registry apart from one that does what the specification says.
+// A row lists the outcomes at a registry that differ from those at a registry that follows the
+// specification.
 type row struct {
 	profile fakeregistry.Profile
 	cells   map[fakeregistry.Topic]cell
 }
 
-// Every operation, at every registry, has one outcome and sends one list of requests. What nobody knows of a registry is
-// not tested, and what it does not have has no outcome.
-func TestRegistries(t *testing.T) {
+// Every operation has the expected outcome at every registry and sends the expected requests.
+// Topics without evidence, and features that a registry does not have, are not tested.
+func TestRegistriesHaveTheExpectedOutcomes(t *testing.T) {
 	t.Parallel()
 	for _, row := range registryTable() {
 		for topic := range row.cells {
 			if e := row.profile.Evidence(topic); e == fakeregistry.Unverified || e == fakeregistry.NoSuch {
-				t.Errorf("%s, %s: there is an expectation, but no evidence", row.profile.Name, topic)
+				t.Errorf("%s, %s: the table has an outcome, but the profile has no evidence", row.profile.Name, topic)
 			}
 		}
 		for _, topic := range fakeregistry.Topics() {
@@ -58,7 +59,7 @@ func TestRegistries(t *testing.T) {
 	}
 }
 
-// cell is what is expected; not known if there is no evidence.
+// cell returns the expected outcome, or false if there is no evidence for it.
 func (r row) cell(topic fakeregistry.Topic) (cell, bool) {
 	if e := r.profile.Evidence(topic); e == fakeregistry.Unverified || e == fakeregistry.NoSuch {
 		return cell{}, false
@@ -69,15 +70,15 @@ func (r row) cell(topic fakeregistry.Topic) (cell, bool) {
 	return specified()[topic], true
 }
 
-// A scene is what the registry holds before each operation, by name.
+// A scene is a registry with the same content before each operation, and a client of it.
 type scene struct {
 	reg    *fakeregistry.Registry
 	client *regret.Client
 	repo   string
-	names  map[digest.Digest]string
+	names  map[digest.Digest]string // names of the manifests
 }
 
-// playTopic plays one operation at one registry, inside a bubble of time.
+// playTopic runs one operation at one registry, in a synctest bubble.
 func playTopic(t *testing.T, p fakeregistry.Profile, topic fakeregistry.Topic) (got cell, err error) {
 	synctest.Test(t, func(t *testing.T) {
 		s, start := newScene(t, p, topic), time.Now()
@@ -96,7 +97,7 @@ func playTopic(t *testing.T, p fakeregistry.Profile, topic fakeregistry.Topic) (
 	return got, err
 }
 
-// unclassified is an error whose meaning the answer does not tell.
+// unclassified represents an error without a kind.
 const unclassified regret.Kind = "unclassified"
 
 func newScene(t *testing.T, p fakeregistry.Profile, topic fakeregistry.Topic) *scene {
@@ -139,7 +140,7 @@ func (s *scene) digest(name string) regret.Digest {
 	return ""
 }
 
-// play does what a topic is about.
+// play runs the operation of a topic.
 func (s *scene) play(t *testing.T, topic fakeregistry.Topic) error {
 	t.Helper()
 	ctx, c := t.Context(), s.client
@@ -180,7 +181,7 @@ func (s *scene) play(t *testing.T, topic fakeregistry.Topic) error {
 	return c.DeleteManifest(ctx, s.repo, s.digest("image"))
 }
 
-// list wants every tag of more than a page of some registries.
+// list expects the complete list of more tags than some registries put on one page.
 func (s *scene) list(t *testing.T) error {
 	t.Helper()
 	for i := range 120 {
@@ -199,7 +200,7 @@ func (s *scene) list(t *testing.T) error {
 	return nil
 }
 
-// sent are the requests, in short.
+// sent returns the requests in short form.
 func (s *scene) sent() string {
 	var lines []string
 	for _, r := range s.reg.Requests() {
@@ -207,7 +208,7 @@ func (s *scene) sent() string {
 		if dgst := digest.Digest(what); dgst.Validate() == nil {
 			what = s.names[dgst]
 			if what == "" {
-				what = "nobody"
+				what = "unknown"
 			}
 		}
 		if strings.HasSuffix(r.Path, "/tags/list") {
@@ -219,7 +220,7 @@ func (s *scene) sent() string {
 	return strings.Join(lines, ", ")
 }
 
-// gone is what the scene lacks.
+// gone returns the names of the manifests and tags that are gone.
 func (s *scene) gone() string {
 	var gone []string
 	for _, name := range []string{"image", "index", "child", "sibling", "lone"} {

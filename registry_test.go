@@ -9,7 +9,7 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
-func TestNewReadsEveryFormOfARegistry(t *testing.T) {
+func TestNewAcceptsRegistryNames(t *testing.T) {
 	t.Parallel()
 	plain := []regret.Option{regret.WithPlainHTTP()}
 	for _, test := range []struct {
@@ -18,30 +18,30 @@ func TestNewReadsEveryFormOfARegistry(t *testing.T) {
 		want           string
 	}{
 		{"a host is https", "registry.example.com", nil, "https://registry.example.com"},
-		{"a single label is a host", "registry", nil, "https://registry"},
-		{"a port stays", "registry.example.com:5000", nil, "https://registry.example.com:5000"},
+		{"a single label is accepted as host", "registry", nil, "https://registry"},
+		{"a port is kept", "registry.example.com:5000", nil, "https://registry.example.com:5000"},
 		{"the highest port is 65535", "registry.example.com:65535", nil, "https://registry.example.com:65535"},
-		{"the port of the scheme is dropped", "registry.example.com:443", nil, "https://registry.example.com"},
-		{"the port of http is dropped", "http://registry.example.com:80", nil, "http://registry.example.com"},
-		{"port 80 of https stays", "https://registry.example.com:80", nil, "https://registry.example.com:80"},
-		{"https is taken as it is", "https://registry.example.com", nil, "https://registry.example.com"},
-		{"http is taken as it is", "http://registry.example.com", nil, "http://registry.example.com"},
-		{"https stays https for localhost", "https://localhost:5000", nil, "https://localhost:5000"},
-		{"a scheme may be written in capitals", "HTTPS://registry.example.com", nil, "https://registry.example.com"},
-		{"a slash at the end does not matter", "https://registry.example.com/", nil, "https://registry.example.com"},
-		{"a host is written in lower case", "Registry.EXAMPLE.com", nil, "https://registry.example.com"},
-		{"an internationalised name comes as an A-label", "xn--bcher-kva.example", nil, "https://xn--bcher-kva.example"},
-		{"digits and dashes are part of names", "1-2.example4.com", nil, "https://1-2.example4.com"},
-		{"plain http is a wish", "registry.example.com", plain, "http://registry.example.com"},
-		{"plain http agrees with http", "http://registry.example.com", plain, "http://registry.example.com"},
+		{"the default port of https is dropped", "registry.example.com:443", nil, "https://registry.example.com"},
+		{"the default port of http is dropped", "http://registry.example.com:80", nil, "http://registry.example.com"},
+		{"port 80 with https is kept", "https://registry.example.com:80", nil, "https://registry.example.com:80"},
+		{"the scheme https is kept", "https://registry.example.com", nil, "https://registry.example.com"},
+		{"the scheme http is kept", "http://registry.example.com", nil, "http://registry.example.com"},
+		{"the scheme https is kept for localhost", "https://localhost:5000", nil, "https://localhost:5000"},
+		{"a scheme in capitals is accepted", "HTTPS://registry.example.com", nil, "https://registry.example.com"},
+		{"a trailing slash is dropped", "https://registry.example.com/", nil, "https://registry.example.com"},
+		{"a host is converted to lower case", "Registry.EXAMPLE.com", nil, "https://registry.example.com"},
+		{"an internationalised name as A-label is accepted", "xn--bcher-kva.example", nil, "https://xn--bcher-kva.example"},
+		{"digits and dashes are accepted", "1-2.example4.com", nil, "https://1-2.example4.com"},
+		{"WithPlainHTTP selects http", "registry.example.com", plain, "http://registry.example.com"},
+		{"WithPlainHTTP may be combined with the scheme http", "http://registry.example.com", plain, "http://registry.example.com"},
 
-		{"docker.io is where Docker Hub answers", "docker.io", nil, "https://registry-1.docker.io"},
+		{"docker.io is Docker Hub", "docker.io", nil, "https://registry-1.docker.io"},
 		{"index.docker.io is Docker Hub", "index.docker.io", nil, "https://registry-1.docker.io"},
 		{"www.docker.io is Docker Hub", "www.docker.io", nil, "https://registry-1.docker.io"},
-		{"Docker Hub may be named with its port", "docker.io:443", nil, "https://registry-1.docker.io"},
-		{"Docker Hub may be named with its scheme", "https://docker.io", nil, "https://registry-1.docker.io"},
-		{"docker's own name for Docker Hub is known", "https://index.docker.io/v1/", nil, "https://registry-1.docker.io"},
-		{"registry-1.docker.io is itself", "registry-1.docker.io", nil, "https://registry-1.docker.io"},
+		{"Docker Hub with its port is accepted", "docker.io:443", nil, "https://registry-1.docker.io"},
+		{"Docker Hub with its scheme is accepted", "https://docker.io", nil, "https://registry-1.docker.io"},
+		{"the URL that docker uses for Docker Hub is accepted", "https://index.docker.io/v1/", nil, "https://registry-1.docker.io"},
+		{"registry-1.docker.io is kept", "registry-1.docker.io", nil, "https://registry-1.docker.io"},
 		{"another port of docker.io is not Docker Hub", "docker.io:5000", nil, "https://docker.io:5000"},
 
 		{"localhost is http", "localhost", nil, "http://localhost"},
@@ -51,14 +51,14 @@ func TestNewReadsEveryFormOfARegistry(t *testing.T) {
 		{"all of 127.0.0.0/8 is http", "127.255.3.4", nil, "http://127.255.3.4"},
 		{"[::1] is http", "[::1]", nil, "http://[::1]"},
 		{"[::1] with a port is http", "[::1]:5000", nil, "http://[::1]:5000"},
-		{"[::1] written out is http", "[0:0:0:0:0:0:0:1]:5000", nil, "http://[0:0:0:0:0:0:0:1]:5000"},
+		{"[::1] in long form is http", "[0:0:0:0:0:0:0:1]:5000", nil, "http://[0:0:0:0:0:0:0:1]:5000"},
 		{"128.0.0.1 is https", "128.0.0.1", nil, "https://128.0.0.1"},
 		{"a private address is https", "10.0.0.1:5000", nil, "https://10.0.0.1:5000"},
 		{"0.0.0.0 is https", "0.0.0.0", nil, "https://0.0.0.0"},
 		{"another IPv6 address is https", "[2001:db8::1]:5000", nil, "https://[2001:db8::1]:5000"},
-		{"a mapped loopback address is https", "[::ffff:127.0.0.1]", nil, "https://[::ffff:127.0.0.1]"},
-		{"a name that begins like localhost is https", "localhost.example.com", nil, "https://localhost.example.com"},
-		{"a name that begins like a loopback address is https", "127.0.0.1.example.com", nil, "https://127.0.0.1.example.com"},
+		{"an IPv4-mapped loopback address is https", "[::ffff:127.0.0.1]", nil, "https://[::ffff:127.0.0.1]"},
+		{"a name that begins with localhost is https", "localhost.example.com", nil, "https://localhost.example.com"},
+		{"a name that begins with a loopback address is https", "127.0.0.1.example.com", nil, "https://127.0.0.1.example.com"},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
@@ -71,10 +71,10 @@ func TestNewReadsEveryFormOfARegistry(t *testing.T) {
 	}
 }
 
-func TestNewRefusesWhatIsNoRegistry(t *testing.T) {
+func TestNewRejectsInvalidRegistryNames(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ rule, registry, says string }{
-		{"nothing", "", "empty"},
+		{"an empty string", "", "empty"},
 		{"a scheme alone", "https://", "empty"},
 		{"a port alone", ":5000", "empty"},
 		{"another scheme", "ftp://registry.example.com", "neither http nor https"},
@@ -90,7 +90,7 @@ func TestNewRefusesWhatIsNoRegistry(t *testing.T) {
 		{"port 99999", "registry.example.com:99999", "port"},
 		{"a negative port", "registry.example.com:-1", "port"},
 		{"a port with a sign", "registry.example.com:+80", "port"},
-		{"a port that is a name", "registry.example.com:https", "port"},
+		{"a service name as port", "registry.example.com:https", "port"},
 		{"two ports", "registry.example.com:1:2", "not a host name"},
 		{"a trailing dot", "registry.example.com.", "not a host name"},
 		{"an empty label", "registry..example", "not a host name"},
@@ -99,13 +99,13 @@ func TestNewRefusesWhatIsNoRegistry(t *testing.T) {
 		{"a trailing dash", "registry-.example.com", "not a host name"},
 		{"an underscore", "my_registry:5000", "not a host name"},
 		{"a space", "registry example.com", "not a host name"},
-		{"a space around", " registry.example.com", "not a host name"},
+		{"a leading space", " registry.example.com", "not a host name"},
 		{"a line feed", "registry.example.com\n", "not a host name"},
 		{"a carriage return and a header", "registry.example.com\r\nX: y", "port"},
 		{"a zero byte", "registry\x00.example.com", "not a host name"},
 		{"a percent escape", "registry%2eexample.com", "not a host name"},
 		{"a name in Unicode", "bücher.example", "ASCII"},
-		{"a letter that looks like another", "reg.ex\u0430mple", "ASCII"},
+		{"a letter that looks like an ASCII letter", "reg.ex\u0430mple", "ASCII"},
 		{"a sign whose lower case is ASCII", "\u212aregistry.example.com", "ASCII"},
 		{"a full stop that is not ASCII", "registry\u3002example.com", "ASCII"},
 		{"a name longer than 253 bytes", strings.Repeat("a.", 127) + "a", "not a host name"},
@@ -125,19 +125,19 @@ func TestNewRefusesWhatIsNoRegistry(t *testing.T) {
 		{"a name in brackets", "[registry]", "IPv6"},
 		{"text after the bracket", "[::1]x:5000", "brackets"},
 	} {
-		t.Run(test.rule+" is no registry", func(t *testing.T) {
+		t.Run(test.rule+" is not a registry", func(t *testing.T) {
 			t.Parallel()
 			c, err := regret.New(test.registry)
 			wantErr(t, err, regret.ErrInvalid)
 			wantText(t, err, test.says)
 			if c != nil {
-				t.Error("there is a client all the same")
+				t.Error("New returned a client and an error")
 			}
 		})
 	}
 }
 
-func TestNewNeverShowsWhatMayBeASecret(t *testing.T) {
+func TestNewErrorsContainNoSecrets(t *testing.T) {
 	t.Parallel()
 	const secret = "hunter2"
 	for _, test := range []struct {
@@ -156,7 +156,7 @@ func TestNewNeverShowsWhatMayBeASecret(t *testing.T) {
 		{"the token of WithToken", host, regret.WithToken(secret + " ")},
 		{"a password in a realm", host, regret.WithTrustedRealm("https://user:" + secret + "@auth.example.com")},
 		{"a query of a realm", host, regret.WithTrustedRealm("https://auth.example.com?token=" + secret)},
-		{"a realm that is no URL", host, regret.WithTrustedRealm("https://user:" + secret + "@auth\x7f")},
+		{"a malformed realm", host, regret.WithTrustedRealm("https://user:" + secret + "@auth\x7f")},
 	} {
 		t.Run(test.rule+" is not in the error", func(t *testing.T) {
 			t.Parallel()
@@ -183,30 +183,30 @@ func TestNewSendsNothing(t *testing.T) {
 func TestPing(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
-		rule   string
-		answer func(http.ResponseWriter, *http.Request) bool
-		want   []error
-		sent   string
+		rule    string
+		respond func(http.ResponseWriter, *http.Request) bool
+		want    []error
+		sent    string
 	}{
-		{"a registry answers", nil, nil, "GET /v2/ 200"},
-		{"an empty answer is a registry's",
+		{"a registry is recognised", nil, nil, "GET /v2/ 200"},
+		{"a registry with an empty response is recognised",
 			fakeregistry.Answer(200, map[string]string{"Content-Type": "application/json"}, ""), nil, "GET /v2/ 200"},
-		{"a page of HTML is not a registry's",
+		{"an HTML page is not a registry",
 			fakeregistry.Answer(200, map[string]string{"Content-Type": "text/html; charset=utf-8"}, "<html>"),
 			[]error{regret.ErrNotRegistry}, "GET /v2/ 200"},
-		{"a host without a registry does not know the path",
+		{"404 with an HTML page is not a registry",
 			fakeregistry.Answer(404, map[string]string{"Content-Type": "text/html"}, "<html>"), []error{regret.ErrNotRegistry}, "GET /v2/ 404"},
-		{"credentials are wanted",
+		{"401 means unauthorized",
 			fakeregistry.Errors(401, "UNAUTHORIZED", "authentication required"),
 			[]error{regret.ErrUnauthorized, regret.CodeUnauthorized}, "GET /v2/ 401"},
-		{"the credentials are not enough",
+		{"403 means forbidden",
 			fakeregistry.Errors(403, "DENIED", "denied"), []error{regret.ErrForbidden, regret.CodeDenied}, "GET /v2/ 403"},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
 			reg := fakeregistry.New()
-			if test.answer != nil {
-				reg.Intercept(0, fakeregistry.On("GET", "/v2/"), test.answer)
+			if test.respond != nil {
+				reg.Intercept(0, fakeregistry.On("GET", "/v2/"), test.respond)
 			}
 			wantErr(t, newClient(t, reg).Ping(t.Context()), test.want...)
 			wantRequests(t, reg, test.sent)
@@ -214,13 +214,13 @@ func TestPing(t *testing.T) {
 	}
 }
 
-func TestDockerHubsShortNames(t *testing.T) {
+func TestDockerHubShortNames(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ rule, registry, repository, sent string }{
-		{"a name without a slash is completed", "docker.io", "busybox", "library/busybox"},
-		{"a name with a slash stays", "docker.io", "team/busybox", "team/busybox"},
-		{"registry-1.docker.io completes too", "https://registry-1.docker.io", "busybox", "library/busybox"},
-		{"other registries complete nothing", host, "busybox", "busybox"},
+		{"a name without a slash gets the prefix library", "docker.io", "busybox", "library/busybox"},
+		{"a name with a slash is kept", "docker.io", "team/busybox", "team/busybox"},
+		{"registry-1.docker.io adds the prefix too", "https://registry-1.docker.io", "busybox", "library/busybox"},
+		{"other registries add no prefix", host, "busybox", "busybox"},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()

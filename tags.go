@@ -9,16 +9,17 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/page"
 )
 
-// Tags lists the tags of a repository, in the registry's order. Nothing but
-// the current page's surroundings is held in memory, even where a registry
-// sends everything in one answer.
+// Tags lists the tags of a repository, in the registry's order. It streams each
+// page and keeps only hashes of up to two pages of entries in memory, even if a
+// registry sends the whole list in one response.
 //
-// A sequence that ends without an error is the complete list. Whatever stands
-// in the way of that is an error, once and last: a page that fails or repeats,
-// a malformed Link or one that leads elsewhere, an invalid tag, a limit. The
-// sequence may be ranged over again, which asks again. What cannot be told is a
-// registry that pages by a size of its own and says so nowhere. One that lists
-// while tags are deleted may skip some: list first, then delete.
+// A sequence that ends without an error is the complete list. Anything that prevents
+// that is reported once, as the last element: a page that fails or repeats, a Link
+// that is malformed or points to another origin or path, an invalid tag, or a limit.
+// Ranging over the sequence again sends the requests again. One case cannot be
+// detected: a registry that cuts pages at a size of its own and sends no Link. A
+// registry may skip tags if some are deleted while it lists: collect the list first,
+// then delete.
 //
 // Errors: [ErrInvalid], [ErrNotFound], [ErrIncompleteList], [ErrNotRegistry],
 // [ErrUnauthorized], [ErrForbidden], [ErrRateLimited], [ErrUnavailable].
@@ -38,15 +39,14 @@ func (c *Client) Tags(ctx context.Context, repository string) iter.Seq2[string, 
 			client: c,
 			op:     op, repository: name, path: "/v2/" + name + "/tags/list",
 			name: name, key: "tags", scope: auth.Scope{Type: "repository", Name: name, Action: "pull"},
-			paged: true, entry: page.String, id: self, check: grammar.Tag,
+			paged: true, entry: page.String, id: identity, check: grammar.Tag,
 		}
 		l.walk(ctx, yield)
 	}
 }
 
-// Repositories lists the repositories of the registry, as far as the
-// credentials may see them. Many registries do not offer it. What is said of
-// [Client.Tags] holds here too.
+// Repositories lists the repositories of the registry that the credentials may see.
+// Many registries do not offer this list. Everything else is as with [Client.Tags].
 //
 // Errors: as [Client.Tags].
 //
@@ -57,9 +57,9 @@ func (c *Client) Repositories(ctx context.Context) iter.Seq2[string, error] {
 		client: c,
 		op:     "repositories", path: "/v2/_catalog",
 		key: "repositories", scope: auth.Scope{Type: "registry", Name: "catalog", Action: "*"},
-		paged: true, entry: page.String, id: self, check: grammar.Repository,
+		paged: true, entry: page.String, id: identity, check: grammar.Repository,
 	}
 	return func(yield func(string, error) bool) { l.walk(ctx, yield) }
 }
 
-func self(s string) string { return s }
+func identity(s string) string { return s }

@@ -8,13 +8,13 @@ import (
 )
 
 func TestREADMEQuotesTheResults(t *testing.T) {
-	readme, err := os.ReadFile("../README.md")
+	readme, err := os.ReadFile("../docs/performance.md")
 	succeed(t, err)
 	results, err := os.ReadFile("RESULTS.md")
 	succeed(t, err)
 	_, section, found := strings.Cut(string(readme), "\n## Performance\n")
 	if !found {
-		t.Fatal("README.md has no section Performance")
+		t.Fatal("docs/performance.md has no section Performance")
 	}
 	section, _, _ = strings.Cut(section, "\n## ")
 	lines, quoted := strings.Split(string(results), "\n"), 0
@@ -23,10 +23,10 @@ func TestREADMEQuotesTheResults(t *testing.T) {
 			continue
 		}
 		if quoted++; !slices.Contains(lines, line) {
-			t.Errorf("README.md quotes a line that is not in RESULTS.md: %q", line)
+			t.Errorf("docs/performance.md quotes a line that is not in RESULTS.md: %q", line)
 		}
 	}
 	if quoted < 4 {
-		t.Errorf("README.md quotes %d table lines, want at least 4", quoted)
+		t.Errorf("docs/performance.md quotes %d table lines, want at least 4", quoted)
 	}
 }

@@ -32,30 +32,30 @@ func Oddities() []Oddity {
 	html := map[string]string{"Content-Type": "text/html"}
 	return slices.Concat([]Oddity{
 		{Name: "no digest in the header", Who: "ECR, on GET", Evidence: Reported, Options: []Option{WithoutDigestHeader()}},
-		{Name: "HEAD is 404 where GET is 200", Who: "Nexus", Evidence: Reported, Options: []Option{WithHeadStatus(http.StatusNotFound)}},
-		{Name: "tags survive their manifest", Who: "Nexus", Evidence: Reported, Options: []Option{WithTagsLeft()}},
-		{Name: "a few tags at a time", Who: "Cloudflare's serverless registry", Evidence: ReadSource, Options: []Option{WithUntagBatch(1)}},
-		{Name: "500, but gone", Who: "Docker Hub", Evidence: Documented, Options: []Option{WithBackgroundDelete()}},
+		{Name: "HEAD is 404 although GET is 200", Who: "Nexus", Evidence: Reported, Options: []Option{WithHeadStatus(http.StatusNotFound)}},
+		{Name: "tags stay when their manifest is deleted", Who: "Nexus", Evidence: Reported, Options: []Option{WithTagsLeft()}},
+		{Name: "tags are removed in several requests", Who: "Cloudflare's serverless registry", Evidence: ReadSource, Options: []Option{WithUntagBatch(1)}},
+		{Name: "500 although the manifest is deleted", Who: "Docker Hub", Evidence: Documented, Options: []Option{WithBackgroundDelete()}},
 		{Name: "202 with errors", Who: "distribution 3", Evidence: ReadSource, Options: []Option{WithUntagFailure("v2")}},
-		{Name: "307 to a child, or 406", Who: "Keppel", Evidence: ReadSource, Options: []Option{WithStrictAccept()}},
-		{Name: "Basic and Bearer offered together", Who: "Gitea", Evidence: ReadSource, Options: []Option{
+		{Name: "307 to a child or 406 if the type is not accepted", Who: "Keppel", Evidence: ReadSource, Options: []Option{WithStrictAccept()}},
+		{Name: "challenges for both Basic and Bearer", Who: "Gitea", Evidence: ReadSource, Options: []Option{
 			WithBasicAuth("user", "password"), WithTokenAuth(NewTokenService("", "registry", WithUser("user", "password", Allow("*", "*")))),
 		}},
 		{Name: "a token without the action delete", Who: "any", Evidence: Measured, Options: []Option{
 			WithTokenAuth(NewTokenService("", "registry", WithUser("user", "password", Allow("*", "pull")))),
 		}},
 	}, linkOddities(), []Oddity{
-		faultOddity("406 with a number for a code", "Artifactory", Reported, "DELETE",
+		faultOddity("406 with a number as code", "Artifactory", Reported, "DELETE",
 			Answer(http.StatusNotAcceptable, map[string]string{"Content-Type": "application/json"}, `{"errors":[{"status":406,"message":"Not Acceptable"}]}`)),
-		faultOddity("a 404 with an array as detail", "Nexus", Reported, "DELETE",
+		faultOddity("404 with an array as detail", "Nexus", Reported, "DELETE",
 			Answer(http.StatusNotFound, map[string]string{"Content-Type": "application/json"},
 				`{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":[{"Name":"team/app"},{"Revision":"sha256:1"}]}]}`)),
-		faultOddity("a page of HTML with 405", "nginx", Documented, "DELETE", Answer(http.StatusMethodNotAllowed, html, nginx405)),
-		faultOddity("a page of HTML with 403", "a firewall", Unverified, "DELETE", Answer(http.StatusForbidden, html, "<html><head><title>403 Forbidden</title></head></html>")),
-		faultOddity("JSON called text", "olareg", Measured, "DELETE", Answer(http.StatusMethodNotAllowed, map[string]string{"Content-Type": "text/plain; charset=utf-8"},
+		faultOddity("405 with an HTML page", "nginx", Documented, "DELETE", Answer(http.StatusMethodNotAllowed, html, nginx405)),
+		faultOddity("403 with an HTML page", "a firewall", Unverified, "DELETE", Answer(http.StatusForbidden, html, "<html><head><title>403 Forbidden</title></head></html>")),
+		faultOddity("JSON errors with the Content-Type text/plain", "olareg", Measured, "DELETE", Answer(http.StatusMethodNotAllowed, map[string]string{"Content-Type": "text/plain; charset=utf-8"},
 			`{"errors":[{"code":"UNSUPPORTED","message":"the operation is unsupported","detail":"method not allowed"}]}`)),
 		faultOddity("429 without a body", "olareg", ReadSource, "DELETE", Answer(http.StatusTooManyRequests, map[string]string{"Retry-After": "1"}, "")),
-		faultOddity("401 whatever is sent", "", Unverified, "DELETE", Answer(http.StatusUnauthorized, map[string]string{"WWW-Authenticate": `Basic realm="again"`}, "")),
+		faultOddity("401 regardless of the credentials", "", Unverified, "DELETE", Answer(http.StatusUnauthorized, map[string]string{"WWW-Authenticate": `Basic realm="again"`}, "")),
 		{Name: "the connection breaks after the deletion", Who: "", Evidence: Measured, Faults: func(r *Registry) {
 			r.Intercept(1, On("DELETE", "/"), r.LoseResponse())
 		}},
@@ -68,8 +68,8 @@ func linkOddities() []Oddity {
 	return []Oddity{
 		{Name: "Link without quotes", Who: "olareg", Evidence: Measured, Options: paged(WithLinkForm(LinkUnquoted))},
 		{Name: "Link without angle brackets", Who: "Cloudflare's serverless registry", Evidence: ReadSource, Options: paged(WithLinkForm(LinkBare))},
-		{Name: "Link with an origin", Who: "Quay", Evidence: ReadSource, Options: paged(WithLinkForm(LinkAbsolute))},
-		{Name: "Link on the last page too", Who: "Gitea", Evidence: ReadSource, Options: paged(WithLinkAlways())},
+		{Name: "absolute Link", Who: "Quay", Evidence: ReadSource, Options: paged(WithLinkForm(LinkAbsolute))},
+		{Name: "Link on the last page", Who: "Gitea", Evidence: ReadSource, Options: paged(WithLinkAlways())},
 		{Name: "Link to the first page", Who: "", Evidence: Unverified, Options: paged(WithLinkLoop())},
 	}
 }

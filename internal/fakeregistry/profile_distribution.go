@@ -12,11 +12,11 @@ func Distribution2() Profile {
 		Name: "distribution 2.8", Version: "2.8.2 and 2.8.3",
 		Options: []Option{WithDistribution2()},
 		Claims: append(distributionClaims(),
-			Claim{TopicResolve, Measured, "A question that does not accept what is stored is answered with something made up: schema1, or one platform's child."},
-			Claim{TopicList, Measured, "All tags come at once, in no order; n, last and Link are unknown."},
-			Claim{TopicUntag, Measured, "A tag is taken for a malformed digest: 400 DIGEST_INVALID, whether it exists or not."},
-			Claim{TopicPeculiar, Measured, "The digest of a layer is accepted for deletion, and the layer is gone."},
-			Claim{TopicPeculiar, Reported, "A client that gives up early leaves tags behind whose manifest is gone."},
+			Claim{TopicResolve, Measured, "If Accept does not include the stored type, the registry converts the manifest to schema1 or returns the child for one platform."},
+			Claim{TopicList, Measured, "All tags in one response, unsorted; n and last are ignored, and there is no Link."},
+			Claim{TopicUntag, Measured, "400 DIGEST_INVALID, whether the tag exists or not, because the registry treats it as a malformed digest."},
+			Claim{TopicPeculiar, Measured, "A DELETE with the digest of a layer succeeds and deletes the layer."},
+			Claim{TopicPeculiar, Reported, "If the client cancels the request early, tags are left that point to no manifest."},
 			Claim{TopicForbidden, Measured, "401 with error=\"insufficient_scope\" in the challenge, never 403."},
 		),
 	}
@@ -35,10 +35,10 @@ func Distribution3() Profile {
 			withRefusals(distribution3Refusals()),
 		},
 		Claims: append(distributionClaims(),
-			Claim{TopicResolve, Measured, "Indexes are served to everybody; OCI images only to who accepts them, and the child of a Docker list to who does not accept the list."},
+			Claim{TopicResolve, Measured, "Indexes are served regardless of Accept; OCI images only if Accept includes them; instead of a Docker manifest list that is not accepted, one child is served."},
 			Claim{TopicList, Measured, "Sorted, in pages of n, with a relative Link."},
-			Claim{TopicUntag, Measured, "202, and only the tag is gone."},
-			Claim{TopicPeculiar, ReadSource, "A deletion that left tags behind says 202 all the same, with an error document."},
+			Claim{TopicUntag, Measured, "202, and only the tag is removed."},
+			Claim{TopicPeculiar, ReadSource, "A deletion that fails to remove some tags still returns 202, with an error document."},
 			Claim{TopicForbidden, Measured, "401 with error=\"insufficient_scope\" in the challenge, never 403."},
 		),
 	}
@@ -53,8 +53,8 @@ func Distribution30() Profile {
 			"filesystem: invalid path: "+tagPath(info.name, info.ref))
 	}}))
 	p.Claims = append(p.Claims,
-		Claim{TopicPeculiar, Measured, "A page that is asked for after a tag that has gone meanwhile lacks one tag."},
-		Claim{TopicPeculiar, Measured, "A malformed digest is taken for a tag: 500 UNKNOWN."},
+		Claim{TopicPeculiar, Measured, "If the tag in last was deleted in the meantime, the page lacks one tag."},
+		Claim{TopicPeculiar, Measured, "A malformed digest is treated as a tag: 500 UNKNOWN."},
 	)
 	return p
 }
@@ -62,17 +62,17 @@ func Distribution30() Profile {
 // distributionClaims returns the claims that hold for all versions of distribution.
 func distributionClaims() []Claim {
 	return []Claim{
-		{TopicDelete, Measured, "202, and every tag on it is gone."},
+		{TopicDelete, Measured, "202, and every tag that points to it is removed."},
 		{TopicUntagged, Measured, "202."},
-		{TopicChild, Measured, "Deleted without a word; the index stays and is broken."},
+		{TopicChild, Measured, "Deleted without a warning; the index stays and is broken."},
 		{TopicIndex, Measured, "The children stay."},
 		{TopicTwice, Measured, "404 MANIFEST_UNKNOWN."},
-		{TopicMissing, Measured, "404 MANIFEST_UNKNOWN, in an unknown repository too."},
+		{TopicMissing, Measured, "404 MANIFEST_UNKNOWN, also in an unknown repository."},
 		{TopicImmutable, NoSuch, "Nothing can be locked."},
-		{TopicReadOnly, Measured, "405 in plain text with Allow: GET, HEAD, in the maintenance mode storage.maintenance.readonly."},
-		{TopicDisabled, Measured, "405 UNSUPPORTED for whatever is named, unless storage.delete.enabled is true; a pull-through cache always."},
-		{TopicDisabledTag, Measured, "405 UNSUPPORTED, too."},
-		{TopicThrottled, NoSuch, "It counts no requests; what stands before it may."},
+		{TopicReadOnly, Measured, "405 in plain text with Allow: GET, HEAD, if the maintenance mode storage.maintenance.readonly is on."},
+		{TopicDisabled, Measured, "405 UNSUPPORTED for every digest, unless storage.delete.enabled is true; always in a pull-through cache."},
+		{TopicDisabledTag, Measured, "405 UNSUPPORTED, as by digest."},
+		{TopicThrottled, NoSuch, "It has no rate limit; a proxy in front of it may have one."},
 		{TopicReferrers, Measured, "No API: 404 in plain text."},
 	}
 }

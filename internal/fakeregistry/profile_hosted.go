@@ -14,19 +14,19 @@ func DockerHub() Profile {
 			withRefusals(dockerHubRefusals()),
 		},
 		Claims: []Claim{
-			{TopicResolve, Documented, "HEAD names the digest and does not count as a pull."},
-			{TopicList, Reported, "100 a page, with Link."},
-			{TopicDelete, Documented, "403 while a tag points at it."},
-			{TopicUntagged, Documented, "202; or 500, and it is carried out later."},
-			{TopicUntag, Documented, "405: tags are removed by Docker Hub's own API."},
+			{TopicResolve, Documented, "HEAD returns the digest and does not count as a pull."},
+			{TopicList, Reported, "100 per page, with a Link."},
+			{TopicDelete, Documented, "403 while a tag points to it."},
+			{TopicUntagged, Documented, "202; or 500, and the manifest is deleted later."},
+			{TopicUntag, Documented, "405: tags are removed through Docker Hub's own API."},
 			{TopicChild, Documented, "403 while an index lists it."},
-			{TopicIndex, Unverified, "What becomes of the children is not said."},
-			{TopicTwice, Unverified, "404, it is documented; with which code is not."},
-			{TopicMissing, Unverified, "404, it is documented; with which code is not."},
-			{TopicForbidden, Unverified, "A status is not documented."},
-			{TopicImmutable, Unverified, "Immutable tags cannot be deleted; how that is said is not documented."},
-			{TopicThrottled, Unverified, "429, it is documented; how long to wait is told of pulls, as RateLimit-Remaining: n;w=21600, of deletions it is not known."},
-			{TopicCredential, Reported, "Tokens; the challenge of a DELETE asks for delete alone."},
+			{TopicIndex, Unverified, "What happens to the children is not documented."},
+			{TopicTwice, Unverified, "404 is documented, but its error code is not."},
+			{TopicMissing, Unverified, "404 is documented, but its error code is not."},
+			{TopicForbidden, Unverified, "The status is not documented."},
+			{TopicImmutable, Unverified, "Immutable tags cannot be deleted; the response is not documented."},
+			{TopicThrottled, Unverified, "429 is documented; for pulls the time to wait is documented, as RateLimit-Remaining: n;w=21600, for deletions it is not known."},
+			{TopicCredential, Reported, "Tokens; the challenge of a DELETE requests only the action delete."},
 		},
 	}
 }
@@ -63,10 +63,10 @@ func GHCR() Profile {
 		Name: "GitHub (GHCR)", Version: "reports of 2023 to 2026", Host: "ghcr.io",
 		Options: []Option{WithDeleteDisabled(), WithoutReferrersAPI()},
 		Claims: []Claim{
-			{TopicDelete, Reported, "405 UNSUPPORTED: versions of packages are deleted by GitHub's own API."},
+			{TopicDelete, Reported, "405 UNSUPPORTED: package versions are deleted through GitHub's own API."},
 			{TopicUntagged, Reported, "405 UNSUPPORTED."},
 			{TopicUntag, Reported, "405 UNSUPPORTED."},
-			{TopicReferrers, Reported, "No API, though subjects are kept."},
+			{TopicReferrers, Reported, "It lacks the API, but stores the subject of a manifest."},
 		},
 	}
 }
@@ -83,13 +83,13 @@ func Google() Profile {
 			}),
 		},
 		Claims: []Claim{
-			{TopicList, Reported, "With every manifest, its tags and times, all at once."},
-			{TopicDelete, Reported, "400 GOOGLE_MANIFEST_DANGLING_TAG while a tag points at it."},
+			{TopicList, Reported, "All in one response, together with every manifest, its tags and times."},
+			{TopicDelete, Reported, "400 GOOGLE_MANIFEST_DANGLING_TAG while a tag points to it."},
 			{TopicUntagged, Reported, "202."},
-			{TopicUntag, Reported, "202, and only the tag is gone."},
+			{TopicUntag, Reported, "202, and only the tag is removed."},
 			{TopicChild, Reported, "400 GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE while an index lists it."},
 			{TopicMissing, Unverified, "The body of its 404 is not known."},
-			{TopicImmutable, Unverified, "Immutable tags cannot be deleted; how that is said is not known."},
+			{TopicImmutable, Unverified, "Immutable tags cannot be deleted; the response is not known."},
 		},
 	}
 }
@@ -105,11 +105,11 @@ func ECR() Profile {
 		},
 		basicOnly: true,
 		Claims: []Claim{
-			{TopicDelete, Reported, "Possible since 2023; its own API takes all tags along."},
-			{TopicUntag, Unverified, "Its own API removes the tag, and with the last tag the image; what it answers here is not known."},
+			{TopicDelete, Reported, "Possible since 2023; its own API also removes all tags."},
+			{TopicUntag, Unverified, "Its own API removes the tag, and with the last tag the image; the response of the registry API is not known."},
 			{TopicTwice, Reported, "404 MANIFEST_UNKNOWN, \"Requested image not found\"."},
-			{TopicMissing, Unverified, "Who reads is told 404 MANIFEST_UNKNOWN; who deletes, is not known."},
-			{TopicChild, Unverified, "Its API refuses it with ImageReferencedByManifestList; how that is said here is not known."},
+			{TopicMissing, Unverified, "A read gets 404 MANIFEST_UNKNOWN; the response to a DELETE is not known."},
+			{TopicChild, Unverified, "Its own API refuses it with ImageReferencedByManifestList; the response of the registry API is not known."},
 		},
 	}
 }
@@ -122,8 +122,8 @@ func ACR() Profile {
 			`{"errors":[{"code":"REGISTRY_DISALLOWED_OPERATION","message":"The operation is disallowed on this registry, repository or image. `+
 				`View troubleshooting steps at https://aka.ms/acr/faq/#why-does-my-pull-or-push-request-fail-with-disallowed-operation","detail":{}}]}`))})},
 		Claims: []Claim{
-			{TopicDelete, Documented, "202, and every tag on it is gone."},
-			{TopicUntag, Unverified, "By digest only, it is said; the status is not known."},
+			{TopicDelete, Documented, "202, and every tag that points to it is removed."},
+			{TopicUntag, Unverified, "Deletion is documented to work by digest only; the status is not known."},
 			{TopicImmutable, Reported, "405 REGISTRY_DISALLOWED_OPERATION."},
 		},
 	}

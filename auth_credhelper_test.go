@@ -1,0 +1,102 @@
+package regret_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/credentials"
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
+)
+
+func TestCredentialHelper(t *testing.T) {
+	t.Parallel()
+	reg := fakeregistry.New(fakeregistry.WithBasicAuth("ann", helperSecret))
+	reg.PutImage(repo, "hello", "v1")
+	wantErr(t, resolve(t, newClient(t, reg, regret.WithCredentials(loadConfig(t, `{"credsStore":"regret-good"}`)))))
+}
+
+// A failing helper ends the operation: the client does not continue anonymously or with another
+// account (V16).
+func TestCredentialHelperFailures(t *testing.T) {
+	t.Parallel()
+	const fileSecret = "c4n4ry-in-the-file"
+	tests := []struct{ helper, want string }{
+		{"missing", "not found in $PATH"},
+		{"fails", "exit status 1"},
+		{"garbage", "did not print the JSON"},
+	}
+	for _, tt := range tests {
+		t.Run("the error names the registry and the helper regret-"+tt.helper, func(t *testing.T) {
+			t.Parallel()
+			network := fakeregistry.NewNetwork()
+			reg := fakeregistry.New(fakeregistry.WithBasicAuth(account, fileSecret))
+			reg.PutImage(repo, "hello", "v1")
+			for _, origin := range []string{registryURL, "https://registry-1.docker.io", "https://index.docker.io", "https://auth.docker.io"} {
+				network.Handle(origin, reg)
+			}
+			path := writeConfig(t, `{"credsStore":"regret-`+tt.helper+`","auths":{"`+host+`":`+authEntry(account, fileSecret)+
+				`,"https://index.docker.io/v1/":`+authEntry("hub", fileSecret)+`}}`)
+			source, err := credentials.LoadDockerConfig(path, writeConfig(t, `{"auths":{"`+host+`":`+authEntry(account, fileSecret)+`}}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := newClient(t, network, regret.WithCredentials(source))
+			err = c.Untag(t.Context(), repo, "v1")
+			wantErr(t, err, regret.ErrUnauthorized)
+			wantText(t, err, host, helperPrefix+tt.helper, path, tt.want)
+			wantNoSecretInError(t, err, helperSecret, fileSecret)
+			e, ok := errors.AsType[*credentials.Error](err)
+			if !ok {
+				t.Fatalf("not a *credentials.Error: %v", err)
+			}
+			if diff := cmp.Diff([]string{host, path, helperPrefix + tt.helper}, []string{e.Registry, e.File, e.Helper}); diff != "" {
+				t.Errorf("registry, file and helper (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff([]string{"DELETE registry 401"}, traffic(network)); diff != "" {
+				t.Errorf("requests (-want +got):\n%s", diff)
+			}
+			wantSecretsOnlyAt(t, network.Requests(), nil, helperSecret, fileSecret)
+			if _, there := reg.Tag(repo, "v1"); !there {
+				t.Error("the tag is gone")
+			}
+			if strings.Count(err.Error(), host) != 2 { // in the URL of the request, and in the error of the helper
+				t.Errorf("the text does not name the registry exactly twice: %v", err)
+			}
+		})
+	}
+}
+
+func TestCredentialHelperOutlivesDeadline(t *testing.T) {
+	t.Parallel()
+	// Processes do not run in the virtual time of testing/synctest: these 200 ms are real.
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	const registry = "127.0.0.1:5000" // no request leaves the transport
+	sent := 0
+	c := newClientOf(t, "https://"+registry, roundTrip(func(req *http.Request) (*http.Response, error) {
+		sent++
+		if req.Header.Get("Authorization") != "" {
+			t.Error("credentials were sent")
+		}
+		return respond(req, 401, "", "WWW-Authenticate", `Basic realm="r"`), nil
+	}), regret.WithCredentials(loadConfig(t, `{"credsStore":"regret-hangs"}`)))
+	start := time.Now()
+	err := c.Untag(ctx, repo, "v1")
+	// Much shorter than the minute for which the helper hangs, and long enough for a busy machine.
+	if took := time.Since(start); took > 200*time.Millisecond+20*time.Second {
+		t.Errorf("it took %v, want about 200ms", took)
+	}
+	wantErr(t, err, context.DeadlineExceeded)
+	wantNot(t, err, regret.ErrOutcomeUnknown)
+	wantText(t, err, registry, helperPrefix+"hangs")
+	if sent != 1 {
+		t.Errorf("%d requests, want 1", sent)
+	}
+}
