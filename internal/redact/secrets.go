@@ -22,7 +22,7 @@ const (
 	// cannot be told from ordinary text.
 	MinSecret = 4
 	// MinPrefix is the length from which the beginning of a secret is redacted
-	// at the end of a text that somebody else may have cut.
+	// at the end of a text that its sender may have cut.
 	MinPrefix = 8
 
 	maxSecrets = 1024
@@ -88,46 +88,79 @@ func (s *Secrets) known() [][]string {
 	return s.list
 }
 
-// Redact replaces every secret in text.
-func (s *Secrets) Redact(text string) string {
-	var found []string
-	for _, forms := range s.known() {
-		for _, form := range forms {
-			if strings.Contains(text, form) {
-				found = append(found, form)
-			}
-		}
-	}
-	// Longest first: one secret may be the beginning of another.
-	slices.SortFunc(found, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
-	for _, form := range found {
-		text = strings.ReplaceAll(text, form, placeholder)
-	}
-	return text
-}
+// Redact replaces every secret in text. Secrets that overlap are replaced
+// together.
+func (s *Secrets) Redact(text string) string { return replace(text, s.find(text)) }
 
 // RedactCut is [Secrets.Redact] for a text that may have been cut in the middle
 // of a secret: it also replaces the beginning of a secret at the very end of
 // the text, if that beginning has at least minPrefix bytes.
 func (s *Secrets) RedactCut(text string, minPrefix int) string {
-	text = s.Redact(text)
-	if text == "" {
-		return text
+	found := s.find(text)
+	if n := s.cut(text, minPrefix); n > 0 {
+		found = append(found, span{len(text) - n, len(text)})
 	}
-	cut, last := 0, text[len(text)-1]
+	return replace(text, found)
+}
+
+// A span is a part of a text that is to be replaced.
+type span struct{ start, end int }
+
+// find returns every occurrence of every secret in text.
+func (s *Secrets) find(text string) []span {
+	var found []span
 	for _, forms := range s.known() {
 		for _, form := range forms {
-			for n := min(len(form), len(text)); n >= minPrefix && n > cut; n-- {
+			for start := 0; ; start++ {
+				i := strings.Index(text[start:], form)
+				if i < 0 {
+					break
+				}
+				start += i
+				found = append(found, span{start, start + len(form)})
+			}
+		}
+	}
+	return found
+}
+
+// cut returns the length of the longest beginning of a secret, of at least
+// minPrefix bytes, at the end of text; 0 if there is none.
+func (s *Secrets) cut(text string, minPrefix int) int {
+	if text == "" {
+		return 0
+	}
+	longest, last := 0, text[len(text)-1]
+	for _, forms := range s.known() {
+		for _, form := range forms {
+			for n := min(len(form), len(text)); n >= minPrefix && n > longest; n-- {
 				if form[n-1] == last && strings.HasSuffix(text, form[:n]) {
-					cut = n
+					longest = n
 				}
 			}
 		}
 	}
-	if cut == 0 {
+	return longest
+}
+
+// replace puts a placeholder in the place of each span, and only one where spans
+// overlap.
+func replace(text string, spans []span) string {
+	if len(spans) == 0 {
 		return text
 	}
-	return text[:len(text)-cut] + placeholder
+	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.start, b.start) })
+	var b strings.Builder
+	end := 0 // of what is written or replaced
+	for _, s := range spans {
+		if s.start >= end {
+			b.WriteString(text[end:s.start])
+			b.WriteString(placeholder)
+		}
+		end = max(end, s.end)
+	}
+	b.WriteString(text[end:])
+	return b.String()
 }
 
 // RedactError returns err, or if its text contains a secret or a part of a URL

@@ -46,8 +46,10 @@ func Printable(s string, limit int) string {
 }
 
 var (
-	userinfoPattern = regexp.MustCompile(`://[^\s"]*@`)
-	queryPattern    = regexp.MustCompile(`(://[^\s"?]*)\?[^\s"]*`)
+	// A query may contain an "@", and a malformed address a password with a "?".
+	ambiguousPattern = regexp.MustCompile(`://[^\s"]*[?#][^\s"]*@[^\s"]*`)
+	userinfoPattern  = regexp.MustCompile(`://[^\s"]*@`)
+	queryPattern     = regexp.MustCompile(`(://[^\s"?]*)\?[^\s"]*`)
 )
 
 // URLs removes user information and queries from the URLs in a text: the
@@ -56,5 +58,7 @@ func URLs(text string) string {
 	if !strings.Contains(text, "://") {
 		return text
 	}
-	return queryPattern.ReplaceAllString(userinfoPattern.ReplaceAllString(text, "://…@"), "$1?…")
+	text = ambiguousPattern.ReplaceAllString(text, "://…")
+	text = userinfoPattern.ReplaceAllString(text, "://…@")
+	return queryPattern.ReplaceAllString(text, "$1?…")
 }
