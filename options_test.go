@@ -92,7 +92,7 @@ func TestOptionsThatContradictEachOther(t *testing.T) {
 		{"a transport and a TLS configuration", host,
 			[]regret.Option{regret.WithTransport(fakeregistry.New()), regret.WithTLSConfig(&tls.Config{})}, "WithTLSConfig cannot be combined"},
 		{"plain http and https", "https://" + host,
-			[]regret.Option{regret.WithPlainHTTP()}, "WithPlainHTTP asks for http"},
+			[]regret.Option{regret.WithPlainHTTP()}, "is https, but plain http was asked for"},
 	} {
 		t.Run(test.rule+" contradict each other in every order", func(t *testing.T) {
 			t.Parallel()

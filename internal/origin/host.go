@@ -22,7 +22,7 @@ func CheckHost(hostport string) error {
 	host, port := hostport, ""
 	if i := strings.LastIndexByte(hostport, ':'); i > strings.LastIndexByte(hostport, ']') {
 		host, port = hostport[:i], hostport[i+1:]
-		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || port[0] == '0' {
 			return errors.New("the port is not a number from 1 to 65535")
 		}
 	}

@@ -1,8 +1,9 @@
 // Package origin says which server a URL belongs to: scheme, host and port. It
 // decides what may be a host, and how an address is shown to people.
 //
-// Invariants: two spellings of one origin compare equal; no error and no shown
-// address contains user information, a query or a fragment.
+// Invariants: origins that differ in case, or in whether they name their scheme's
+// default port, compare equal; no error and no shown address contains user
+// information, a query or a fragment.
 package origin
 
 import (
@@ -60,7 +61,7 @@ func Parse(registry string, plainHTTP bool) (Origin, error) {
 	case named && scheme != "http" && scheme != "https":
 		return Origin{}, fmt.Errorf("registry %q: the scheme is neither http nor https", Shown(registry))
 	case scheme == "https" && plainHTTP:
-		return Origin{}, fmt.Errorf("registry %q is https, but WithPlainHTTP asks for http", Shown(registry))
+		return Origin{}, fmt.Errorf("registry %q is https, but plain http was asked for", Shown(registry))
 	case !named && (plainHTTP || loopback(host)):
 		scheme = "http"
 	case !named:
@@ -98,13 +99,18 @@ func Redact(u *url.URL) string {
 }
 
 // Shown returns a malformed address in a form that an error may quote: without
-// user information, query and fragment.
+// user information, query and fragment. Where "?" or "#" comes before "@", it
+// returns "…": the secret may be a password before the "@" or a query after it.
 func Shown(s string) string {
-	if i := strings.LastIndexByte(s, '@'); i >= 0 {
-		s = "…" + s[i:]
+	at, query := strings.LastIndexByte(s, '@'), strings.IndexAny(s, "?#")
+	switch {
+	case query >= 0 && query < at:
+		return "…"
+	case query >= 0:
+		s = s[:query+1] + "…"
 	}
-	if i := strings.IndexAny(s, "?#"); i >= 0 {
-		s = s[:i+1] + "…"
+	if at >= 0 {
+		s = "…" + s[at:]
 	}
 	return redact.Clip(s)
 }
