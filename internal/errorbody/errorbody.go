@@ -2,8 +2,9 @@
 // services in every form they are known to have. It does not judge what an error
 // means.
 //
-// Invariants: the number of entries, the length of their texts and the size of
-// their details are bounded; messages are printable and contain no known secret.
+// Invariants: the number of entries, the length of their messages and the size of
+// their details are bounded; messages are printable; neither messages nor details
+// contain a known secret.
 package errorbody
 
 import (
@@ -27,7 +28,7 @@ const (
 //
 // See https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes
 type Entry struct {
-	Code    string // as it was sent: only who knows the codes can tell one from a secret
+	Code    string // as it was sent, of any length; the caller must tell known codes from secrets
 	Message string
 	Detail  json.RawMessage // nil if there is none, or if it may contain a secret
 }
@@ -118,8 +119,9 @@ func (w wireEntry) entry(secrets *redact.Secrets) Entry {
 	return e
 }
 
-// containsSecret reports whether a string in JSON contains a secret. JSON can
-// spell one in more ways than could be replaced.
+// containsSecret reports whether a string or a number in JSON contains a secret,
+// or a string ends with the beginning of one. JSON can spell a secret in more ways
+// than could be replaced.
 func containsSecret(raw json.RawMessage, secrets *redact.Secrets) bool {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
@@ -128,8 +130,15 @@ func containsSecret(raw json.RawMessage, secrets *redact.Secrets) bool {
 		if err != nil {
 			return false // the end: raw was decoded once before
 		}
-		if s, ok := token.(string); ok && secrets.Redact(s) != s {
-			return true
+		switch v := token.(type) {
+		case string:
+			if secrets.RedactCut(v, redact.MinPrefix) != v { // the sender may have cut it
+				return true
+			}
+		case json.Number: // as a password of digits can be
+			if secrets.Redact(v.String()) != v.String() {
+				return true
+			}
 		}
 	}
 }
@@ -145,7 +154,9 @@ func message(said string, whole bool, secrets *redact.Secrets) string {
 	if whole { // the sender may have cut it
 		minPrefix = redact.MinPrefix
 	}
-	return redact.Printable(secrets.RedactCut(said, minPrefix), MaxText)
+	said = redact.Printable(secrets.RedactCut(said, minPrefix), 2*looked)
+	// Folding white space may have joined the parts of a secret that was wrapped.
+	return redact.Printable(secrets.Redact(said), MaxText)
 }
 
 // text returns the title of an HTML page, and any other text as it is.
