@@ -93,6 +93,7 @@ func (a *Authorizer) For(scope Scope) Authorization {
 type Authorization struct {
 	authorizer *Authorizer
 	scope      Scope
+	unasked    string  // the header that Header returned
 	sent       string  // the header of the last request
 	answered   *demand // the challenge that sent answers; nil if it was sent unasked
 }
@@ -110,6 +111,7 @@ func (z *Authorization) Header(ctx context.Context) (string, error) {
 	default:
 		z.sent, err = a.known(ctx, z.scope, want)
 	}
+	z.unasked = z.sent
 	return z.sent, err
 }
 
@@ -146,14 +148,16 @@ func (z *Authorization) Answer(ctx context.Context, status int, header http.Head
 		return "", err
 	}
 	g, err := a.obtain(ctx, z.scope, want, z.sent)
-	if err != nil || g.header == "" || g.header == z.sent && !g.fetched {
+	refused := g.header == z.sent || g.header == z.unasked
+	if err != nil || g.header == "" || refused && !g.fetched {
 		return "", err
 	}
 	z.sent, z.answered = g.header, want
 	return g.header, nil
 }
 
-// Accepted says that the header which Answer returned last was not refused.
+// Accepted records that the registry did not refuse the header that Answer
+// returned last.
 func (z *Authorization) Accepted() {
 	if want := z.answered; want != nil {
 		z.authorizer.learned.Store(&demand{scheme: want.scheme, realm: want.realm, service: want.service})
@@ -191,8 +195,10 @@ func (a *Authorizer) credential(ctx context.Context, scope Scope) (credentials.C
 	if err != nil {
 		return credentials.Credential{}, sourceError(a.config.Origin.Host, err)
 	}
-	a.config.Secrets.Add(cred.Password, cred.IdentityToken, cred.RegistryToken,
-		encode(cred.Secret()), encode(cred.Username+":"+cred.Secret()))
+	a.config.Secrets.Add(cred.Password, cred.IdentityToken, cred.RegistryToken)
+	if secret := cred.Secret(); secret != "" {
+		a.config.Secrets.Add(encode(secret), encode(cred.Username+":"+secret))
+	}
 	return cred, nil
 }
 
