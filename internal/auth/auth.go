@@ -90,6 +90,7 @@ func (a *Authorizer) For(scope Scope) Authorization {
 type Authorization struct {
 	authorizer *Authorizer
 	scope      Scope
+	unasked    string  // the header that Header returned
 	sent       string  // the header of the last request
 	answered   *demand // the challenge that sent answers; nil if it was sent unasked
 	renewed    bool    // the source was asked again for credentials that had expired
@@ -113,6 +114,7 @@ func (z *Authorization) Header(ctx context.Context) (string, error) {
 	default:
 		z.sent, err = a.known(ctx, z.scope, want)
 	}
+	z.unasked = z.sent
 	return z.sent, err
 }
 
@@ -187,7 +189,8 @@ func saysExpired(body []byte) bool {
 func (z *Authorization) offer(ctx context.Context, want *demand) (string, error) {
 	g, err := z.authorizer.obtain(ctx, z.scope, want, z.sent)
 	z.anonymous = g.anonymous
-	if err != nil || g.header == "" || g.header == z.sent && !g.fetched {
+	refused := g.header == z.sent || g.header == z.unasked
+	if err != nil || g.header == "" || refused && !g.fetched {
 		return "", err
 	}
 	z.sent, z.answered = g.header, want
@@ -205,7 +208,8 @@ func (a *Authorizer) Learn(header http.Header) {
 // Learned reports whether a challenge of this registry was answered or read.
 func (a *Authorizer) Learned() bool { return a.learned.Load() != nil }
 
-// Accepted says that the header which Answer returned last was not refused.
+// Accepted records that the registry did not refuse the header that Answer
+// returned last.
 func (z *Authorization) Accepted() {
 	if want := z.answered; want != nil {
 		z.authorizer.learned.Store(&demand{scheme: want.scheme, realm: want.realm, service: want.service})
@@ -245,8 +249,10 @@ func (a *Authorizer) credential(ctx context.Context, scope Scope) (credentials.C
 	if err != nil {
 		return credentials.Credential{}, sourceError(a.config.Origin.Host, err)
 	}
-	a.config.Secrets.Add(cred.Password, cred.IdentityToken, cred.RegistryToken,
-		encode(cred.Secret()), encode(cred.Username+":"+cred.Secret()))
+	a.config.Secrets.Add(cred.Password, cred.IdentityToken, cred.RegistryToken)
+	if secret := cred.Secret(); secret != "" {
+		a.config.Secrets.Add(encode(secret), encode(cred.Username+":"+secret))
+	}
 	return cred, nil
 }
 

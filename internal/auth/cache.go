@@ -106,7 +106,7 @@ func (t *tokenCache) run(ctx context.Context, f *fetch, scope Scope, get func() 
 		defer t.mu.Unlock()
 		delete(t.fetches, scope)
 		if f.err == nil && f.grant.header != "" {
-			t.keep(scope.resource(), f.grant)
+			t.keep(scope.resource(), f.grant, time.Now())
 		}
 		close(f.done)
 	}()
@@ -124,19 +124,21 @@ func outOfTime(err error) bool {
 	return ok && e.OutOfTime()
 }
 
-// keep replaces the grants that the new one makes superfluous.
-func (t *tokenCache) keep(resource string, fresh grant) {
+// keep caches a new grant, and drops those that have expired or allow nothing
+// that the new one does not.
+func (t *tokenCache) keep(resource string, fresh grant, now time.Time) {
 	if t.kept == nil {
 		t.kept = make(map[string][]grant)
 	}
 	if _, known := t.kept[resource]; !known && len(t.kept) >= maxCached {
-		for some := range t.kept { // any one: a request brings it back
+		for some := range t.kept { // any one: the next request for it fetches a new token
 			delete(t.kept, some)
 			break
 		}
 	}
 	others := slices.DeleteFunc(t.kept[resource], func(old grant) bool {
-		return !slices.ContainsFunc(old.actions, func(action string) bool { return !permits(fresh.actions, action) })
+		return !now.Before(old.expires) ||
+			!slices.ContainsFunc(old.actions, func(action string) bool { return !permits(fresh.actions, action) })
 	})
 	fresh.fetched = false
 	t.kept[resource] = append(others, fresh)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/seed-8cb7cc86/regret/credentials"
@@ -23,9 +24,9 @@ const (
 	NoResponse                           // the token service did not respond
 )
 
-// An Error is a header that could not be had. It contains nothing of a token
-// service's response but its status and well-known codes: the rest may be a
-// secret.
+// An Error says why there is no Authorization header. Of a token service's
+// response it contains only the status, the wait that was asked for, and
+// well-known codes: the rest may be a secret.
 type Error struct {
 	Reason     Reason
 	Realm      origin.Origin // of UntrustedRealm, if that is an origin
@@ -40,7 +41,7 @@ type Error struct {
 // Error returns the cause.
 func (e *Error) Error() string {
 	if e.Err == nil {
-		return fmt.Sprintf("the token service answered %d %s", e.StatusCode, http.StatusText(e.StatusCode))
+		return strings.TrimSpace(fmt.Sprintf("the token service answered %d %s", e.StatusCode, http.StatusText(e.StatusCode)))
 	}
 	return e.Err.Error()
 }
@@ -49,7 +50,7 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // Transient reports whether the token request may succeed if it is sent again.
-// Only a token was asked for, so that a retry can do no harm.
+// Only a token is requested, so that a retry can do no harm.
 func (e *Error) Transient() bool {
 	switch e.Reason {
 	case NoResponse:

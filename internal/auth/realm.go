@@ -70,8 +70,7 @@ func (a *Authorizer) trusted(realm string) (*url.URL, error) {
 	u, err := url.Parse(realm)
 	switch {
 	case realm == "" || err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-		shown, _, _ := strings.Cut(realm, "?")
-		return nil, refuse(MalformedChallenge, "the challenge's realm is not a URL: %q", origin.Shown(shown))
+		return nil, refuse(MalformedChallenge, "the challenge's realm is not a URL: %q", origin.Shown(realm))
 	case u.User != nil:
 		return nil, refuse(UntrustedRealm, "the challenge's realm contains user information")
 	case !a.realms[origin.Of(u)]:

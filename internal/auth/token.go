@@ -159,8 +159,8 @@ func (a *Authorizer) ask(req *http.Request) (tokenResponse, error) {
 	return response, nil
 }
 
-// failed is the error for a token request without a usable response. The end of
-// the caller's context is nobody's failure and is returned as it is.
+// failed returns the error for a token request without a usable response. If the
+// caller's context has ended, it returns the context's error as it is.
 func failed(req *http.Request, status int, reason Reason, err error) error {
 	if ended := req.Context().Err(); ended != nil {
 		return ended
@@ -168,7 +168,7 @@ func failed(req *http.Request, status int, reason Reason, err error) error {
 	return &Error{Reason: reason, Method: req.Method, URL: origin.Redact(req.URL), StatusCode: status, Err: err}
 }
 
-// refused reads a response that brings no token.
+// refused returns the error for a response without a token.
 func (a *Authorizer) refused(req *http.Request, resp *http.Response) error {
 	if ended := req.Context().Err(); ended != nil {
 		return ended
@@ -180,7 +180,7 @@ func (a *Authorizer) refused(req *http.Request, resp *http.Response) error {
 	raw, whole := body.ReadError(resp.Body, a.config.ErrorBytes)
 	for _, entry := range errorbody.Parse(raw, whole, &redact.Secrets{}) {
 		for _, code := range []string{entry.Code, entry.Message} { // OAuth 2.0 says {"error":"invalid_scope"}
-			if slices.Contains(knownCodes, code) {
+			if slices.Contains(knownCodes, code) && !slices.Contains(e.Codes, code) {
 				e.Codes = append(e.Codes, code)
 			}
 		}

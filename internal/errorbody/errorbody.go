@@ -29,7 +29,7 @@ const (
 //
 // See https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes
 type Entry struct {
-	Code    string // as it was sent: only who knows the codes can tell one from a secret
+	Code    string // as it was sent, of any length; the caller must tell known codes from secrets
 	Message string
 	Detail  json.RawMessage // nil if there is none, or if it may contain a secret
 }

@@ -29,7 +29,9 @@ func TestOf(t *testing.T) {
 		{"the default port of http is left out", "http://auth.example.com:80/", "http://auth.example.com"},
 		{"port 80 is not the default of https", "https://auth.example.com:80/", "https://auth.example.com:80"},
 		{"port 443 is not the default of http", "http://auth.example.com:443/", "http://auth.example.com:443"},
+		{"an empty port stays as it is", "https://auth.example.com:/", "https://auth.example.com:"},
 		{"another scheme has no default port", "ftp://auth.example.com:443/", "ftp://auth.example.com:443"},
+		{"an IPv6 address keeps its spelling and its port", "http://[0:0::1]:5000/", "http://[0:0::1]:5000"},
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
 			t.Parallel()

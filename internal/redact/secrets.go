@@ -23,7 +23,7 @@ const (
 	// cannot be told from ordinary text.
 	MinSecret = 4
 	// MinPrefix is the length from which the beginning of a secret is redacted
-	// at the end of a text that somebody else may have cut.
+	// at the end of a text that its sender may have cut.
 	MinPrefix = 8
 
 	maxSecrets = 1024
