@@ -87,6 +87,10 @@ func TestRefusedRealms(t *testing.T) {
 				}
 				wantText(t, err, tt.advice)
 			}
+			if tt.realm == "http://"+host+"/token" && tt.registry == host {
+				want = "the registry is reached by https, but sends callers to its own host by http: make the proxy before it pass on " +
+					"that requests came by https (X-Forwarded-Proto), or set its external URL to https"
+			}
 			if diff := cmp.Diff(want, e.Hint); diff != "" {
 				t.Errorf("hint (-want +got):\n%s", diff)
 			}

@@ -196,7 +196,7 @@ func TestInvalidChallenges(t *testing.T) {
 	t.Parallel()
 	const bearer = `Bearer realm="` + realm + `"`
 	tests := []struct{ name, challenge string }{
-		{"junk after a parameter", `Basic realm="r" junk`},
+		{"junk after a parameter", bearer + ` junk`},
 		{"an unterminated quoted string", `Bearer realm="https://auth.example.com`},
 		{"a realm given twice", bearer + `,realm="https://evil.example.net/token"`},
 		{"no realm", `Bearer service="s"`},

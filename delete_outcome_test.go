@@ -40,12 +40,12 @@ func TestDeleteManifestDeterminesTheOutcome(t *testing.T) {
 			[]error{regret.ErrNotFound}, nil, "DELETE 404, HEAD 404, GET 404", true},
 		{"500 and then 404 is no success if the manifest is still served", []step{{1, "DELETE", failing(500, "UNKNOWN")}, {0, "DELETE", failing(404, "MANIFEST_UNKNOWN")}},
 			[]error{regret.CodeManifestUnknown}, []error{regret.ErrNotFound}, "DELETE 500, DELETE 404, HEAD 200", false},
-		{"404 for a resolved digest is an unknown outcome if the check fails", []step{{0, "DELETE", does(failing(404, "MANIFEST_UNKNOWN"))}, {0, "HEAD", failing(403, "DENIED")}},
-			[]error{regret.ErrOutcomeUnknown}, []error{regret.ErrNotFound}, "DELETE 404, HEAD 403", true},
+		{"404 for a resolved digest is an unknown outcome if the check fails", []step{{0, "DELETE", does(failing(404, "MANIFEST_UNKNOWN"))}, {0, "HEAD", failing(401, "UNAUTHORIZED")}},
+			[]error{regret.ErrOutcomeUnknown}, []error{regret.ErrNotFound}, "DELETE 404, HEAD 401", true},
 		{"404 does not mean not found if the manifest is still served", []step{{0, "DELETE", failing(404, "MANIFEST_UNKNOWN")}},
 			[]error{regret.CodeManifestUnknown}, []error{regret.ErrNotFound}, "DELETE 404, HEAD 200", false},
-		{"500 and then 404 is an unknown outcome if the check fails", []step{{1, "DELETE", does(failing(500, "UNKNOWN"))}, {0, "HEAD", failing(403, "DENIED")}},
-			[]error{regret.ErrOutcomeUnknown}, []error{regret.ErrNotFound}, "DELETE 500, DELETE 404, HEAD 403", true},
+		{"500 and then 404 is an unknown outcome if the check fails", []step{{1, "DELETE", does(failing(500, "UNKNOWN"))}, {0, "HEAD", failing(401, "UNAUTHORIZED")}},
+			[]error{regret.ErrOutcomeUnknown}, []error{regret.ErrNotFound}, "DELETE 500, DELETE 404, HEAD 401", true},
 		{"503 is retried", []step{{1, "DELETE", failing(503, "UNAVAILABLE")}},
 			nil, nil, "DELETE 503, DELETE 202", true},
 
@@ -54,8 +54,8 @@ func TestDeleteManifestDeterminesTheOutcome(t *testing.T) {
 		{"502 and then 405 is success if the manifest is gone", []step{{1, "DELETE", does(failing(502, ""))}, {1, "DELETE", failing(405, "UNSUPPORTED")}},
 			nil, nil, "DELETE 502, DELETE 405, HEAD 404, GET 404", true},
 		{"502 and then 405 is an unknown outcome if the check fails",
-			[]step{{1, "DELETE", does(failing(502, ""))}, {1, "DELETE", failing(405, "UNSUPPORTED")}, {0, "HEAD", failing(403, "DENIED")}},
-			[]error{regret.ErrOutcomeUnknown, regret.CodeUnsupported}, []error{regret.ErrDeleteDisabled}, "DELETE 502, DELETE 405, HEAD 403", true},
+			[]step{{1, "DELETE", does(failing(502, ""))}, {1, "DELETE", failing(405, "UNSUPPORTED")}, {0, "HEAD", failing(401, "UNAUTHORIZED")}},
+			[]error{regret.ErrOutcomeUnknown, regret.CodeUnsupported}, []error{regret.ErrDeleteDisabled}, "DELETE 502, DELETE 405, HEAD 401", true},
 
 		{"500 to every attempt is an error if the manifest exists", []step{{0, "DELETE", failing(500, "UNKNOWN")}},
 			[]error{regret.ErrUnavailable, regret.CodeUnknown}, []error{regret.ErrOutcomeUnknown},
@@ -80,8 +80,8 @@ func TestDeleteManifestDeterminesTheOutcome(t *testing.T) {
 				return fakeregistry.Redirect(302, "/login")
 			}}},
 			nil, nil, "DELETE 202 lost, DELETE 302, HEAD 404, GET 404", true},
-		{"200 is an unknown outcome if the check fails", []step{{1, "DELETE", failing(200, "")}, {0, "HEAD", failing(403, "DENIED")}},
-			[]error{regret.ErrOutcomeUnknown}, []error{regret.ErrNotFound}, "DELETE 200, HEAD 403", false},
+		{"200 is an unknown outcome if the check fails", []step{{1, "DELETE", failing(200, "")}, {0, "HEAD", failing(401, "UNAUTHORIZED")}},
+			[]error{regret.ErrOutcomeUnknown}, []error{regret.ErrNotFound}, "DELETE 200, HEAD 401", false},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
@@ -101,7 +101,7 @@ func TestDeleteManifestDeterminesTheOutcome(t *testing.T) {
 func TestUnknownOutcomeKeepsTheFactsOfTheDelete(t *testing.T) {
 	t.Parallel()
 	reg, c, dgst := seen(t)
-	play(reg, step{0, "DELETE", failing(500, "UNKNOWN")}, step{0, "HEAD", failing(403, "DENIED")})
+	play(reg, step{0, "DELETE", failing(500, "UNKNOWN")}, step{0, "HEAD", failing(401, "UNAUTHORIZED")})
 	err := c.DeleteManifest(t.Context(), repo, dgst)
 	e := wantErr(t, err, regret.ErrOutcomeUnknown, regret.CodeUnknown)
 	if e.Op != "delete manifest" || e.Method != "DELETE" || e.StatusCode != 500 || e.Attempts != 4 {

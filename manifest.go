@@ -171,11 +171,16 @@ func (r *request) headerDigest(resp transport.Response, want Digest) (Digest, er
 	return named[0], nil
 }
 
-// headerDigests returns the different well-formed digests in a header.
+// headerDigests returns the different digests in a header; none if one of them is
+// malformed.
 func headerDigests(h http.Header) []Digest {
 	var named []Digest
 	for _, value := range h["Docker-Content-Digest"] {
-		if d := Digest(value); grammar.Digest(d) == nil && !slices.Contains(named, d) {
+		d := Digest(value)
+		if grammar.Digest(d) != nil {
+			return nil
+		}
+		if !slices.Contains(named, d) {
 			named = append(named, d)
 		}
 	}

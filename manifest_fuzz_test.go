@@ -42,8 +42,8 @@ func FuzzDigest(f *testing.F) {
 			if digest.Digest(reference).Validate() == nil && string(got) != reference {
 				t.Errorf("%s is resolved to %s", reference, got)
 			}
-			if second != "" && strings.TrimSpace(first) != strings.TrimSpace(second) {
-				t.Errorf("%q is resolved to %q by the contradictory header %q", reference, got, names)
+			if second != "" && strings.TrimSpace(first) != strings.TrimSpace(second) && got != digest.FromBytes(nil) {
+				t.Errorf("%q is resolved to %q by the contradictory header %q, and not by the content", reference, got, names)
 			}
 		}
 	})

@@ -102,6 +102,7 @@ func TestEveryManifestTypeIsAccepted(t *testing.T) {
 	}
 	const all = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, " +
 		"application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json, " +
+		"application/vnd.oci.artifact.manifest.v1+json, application/vnd.cncf.oras.artifact.manifest.v1+json, " +
 		"application/vnd.docker.distribution.manifest.v1+prettyjws, application/vnd.docker.distribution.manifest.v1+json"
 	for _, r := range reg.Requests() {
 		want := http.Header{
@@ -167,8 +168,8 @@ func putSHA512(t *testing.T, reg *fakeregistry.Registry) (regret.Digest, *regret
 func TestResolveFallsBackToGET(t *testing.T) {
 	t.Parallel()
 	for status, fallsBack := range map[int]bool{
-		400: true, 404: true, 405: true, 406: true, 501: true,
-		204: true, 206: true, 401: false, 402: false, 403: false, 409: false, 410: false, 418: false, 451: false,
+		400: true, 403: true, 404: true, 405: true, 406: true, 410: true, 501: true,
+		204: true, 206: true, 401: false, 402: false, 409: false, 418: false, 451: false,
 	} {
 		t.Run(http.StatusText(status), func(t *testing.T) {
 			t.Parallel()

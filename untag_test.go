@@ -110,8 +110,8 @@ func TestUntagIsRetriedOnlyIfTheFirstAttemptHadNoEffect(t *testing.T) {
 		{"a lost request is not retried", []step{{1, "DELETE", loseRequest}}, []error{regret.ErrOutcomeUnknown}, "DELETE 0 lost, HEAD 200"},
 		{"a lost response is success if the tag is gone", []step{{1, "DELETE", loseResponse}}, nil, "DELETE 202 lost, HEAD 404, GET 404"},
 		{"500 is success if the tag is gone", []step{{1, "DELETE", does(failing(500, "UNKNOWN"))}}, nil, "DELETE 500, HEAD 404, GET 404"},
-		{"502 is an unknown outcome if the check fails", []step{{1, "DELETE", does(failing(502, ""))}, {0, "HEAD", failing(403, "DENIED")}},
-			[]error{regret.ErrOutcomeUnknown}, "DELETE 502, HEAD 403"},
+		{"502 is an unknown outcome if the check fails", []step{{1, "DELETE", does(failing(502, ""))}, {0, "HEAD", failing(401, "UNAUTHORIZED")}},
+			[]error{regret.ErrOutcomeUnknown}, "DELETE 502, HEAD 401"},
 		{"200 is success if the tag is gone", []step{{1, "DELETE", does(failing(200, ""))}}, nil, "DELETE 200, HEAD 404, GET 404"},
 		{"200 is an error if the tag exists", []step{{1, "DELETE", failing(200, "")}}, []error{regret.ErrStillPresent}, "DELETE 200, HEAD 200"},
 	} {

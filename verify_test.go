@@ -31,8 +31,8 @@ func TestWithVerification(t *testing.T) {
 			[]error{regret.ErrOutcomeUnknown}, "the manifest is gone", "DELETE 202, HEAD 404, GET 404, GET 403"},
 		{"a repository that is gone is success", nil, []step{{0, "GET", onTagList(fakeregistry.Errors(404, "NAME_UNKNOWN", "no"))}}, false, false,
 			nil, "", "DELETE 202, HEAD 404, GET 404, GET 404"},
-		{"a check that fails is an unknown outcome", nil, []step{{0, "HEAD", responding(fakeregistry.Errors(403, "DENIED", "no"))}}, false, false,
-			[]error{regret.ErrOutcomeUnknown}, "", "DELETE 202, HEAD 403"},
+		{"a check that fails is an unknown outcome", nil, []step{{0, "HEAD", responding(fakeregistry.Errors(401, "UNAUTHORIZED", "no"))}}, false, false,
+			[]error{regret.ErrOutcomeUnknown}, "", "DELETE 202, HEAD 401"},
 
 		{"a removed tag is success", nil, nil, true, false, nil, "", "DELETE 202, HEAD 404, GET 404"},
 		{"a tag that still exists is an error", nil, []step{{0, "DELETE", responding(accept)}}, true, false,

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/seed-8cb7cc86/regret/internal/field"
 )
@@ -133,7 +134,7 @@ func parseLine(challenges []Challenge, line string) ([]Challenge, *Error) {
 		if err == nil && !s.EndOfElement() {
 			err = problem("expected a comma", s.Rest())
 		}
-		if last := len(challenges) - 1; err != nil && last >= first && challenges[last].Scheme == "basic" {
+		if last := len(challenges) - 1; err != nil && last >= first && challenges[last].Scheme == "basic" && !strings.ContainsFunc(line, unicode.IsControl) {
 			challenges[last].Params, challenges[last].Token68 = nil, ""
 			return challenges, nil
 		}

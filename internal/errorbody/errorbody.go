@@ -103,12 +103,17 @@ func HasCode(body []byte) bool {
 	return slices.ContainsFunc(Parse(body, true, &redact.Secrets{}), func(e Entry) bool { return e.Code != "" })
 }
 
-// SaysRateLimit reports whether a body says that there were too many requests,
-// with whatever status: some servers do so with a 403.
+// HasRateLimitCode reports whether a body has the code for too many requests.
+func HasRateLimitCode(body []byte) bool {
+	return slices.ContainsFunc(Parse(body, true, &redact.Secrets{}), func(e Entry) bool { return e.Code == "TOOMANYREQUESTS" })
+}
+
+// SaysRateLimit reports whether a body says in words that there were too many
+// requests.
 func SaysRateLimit(body []byte) bool {
 	return slices.ContainsFunc(Parse(body, true, &redact.Secrets{}), func(e Entry) bool {
 		said := strings.ToLower(e.Message)
-		return e.Code == "TOOMANYREQUESTS" || slices.ContainsFunc(rateLimitWords, func(words string) bool { return strings.Contains(said, words) })
+		return slices.ContainsFunc(rateLimitWords, func(words string) bool { return strings.Contains(said, words) })
 	})
 }
 

@@ -18,7 +18,7 @@ func TestMediaTypes(t *testing.T) {
 			t.Errorf("IsIndex(%s) is %t", want, got)
 		}
 	}
-	if len(types) != 6 {
+	if len(types) != 8 {
 		t.Errorf("%d types: %q", len(types), types)
 	}
 	types[0] = "changed"

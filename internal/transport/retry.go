@@ -127,13 +127,13 @@ func (c *call) judgeStatus(f *Failure) bool {
 // isRateLimit reports whether a refusal asks for fewer requests. A 403 does so if
 // it names a time or says it in words: GitHub's secondary limits are such.
 func isRateLimit(f *Failure) bool {
-	switch {
-	case f.StatusCode == http.StatusTooManyRequests:
+	switch f.StatusCode {
+	case http.StatusTooManyRequests:
 		return true
-	case f.StatusCode == http.StatusForbidden && f.RetryAfter > 0:
-		return true
+	case http.StatusForbidden:
+		return f.RetryAfter > 0 || errorbody.HasRateLimitCode(f.Body) || errorbody.SaysRateLimit(f.Body)
 	}
-	return f.StatusCode >= 400 && errorbody.SaysRateLimit(f.Body)
+	return errorbody.HasRateLimitCode(f.Body)
 }
 
 // mayWait reports whether another attempt fits: by number, time, and what the
