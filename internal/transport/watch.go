@@ -27,6 +27,7 @@ type watch struct {
 	cancel context.CancelCauseFunc // of the request
 	// progress, if not nil, is called when the request has been written.
 	progress func(written bool)
+	own      bool // the connections are of our own pool
 	hooks    httptrace.ClientTrace
 
 	mu        sync.Mutex
@@ -63,6 +64,18 @@ func (w *watch) gotConn(info httptrace.GotConnInfo) {
 	defer w.mu.Unlock()
 	w.refused = w.replay && w.written && info.Conn == w.conn
 	w.conn, w.connected = info.Conn, true
+	if w.replay && w.exclusive(info.Conn) {
+		info.Conn.Close() // over HTTP/1.1, net/http may write a request before it sees that its context has ended
+	}
+}
+
+// exclusive reports whether a connection certainly carries no other requests. A
+// given transport may speak HTTP/2 without TLS.
+func (w *watch) exclusive(conn net.Conn) bool {
+	if secure, ok := conn.(*tls.Conn); ok {
+		return secure.ConnectionState().NegotiatedProtocol != "h2"
+	}
+	return w.own
 }
 
 func (w *watch) wroteHeaders() {

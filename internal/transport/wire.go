@@ -109,7 +109,7 @@ func (w *Wire) send(req *http.Request, to origin.Origin) (*http.Response, error)
 	}
 	ctx, cancel := context.WithCancelCause(req.Context())
 	timer := time.AfterFunc(limit, func() { cancel(errSlowHeader) })
-	watch := &watch{cancel: cancel}
+	watch := &watch{cancel: cancel, own: w.config.Base == nil}
 	if w.first != nil {
 		watch.progress = w.first.enter(ctx, to)
 		defer watch.progress(false)
