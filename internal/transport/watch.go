@@ -27,8 +27,11 @@ type watch struct {
 	cancel context.CancelCauseFunc // of the request
 	// progress, if not nil, is called when the request has been written.
 	progress func(written bool)
-	own      bool // the connections are of our own pool
-	hooks    httptrace.ClientTrace
+	// netHTTP says that the hooks are called by net/http alone: a transport on top
+	// of it may send a request again for reasons of its own.
+	netHTTP bool
+	write   bool // a DELETE or PUT
+	hooks   httptrace.ClientTrace
 
 	mu        sync.Mutex
 	asked     int      // for a connection, how often
@@ -36,7 +39,7 @@ type watch struct {
 	connected bool
 	written   bool
 	replay    bool // net/http wanted to send it again
-	refused   bool // the server refused the stream and has not processed it
+	unsent    bool // that is because the server certainly has not processed it
 }
 
 // trace returns a context in which net/http calls the watch.
@@ -45,12 +48,15 @@ func (w *watch) trace(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &w.hooks)
 }
 
+// getConn ends a request that was written before. Over HTTP/1.1, net/http sends a
+// DELETE or PUT again only if no byte of it was sent.
 func (w *watch) getConn(string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.asked++
 	if w.written || w.asked > maxConnections {
 		w.replay = true
+		w.unsent = w.netHTTP && w.write && w.written && w.exclusive(w.conn)
 		w.cancel(errReplayed)
 	}
 }
@@ -62,20 +68,19 @@ func (w *watch) getConn(string) {
 func (w *watch) gotConn(info httptrace.GotConnInfo) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.refused = w.replay && w.written && info.Conn == w.conn
+	w.unsent = w.unsent || w.netHTTP && w.replay && w.written && info.Conn == w.conn
 	w.conn, w.connected = info.Conn, true
 	if w.replay && w.exclusive(info.Conn) {
 		info.Conn.Close() // over HTTP/1.1, net/http may write a request before it sees that its context has ended
 	}
 }
 
-// exclusive reports whether a connection certainly carries no other requests. A
-// given transport may speak HTTP/2 without TLS.
+// exclusive reports whether a connection certainly carries one request at a time.
 func (w *watch) exclusive(conn net.Conn) bool {
 	if secure, ok := conn.(*tls.Conn); ok {
 		return secure.ConnectionState().NegotiatedProtocol != "h2"
 	}
-	return w.own
+	return w.netHTTP // without HTTP/2 over plain connections; see NewWire
 }
 
 func (w *watch) wroteHeaders() {
@@ -98,7 +103,7 @@ func (w *watch) noResponse(cause, err error) *noResponse {
 	if record, ok := errors.AsType[tls.RecordHeaderError](err); ok && string(record.RecordHeader[:]) == "HTTP/" {
 		err = http.ErrSchemeMismatch // as net/http's client has it
 	}
-	arrived := w.connected && !w.refused
+	arrived := w.connected && !w.unsent
 	if w.asked == 0 {
 		arrived = !neverSent(err)
 	}

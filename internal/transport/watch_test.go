@@ -1,22 +1,16 @@
 package transport
 
 import (
-	"bufio"
 	"crypto/tls"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/seed-8cb7cc86/regret/internal/origin"
 )
 
 // A hooked is what net/http does with one request, as its hooks show it: it
@@ -99,6 +93,7 @@ func TestWhatTheHooksOfNetHTTPSay(t *testing.T) {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
 			w := NewWire(registry, configure(test.does))
+			w.netHTTP = true
 			var lost *noResponse
 			if err := send(t.Context(), w, registryURL); !errors.As(err, &lost) {
 				t.Fatalf("error %v", err)
@@ -157,50 +152,6 @@ func TestPlainHTTPIsRecognised(t *testing.T) {
 	}
 }
 
-func TestAConnectionForAReplayIsClosed(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct {
-		rule   string
-		own    bool
-		secure bool
-		replay bool
-		closed bool
-	}{
-		{"of our own pool, without TLS", true, false, true, true},
-		{"with TLS but without HTTP/2", false, true, true, true},
-		{"unless it may carry other requests by HTTP/2 without TLS", false, false, true, false},
-		{"unless the request has not been sent yet", true, false, false, false},
-	} {
-		t.Run(test.rule, func(t *testing.T) {
-			t.Parallel()
-			first, second := &closeNoter{}, &closeNoter{}
-			w := &watch{cancel: func(error) {}, own: test.own}
-			info := httptrace.GotConnInfo{Conn: second}
-			if test.secure {
-				info.Conn = tls.Client(second, &tls.Config{ServerName: registry.Host})
-			}
-			w.getConn("")
-			w.gotConn(httptrace.GotConnInfo{Conn: first})
-			if test.replay {
-				w.wroteHeaders()
-			}
-			w.getConn("")
-			w.gotConn(info)
-			if second.closed != test.closed || first.closed {
-				t.Errorf("closed: the first %v, the second %v", first.closed, second.closed)
-			}
-		})
-	}
-}
-
-// A closeNoter is a connection that notes whether it is closed.
-type closeNoter struct {
-	net.Conn
-	closed bool
-}
-
-func (c *closeNoter) Close() error { c.closed = true; return nil }
-
 // net/http would replace the lost connection at once.
 func TestTheFirstReplayIsRetriedAtOnceAndFree(t *testing.T) {
 	t.Parallel()
@@ -236,6 +187,7 @@ func TestTheFirstReplayIsRetriedAtOnceAndFree(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := newServer(lost(test.refused).RoundTrip)
 				c := newClient(server)
+				c.wire.netHTTP = test.refused // else a DELETE over HTTP/1.1 would be known as unsent
 				f := refuse(t, t.Context(), c, test.request)
 				if diff := cmp.Diff(test.want, server.times()); diff != "" {
 					t.Errorf("times (-want +got):\n%s", diff)
@@ -248,81 +200,5 @@ func TestTheFirstReplayIsRetriedAtOnceAndFree(t *testing.T) {
 				}
 			})
 		})
-	}
-}
-
-// A keepAlive is a server of HTTP/1.1 that closes a connection instead of
-// responding to the third request that it reads, whichever connection that is.
-// The first two requests wait for each other, so that there are two
-// connections.
-type keepAlive struct {
-	net.Listener
-	both     sync.WaitGroup
-	requests atomic.Int64
-	serving  sync.WaitGroup
-}
-
-func newKeepAlive(t *testing.T) *keepAlive {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	k := &keepAlive{Listener: listener}
-	k.both.Add(2)
-	k.serving.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			k.serving.Go(func() { k.serve(conn) })
-		}
-	})
-	t.Cleanup(func() { listener.Close(); k.serving.Wait() })
-	return k
-}
-
-func (k *keepAlive) serve(conn net.Conn) {
-	defer conn.Close()
-	in := bufio.NewReader(conn)
-	for {
-		if _, err := http.ReadRequest(in); err != nil {
-			return
-		}
-		switch n := k.requests.Add(1); {
-		case n == 3:
-			return
-		case n < 3:
-			k.both.Done()
-			k.both.Wait()
-		}
-		if _, err := io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"); err != nil {
-			return
-		}
-	}
-}
-
-// net/http seldom writes a replay in spite of its context, so that this test alone
-// would seldom fail; TestAConnectionForAReplayIsClosed always would.
-func TestNoRequestIsWrittenToASecondIdleConnection(t *testing.T) {
-	t.Parallel()
-	for range 20 { // net/http chooses at random
-		k := newKeepAlive(t)
-		o := origin.Origin{Scheme: "http", Host: k.Addr().String()}
-		var attempts atomic.Int64
-		c := New(o, NewWire(o, configure(nil, withRetries(atOnce), func(c *Config) { c.Trace = func(Attempt) { attempts.Add(1) } })))
-		var both sync.WaitGroup
-		for range 2 {
-			both.Go(func() { succeed(t, c, get()) })
-		}
-		both.Wait()
-		if resp := succeed(t, c, get()); resp.Attempts != 2 {
-			t.Errorf("%d attempts", resp.Attempts)
-		}
-		if sent := k.requests.Load(); sent != attempts.Load() {
-			t.Errorf("%d requests on the wire, %d attempts", sent, attempts.Load())
-		}
-		c.wire.CloseIdleConnections()
 	}
 }
