@@ -212,8 +212,7 @@ func (w *Wire) holdOthers(resp *http.Response, to origin.Origin) {
 	if resp.StatusCode != http.StatusTooManyRequests && resp.StatusCode != http.StatusServiceUnavailable {
 		return
 	}
-	now := time.Now()
-	if after, ok := retryafter.FromResponse(resp, now); ok && after > 0 && after <= w.config.Retries.RetryAfterMax {
-		w.pace.hold(to, now.Add(after))
+	if after, ok := retryafter.FromResponse(resp, time.Now()); ok && after > 0 && after <= w.config.Retries.RetryAfterMax {
+		w.pace.hold(to, after)
 	}
 }
