@@ -127,13 +127,24 @@ func (s *http2Server) context(ctx context.Context) context.Context {
 	}})
 }
 
-// client returns a client of the server that retries at once.
-func (s *http2Server) client(t *testing.T, opts ...regret.Option) *regret.Client {
+// pool returns a transport of net/http's that trusts the server.
+func (s *http2Server) pool() *http.Transport {
+	return &http.Transport{TLSClientConfig: &tls.Config{RootCAs: s.roots}, ForceAttemptHTTP2: true}
+}
+
+// client returns a client of the server that retries at once, with the given
+// transport or, if that is nil, its own.
+func (s *http2Server) client(t *testing.T, base http.RoundTripper, opts ...regret.Option) *regret.Client {
 	t.Helper()
 	retries := regret.DefaultRetries()
 	retries.WaitMin, retries.WaitMax = 0, 0
-	given := []regret.Option{regret.WithRetries(retries), regret.WithTLSConfig(&tls.Config{RootCAs: s.roots})}
-	c, err := regret.New("https://"+s.address, append(given, opts...)...)
+	opts = append(opts, regret.WithRetries(retries))
+	if base == nil {
+		opts = append(opts, regret.WithTLSConfig(&tls.Config{RootCAs: s.roots}))
+	} else {
+		opts = append(opts, regret.WithTransport(base))
+	}
+	c, err := regret.New("https://"+s.address, opts...)
 	if err != nil {
 		t.Fatal(err)
 	}

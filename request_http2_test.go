@@ -3,6 +3,7 @@ package regret_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -159,6 +160,7 @@ type http2Run struct {
 	processed bool // the request is processed before the fault
 	always    bool // every such request gets the fault, not only the first one
 	warm      bool // the connection has carried a request before
+	given     bool // by WithTransport, a transport of net/http's
 }
 
 // run calls the operation and returns its error and how many faulty requests
@@ -170,7 +172,11 @@ func (r http2Run) run(t *testing.T) (faulty int, err error) {
 	original := reg.PutImage(repo, "hello", "v1").Digest
 	server := newHTTP2Server(t, reg)
 	attempts := &counter{}
-	c := server.client(t, regret.WithTrace(func(a regret.Attempt) {
+	var base http.RoundTripper
+	if r.given {
+		base = server.pool()
+	}
+	c := server.client(t, base, regret.WithTrace(func(a regret.Attempt) {
 		attempts.add(a.Method + " " + strings.TrimPrefix(a.URL, "https://"+server.address))
 	}))
 	ctx := server.context(t.Context())
@@ -246,15 +252,15 @@ func TestHTTP2RequestsWithoutAResponse(t *testing.T) {
 	t.Parallel()
 	for _, test := range http2Cases {
 		for _, f := range http2Faults {
-			for _, warm := range []bool{false, true} {
+			for _, pool := range []struct {
+				name        string
+				warm, given bool
+			}{{"", false, false}, {", after a ping", true, false}, {", given transport", true, true}} {
 				run := func(how string, always, processed bool, want http2Outcome) {
-					rule := test.rule + ", " + f.name + ", " + how
-					if warm {
-						rule += ", after a ping"
-					}
+					rule := test.rule + ", " + f.name + ", " + how + pool.name
 					t.Run(rule, func(t *testing.T) {
 						t.Parallel()
-						faulty, err := http2Run{test, f.fault, processed, always, warm}.run(t)
+						faulty, err := http2Run{test, f.fault, processed, always, pool.warm, pool.given}.run(t)
 						if want.err == nil {
 							wantErr(t, err)
 						} else {
