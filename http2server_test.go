@@ -50,6 +50,8 @@ type http2Server struct {
 	// fault decides what becomes of a request; nil means a response. The request
 	// is processed first if process is true.
 	fault func(line string) (fault http2Fault, process bool)
+	// greeting, if not nil, ends every connection before a request is read.
+	greeting http2Fault
 
 	roots   *x509.CertPool
 	address string
@@ -168,6 +170,10 @@ func (c *http2Conn) serve() error {
 	}
 	if err := c.write(frameSettings, 0, 0, nil); err != nil {
 		return err
+	}
+	if greeting := c.server.greeting; greeting != nil {
+		greeting(c, 0)
+		return nil
 	}
 	for {
 		var head [9]byte

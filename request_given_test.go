@@ -88,16 +88,14 @@ func TestASourceOfCredentialsSendsRequestsInTheCallersContext(t *testing.T) {
 	}
 }
 
-// A stubborn transport sends every request again after a failure.
-type stubborn struct {
+// A repeatingTransport sends every request again after a failure.
+type repeatingTransport struct {
 	base  http.RoundTripper
 	tries int
-	sent  atomic.Int64
 }
 
-func (s *stubborn) RoundTrip(req *http.Request) (resp *http.Response, err error) {
+func (s *repeatingTransport) RoundTrip(req *http.Request) (resp *http.Response, err error) {
 	for range s.tries {
-		s.sent.Add(1)
 		if resp, err = s.base.RoundTrip(req); err == nil {
 			return resp, nil
 		}
@@ -131,7 +129,7 @@ func TestALostConnectionBeforeAFailedDialMayHaveCarriedTheRequest(t *testing.T) 
 				}
 				return new(net.Dialer).DialContext(ctx, network, address)
 			}}
-			c := dialled(t, server, regret.WithTransport(&stubborn{base: pool, tries: 2}))
+			c := dialled(t, server, regret.WithTransport(&repeatingTransport{base: pool, tries: 2}))
 			t.Cleanup(pool.CloseIdleConnections)
 			err := c.Untag(t.Context(), repo, "v1")
 			sent := "DELETE 202 lost, HEAD 404, GET 404"
@@ -169,7 +167,7 @@ func TestATransportThatSendsRequestsAgainRepeatsNoWrite(t *testing.T) {
 				server := newHTTP2Server(t, reg)
 				pool := server.pool()
 				t.Cleanup(pool.CloseIdleConnections)
-				c := server.client(t, &stubborn{base: pool, tries: 3})
+				c := server.client(t, &repeatingTransport{base: pool, tries: 3})
 				ctx := server.context(t.Context())
 				wantErr(t, c.Ping(ctx))
 				var deletes atomic.Int64

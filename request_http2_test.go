@@ -336,3 +336,30 @@ func TestHTTP2ServersThatNeverRespond(t *testing.T) {
 		}
 	}
 }
+
+// A client cannot know that the server has not read what it wrote.
+func TestHTTP2ServersThatReadNoRequest(t *testing.T) {
+	t.Parallel()
+	for name, greeting := range map[string]http2Fault{
+		"GOAWAY with NO_ERROR":           goAway(noError, false),
+		"GOAWAY with ENHANCE_YOUR_CALM":  goAway(enhanceYourCalm, false),
+		"a connection that is closed":    hangUp,
+		"a connection closed with a RST": func(conn *http2Conn, _ uint32) bool { conn.Close(); return false },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := newHTTP2Server(t, fakeregistry.New())
+			server.greeting = greeting
+			var attempts counter
+			c := server.client(t, nil, regret.WithTrace(func(a regret.Attempt) { attempts.add(a.Method) }))
+			err := c.Untag(server.context(t.Context()), repo, "v1")
+			wantErr(t, err, regret.ErrOutcomeUnknown)
+			if diff := cmp.Diff(map[string]int{"DELETE": 1, "HEAD": 4}, attempts.lines); diff != "" {
+				t.Errorf("attempts (-want +got):\n%s", diff)
+			}
+			if requests, connections := len(server.requests()), len(server.conns()); requests > 0 || connections > 5*10 { // if the client sees that before it writes, net/http takes the next one
+				t.Errorf("%d requests, %d connections", requests, connections)
+			}
+		})
+	}
+}

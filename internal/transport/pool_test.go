@@ -72,8 +72,8 @@ func TestNoRequestWaitsForAConnectionThatStands(t *testing.T) {
 		idle time.Duration
 		wait time.Duration
 	}{
-		{"while it is not closed for idleness", idleTimeout - 1, 0},
-		{"but for a new one after that", idleTimeout, maxFirstWait},
+		{"until it is closed because it is idle", idleTimeout - 1, 0},
+		{"but requests wait for a new one after that", idleTimeout, maxFirstWait},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
@@ -110,7 +110,7 @@ func TestEveryWrittenRequestKeepsTheConnection(t *testing.T) {
 	})
 }
 
-func TestWhoWaitsForTheFirstConnectionEndsWithItsContext(t *testing.T) {
+func TestAWaitForTheFirstConnectionEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFirstConnection(registry)

@@ -112,7 +112,7 @@ func handshake(t *testing.T) net.Conn {
 	return conn
 }
 
-func TestWhoseHooksAreBelieved(t *testing.T) {
+func TestOnlyHooksThatNetHTTPItselfCallsAreTrusted(t *testing.T) {
 	t.Parallel()
 	var both http.Protocols
 	both.SetHTTP1(true)
