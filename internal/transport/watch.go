@@ -33,13 +33,13 @@ type watch struct {
 	write   bool // a DELETE or PUT
 	hooks   httptrace.ClientTrace
 
-	mu        sync.Mutex
-	asked     int      // for a connection, how often
-	conn      net.Conn // the one it was given last
-	connected bool
-	written   bool
-	replay    bool // net/http wanted to send it again
-	unsent    bool // that is because the server certainly has not processed it
+	mu          sync.Mutex
+	asked       int      // for a connection, how often
+	conn        net.Conn // the one it was given last
+	connected   bool
+	written     bool
+	replay      bool // net/http wanted to send it again
+	unprocessed bool // that is because the server certainly has not processed it
 }
 
 // trace returns a context in which net/http calls the watch.
@@ -56,7 +56,7 @@ func (w *watch) getConn(string) {
 	w.asked++
 	if w.written || w.asked > maxConnections {
 		w.replay = true
-		w.unsent = w.netHTTP && w.write && w.written && w.exclusive(w.conn)
+		w.unprocessed = w.netHTTP && w.write && w.written && w.exclusive(w.conn)
 		w.cancel(errReplayed)
 	}
 }
@@ -68,7 +68,7 @@ func (w *watch) getConn(string) {
 func (w *watch) gotConn(info httptrace.GotConnInfo) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.unsent = w.unsent || w.netHTTP && w.replay && w.written && info.Conn == w.conn
+	w.unprocessed = w.unprocessed || w.netHTTP && w.replay && w.written && info.Conn == w.conn
 	w.conn, w.connected = info.Conn, true
 	if w.replay && w.exclusive(info.Conn) {
 		info.Conn.Close() // over HTTP/1.1, net/http may write a request before it sees that its context has ended
@@ -103,7 +103,7 @@ func (w *watch) noResponse(cause, err error) *noResponse {
 	if record, ok := errors.AsType[tls.RecordHeaderError](err); ok && string(record.RecordHeader[:]) == "HTTP/" {
 		err = http.ErrSchemeMismatch // as net/http's client has it
 	}
-	arrived := w.connected && !w.unsent
+	arrived := w.connected && !w.unprocessed
 	if w.asked == 0 {
 		arrived = !neverSent(err)
 	}
