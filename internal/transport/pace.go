@@ -10,19 +10,35 @@ import (
 
 // A pacer holds back all requests to a server that asked for time.
 type pacer struct {
-	mu    sync.Mutex
-	until map[origin.Origin]time.Time
+	mu   sync.Mutex
+	held map[origin.Origin]hold
 }
 
-// hold lets no request to o pass before the given time.
-func (p *pacer) hold(o origin.Origin, until time.Time) {
+// A hold is what one server asked for.
+type hold struct {
+	until time.Time
+	asked time.Duration
+}
+
+// left is how long the hold still lasts. More than was asked for means that the
+// clock is another one by now: it was set back, or belongs to a testing/synctest
+// bubble.
+func (h hold) left() time.Duration {
+	if left := time.Until(h.until); left <= h.asked {
+		return left
+	}
+	return 0
+}
+
+// hold lets no request to o pass for as long as it asked for.
+func (p *pacer) hold(o origin.Origin, asked time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.until == nil {
-		p.until = make(map[origin.Origin]time.Time)
+	if p.held == nil {
+		p.held = make(map[origin.Origin]hold)
 	}
-	if until.After(p.until[o]) {
-		p.until[o] = until
+	if asked > p.held[o].left() {
+		p.held[o] = hold{time.Now().Add(asked), asked}
 	}
 }
 
@@ -51,13 +67,13 @@ func (p *pacer) wait(ctx context.Context, o origin.Origin) error {
 func (p *pacer) left(o origin.Origin) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	until, ok := p.until[o]
+	h, ok := p.held[o]
 	if !ok {
 		return 0
 	}
-	left := time.Until(until)
+	left := h.left()
 	if left <= 0 {
-		delete(p.until, o)
+		delete(p.held, o)
 	}
 	return left
 }

@@ -54,6 +54,7 @@ type Wire struct {
 	userAgent []string
 	pace      pacer
 	first     *firstConnection // nil if the connections are not ours
+	netHTTP   bool             // base is net/http's transport, and plain connections speak HTTP/1.1
 }
 
 // NewWire returns a wire to the registry at o and to the servers that it refers
@@ -68,6 +69,8 @@ func NewWire(o origin.Origin, config Config) *Wire {
 			w.trusted = append([]origin.Origin{o}, config.Trusted...)
 		}
 	}
+	pool, ok := w.base.(*http.Transport)
+	w.netHTTP = ok && (pool.Protocols == nil || !pool.Protocols.UnencryptedHTTP2())
 	return w
 }
 
@@ -121,13 +124,13 @@ func (w *Wire) roundTrip(ctx context.Context, op string, req *http.Request) (*ht
 
 // send sends a request under a deadline for the header of its response.
 func (w *Wire) send(caller context.Context, req *http.Request, to origin.Origin) (*http.Response, error) {
-	limit := w.config.ReadTimeout
-	if req.Method == http.MethodDelete || req.Method == http.MethodPut {
+	limit, write := w.config.ReadTimeout, req.Method == http.MethodDelete || req.Method == http.MethodPut
+	if write {
 		limit = w.config.WriteTimeout
 	}
 	ctx, cancel := context.WithCancelCause(caller)
 	timer := time.AfterFunc(limit, func() { cancel(errSlowHeader) })
-	watch := &watch{cancel: cancel}
+	watch := &watch{cancel: cancel, netHTTP: w.netHTTP, write: write}
 	if w.first != nil && to == w.first.origin {
 		watch.first, watch.ahead = w.first, w.first.enter(ctx)
 		defer watch.letOthersGo()
@@ -227,8 +230,7 @@ func (w *Wire) holdOthers(resp *http.Response, to origin.Origin) {
 	default:
 		return
 	}
-	now := time.Now()
-	if after, ok := retryafter.FromResponse(resp, now); ok && after > 0 && after <= w.config.Retries.RetryAfterMax {
-		w.pace.hold(to, now.Add(after))
+	if after, ok := retryafter.FromResponse(resp, time.Now()); ok && after > 0 && after <= w.config.Retries.RetryAfterMax {
+		w.pace.hold(to, after)
 	}
 }
