@@ -112,7 +112,10 @@ func (r *request) addAuth(e *Error, refused *auth.Error) {
 	case auth.NoResponse:
 		e.Kind = ErrUnavailable
 	case auth.TokenRefused:
-		e.Kind, e.Hint = tokenRefusal(refused.StatusCode)
+		if e.Kind, e.Hint = tokenRefusal(refused.StatusCode); e.Kind == ErrUnauthorized && r.auth.Anonymous() {
+			e.Hint = "the token service gives no token without credentials, and there are none for " +
+				r.client.origin.Host + ": " + r.explainSource()
+		}
 		if e.Err = nil; refused.StatusCode < 400 {
 			e.Err = errors.New("a token service must answer with 200, and is not followed elsewhere")
 		}

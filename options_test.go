@@ -31,8 +31,7 @@ func TestInvalidOptions(t *testing.T) {
 	}{
 		{"a user name with a colon", regret.WithBasicAuth("a:b", "x"), "colon"},
 		{"an empty user name and password", regret.WithBasicAuth("", ""), "are empty"},
-		{"a password without a user name", regret.WithBasicAuth("", "x"), "without a user name"},
-		{"a control character in a password", regret.WithBasicAuth("a", "x\r\n"), "control characters"},
+		{"a control character in a user name", regret.WithBasicAuth("a\r\n", "x"), "control characters"},
 		{"a nil source of credentials", regret.WithCredentials(nil), "the source is nil"},
 		{"an empty token", regret.WithToken(""), "WithToken"},
 		{"a token with a line break", regret.WithToken("abc\r\nX: y"), "WithToken"},
@@ -128,6 +127,8 @@ func TestValidOptions(t *testing.T) {
 		{"a nil trace", host, regret.WithTrace(nil)},
 		{"a token", host, regret.WithToken("abc.def-ghi_~+/==")},
 		{"a password with any printable character", host, regret.WithBasicAuth("a", "p:ä@ß/ ")},
+		{"a password of several lines", host, regret.WithBasicAuth("_json_key", "{\n  \"type\": \"service_account\"\r\n}\n")},
+		{"a password without a user name", host, regret.WithBasicAuth("", "x")},
 		{"zero retries", host, regret.WithRetries(regret.Retries{})},
 		{"a logger", host, regret.WithLogger(slog.New(slog.DiscardHandler))},
 	} {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/seed-8cb7cc86/regret/credentials"
 	"github.com/seed-8cb7cc86/regret/internal/challenge"
 	"github.com/seed-8cb7cc86/regret/internal/origin"
 	"github.com/seed-8cb7cc86/regret/internal/transport"
@@ -148,6 +149,8 @@ func classify(r *request, f *transport.Failure, details []Detail) (Kind, string)
 		return ErrRateLimited, ""
 	case f.StatusCode == http.StatusUnauthorized && r.client.config.anonymous(): // regardless of the code: the client sent no credentials
 		return ErrUnauthorized, hintNoCredentials
+	case f.StatusCode == http.StatusUnauthorized && r.auth.Anonymous():
+		return ErrUnauthorized, credentialsHint(r, ErrUnauthorized)
 	case f.StatusCode == http.StatusUnauthorized && insufficientScope(f.Header):
 		return ErrForbidden, "the token does not allow " + r.scope.Action + " on this repository: ask for that permission"
 	case f.StatusCode >= 500 && f.StatusCode != http.StatusNotImplemented:
@@ -164,16 +167,23 @@ func classify(r *request, f *transport.Failure, details []Detail) (Kind, string)
 	return "", ""
 }
 
-// credentialsHint returns the hint for a refusal of the credentials for which no rule
-// has a hint.
+// credentialsHint is what to do about a refusal of the credentials that says no
+// more than that.
 func credentialsHint(r *request, kind Kind) string {
 	switch {
 	case kind == ErrForbidden && r.client.config.anonymous():
 		return hintNoCredentials
-	case kind != ErrUnauthorized, r.Method == http.MethodGet, r.Method == http.MethodHead:
+	case kind != ErrUnauthorized:
 		return ""
+	case r.auth.Anonymous():
+		return "there are no credentials for " + r.client.origin.Host + ": " + r.explainSource()
 	}
 	return "check the credentials and their permissions: some registries send the same response for invalid credentials and for a missing permission"
+}
+
+// explainSource says what the source of credentials has for this request.
+func (r *request) explainSource() string {
+	return credentials.Explain(r.client.config.source(), r.client.origin.Host, r.repository)
 }
 
 func (rule rule) matches(r *request, status int, details []Detail) bool {

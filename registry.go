@@ -111,6 +111,23 @@ func (c *Client) Ping(ctx context.Context) error {
 	return nil
 }
 
+// learnChallenge asks which credentials the registry wants, if there are any and
+// that is not known yet. A registry with repositories for everybody answers the
+// question for all of them without a challenge, and then lists those only; zot
+// does. What goes wrong here, the request that follows will tell.
+func (c *Client) learnChallenge(ctx context.Context, op string) {
+	if c.config.source() == nil || c.auth.Learned() {
+		return
+	}
+	r := c.newRequest(op, http.MethodGet, "", "", "/v2/")
+	resp, failure := c.transport.Do(ctx, &r.Request) // without credentials
+	if failure != nil {
+		return
+	}
+	body.Discard(resp.Body)
+	c.auth.Learn(resp.Header)
+}
+
 // repository checks a name and completes Docker Hub's short ones.
 func (c *Client) repository(op, name string) (string, error) {
 	if err := grammar.Repository(name); err != nil {

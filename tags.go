@@ -59,7 +59,10 @@ func (c *Client) Repositories(ctx context.Context) iter.Seq2[string, error] {
 		key: "repositories", scope: auth.Scope{Type: "registry", Name: "catalog", Action: "*"},
 		paged: true, entry: page.String, id: identity, check: grammar.Repository,
 	}
-	return func(yield func(string, error) bool) { l.walk(ctx, yield) }
+	return func(yield func(string, error) bool) {
+		c.learnChallenge(ctx, l.op)
+		l.walk(ctx, yield)
+	}
 }
 
 func identity(s string) string { return s }

@@ -137,7 +137,7 @@ func (l link) startsAt(page *url.URL) (bool, *Error) {
 
 // resolve resolves the target against the page it came with.
 func (l link) resolve(page *url.URL) (*url.URL, *Error) {
-	if strings.ContainsFunc(l.target, func(r rune) bool { return r <= ' ' || r > '~' }) {
+	if strings.ContainsFunc(l.target, func(r rune) bool { return r <= ' ' || r > '~' || r == '\\' }) {
 		return nil, problem("a target that is not a URL", l.target)
 	}
 	target, _, _ := strings.Cut(l.target, "#")

@@ -152,7 +152,7 @@ func TestNextErrors(t *testing.T) {
 		"no version":                         {[]string{`</team/app/tags/list?n=2>; rel=next`}, `a target of another list at "/team/app/tags/list?..."`},
 		"another path with dots":             {[]string{`<../../other/tags/list>; rel=next`}, `a target of another list at "../../other/tags/list"`},
 		"a path with a trailing slash":       {[]string{`</v2/team/app/tags/list/>; rel=next`}, `a target of another list at "/v2/team/app/tags/list/"`},
-		"backslashes":                        {[]string{`<\\example.org\>; rel=next`}, `a target of another list at "\\\\example.org\\"`},
+		"backslashes":                        {[]string{`<\\example.org\>; rel=next`}, `a target that is not a URL at "\\\\example.org\\"`},
 		"a space in the target":              {[]string{`<?last=b HTTP/1.1>; rel=next`}, `a target that is not a URL at "?..."`},
 		"a line break in the target":         {[]string{"<?last=b\r\nX: y>; rel=next"}, `a target that is not a URL at "?..."`},
 		"bytes above ASCII in the target":    {[]string{"<?last=caf\xe9>; rel=next"}, `a target that is not a URL at "?..."`},

@@ -60,7 +60,11 @@ func TestChallenges(t *testing.T) {
 		},
 		{
 			"a refusal that is no challenge accepts the answer",
-			&authorization{answers: []string{"Bearer a"}}, []step{respond(401, "one"), respond(403, "")}, []string{"", "Bearer a"}, 403, 1,
+			&authorization{answers: []string{"Bearer a"}}, []step{respond(401, "one"), respond(404, "")}, []string{"", "Bearer a"}, 404, 1,
+		},
+		{
+			"a 403 may say that credentials have expired",
+			&authorization{answers: []string{"Bearer a"}}, []step{respond(403, "one"), respond(200, "")}, []string{"", "Bearer a"}, 200, 1,
 		},
 		{
 			"nothing to offer leaves the refusal, with its body",
