@@ -32,10 +32,15 @@ type call struct {
 	lost      *noResponse // how the last attempt ended without a response; nil if it did not
 	content   []byte      // of the response, if the request asks for it
 
-	// What net/http and go-retryablehttp need, here to save allocations.
+	loop loop
+}
+
+// A loop is what go-retryablehttp and net/http need to run the attempts. It is a
+// part of the call to save allocations.
+type loop struct {
 	target  url.URL
-	attempt http.Request
-	http    http.Client
+	request http.Request // the next attempt; see build
+	client  http.Client
 	retry   retryablehttp.Client
 	sent    retryablehttp.Request
 }

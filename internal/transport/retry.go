@@ -29,22 +29,23 @@ const minSpan = 100 * time.Millisecond
 // send runs the attempts. The loop is go-retryablehttp's; the policy is ours.
 // It waits in check: Backoff gets no context.
 func (c *call) send() (*http.Response, error) {
+	l := &c.loop
 	// call has no CloseIdleConnections method: one failed request must not close
 	// the connections of all others.
-	c.http.Transport = c
-	c.retry.HTTPClient = &c.http
-	c.retry.RetryMax = c.client.config.Retries.Max
-	c.retry.CheckRetry = c.check
-	c.retry.Backoff = noBackoff
-	c.retry.ErrorHandler = retryablehttp.PassthroughErrorHandler
+	l.client.Transport = c
+	l.retry.HTTPClient = &l.client
+	l.retry.RetryMax = c.client.config.Retries.Max
+	l.retry.CheckRetry = c.check
+	l.retry.Backoff = noBackoff
+	l.retry.ErrorHandler = retryablehttp.PassthroughErrorHandler
 	// build completes the request for each attempt, and the wire gives it its context.
-	c.target = url.URL{
+	l.target = url.URL{
 		Scheme: c.client.origin.Scheme, Host: c.client.origin.Host,
 		Path: c.request.Path, RawQuery: c.request.Query,
 	}
-	c.attempt = http.Request{Method: c.request.Method, URL: &c.target, Header: emptyHeader}
-	c.sent.Request = &c.attempt
-	return c.retry.Do(&c.sent)
+	l.request = http.Request{Method: c.request.Method, URL: &l.target, Header: emptyHeader}
+	l.sent.Request = &l.request
+	return l.retry.Do(&l.sent)
 }
 
 var emptyHeader = http.Header{}

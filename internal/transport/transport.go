@@ -3,9 +3,10 @@
 // time, bounds what it waits for and reads, and reports to trace and log. It
 // knows neither operations nor what a refusal means.
 //
-// Invariants: an attempt is one request on the wire, whatever net/http would
-// repeat by itself; a request that may do harm when it is sent twice is sent
-// again only if the first certainly had no effect; an Authorization header
+// Invariants: every request on the wire is one that this package decided to send,
+// and none that net/http repeats by itself; a request that may do harm when it is
+// sent twice is sent again only if the first certainly had no effect; an
+// Authorization header
 // never leaves the registry's origin; every wait ends with its context, and
 // nothing but idle connections outlives a call.
 package transport
