@@ -6,9 +6,8 @@
 // Invariants: every request on the wire is one that this package decided to send,
 // and none that net/http repeats by itself; a request that may do harm when it is
 // sent twice is sent again only if the first certainly had no effect; an
-// Authorization header
-// never leaves the registry's origin; every wait ends with its context, and
-// nothing but idle connections outlives a call.
+// Authorization header never leaves the registry's origin; every wait ends with
+// its context, and nothing but idle connections outlives a call.
 package transport
 
 import (
