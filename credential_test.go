@@ -70,9 +70,8 @@ func TestCredentialSource(t *testing.T) {
 		wantRequests(t, reg, "DELETE /v2/team/app/manifests/v1 401")
 	})
 	for name, bad := range map[string]credentials.Credential{
-		"a colon in the user name is refused":       {Username: "a:b", Password: password},
-		"a password without a user name is refused": {Password: password},
-		"control characters are refused":            {Username: account, Password: password + "\r\nX: y"},
+		"a colon in the user name is refused":             {Username: "a:b", Password: password},
+		"control characters in the user name are refused": {Username: account + "\r\nX: y", Password: password},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -82,6 +81,26 @@ func TestCredentialSource(t *testing.T) {
 			wantErr(t, err, regret.ErrUnauthorized)
 			wantDiscreet(t, err, password)
 			wantRequests(t, reg, "DELETE /v2/team/app/manifests/v1 401")
+		})
+	}
+}
+
+// Google's registries take a key file of several lines as the password of _json_key, and Azure
+// DevOps a token without a user name.
+func TestReportK04K16PasswordsArriveByteForByte(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, user, password string }{
+		{"a password of several lines", "_json_key", "{\n  \"type\": \"service_account\"\r\n}\n"},
+		{"a password that ends in a line end", account, password + "\n"},
+		{"a password without a user name", "", password},
+	} {
+		t.Run(tt.name+" is what the registry gets", func(t *testing.T) {
+			t.Parallel()
+			reg := fakeregistry.New(fakeregistry.WithBasicAuth(tt.user, tt.password))
+			reg.PutImage(repo, "hello", "v1")
+			wantErr(t, resolve(t, newClient(t, reg, regret.WithBasicAuth(tt.user, tt.password))))
+			source := credentials.Static(credentials.Credential{Username: tt.user, Password: tt.password})
+			wantErr(t, resolve(t, newClient(t, reg, regret.WithCredentials(source))))
 		})
 	}
 }

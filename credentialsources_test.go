@@ -62,7 +62,7 @@ func TestForRegistryAcceptsTheNamesThatNewAccepts(t *testing.T) {
 func TestSourcesAreCheckedByNew(t *testing.T) {
 	t.Parallel()
 	var function credentials.Func
-	bad := credentials.Static(credentials.Credential{Password: "c4n4ry"})
+	bad := credentials.Static(credentials.Credential{Username: "a:b", Password: "c4n4ry"})
 	fine := credentials.Static(good)
 	tests := []struct {
 		name   string
@@ -73,7 +73,7 @@ func TestSourcesAreCheckedByNew(t *testing.T) {
 		{"a function that is nil", function, []string{"the function is nil"}},
 		{"one of several that is nil", credentials.FirstOf(fine, nil), []string{"the source is nil"}},
 		{"a registry's that is nil", credentials.ForRegistry(host, nil), []string{"the source is nil"}},
-		{"all that is wrong with several", credentials.FirstOf(credentials.ForRegistry("x", bad), function), []string{"password without a user name", "the function is nil"}},
+		{"all that is wrong with several", credentials.FirstOf(credentials.ForRegistry("x", bad), function), []string{"the user name contains a colon", "the function is nil"}},
 		{"a registry token with a blank", credentials.Static(credentials.Credential{RegistryToken: "c4n4ry c4n4ry"}), []string{"a token has characters"}},
 		{"an identity token of two lines", credentials.Static(credentials.Credential{IdentityToken: "c4n4ry\nc4n4ry"}), []string{"a token has characters"}},
 	}

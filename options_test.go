@@ -35,8 +35,7 @@ func TestOptionsThatAreRefused(t *testing.T) {
 	}{
 		{"a user name with a colon", regret.WithBasicAuth("a:b", "x"), "colon"},
 		{"neither user name nor password", regret.WithBasicAuth("", ""), "are empty"},
-		{"a password without a user name", regret.WithBasicAuth("", "x"), "without a user name"},
-		{"a control character in a password", regret.WithBasicAuth("a", "x\r\n"), "control characters"},
+		{"a control character in a user name", regret.WithBasicAuth("a\r\n", "x"), "control characters"},
 		{"no source of credentials", regret.WithCredentials(nil), "the source is nil"},
 		{"an empty token", regret.WithToken(""), "WithToken"},
 		{"a token with a line break", regret.WithToken("abc\r\nX: y"), "WithToken"},
@@ -132,6 +131,8 @@ func TestOptionsThatAreTaken(t *testing.T) {
 		{"no trace", host, regret.WithTrace(nil)},
 		{"a token", host, regret.WithToken("abc.def-ghi_~+/==")},
 		{"a password with any printable character", host, regret.WithBasicAuth("a", "p:ä@ß/ ")},
+		{"a password of several lines", host, regret.WithBasicAuth("_json_key", "{\n  \"type\": \"service_account\"\r\n}\n")},
+		{"a password without a user name", host, regret.WithBasicAuth("", "x")},
 		{"no retries at all", host, regret.WithRetries(regret.Retries{})},
 		{"a logger", host, regret.WithLogger(slog.New(slog.DiscardHandler))},
 	} {

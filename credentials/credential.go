@@ -34,9 +34,13 @@ func (c Credential) IsZero() bool { return c == Credential{} }
 // one, the identity token.
 func (c Credential) Secret() string { return cmp.Or(c.Password, c.IdentityToken) }
 
-// Validate reports whether the credential can be sent in the header fields of a request: Basic
-// authentication cannot carry a colon in the user name or any control character. Its error does not
-// contain the credential.
+// Validate reports whether the credential can be sent. Its error does not contain the credential.
+//
+// Basic authentication ends the user name at its first colon, so a user name has none. RFC 7617
+// forbids control characters in both parts. A user name with one is an error, but a password may
+// have any: it is sent in base64, and the key file that Google's registries take as the password of
+// _json_key has line ends. The user name may be empty, as it is with the personal access tokens of
+// Azure DevOps.
 //
 // See https://www.rfc-editor.org/rfc/rfc7617#section-2
 func (c Credential) Validate() error {
@@ -44,12 +48,10 @@ func (c Credential) Validate() error {
 	case c.RegistryToken != "" && (len(c.RegistryToken) > maxToken || !field.IsToken68(c.RegistryToken)),
 		c.IdentityToken != "" && !field.IsPrintable(c.IdentityToken):
 		return errors.New("a token has characters that no token has, or is too long")
-	case c.Username == "" && c.Password != "":
-		return errors.New("a password without a user name")
 	case strings.Contains(c.Username, ":"):
 		return errors.New("the user name contains a colon")
-	case strings.ContainsFunc(c.Username+c.Password, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		return errors.New("control characters in user name or password")
+	case strings.ContainsFunc(c.Username, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		return errors.New("control characters in the user name")
 	}
 	return nil
 }

@@ -31,9 +31,10 @@ func TestValidate(t *testing.T) {
 		{"a registry token with a space is not valid", credentials.Credential{RegistryToken: secret + " " + secret}, "a token has characters"},
 		{"an identity token of two lines is not valid", credentials.Credential{IdentityToken: secret + "\n" + secret}, "a token has characters"},
 		{"a blank identity token is not valid", credentials.Credential{IdentityToken: " "}, "a token has characters"},
-		{"a password without a user name is not valid", credentials.Credential{Password: secret}, "a password without a user name"},
+		{"a password needs no user name", credentials.Credential{Password: secret}, ""},
 		{"a colon in the user name is not valid", credentials.Credential{Username: "a:b", Password: secret}, "the user name contains a colon"},
-		{"a line break in the password is not valid", credentials.Credential{Username: account, Password: secret + "\r\nX: y"}, "control characters"},
+		{"a password may contain line breaks", credentials.Credential{Username: account, Password: secret + "\r\nX: y\n"}, ""},
+		{"a line break in the user name is not valid", credentials.Credential{Username: account + "\n", Password: secret}, "control characters"},
 		{"a delete character in the user name is not valid", credentials.Credential{Username: account + "\x7f", Password: secret}, "control characters"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -86,7 +86,7 @@ func TestCheck(t *testing.T) {
 	t.Parallel()
 	const secret = "c4n4ry"
 	var function credentials.Func
-	bad := credentials.Static(credentials.Credential{Password: secret})
+	bad := credentials.Static(credentials.Credential{Username: "a:b", Password: secret})
 	fine := credentials.Static(good)
 	tests := []struct {
 		name   string
@@ -98,7 +98,7 @@ func TestCheck(t *testing.T) {
 		{"a nil source among several", credentials.FirstOf(fine, nil), []string{"the source is nil"}},
 		{"a nil source for one registry", credentials.ForRegistry(host, nil), []string{"the source is nil"}},
 		{"each of several bad sources", credentials.FirstOf(credentials.ForRegistry("x", bad), function),
-			[]string{"password without a user name", "the function is nil"}},
+			[]string{"the user name contains a colon", "the function is nil"}},
 		{"a registry token with a space", credentials.Static(credentials.Credential{RegistryToken: secret + " " + secret}),
 			[]string{"a token has characters"}},
 		{"an identity token of two lines", credentials.Static(credentials.Credential{IdentityToken: secret + "\n" + secret}),
