@@ -1,240 +1,178 @@
 package credentials
 
 import (
-	"cmp"
-	"context"
-	"encoding/base64"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
-	"os"
-	"slices"
 	"strings"
-
-	"github.com/seed-8cb7cc86/regret/internal/origin"
 )
 
-// maxConfigBytes limits the size of a configuration file.
-const maxConfigBytes = 4 << 20
-
 // A configFile is one parsed configuration. Its maps are keyed by what normalizeKey returns.
+//
+// What is wrong with one entry or with the name of one helper is not an error of the file: it is an
+// error only of the look-ups that need that entry or helper.
 type configFile struct {
 	name    string                 // for errors; the path of the file
+	err     error                  // why the file could not be read; every look-up in it fails
 	entries map[string][]authEntry // by host or repository, the shortest spelling of the key first
-	helpers map[string]string      // by host; an empty name means that no helper is used, not even the store
-	store   string                 // the helper for all other hosts
+	helpers map[string]helper      // by host; an empty name means that no helper is used, not even the store
+	store   helper                 // the helper for all other hosts
 }
 
-// An authEntry is an entry of the field auths: a credential, or what is wrong with it.
-type authEntry struct {
-	key  string // as it is spelled in the file
-	cred Credential
+// A helper is the name of a helper program, or what is wrong with it.
+type helper struct {
+	key  string // of credHelpers, as it is spelled in the file; empty for the store
+	name string
 	err  error
 }
 
-func readConfigFile(path string) (*configFile, error) {
-	raw, err := readFile(path)
-	if err != nil {
-		return nil, err
-	}
-	return parseConfigFile(path, raw)
-}
+// A format says how the text of a configuration is read.
+type format int
 
-// readFile is os.ReadFile with a limit. Its errors do not contain the path.
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, withoutPath(err)
-	}
-	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, maxConfigBytes+1))
-	if err != nil {
-		return nil, withoutPath(err)
-	}
-	if len(raw) > maxConfigBytes {
-		return nil, fmt.Errorf("larger than %d bytes", maxConfigBytes)
-	}
-	return raw, nil
-}
+const (
+	currentFormat  format = iota // {"auths":{…}}, or the old format if it looks like it
+	legacyFormat                 // ~/.dockercfg, which is {"host":{…}}
+	variableFormat               // the content of an environment variable
+)
 
-// withoutPath removes the path from an error of the os package, because [Error] names the file
-// already.
-func withoutPath(err error) error {
-	if e, ok := errors.AsType[*fs.PathError](err); ok {
-		return e.Err
+// parseConfigFile parses a configuration. Its errors contain nothing of the content.
+//
+// Like docker, it takes an empty text for an empty configuration, ignores the fields of docker's
+// other settings whatever their type is, and reads only the first JSON value of a file. Docker
+// refuses a second one in the environment variable.
+func parseConfigFile(name string, raw []byte, format format) (*configFile, error) {
+	file := &configFile{name: name}
+	fields, err := decodeObject(raw, format)
+	if err != nil || len(fields) == 0 {
+		return file, err
 	}
-	return err
-}
-
-// parseConfigFile parses a configuration. Its errors contain keys and the names of helpers, and
-// nothing else of the content.
-func parseConfigFile(name string, raw []byte) (*configFile, error) {
 	var wire struct {
 		Auths       map[string]json.RawMessage `json:"auths"`
-		CredHelpers map[string]string          `json:"credHelpers"`
-		CredsStore  string                     `json:"credsStore"`
+		CredHelpers map[string]json.RawMessage `json:"credHelpers"`
+		CredsStore  json.RawMessage            `json:"credsStore"`
 	}
-	if json.Unmarshal(raw, &wire) != nil { // the error of the json package may quote the content
-		return nil, errors.New("not the JSON of a docker configuration")
-	}
-	file := &configFile{
-		name:    name,
-		entries: make(map[string][]authEntry, len(wire.Auths)),
-		helpers: make(map[string]string, len(wire.CredHelpers)),
-		store:   wire.CredsStore,
-	}
-	for _, key := range shortestFirst(wire.Auths) {
-		cred, err := parseAuthEntry(wire.Auths[key])
-		normalized := normalizeKey(key)
-		file.entries[normalized] = append(file.entries[normalized], authEntry{key: key, cred: cred, err: err})
-	}
-	for _, key := range shortestFirst(wire.CredHelpers) {
-		host := normalizeKey(key)
-		if _, known := file.helpers[host]; !known {
-			file.helpers[host] = wire.CredHelpers[key]
-		}
-	}
-	if err := file.check(); err != nil {
-		return nil, err
-	}
-	return file, nil
-}
-
-// shortestFirst orders keys by length, so that the shortest of several spellings of a name comes
-// first. The order does not depend on the order of the map.
-func shortestFirst[V any](entries map[string]V) []string {
-	return slices.SortedFunc(maps.Keys(entries), func(a, b string) int {
-		return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(b, a))
-	})
-}
-
-// parseAuthEntry parses an entry of the field auths. Its field auth takes precedence over username
-// and password.
-func parseAuthEntry(raw json.RawMessage) (Credential, error) {
-	var wire struct {
-		Auth          string `json:"auth"`
-		Username      string `json:"username"`
-		Password      string `json:"password"`
-		IdentityToken string `json:"identitytoken"`
-		RegistryToken string `json:"registrytoken"`
-	}
-	if json.Unmarshal(raw, &wire) != nil { // the error of the json package may quote the content
-		return Credential{}, errors.New("not the JSON of an entry")
-	}
-	cred := Credential{
-		Username: wire.Username, Password: wire.Password,
-		IdentityToken: wire.IdentityToken, RegistryToken: wire.RegistryToken,
-	}
-	if wire.Auth != "" {
-		plain, err := base64.StdEncoding.DecodeString(strings.TrimRight(wire.Auth, "\x00"))
-		if err != nil {
-			return Credential{}, errors.New("the field auth is not base64")
-		}
-		user, password, ok := strings.Cut(string(plain), ":")
-		if !ok || user == "" {
-			return Credential{}, errors.New("the field auth is not user:password")
-		}
-		cred.Username, cred.Password = user, strings.Trim(password, "\x00")
-	}
-	if cred.IdentityToken != "" {
-		cred.Password = ""
-	}
-	if err := cred.Validate(); err != nil {
-		return Credential{}, err
-	}
-	return cred, nil
-}
-
-// check returns the error of the first malformed entry or helper name. Which one is first does not
-// depend on the order of the maps.
-func (f *configFile) check() error {
-	for _, key := range slices.Sorted(maps.Keys(f.entries)) {
-		for _, entry := range f.entries[key] {
-			if entry.err != nil {
-				return fmt.Errorf("auths entry %q: %w", origin.Shown(entry.key), entry.err)
+	_, hasAuths := fieldOf(fields, "auths")
+	old := format == legacyFormat && !hasAuths || !hasKnownKey(fields) && hasAuthEntry(fields)
+	switch {
+	case old:
+		wire.Auths = fields
+	case !hasKnownKey(fields):
+		return nil, errors.New("has none of the known keys of a configuration, such as auths and credHelpers")
+	default:
+		for key, into := range map[string]any{"auths": &wire.Auths, "credHelpers": &wire.CredHelpers, "credsStore": &wire.CredsStore} {
+			if value, ok := fieldOf(fields, key); ok && json.Unmarshal(value, into) != nil {
+				return nil, fmt.Errorf("not the JSON of a docker configuration: %s is not an object", key)
 			}
 		}
 	}
-	for _, name := range append(slices.Sorted(maps.Values(f.helpers)), f.store) {
-		if name == "" {
-			continue
-		}
-		if err := checkHelperName(name); err != nil {
-			return err
-		}
-	}
-	return nil
+	file.addEntries(wire.Auths, old)
+	file.addHelpers(wire.CredHelpers)
+	file.store = parseHelper("", wire.CredsStore)
+	return file, nil
 }
 
-// lookUp returns the file's credential for a repository of a registry. It tries the longest key
-// first: "host/team/app", "host/team", "host". For the host itself a helper takes precedence over
-// the file's own entry.
-func (f *configFile) lookUp(ctx context.Context, registry, repository string) (cred Credential, found bool, err error) {
-	host := origin.CanonicalHost(registry)
-	for key := host + "/" + repository; len(key) > len(host); key = key[:strings.LastIndexByte(key, '/')] {
-		if entry, ok := f.entryFor(key); ok {
-			return entry.cred, true, nil
-		}
+// decodeObject returns the fields of the first JSON value of a text. White space has none.
+func decodeObject(raw []byte, format format) (map[string]json.RawMessage, error) {
+	malformed := errors.New("not the JSON of a docker configuration") // the json package's error may quote the content
+	if format == variableFormat {
+		malformed = errors.New("not the JSON of a docker configuration; the variable holds the configuration itself, not a path")
 	}
-	if name := f.helperFor(host); name != "" {
-		cred, found, err := runHelper(ctx, name, helperServer(host))
-		if err != nil {
-			return Credential{}, false, &Error{Registry: registry, File: f.name, Helper: helperPrefix + name, Err: err}
-		}
-		if found {
-			return cred, true, nil
-		}
+	var fields map[string]json.RawMessage
+	d := json.NewDecoder(bytes.NewReader(raw))
+	if err := d.Decode(&fields); err != nil && !errors.Is(err, io.EOF) {
+		return nil, malformed
 	}
-	entry, found := f.entryFor(host)
-	return entry.cred, found, nil
+	if format == variableFormat && d.More() {
+		return nil, malformed
+	}
+	return fields, nil
 }
 
-// entryFor returns the entry that is used for a key: of several spellings the shortest that has a
-// credential.
-func (f *configFile) entryFor(key string) (authEntry, bool) {
-	for _, entry := range f.entries[key] {
-		if !entry.cred.IsZero() {
-			return entry, true
+// fieldOf returns the field that encoding/json would take: the exact name, or else the name in
+// another case.
+func fieldOf(fields map[string]json.RawMessage, name string) (json.RawMessage, bool) {
+	if value, ok := fields[name]; ok {
+		return value, true
+	}
+	for _, key := range shortestFirst(fields) {
+		if strings.EqualFold(key, name) {
+			return fields[key], true
 		}
 	}
-	return authEntry{}, false
+	return nil, false
 }
 
-// helperFor returns the name of the helper that is used for a host, or the empty string.
-func (f *configFile) helperFor(host string) string {
-	if name, ok := f.helpers[host]; ok {
-		return name
+// knownKeys are the settings of docker's config.json, of this version and of earlier ones, in lower
+// case. A file that has at least one of them is a configuration, with credentials or without.
+var knownKeys = lowerCaseSet(`auths credHelpers credsStore
+	HttpHeaders psFormat imagesFormat networksFormat pluginsFormat volumesFormat statsFormat detachKeys
+	serviceInspectFormat servicesFormat tasksFormat secretFormat configFormat nodesFormat pruneFilters
+	proxies currentContext cliPluginsExtraDirs plugins aliases features
+	experimental stackOrchestrator kubernetes`)
+
+func lowerCaseSet(names string) map[string]bool {
+	set := map[string]bool{}
+	for name := range strings.FieldsSeq(strings.ToLower(names)) {
+		set[name] = true
 	}
-	return f.store
+	return set
 }
 
-// normalizeKey returns the one spelling of a key that has several: "https://host/v1/", "host/v2",
-// "host:443" and "host" are all "host". A key that podman writes for a repository, "host/team/app",
-// keeps its path.
-func normalizeKey(key string) string {
-	scheme, rest, found := strings.Cut(key, "://")
-	if !found {
-		scheme, rest = "", key
-	}
-	rest = strings.TrimSuffix(rest, "/")
-	for _, version := range []string{"/v1", "/v2"} {
-		if strings.Count(rest, "/") == 1 {
-			rest = strings.TrimSuffix(rest, version)
+func hasKnownKey(fields map[string]json.RawMessage) bool {
+	for key := range fields {
+		if knownKeys[strings.ToLower(key)] {
+			return true
 		}
 	}
-	host, path, _ := strings.Cut(rest, "/")
-	switch strings.ToLower(scheme) { // a client names a registry without the default port of its scheme
-	case "", "https":
-		host = strings.TrimSuffix(host, ":443")
-	case "http":
-		host = strings.TrimSuffix(host, ":80")
+	return false
+}
+
+// hasAuthEntry reports whether an object is the old format: the object that is the value of auths
+// today. The secrets of Kubernetes' type kubernetes.io/dockercfg still have it.
+func hasAuthEntry(fields map[string]json.RawMessage) bool {
+	for value := range maps.Values(fields) {
+		if isAuthEntry(value) {
+			return true
+		}
 	}
-	host = origin.CanonicalHost(host)
-	if path == "" {
-		return host
+	return false
+}
+
+// addEntries parses the field auths. A key of the old format is a host, whatever its path is.
+func (f *configFile) addEntries(auths map[string]json.RawMessage, old bool) {
+	f.entries = make(map[string][]authEntry, len(auths))
+	for _, key := range shortestFirst(auths) {
+		cred, err := parseAuthEntry(auths[key])
+		normalized := normalizeKey(key)
+		if old {
+			normalized, _, _ = splitKey(key)
+		}
+		f.entries[normalized] = append(f.entries[normalized], authEntry{key: key, cred: cred, err: err})
 	}
-	return host + "/" + path
+}
+
+func (f *configFile) addHelpers(helpers map[string]json.RawMessage) {
+	f.helpers = make(map[string]helper, len(helpers))
+	for _, key := range shortestFirst(helpers) {
+		host := normalizeKey(key)
+		if _, known := f.helpers[host]; !known {
+			f.helpers[host] = parseHelper(key, helpers[key])
+		}
+	}
+}
+
+func parseHelper(key string, raw json.RawMessage) helper {
+	h := helper{key: key}
+	if raw == nil {
+		return h
+	}
+	if json.Unmarshal(raw, &h.name) != nil {
+		h.err = errors.New("the name of the helper is not a string")
+	} else if h.name != "" {
+		h.err = checkHelperName(h.name)
+	}
+	return h
 }

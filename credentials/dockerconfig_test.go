@@ -73,7 +73,7 @@ func TestSearchPath(t *testing.T) {
 				}
 				writeFile(t, path, content(name))
 			}
-			source, err := credentials.LoadDockerConfig()
+			source, err := credentials.LoadDockerConfigOn("linux", filepath.Join(dir, "run"), 0, os.Getenv("HOME"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -99,7 +99,7 @@ func TestSearchPath(t *testing.T) {
 		}
 		writeFile(t, filepath.Join(dir, "containers", "auth.json"), "{")
 		writeFile(t, filepath.Join(dir, "config.json"), content("x"))
-		_, err := credentials.LoadDockerConfig()
+		_, err := credentials.LoadDockerConfigOn("linux", filepath.Join(dir, "run"), 0, "")
 		wantError(t, err, credentials.Error{File: filepath.Join(dir, "containers", "auth.json")})
 	})
 }
@@ -109,7 +109,7 @@ func TestSearchPath(t *testing.T) {
 func setEnvironment(t *testing.T, env map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, name := range []string{"HOME", "USERPROFILE", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "DOCKER_CONFIG"} {
+	for _, name := range []string{"HOME", "USERPROFILE", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "DOCKER_CONFIG", "DOCKER_AUTH_CONFIG"} {
 		t.Setenv(name, strings.ReplaceAll(env[name], "%", dir))
 	}
 	t.Setenv("USERPROFILE", os.Getenv("HOME")) // where Windows has the home directory

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/seed-8cb7cc86/regret/internal/origin"
 	"github.com/seed-8cb7cc86/regret/internal/redact"
 )
 
@@ -24,8 +23,8 @@ const (
 	// started may still hold them open.
 	helperWaitDelay = 50 * time.Millisecond
 
-	// dockerHubServer is the name of Docker Hub in docker's files and helpers.
-	dockerHubServer = "https://index.docker.io/v1/"
+	// maxHelperComplaint is how much of the end of a helper's standard error is read.
+	maxHelperComplaint = 1 << 10
 )
 
 // helperNames excludes every name that would lead to a program outside of $PATH.
@@ -38,16 +37,8 @@ func checkHelperName(name string) error {
 	return nil
 }
 
-// helperServer returns the name by which helpers know a host.
-func helperServer(host string) string {
-	if host == origin.DockerHub {
-		return dockerHubServer
-	}
-	return host
-}
-
 // runHelper asks a credential helper for the credential of one server. No error contains anything
-// that the helper prints, because that may be the secret.
+// that the helper prints, because that may be the secret. Instead it has the command that shows it.
 //
 // See https://github.com/docker/docker-credential-helpers#development
 func runHelper(caller context.Context, name, server string) (cred Credential, found bool, err error) {
@@ -55,9 +46,10 @@ func runHelper(caller context.Context, name, server string) (cred Credential, fo
 	defer cancel()
 	cmd := exec.CommandContext(ctx, helperPrefix+name, "get")
 	stdout := &limitedBuffer{limit: maxHelperOutput, onOverflow: cancel}
+	stderr := &tailBuffer{limit: maxHelperComplaint}
 	cmd.Stdin = strings.NewReader(server)
 	cmd.Stdout = stdout
-	cmd.Stderr = nil // the null device: helpers complain there, and may quote the secret
+	cmd.Stderr = stderr
 	cmd.WaitDelay = helperWaitDelay
 	killWithChildren(cmd)
 	err = cmd.Run()
@@ -68,18 +60,30 @@ func runHelper(caller context.Context, name, server string) (cred Credential, fo
 	case caller.Err() != nil:
 		return Credential{}, false, caller.Err()
 	case stdout.overflowed:
-		return Credential{}, false, fmt.Errorf("printed more than %d bytes", maxHelperOutput)
+		err = fmt.Errorf("printed more than %d bytes", maxHelperOutput)
 	case ctx.Err() != nil:
-		return Credential{}, false, context.Cause(ctx)
-	case err != nil && saysNotFound(stdout.kept.Bytes()):
+		err = context.Cause(ctx)
+	case err != nil && saysNotFound(stdout.kept.Bytes(), stderr.kept):
 		return Credential{}, false, nil
 	case errors.Is(err, exec.ErrNotFound):
-		return Credential{}, false, errors.New("not found in $PATH")
+		return Credential{}, false, errors.New("not found in $PATH; install it, or remove its name from the configuration")
 	case err != nil:
-		return Credential{}, false, helperFailure(err)
+		err = helperFailure(err)
+	default:
+		cred, found, err = parseHelperOutput(stdout.kept.Bytes())
 	}
-	cred, err = parseHelperOutput(stdout.kept.Bytes())
-	return cred, err == nil, err
+	if err != nil {
+		return Credential{}, false, fmt.Errorf("%w; to see its output, run: %s", err, helperCommand(name, server))
+	}
+	return cred, found, nil
+}
+
+// helperCommand is what a user types to see what a helper prints.
+func helperCommand(name, server string) string {
+	if !plainServer.MatchString(server) {
+		server = "HOST"
+	}
+	return fmt.Sprintf("echo %s | %s%s get", server, helperPrefix, name)
 }
 
 // helperFailure describes why a helper failed, by its exit status or why it could not be started.
@@ -94,29 +98,50 @@ func helperFailure(err error) error {
 }
 
 // saysNotFound recognizes a helper that has nothing for a server. Such a helper exits with a
-// failure, and only a sentence on its standard output tells that failure from any other.
-func saysNotFound(stdout []byte) bool {
-	return strings.HasPrefix(strings.ToLower(string(bytes.TrimSpace(stdout))), "credentials not found")
+// failure, and only a sentence tells that failure from any other. The helpers of docker (desktop,
+// osxkeychain, pass, secretservice, wincred) and those built with docker's library (ecr-login, gcr)
+// print it on standard output. Docker accepts it nowhere else, but some helpers print it on standard
+// error, as their last line.
+func saysNotFound(stdout, stderr []byte) bool {
+	const start, sentence = "credentials not found", "credentials not found in native keychain"
+	out, complaint := strings.ToLower(string(bytes.TrimSpace(stdout))), strings.ToLower(string(bytes.TrimSpace(stderr)))
+	if out != "" {
+		return strings.HasPrefix(out, start)
+	}
+	last := strings.TrimSpace(complaint[strings.LastIndexByte(complaint, '\n')+1:])
+	return strings.TrimPrefix(last, "error: ") == sentence
 }
 
 // parseHelperOutput reads what a helper printed before it exited successfully. The user name
 // "<token>" marks the secret as an identity token.
-func parseHelperOutput(stdout []byte) (Credential, error) {
-	var wire struct{ Username, Secret string }
-	if json.Unmarshal(stdout, &wire) != nil { // the error of the json package may quote the output
-		return Credential{}, errors.New("did not print the JSON of a credential")
+//
+// Without a user name and a secret the helper has nothing: earlier versions of
+// docker-credential-pass print {"ServerURL":"…","Username":"","Secret":""}, and scripts print {}.
+// Beside other fields that is an error, because one of them may be the reason of a failure.
+func parseHelperOutput(stdout []byte) (cred Credential, found bool, err error) {
+	var wire struct{ ServerURL, Username, Secret string }
+	if json.NewDecoder(bytes.NewReader(stdout)).Decode(&wire) != nil { // the json package's error may quote the output
+		return Credential{}, false, errors.New("did not print the JSON of a credential")
 	}
-	cred := Credential{Username: wire.Username, Password: wire.Secret}
-	if wire.Username == "<token>" {
+	switch {
+	case wire.Username == "" && wire.Secret == "":
+		strict := json.NewDecoder(bytes.NewReader(stdout))
+		strict.DisallowUnknownFields()
+		if strict.Decode(&wire) != nil {
+			return Credential{}, false, errors.New("printed neither a user name nor a secret")
+		}
+		return Credential{}, false, nil
+	case wire.Username == "<token>" && wire.Secret == "":
+		return Credential{}, false, errors.New("printed no secret")
+	case wire.Username == "<token>":
 		cred = Credential{IdentityToken: wire.Secret}
-	}
-	if wire.Secret == "" {
-		return Credential{}, errors.New("printed no secret")
+	default:
+		cred = Credential{Username: wire.Username, Password: wire.Secret}
 	}
 	if err := cred.Validate(); err != nil {
-		return Credential{}, err
+		return Credential{}, false, err
 	}
-	return cred, nil
+	return cred, true, nil
 }
 
 // A limitedBuffer keeps what is written to it up to a limit. It has no method but Write: io.Copy
@@ -137,4 +162,16 @@ func (b *limitedBuffer) Write(p []byte) (int, error) {
 		return 0, errors.New("too much output")
 	}
 	return b.kept.Write(p)
+}
+
+// A tailBuffer keeps the end of what is written to it.
+type tailBuffer struct {
+	kept  []byte
+	limit int
+}
+
+func (b *tailBuffer) Write(p []byte) (int, error) {
+	b.kept = append(b.kept, p[max(0, len(p)-b.limit):]...)
+	b.kept = b.kept[max(0, len(b.kept)-b.limit):]
+	return len(p), nil
 }

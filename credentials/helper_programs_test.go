@@ -27,21 +27,38 @@ var helperPrograms = map[string]func(server string) int{
 	"echo": func(server string) int {
 		return printAndExit(0, fmt.Sprintf(`{"Username":"echo","Secret":%q}`, server))
 	},
-	"token":      func(string) int { return printAndExit(0, `{"Username":"<token>","Secret":"`+helperSecret+`"}`) },
-	"none":       func(string) int { return printAndExit(1, "credentials not found in native keychain\n") },
-	"fails":      func(string) int { return printAndExit(1, `{"Username":"ann","Secret":"`+helperSecret+`"}`) },
-	"garbage":    func(string) int { return printAndExit(0, helperSecret) },
-	"silent":     func(string) int { return 0 },
-	"no-secret":  func(string) int { return printAndExit(0, `{"Username":"`+helperSecret+`","Secret":""}`) },
-	"no-user":    func(string) int { return printAndExit(0, `{"Secret":"`+helperSecret+`"}`) },
-	"line-break": func(string) int { return printAndExit(0, `{"Username":"ann","Secret":"`+helperSecret+`\r\nX: y"}`) },
+	"token":     func(string) int { return printAndExit(0, `{"Username":"<token>","Secret":"`+helperSecret+`"}`) },
+	"none":      func(string) int { return printAndExit(1, "credentials not found in native keychain\n") },
+	"fails":     func(string) int { return printAndExit(1, `{"Username":"ann","Secret":"`+helperSecret+`"}`) },
+	"garbage":   func(string) int { return printAndExit(0, helperSecret) },
+	"silent":    func(string) int { return 0 },
+	"no-secret": func(string) int { return printAndExit(0, `{"Username":"<token>","Secret":""}`) },
 	"colon": func(string) int {
 		return printAndExit(0, `{"Username":"a:`+helperSecret+`","Secret":"`+helperSecret+`"}`)
 	},
 	"not-found-but-succeeds": func(string) int {
 		return printAndExit(0, "credentials not found in native keychain: "+helperSecret)
 	},
-	"floods": func(string) int { write300MB(os.Stdout); return hang() },
+	"nothing": func(string) int { return printAndExit(0, `{"ServerURL":"","Username":"","Secret":""}`) },
+	"nothing-for-server": func(s string) int {
+		return printAndExit(0, fmt.Sprintf(`{"ServerURL":%q,"Username":"","Secret":""}`, s))
+	},
+	"empty-object":        func(string) int { return printAndExit(0, "{}\n") },
+	"null":                func(string) int { return printAndExit(0, "null\n") },
+	"reason":              func(string) int { return printAndExit(0, `{"error":"`+helperSecret+`"}`) },
+	"user-only":           func(string) int { return printAndExit(0, `{"Username":"ann"}`) },
+	"secret-only":         func(string) int { return printAndExit(0, `{"Secret":"`+helperSecret+`"}`) },
+	"two-lines":           func(string) int { return printAndExit(0, `{"Username":"_json_key","Secret":"{\r\n}\n"}`) },
+	"text-after-json":     func(string) int { return printAndExit(0, `{"Username":"ann","Secret":"`+helperSecret+`"} done`) },
+	"none-exit-3":         func(string) int { return printAndExit(3, "credentials not found in native keychain") },
+	"none-stderr":         func(string) int { return complain("credentials not found in native keychain") },
+	"none-stderr-error":   func(string) int { return complain("Error: credentials not found in native keychain") },
+	"fails-after-none":    func(string) int { return complain("credentials not found in native keychain\nfatal: sealed") },
+	"fails-quoting-none":  func(string) int { return complain("docker: credentials not found in native keychain") },
+	"fails-no-server-url": func(string) int { return printAndExit(1, "no credentials server URL") },
+	"podman-hub":          func(server string) int { return onlyFor(server, "docker.io") },
+	"docker-hub":          func(server string) int { return onlyFor(server, "https://index.docker.io/v1/") },
+	"floods":              func(string) int { write300MB(os.Stdout); return hang() },
 	"floods-stderr": func(string) int {
 		write300MB(os.Stderr)
 		return printAndExit(0, `{"Username":"ann","Secret":"`+helperSecret+`"}`)
@@ -73,6 +90,20 @@ func runAsHelper(name string) int {
 func printAndExit(status int, what any) int {
 	fmt.Print(what)
 	return status
+}
+
+// complain prints to standard error and fails.
+func complain(what string) int {
+	fmt.Fprintln(os.Stderr, what)
+	return 1
+}
+
+// onlyFor has a credential for one server, as a keychain has.
+func onlyFor(server, known string) int {
+	if server != known {
+		return printAndExit(1, "credentials not found in native keychain")
+	}
+	return printAndExit(0, `{"Username":"ann","Secret":"`+helperSecret+`"}`)
 }
 
 func write300MB(w io.Writer) {

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-
-	"github.com/seed-8cb7cc86/regret/internal/origin"
 )
 
 // A Source finds the credential for a registry. A client calls it when the registry asks for
@@ -77,7 +75,11 @@ func (f firstOf) MarshalJSON() ([]byte, error) { return json.Marshal(f.String())
 // the names of Docker Hub. For every other registry the result is anonymous, and the source is not
 // asked.
 func ForRegistry(registry string, source Source) Source {
-	return forRegistry{host: normalizeKey(registry), source: source}
+	host, path, _ := splitKey(registry)
+	if path != "" { // not the name of a registry: it matches none
+		host += "/" + path
+	}
+	return forRegistry{host: host, source: source}
 }
 
 type forRegistry struct {
@@ -86,11 +88,13 @@ type forRegistry struct {
 }
 
 func (f forRegistry) Credential(ctx context.Context, registry, repository string) (Credential, error) {
-	if origin.CanonicalHost(registry) != f.host {
+	if !f.isFor(registry) {
 		return Credential{}, nil
 	}
 	return f.source.Credential(ctx, registry, repository)
 }
+
+func (f forRegistry) isFor(registry string) bool { return canonicalRegistry(registry) == f.host }
 
 // String names the registry. It does not print the source, because a source of another package may
 // print its secrets.
