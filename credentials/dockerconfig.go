@@ -63,6 +63,8 @@ func (e *Error) Unwrap() error { return e.Err }
 //   - The source fails if the entry for the registry is malformed, or if its helper is missing or
 //     fails. Malformed entries for other registries do not matter.
 //
+// The source is an [Explainer].
+//
 // See https://docs.docker.com/reference/cli/docker/login/ and
 // https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md
 func LoadDockerConfig(paths ...string) (Source, error) {

@@ -42,6 +42,9 @@ func FuzzDockerConfig(f *testing.F) {
 			return
 		}
 		wantNoSecret(t, "the source", fmt.Sprintf("%+v %#v", source, source), wire.secrets()...)
+		if explained := credentials.Explain(source, registry, repository); len(explained) > 1<<10 {
+			t.Errorf("the explanation has %d bytes", len(explained))
+		}
 		got, err := source.Credential(t.Context(), registry, repository)
 		if err != nil {
 			wire.wantNoSecretIn(t, err)
