@@ -2,9 +2,11 @@ package regret_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -213,5 +215,54 @@ func TestCredentialCacheSize(t *testing.T) {
 	}
 	if visit(kept + 1); visit(kept+1) == 0 {
 		t.Error("the cache has no limit")
+	}
+}
+
+// Google's registries take a key file of several lines as the password of _json_key, and Azure
+// DevOps a token without a user name.
+func TestReportK04K16PasswordsArriveByteForByte(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, user, password string }{
+		{"a password of several lines", "_json_key", "{\n  \"type\": \"service_account\"\r\n}\n"},
+		{"a password that ends in a line end", account, password + "\n"},
+		{"a password without a user name", "", password},
+	} {
+		t.Run(tt.name+" is what the registry gets", func(t *testing.T) {
+			t.Parallel()
+			reg := fakeregistry.New(fakeregistry.WithBasicAuth(tt.user, tt.password))
+			reg.PutImage(repo, "hello", "v1")
+			wantErr(t, resolve(t, newClient(t, reg, regret.WithBasicAuth(tt.user, tt.password))))
+			source := credentials.Static(credentials.Credential{Username: tt.user, Password: tt.password})
+			wantErr(t, resolve(t, newClient(t, reg, regret.WithCredentials(source))))
+		})
+	}
+}
+
+func TestReportK04PasswordsOfSeveralLinesAreRedacted(t *testing.T) {
+	t.Parallel()
+	const secret = "c4n4ry-one\r\nc4n4ry-two\tc4n4ry-three\x01\n"
+	quoted, err := json.Marshal(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, body := range map[string]string{
+		"as it is":                "you are " + secret,
+		"in one line":             "you are " + strings.Join(strings.Fields(secret), " "),
+		"as JSON in a text":       "you are " + string(quoted),
+		"without its line end":    "you are " + strings.TrimSpace(secret) + ".",
+		"as JSON without its end": "you are " + strings.TrimSuffix(string(quoted), `\n"`) + `"`,
+		"in a registry's message": `{"errors":[{"code":"DENIED","message":` + string(quoted) + `,"detail":` + string(quoted) + `}]}`,
+		"in an unknown object":    `{"reason":` + string(quoted) + `}`,
+	} {
+		t.Run("a password that the registry quotes "+name+" is not in the error", func(t *testing.T) {
+			t.Parallel()
+			reg := fakeregistry.New(fakeregistry.WithBasicAuth(account, secret))
+			reg.Intercept(0, func(req *http.Request) bool { return req.Header.Get("Authorization") != "" }, fakeregistry.Answer(403, nil, body))
+			err := newClient(t, reg, regret.WithBasicAuth(account, secret)).Untag(t.Context(), repo, "v1")
+			e := wantErr(t, err, regret.ErrForbidden)
+			if text := fmt.Sprintf("%v %+v %q", err, err, e.Details); strings.Contains(text, "c4n4ry") {
+				t.Errorf("the error has the password: %s", text)
+			}
+		})
 	}
 }

@@ -17,7 +17,7 @@ import (
 type configFile struct {
 	name    string                 // for errors; the path of the file
 	err     error                  // why the file could not be read; every look-up in it fails
-	entries map[string][]authEntry // by host or repository, the shortest spelling of the key first
+	entries map[string][]authEntry // by host or repository, the preferred spelling of the key first
 	helpers map[string]helper      // by host; an empty name means that no helper is used, not even the store
 	store   helper                 // the helper for all other hosts
 }
@@ -97,7 +97,7 @@ func fieldOf(fields map[string]json.RawMessage, name string) (json.RawMessage, b
 	if value, ok := fields[name]; ok {
 		return value, true
 	}
-	for _, key := range shortestFirst(fields) {
+	for _, key := range preferred(fields) {
 		if strings.EqualFold(key, name) {
 			return fields[key], true
 		}
@@ -144,7 +144,7 @@ func hasAuthEntry(fields map[string]json.RawMessage) bool {
 // addEntries parses the field auths. A key of the old format is a host, whatever its path is.
 func (f *configFile) addEntries(auths map[string]json.RawMessage, old bool) {
 	f.entries = make(map[string][]authEntry, len(auths))
-	for _, key := range shortestFirst(auths) {
+	for _, key := range preferred(auths) {
 		cred, err := parseAuthEntry(auths[key])
 		normalized := normalizeKey(key)
 		if old {
@@ -156,7 +156,7 @@ func (f *configFile) addEntries(auths map[string]json.RawMessage, old bool) {
 
 func (f *configFile) addHelpers(helpers map[string]json.RawMessage) {
 	f.helpers = make(map[string]helper, len(helpers))
-	for _, key := range shortestFirst(helpers) {
+	for _, key := range preferred(helpers) {
 		host := normalizeKey(key)
 		if _, known := f.helpers[host]; !known {
 			f.helpers[host] = parseHelper(key, helpers[key])

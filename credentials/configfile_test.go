@@ -128,6 +128,10 @@ func TestEntryPrecedence(t *testing.T) {
 		{"an entry is used if the one under a shorter spelling of the key is empty", host, repo, []string{`{"auths":{"` + host + `":{},"https://` + host + `/v1/":` + entry("x", "p") + `}}`}, as("x")},
 		{"the shortest of several spellings of a key wins", host, repo, []string{
 			`{"auths":{"` + host + `":` + entry("plain", "p") + `,"https://` + host + `/v1/":` + entry("long", "p") + `,"https://` + host + `":` + entry("mid", "p") + `}}`}, as("plain")},
+		{"docker's key of Docker Hub wins, podman's is the second", hub, repo, []string{
+			`{"auths":{"www.docker.io":` + entry("www", "p") + `,"docker.io":` + entry("podman", "p") + `,"https://index.docker.io/v1/":` + entry("docker", "p") + `}}`}, as("docker")},
+		{"a key that docker and podman read wins over a shorter one that they do not", host, repo, []string{
+			`{"auths":{"REGISTRY.example.com":` + entry("upper", "p") + `,"` + host + `:443":` + entry("port", "p") + `,"https://` + host + `/v1/":` + entry("url", "p") + `}}`}, as("url")},
 		{"the first file with a credential decides", host, repo, []string{`{"auths":{"` + host + `":` + entry("first", "p") + `}}`, `{"auths":{"` + host + `":` + entry("second", "p") + `}}`}, as("first")},
 		{"a file whose entry is empty does not decide", host, repo, []string{`{"auths":{"` + host + `":{}}}`, `{"auths":{"` + host + `":` + entry("second", "p") + `}}`}, as("second")},
 		{"the registry's entry in the first file beats the repository's in the second", host, repo, []string{keys(host), keys(host + "/team/app")}, as("R")},

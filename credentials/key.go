@@ -47,12 +47,34 @@ func splitKey(key string) (host, path string, isURL bool) {
 	return origin.CanonicalHost(host), path, isURL
 }
 
-// shortestFirst orders keys by length, so that the shortest of several spellings of a name comes
-// first. The order does not depend on the order of the map.
-func shortestFirst[V any](entries map[string]V) []string {
+// preferred orders keys, so that of several spellings of a name the best one comes first: for Docker
+// Hub, the one that docker writes and then the one that podman writes; otherwise the shortest, but
+// what neither docker nor podman reads is last. The order does not depend on the order of the map.
+func preferred[V any](entries map[string]V) []string {
+	rank := func(key string) int {
+		switch {
+		case key == dockerHubServer:
+			return -2
+		case key == "docker.io":
+			return -1
+		case isUnusual(key):
+			return len(key) + maxConfigBytes
+		}
+		return len(key)
+	}
 	return slices.SortedFunc(maps.Keys(entries), func(a, b string) int {
-		return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(b, a))
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(b, a))
 	})
+}
+
+// isUnusual reports whether the host of a key is in upper case or has a default port.
+func isUnusual(key string) bool {
+	scheme, rest, isURL := strings.Cut(key, "://")
+	if !isURL {
+		scheme, rest = "", key
+	}
+	host, _, _ := strings.Cut(rest, "/")
+	return scheme != strings.ToLower(scheme) || host != strings.ToLower(host) || strings.HasSuffix(host, ":443") || strings.HasSuffix(host, ":80")
 }
 
 // dockerHubServer is the name of Docker Hub in docker's files and helpers.

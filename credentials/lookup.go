@@ -55,7 +55,7 @@ func repositoryKeys(host, repository string) []string {
 }
 
 // entryFor returns the credential of the entry that is used for a key: of several spellings the
-// shortest whose entry is not empty. Docker writes an empty entry beside a helper.
+// preferred one whose entry is not empty. Docker writes an empty entry beside a helper.
 func (f *configFile) entryFor(key, registry string) (Credential, bool, error) {
 	for _, entry := range f.entries[key] {
 		if entry.err != nil {

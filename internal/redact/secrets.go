@@ -70,18 +70,39 @@ func latest(list [][]string) [][]string {
 }
 
 // spellings returns the forms in which a secret may be echoed: plain, escaped
-// in a query and in a path, and quoted in JSON with and without HTML escaping.
+// in a query and in a path, and quoted in JSON with and without HTML escaping,
+// each also without the white space around it, and with its lines folded into
+// one. The key files that Google's registries take as passwords have several
+// lines and end in one.
 func spellings(secret string) []string {
-	quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(secret)
-	html := strings.NewReplacer("&", `\u0026`, "<", `\u003c`, ">", `\u003e`).Replace(quoted)
 	forms := []string{secret}
-	for _, form := range []string{url.QueryEscape(secret), url.PathEscape(secret), quoted, html} {
-		if !slices.Contains(forms, form) {
+	add := func(form string) {
+		if len(form) >= MinSecret && !slices.Contains(forms, form) {
 			forms = append(forms, form)
 		}
 	}
+	add(strings.Join(strings.Fields(secret), " "))
+	for _, form := range []string{secret, strings.TrimSpace(secret)} {
+		quoted := jsonEscapes.Replace(form)
+		add(form)
+		add(url.QueryEscape(form))
+		add(url.PathEscape(form))
+		add(quoted)
+		add(strings.NewReplacer("&", `\u0026`, "<", `\u003c`, ">", `\u003e`).Replace(quoted))
+	}
 	return forms
 }
+
+// jsonEscapes writes a string as JSON does, without the quotes around it.
+var jsonEscapes = func() *strings.Replacer {
+	pairs := []string{`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`, "\t", `\t`, "\b", `\b`, "\f", `\f`}
+	for c := range ' ' {
+		if !strings.ContainsRune("\n\r\t\b\f", c) {
+			pairs = append(pairs, string(c), fmt.Sprintf(`\u%04x`, c))
+		}
+	}
+	return strings.NewReplacer(pairs...)
+}()
 
 func (s *Secrets) known() [][]string {
 	s.mu.Lock()

@@ -110,8 +110,12 @@ func TestThreatHelperNameThatEscapes(t *testing.T) {
 		if err := os.WriteFile(path, fmt.Appendf(nil, `{"credsStore":%q}`, name), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := credentials.LoadDockerConfig(path)
-		if _, ok := errors.AsType[*credentials.Error](err); !ok {
+		source, err := credentials.LoadDockerConfig(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = source.Credential(t.Context(), "registry.example.com", "team/app")
+		if e, ok := errors.AsType[*credentials.Error](err); !ok || e.Helper != "" { // with a name if it was run
 			t.Errorf("the helper name %q is accepted: %v", name, err)
 		}
 	}
