@@ -59,6 +59,8 @@ func TestForRegistry(t *testing.T) {
 		{"https://" + host, host, true},
 		{"https://REGISTRY.example.com/", host, true},
 		{"https://" + host + ":443", host, true},
+		{host, host + ":443", true},
+		{"docker.io", "registry-1.docker.io:443", true},
 		{"http://" + host + ":80", host, true},
 		{host + ":5000", host + ":5000", true},
 		{"docker.io", hub, true},
