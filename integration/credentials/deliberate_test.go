@@ -53,8 +53,9 @@ var deliberate = []struct {
 		k := j.file.entryOf(j.regret)
 		return j.judge == "podman" && k.path != "" && !exactFor("podman")(k)
 	}},
-	{"of the names of Docker Hub, docker's comes before podman's", func(j judgement) bool {
-		return j.judge == "podman" && j.file.entryOf(j.regret).spelling == "https://index.docker.io/v1/"
+	{"docker's key of Docker Hub comes before podman's, also if docker cannot load its entry", func(j judgement) bool {
+		mine := j.file.entryOf(j.regret).spelling
+		return j.judge == "podman" && mine == "https://index.docker.io/v1/" && exactFor("podman")(j.file.entryOf(j.found)) && j.file.notDocker[mine]
 	}},
 	{"of several spellings of a registry, the judge takes a random one", func(j judgement) bool {
 		k, mine := j.file.entryOf(j.found), j.file.entryOf(j.regret)

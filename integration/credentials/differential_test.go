@@ -91,6 +91,7 @@ func TestGeneratedFiles(t *testing.T) {
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "registries.conf"), "")
 	count := &tally{deliberate: map[string]int{}}
+	checkFile(t, count, bothKeysOfDockerHub(), dir, false)
 	for n := range files {
 		g := generate(rand.New(rand.NewPCG(seed, uint64(n))))
 		old := n%10 == 0 && g.makeOld()

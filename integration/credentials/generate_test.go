@@ -125,12 +125,29 @@ func generateHelper(r *rand.Rand) (name string, bad bool) {
 	return fmt.Sprintf("%q", names[r.IntN(len(names))]), false
 }
 
-func generate(r *rand.Rand) *generated {
-	g := &generated{
+func newGenerated() *generated {
+	return &generated{
 		auths: map[string]json.RawMessage{}, keys: map[string]key{}, users: map[string]key{},
 		helpers: map[string]json.RawMessage{}, owners: map[string]key{}, others: map[string]json.RawMessage{},
 		bad: map[string]bool{}, notDocker: map[string]bool{}, badHelpers: map[string]bool{},
 	}
+}
+
+// bothKeysOfDockerHub returns a file that is rarely generated: docker's key of Docker Hub has a token
+// without a user name, which docker cannot load, and podman's key has another login.
+func bothKeysOfDockerHub() *generated {
+	g := newGenerated()
+	for spelling, login := range map[string]string{"https://index.docker.io/v1/": ":user0", "docker.io": "user1:p"} {
+		k := key{spelling: spelling, host: "docker.io"}
+		g.auths[spelling] = fmt.Appendf(nil, `{"auth":%q}`, base64.StdEncoding.EncodeToString([]byte(login)))
+		g.keys[spelling], g.users[strings.Trim(strings.TrimSuffix(login, ":p"), ":")] = k, k
+		g.notDocker[spelling] = strings.HasPrefix(login, ":")
+	}
+	return g
+}
+
+func generate(r *rand.Rand) *generated {
+	g := newGenerated()
 	withHelpers := r.IntN(12) == 0
 	for n := range r.IntN(7) {
 		k, user := generateKey(r), fmt.Sprintf("user%d", n)
