@@ -28,7 +28,7 @@ var (
 
 // smallerQuery returns the query with which to request the first page again if the
 // registry refused its size: with the maximum that the registry names, or without a
-// size. It returns nil after any other failure, and after at most two requests.
+// size. It returns nil after any other failure, and after at most two retries.
 func (l *list[T]) smallerQuery(p *progress, err error) *string {
 	e, ok := err.(*Error)
 	if !ok || !l.paged || p.pages != 1 || p.size == 0 || !l.refusesSize(e) {
@@ -49,16 +49,11 @@ func (l *list[T]) smallerQuery(p *progress, err error) *string {
 // refusesSize reports whether a refusal is about the page size. A refusal that has a
 // kind is about something else.
 func (l *list[T]) refusesSize(e *Error) bool {
-	switch e.StatusCode {
-	case http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
-	default:
-		return false
-	}
-	if e.Kind != "" || e.URL != l.request("").url() { // not of a token service
+	if e.StatusCode/100 != 4 || e.Kind != "" || e.URL != l.client.secrets.Redact(l.request("").url()) { // not of a token service
 		return false
 	}
 	if len(e.Details) == 0 && e.StatusCode == http.StatusBadRequest {
-		return true // zot gives no reason
+		return true // zot gives no reason for a number that it does not take
 	}
 	return e.hasCode(CodePaginationNumberInvalid, codeTooManyTags) || slices.ContainsFunc(e.Details, func(d Detail) bool {
 		return sizeWords.MatchString(d.words())

@@ -35,6 +35,7 @@ func TestReportK03FirstPageIsRequestedAgainWithLess(t *testing.T) {
 	}{
 		{"Quay names the maximum, with status 413", 413, quayRefusal, 100, []string{"n=1000", "n=100"}},
 		{"a registry sends Quay's code with status 400", 400, quayRefusal, 100, []string{"n=1000", "n=100"}},
+		{"a registry sends Quay's code with another status", 416, quayRefusal, 100, []string{"n=1000", "n=100"}},
 		{"distribution names no maximum", 400, codeRefusal, 50, []string{"n=1000", ""}},
 		{"ECR names the maximum in the words of its API", 405, refusal("UNSUPPORTED", ecr+"100'"), 100, []string{"n=1000", "n=100"}},
 		{"public ECR with status 400", 400, refusal("UNSUPPORTED", ecr+"100'"), 100, []string{"n=1000", "n=100"}},
@@ -113,7 +114,7 @@ func TestReportK03OtherRefusalsAreReturned(t *testing.T) {
 		{"a body that is too large", 413, "<html><head><title>413 Request Entity Too Large</title></head></html>", nil},
 		{"413 without a reason", 413, "", nil},
 		{"a missing permission whose text names a limit", 403, refusal("DENIED", "max is 100"), regret.ErrForbidden},
-		{"an unsupported media type", 415, quayRefusal, nil},
+		{"an internal failure that names a limit", 501, quayRefusal, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.rule, func(t *testing.T) {
