@@ -77,6 +77,7 @@
 //	ErrDigestMismatch        content, header and requested digest differ  trust none of them
 //	ErrTooLarge              more than a limit allows                     see Limits
 //	ErrIncompleteList        a page is missing, malformed or repeated     do not act on the entries received
+//	ErrInvalidEntries        a list with entries that are no valid names  decide whether the rest is enough
 //	ErrUntrustedRealm        401 that names a foreign token service       see WithTrustedRealm
 //	ErrRedirect              a redirect that must not be followed         use the registry's own address
 //	ErrNotRegistry           HTML, another format, an odd status          look for a proxy or portal
@@ -109,7 +110,9 @@
 //
 // [Client.Tags], [Client.Repositories] and [Client.Referrers] return sequences for
 // range. A sequence that ends without an error is complete. Anything that prevents
-// that is reported once, as the last element. Collect a list before deleting from it.
+// that is reported once, as the last element. So is [ErrInvalidEntries], which names
+// entries that are not valid names and were left out. Collect a list before deleting
+// from it.
 //
 //	for tag, err := range c.Tags(ctx, "team/app") {
 //		if err != nil {

@@ -97,6 +97,9 @@ const (
 	ErrTooLarge Kind = "answer too large"
 	// ErrIncompleteList: a listing could not be read to its end.
 	ErrIncompleteList Kind = "incomplete list"
+	// ErrInvalidEntries: a list has entries that are not valid names; it is complete except for
+	// them. See [InvalidEntriesError].
+	ErrInvalidEntries Kind = "the list has invalid entries"
 	// ErrUntrustedRealm: the registry names a token service that is not trusted; see [WithTrustedRealm].
 	ErrUntrustedRealm Kind = "untrusted token service"
 	// ErrRedirect: a redirect that this client does not follow.

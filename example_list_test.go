@@ -2,6 +2,7 @@ package regret_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -39,6 +40,33 @@ func ExampleClient_Tags() {
 	// Output:
 	// pr-17 <nil>
 	// pr-18 <nil>
+}
+
+// A list with invalid entries is complete except for them. This example goes on with the rest.
+func ExampleInvalidEntriesError() {
+	registry := fakeregistry.New(fakeregistry.WithExtraTags("-ot-beta", "-ot-beta-jmx"))
+	registry.PutImage("datadog/agent", "hello", "7.60", "latest")
+	c, err := regret.New("registry.example.com", regret.WithTransport(registry))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	for tag, err := range c.Tags(context.Background(), "datadog/agent") {
+		if invalid, ok := errors.AsType[*regret.InvalidEntriesError](err); ok {
+			fmt.Printf("ignored: %q, omitted: %d\n", invalid.Entries, invalid.Omitted)
+			break
+		}
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(tag)
+	}
+	// Output:
+	// 7.60
+	// latest
+	// ignored: ["-ot-beta" "-ot-beta-jmx"], omitted: 0
 }
 
 // After a break no more pages are requested.

@@ -22,12 +22,10 @@ import (
 const (
 	// pageSize is the page size to request. Some registries refuse a larger one.
 	pageSize = 1000
-	// probeSize is the page size to request after a full page without a Link. It
-	// differs from pageSize to distinguish a registry that applies n but not last
-	// from one that ignores both.
-	probeSize = pageSize - 1
 	// maxEmptyPages limits the number of consecutive empty pages.
 	maxEmptyPages = 3
+	// maxCursor is the longest entry, in bytes, after which a page is requested.
+	maxCursor = 1 << 10
 )
 
 // A list describes a listing: the request for it and how to read an entry. walk
@@ -45,6 +43,7 @@ type list[T any] struct {
 	entry      func(*jsontext.Decoder) (T, error)
 	id         func(T) string   // identifies an entry, to detect repetitions
 	check      func(T) error    // validates an entry
+	harmless   func(T) bool     // reports whether an invalid entry needs no mention; nil for none
 	keep       func(T) bool     // selects the entries to yield; nil for all
 	missing    func(error) bool // handles a failure of the first page; reports whether it did
 }
@@ -54,7 +53,9 @@ type progress struct {
 	pages, entries    int
 	emptyPages        int    // consecutive ones
 	last              string // id of the last entry
+	invalid           invalidEntries
 	previous, current pageHashes
+	size              int  // page size to request; 0 to request none, after the registry refused one
 	fullSize          int  // number of entries of a page after which more may follow
 	probing           bool // the current page was requested without a Link
 	loop              loopDetector
@@ -68,10 +69,10 @@ type pageHashes struct {
 	repeat bool // the page repeats the previous one
 }
 
-// walk yields every entry of every page, then possibly an error.
+// walk yields every valid entry of every page, then possibly an error.
 func (l *list[T]) walk(ctx context.Context, yield func(T, error) bool) {
 	var zero T
-	p := progress{fullSize: pageSize, seed: maphash.MakeSeed()}
+	p := progress{size: pageSize, fullSize: pageSize, seed: maphash.MakeSeed()}
 	for query := l.firstQuery(); query != nil; {
 		more, err := l.page(ctx, &p, query, yield)
 		if errors.Is(err, errStopped) {
@@ -82,6 +83,9 @@ func (l *list[T]) walk(ctx context.Context, yield func(T, error) bool) {
 			return
 		}
 		query = more
+	}
+	if err := p.invalid.error(l.request("")); err != nil {
+		yield(zero, err)
 	}
 }
 
@@ -111,7 +115,10 @@ func (l *list[T]) page(ctx context.Context, p *progress, query *string, yield fu
 		if p.pages == 1 && l.missing != nil && l.missing(err) {
 			return nil, errStopped
 		}
-		return nil, err
+		if smaller := l.smallerQuery(p, err); smaller != nil {
+			return smaller, nil
+		}
+		return nil, explainLostCursor(p, *query, err)
 	}
 	defer resp.Body.Close()
 	here := &url.URL{Scheme: c.origin.Scheme, Host: c.origin.Host, Path: l.path, RawQuery: *query}
@@ -160,13 +167,14 @@ func (p *progress) startPage() {
 	p.current = pageHashes{hashes: p.current.hashes}
 }
 
-// take checks one entry of a page and yields it.
+// take checks one entry of a page and yields it. An invalid entry is not yielded, but
+// otherwise counts like any other: registries count it, too, when they cut pages.
 func (l *list[T]) take(p *progress, entry T, yield func(T, error) bool) error {
-	if err := l.check(entry); err != nil {
-		return l.fault(ErrNotRegistry, "an entry of the list is invalid: %w", err)
+	id := l.id(entry)
+	if len(id) <= maxCursor {
+		p.last = id
 	}
-	p.last = l.id(entry)
-	if err := p.compare(p.hash(p.last)); err != nil {
+	if err := p.compare(p.hash(id)); err != nil {
 		return err
 	}
 	if p.current.repeat {
@@ -177,6 +185,12 @@ func (l *list[T]) take(p *progress, entry T, yield func(T, error) bool) error {
 	}
 	if p.entries++; p.entries > l.client.config.limits.Entries {
 		return l.fault(ErrIncompleteList, "the list exceeds the limit of %d entries", l.client.config.limits.Entries)
+	}
+	if l.check(entry) != nil {
+		if l.harmless == nil || !l.harmless(entry) {
+			p.invalid.add(id, l.client.secrets)
+		}
+		return nil
 	}
 	if l.keep != nil && !l.keep(entry) {
 		return nil
@@ -227,9 +241,11 @@ func (l *list[T]) next(p *progress, link *url.URL) (*string, error) {
 		return nil, l.fault(ErrIncompleteList, "the links between the pages form a loop")
 	case link != nil:
 		return &link.RawQuery, nil
-	case l.paged && full && !p.current.repeat:
-		p.probing, p.fullSize = true, probeSize
-		query := sizeQuery(probeSize) + "&last=" + url.QueryEscape(p.last)
+	case l.paged && p.size > 0 && full && !p.current.repeat:
+		// The size differs from that of the first page to distinguish a registry that
+		// applies n but not last from one that ignores both.
+		p.probing, p.fullSize = true, p.size-1
+		query := sizeQuery(p.fullSize) + "&last=" + url.QueryEscape(p.last)
 		return &query, nil
 	}
 	return nil, nil

@@ -46,20 +46,38 @@ func FuzzNames(f *testing.F) {
 	})
 }
 
-// FuzzParseReference compares ParseReference with distribution/reference, and checks that String
-// and ParseReference are inverse.
+// FuzzParseReference compares ParseReference with distribution/reference, except for hosts with an
+// underscore. It checks that String and ParseReference are inverse and that no registry is empty.
 func FuzzParseReference(f *testing.F) {
 	for _, seed := range []string{
 		"busybox", "localhost:5000/busybox:latest", "a/b@" + aDigest, "[::1]:5000/a:v1@" + aSHA512, "docker.io/busybox",
-		"index.docker.io/library/x", "https://a/b", "A/b", "2130706433/a", "", "user:pass@host/a",
+		"index.docker.io/library/x", "https://a/b", "a_b.c/d:e", "a_b:1/c", "1_2.3/a", "a__b/c", "docker-daemon:a", "A_b/c", "a_.b/c", "A/b", "2130706433/a", "", "user:pass@host/a",
 	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		got, err := regret.ParseReference(text)
+		if err == nil && (got.Registry == "" || got.Repository == "") {
+			t.Fatalf("%q parses as %+v", text, got)
+		}
+		if host, _, _ := strings.Cut(text, "/"); strings.Contains(host, "_") && got.Registry != "docker.io" {
+			// distribution/reference allows no underscore, and so may take the host for a repository.
+			if again, reparseErr := regret.ParseReference(got.String()); err == nil && (reparseErr != nil || again != got || got.Registry != host) {
+				t.Fatalf("%q parses as %+v, but its String as %+v, %v", text, got, again, reparseErr)
+			}
+			if _, newErr := regret.New(got.Registry); err == nil && newErr != nil {
+				t.Fatalf("%q has the registry %q: %v", text, got.Registry, newErr)
+			}
+			return
+		}
 		named, bad := reference.ParseNormalizedNamed(text)
 		if digest.Digest(text).Validate() == nil {
 			bad = digest.ErrDigestInvalidFormat // docker parses this as a tag of "library/sha256"
+		}
+		for _, transport := range []string{"docker-daemon:", "docker-archive:", "oci-archive:", "containers-storage:"} {
+			if host, _, ok := strings.Cut(text, "/"); strings.HasPrefix(text, transport) && (!ok || validHost(host) != nil) { // docker parses some of these as a tag
+				bad = reference.ErrReferenceInvalidFormat
+			}
 		}
 		if (err == nil) != (bad == nil) {
 			t.Fatalf("%q: %v, but distribution/reference: %v", text, err, bad)
@@ -77,4 +95,10 @@ func FuzzParseReference(f *testing.F) {
 			t.Fatalf("%q has parts that other methods reject: %+v", text, got)
 		}
 	})
+}
+
+// validHost returns the error of New for a registry.
+func validHost(host string) error {
+	_, err := regret.New(host)
+	return err
 }

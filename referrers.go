@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"slices"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/seed-8cb7cc86/regret/internal/auth"
 	"github.com/seed-8cb7cc86/regret/internal/grammar"
 	"github.com/seed-8cb7cc86/regret/internal/manifest"
@@ -22,7 +24,9 @@ import (
 //
 // A registry without the referrers API responds with 404. Only then does Referrers
 // read the index under the fallback tag ("sha256-<hex>") instead. As with
-// [Client.Tags], a sequence that ends without an error is complete.
+// [Client.Tags], a sequence that ends without an error is complete, and an entry
+// whose digest is invalid, or of an algorithm that this library does not know, is
+// left out and named in [ErrInvalidEntries] at the end.
 //
 // Errors: as [Client.Tags], and those of [Client.Manifest] for the fallback.
 //
@@ -45,7 +49,7 @@ func (c *Client) Referrers(ctx context.Context, repository string, subject Diges
 			client: c,
 			op:     op, repository: name, path: "/v2/" + name + "/referrers/" + string(subject),
 			key: "manifests", scope: auth.Scope{Type: "repository", Name: name, Action: "pull"},
-			entry: page.Value[Descriptor],
+			entry: descriptor,
 			id:    func(d Descriptor) string { return string(d.Digest) },
 			check: func(d Descriptor) error { return grammar.Digest(d.Digest) },
 			keep: func(d Descriptor) bool {
@@ -88,11 +92,25 @@ func (c *Client) fallbackReferrers(ctx context.Context, l *list[Descriptor], sub
 	}
 	p := progress{pages: 1, seed: maphash.MakeSeed()}
 	err = l.read(bytes.NewReader(m.Raw), func(d Descriptor) error { return l.take(&p, d, yield) })
-	if err == nil || errors.Is(err, errStopped) {
+	if errors.Is(err, errStopped) {
 		return
 	}
 	r := c.manifestRequest(l.op, http.MethodGet, l.repository, tag)
-	yield(Descriptor{}, r.listError(err))
+	if err != nil {
+		yield(Descriptor{}, r.listError(err))
+	} else if err := p.invalid.error(r); err != nil {
+		yield(Descriptor{}, err)
+	}
+}
+
+// descriptor decodes an entry of an index. An object without a digest is no
+// descriptor, so the page is not one of this API.
+func descriptor(d *jsontext.Decoder) (Descriptor, error) {
+	entry, err := page.Value[Descriptor](d)
+	if err == nil && entry.Digest == "" {
+		err = errors.New("an entry without a digest")
+	}
+	return entry, err
 }
 
 // errNoReferrersIndex is the error if the manifest under the fallback tag is not an index.

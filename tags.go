@@ -15,16 +15,24 @@ import (
 //
 // A sequence that ends without an error is the complete list. Anything that prevents
 // that is reported once, as the last element: a page that fails or repeats, a Link
-// that is malformed or points to another origin or path, an invalid tag, or a limit.
-// Ranging over the sequence again sends the requests again. One case cannot be
-// detected: a registry that cuts pages at a size of its own and sends no Link. A
-// registry may skip tags if some are deleted while it lists: collect the list first,
-// then delete.
+// that is malformed or leads to another host or list, or a limit. Ranging over the
+// sequence again sends the requests again. One case cannot be detected: a registry
+// that cuts pages at a size of its own and sends no Link. A registry may skip tags if
+// some are deleted while it lists: collect the list first, then delete.
 //
-// Errors: [ErrInvalid], [ErrNotFound], [ErrIncompleteList], [ErrNotRegistry],
-// [ErrUnauthorized], [ErrForbidden], [ErrRateLimited], [ErrUnavailable].
+// Some registries list entries that are not tags. Tags never yields them. It ignores
+// digests, which Artifactory lists for the children of an index. All other invalid
+// entries are named once, as the last element, by an error of the kind
+// [ErrInvalidEntries] that wraps an [*InvalidEntriesError]. Such a list is complete
+// except for these entries, and the caller decides whether that is enough.
 //
-// Sends GET /v2/<name>/tags/list?n=1000 ([end-8]) and follows Link.
+// Errors: [ErrInvalid], [ErrNotFound], [ErrIncompleteList], [ErrInvalidEntries],
+// [ErrNotRegistry], [ErrUnauthorized], [ErrForbidden], [ErrRateLimited],
+// [ErrUnavailable].
+//
+// Sends GET /v2/<name>/tags/list?n=1000 ([end-8]) and follows Link, of which it takes
+// only the query. If the registry refuses that number of tags, as Quay does, Tags
+// sends the first request again with the number that the registry allows, or without.
 //
 // [end-8]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-tags
 func (c *Client) Tags(ctx context.Context, repository string) iter.Seq2[string, error] {
@@ -39,14 +47,15 @@ func (c *Client) Tags(ctx context.Context, repository string) iter.Seq2[string, 
 			client: c,
 			op:     op, repository: name, path: "/v2/" + name + "/tags/list",
 			name: name, key: "tags", scope: auth.Scope{Type: "repository", Name: name, Action: "pull"},
-			paged: true, entry: page.String, id: identity, check: grammar.Tag,
+			paged: true, entry: page.String, id: identity, check: grammar.Tag, harmless: isDigest,
 		}
 		l.walk(ctx, yield)
 	}
 }
 
 // Repositories lists the repositories of the registry that the credentials may see.
-// Many registries do not offer this list. Everything else is as with [Client.Tags].
+// Many registries do not offer this list. Everything else is as with [Client.Tags],
+// but a digest is an invalid entry like any other.
 //
 // Errors: as [Client.Tags].
 //
@@ -66,3 +75,5 @@ func (c *Client) Repositories(ctx context.Context) iter.Seq2[string, error] {
 }
 
 func identity(s string) string { return s }
+
+func isDigest(s string) bool { return grammar.Digest(Digest(s)) == nil }

@@ -60,7 +60,7 @@ func TestRepositoriesReportFailures(t *testing.T) {
 	}{
 		{"404 without a code has no kind", always(404, "404 page not found", "Content-Type", "text/plain"), nil},
 		{"401 means unauthorized", always(401, `{"errors":[{"code":"UNAUTHORIZED"}]}`), regret.ErrUnauthorized},
-		{"an invalid repository name is an error", always(200, `{"repositories":["team/../app"]}`), regret.ErrNotRegistry},
+		{"an invalid repository name is an error", always(200, `{"repositories":["team/../app"]}`), regret.ErrInvalidEntries},
 		{"a list of tags is an error", always(200, `{"tags":["a"]}`), regret.ErrNotRegistry},
 		{"an endless loop of one page is an error", always(200, `{"repositories":["a"]}`, "Link", `<?last=a>; rel="next"`), regret.ErrIncompleteList},
 	}

@@ -124,8 +124,8 @@ func TestCheckRealm(t *testing.T) {
 		{"a fragment is refused and not shown", "https://auth.example.com#hunter2", "https", `"https://auth.example.com#…" is not an origin like https://auth.example.com`},
 		{"user information is refused and not shown", "https://user:hunter2@auth.example.com", "https", `"…@auth.example.com" is not an origin like https://auth.example.com`},
 		{"a name that does not parse is refused", "https://auth example", "https", `"https://auth example" is not an origin like https://auth.example.com`},
-		{"a host name that is none is refused", "https://auth_1.example.com", "https",
-			`"https://auth_1.example.com": not a host name; write it in ASCII, as host or host:port`},
+		{"a host name that is none is refused", "https://auth-.example.com", "https",
+			`"https://auth-.example.com": not a host name; write it in ASCII, as host or host:port`},
 		{"an empty port is refused", "https://auth.example.com:", "https", `"https://auth.example.com:": the port is not a number from 1 to 65535`},
 	} {
 		t.Run(tt.rule, func(t *testing.T) {

@@ -2,6 +2,7 @@ package fakeregistry
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -58,7 +59,9 @@ func (r *Registry) sortedTags(name string) ([]string, bool) {
 		return nil, false
 	}
 	if repo.sortedTags == nil {
-		repo.sortedTags = slices.SortedFunc(maps.Keys(repo.tags), r.tagOrder())
+		tags := slices.AppendSeq(slices.Clone(r.opts.extraTags), maps.Keys(repo.tags))
+		slices.SortFunc(tags, r.tagOrder())
+		repo.sortedTags = tags
 	}
 	return repo.sortedTags, true
 }
@@ -137,6 +140,9 @@ func (r *Registry) paginate(w http.ResponseWriter, req *http.Request, sorted []s
 		if err != nil || n < 0 {
 			return nil, r.invalidNumber(query.Get("n"))
 		}
+		if r.opts.maxSize > 0 && n > r.opts.maxSize {
+			return nil, r.sizeTooLarge(n)
+		}
 		if limit = min(len(sorted), n); n == 0 {
 			return nil, nil
 		}
@@ -165,6 +171,15 @@ func (r *Registry) setNextLink(w http.ResponseWriter, req *http.Request, query u
 		w.Header().Set("Link", "<"+schemeOf(req)+"://"+req.Host+target+`>; rel="next"`)
 	case LinkUnquoted:
 		w.Header().Set("Link", "<"+target+">; rel=next")
+	case LinkInnerPath:
+		w.Header().Set("Link", "<"+schemeOf(req)+"://"+req.Host+"/repository/docker-hosted"+target+`>; rel="next"`)
+	case LinkWithoutPort:
+		w.Header().Set("Link", "<"+schemeOf(req)+"://"+(&url.URL{Host: req.Host}).Hostname()+target+`>; rel="next"`)
+	case LinkWithoutPrefix:
+		if _, rest, ok := strings.Cut(strings.TrimPrefix(target, "/v2/"), "/"); ok && !strings.HasPrefix(rest, "tags/list?") {
+			target = "/v2/" + rest
+		}
+		w.Header().Set("Link", "<"+target+`>; rel="next"`)
 	case LinkBare:
 		w.Header().Set("Link", target+"; rel=next")
 	default:
@@ -182,4 +197,19 @@ func (r *Registry) invalidNumber(n string) *problem {
 		return newProblem(http.StatusBadRequest, codePaginationInvalid, "invalid number of results requested", map[string]int{"n": number})
 	}
 	return newProblem(http.StatusBadRequest, codePaginationInvalid, "invalid number of results requested", map[string]string{"n": n})
+}
+
+// sizeTooLarge returns the refusal of a page size above the maximum.
+func (r *Registry) sizeTooLarge(n int) *problem {
+	switch r.opts.sizeRefusal {
+	case SizeRefusedByQuay:
+		return newProblem(http.StatusRequestEntityTooLarge, "TOO_MANY_TAGS_REQUESTED",
+			fmt.Sprintf("Too many tags requested; requested limit %d is too high, max is %d", n, r.opts.maxSize), map[string]int{})
+	case SizeRefusedByECR:
+		return newProblem(http.StatusMethodNotAllowed, codeUnsupported, fmt.Sprintf(
+			"Invalid parameter at 'maxResults' failed to satisfy constraint: 'Member must have value less than or equal to %d'", r.opts.maxSize), nil)
+	case SizeRefusedWithout:
+		return &problem{status: http.StatusBadRequest}
+	}
+	return newProblem(http.StatusBadRequest, codePaginationInvalid, "invalid number of results requested", map[string]int{"n": n})
 }

@@ -70,6 +70,13 @@ func linkOddities() []Oddity {
 		{Name: "Link without angle brackets", Who: "Cloudflare's serverless registry", Evidence: ReadSource, Options: paged(WithLinkForm(LinkBare))},
 		{Name: "absolute Link", Who: "Quay", Evidence: ReadSource, Options: paged(WithLinkForm(LinkAbsolute))},
 		{Name: "Link on the last page", Who: "Gitea", Evidence: ReadSource, Options: paged(WithLinkAlways())},
+		{Name: "Link with an inner path", Who: "Nexus", Evidence: Reported, Options: paged(WithLinkForm(LinkInnerPath))},
+		{Name: "Link without the first component of the repository", Who: "Artifactory", Evidence: Reported, Options: paged(WithLinkForm(LinkWithoutPrefix))},
+		{Name: "digests among the tags", Who: "Artifactory", Evidence: Reported, Options: []Option{WithExtraTags("sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a")}},
+		{Name: "an entry among the tags that is not one", Who: "public ECR", Evidence: Reported, Options: []Option{WithExtraTags("-ot-beta-jmx")}},
+		{Name: "at most 100 tags per page, else 413", Who: "Quay", Evidence: Reported, Options: []Option{WithPageSize(2), WithMaxSize(100, SizeRefusedByQuay)}},
+		{Name: "a maximum of the page size, else 405", Who: "ECR", Evidence: Reported, Options: []Option{WithPageSize(2), WithMaxSize(100, SizeRefusedByECR)}},
+		{Name: "a maximum of the page size, else 400", Who: "distribution, of the catalog", Evidence: Measured, Options: []Option{WithPageSize(2), WithMaxSize(100, SizeRefusedByCode)}},
 		{Name: "Link to the first page", Who: "", Evidence: Unverified, Options: paged(WithLinkLoop())},
 	}
 }

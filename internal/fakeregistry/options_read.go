@@ -29,6 +29,9 @@ type listOptions struct {
 	linkForm      LinkForm
 	linkAlways    bool
 	linkLoop      bool
+	extraTags     []string
+	maxSize       int // largest n; 0 for no limit
+	sizeRefusal   SizeRefusal
 }
 
 // WithOCIImageHiddenWithoutAccept responds with 404 MANIFEST_UNKNOWN to requests for OCI images
@@ -139,10 +142,13 @@ type LinkForm int
 
 // The forms of Link that registries send.
 const (
-	LinkRelative LinkForm = iota // </v2/…>; rel="next"
-	LinkAbsolute                 // <https://…>; rel="next": Quay
-	LinkUnquoted                 // </v2/…>; rel=next: olareg
-	LinkBare                     // /v2/…; rel=next: Cloudflare's serverless registry
+	LinkRelative      LinkForm = iota // </v2/…>; rel="next"
+	LinkAbsolute                      // <https://…>; rel="next": Quay
+	LinkUnquoted                      // </v2/…>; rel=next: olareg
+	LinkBare                          // /v2/…; rel=next: Cloudflare's serverless registry
+	LinkInnerPath                     // <https://…/repository/docker-hosted/v2/…>; rel="next": Nexus
+	LinkWithoutPort                   // LinkAbsolute without the port: Nexus
+	LinkWithoutPrefix                 // LinkRelative without the first component of the repository: Artifactory
 )
 
 // WithLinkForm sets the form of Link.
@@ -159,4 +165,27 @@ func WithLinkAlways() Option {
 // broken one.
 func WithLinkLoop() Option {
 	return func(o *options) { o.linkLoop = true }
+}
+
+// WithExtraTags adds entries that may be invalid to every list of tags, without tags to match.
+// Artifactory lists the digests of an index's children so, and public ECR "-ot-beta-jmx".
+func WithExtraTags(entries ...string) Option {
+	return func(o *options) { o.extraTags = append(o.extraTags, entries...) }
+}
+
+// SizeRefusal is the form in which a registry refuses a page size.
+type SizeRefusal int
+
+// The forms of refusals of a page size that registries send.
+const (
+	SizeRefusedByCode  SizeRefusal = iota // 400 PAGINATION_NUMBER_INVALID, with n: distribution
+	SizeRefusedByQuay                     // 413 TOO_MANY_TAGS_REQUESTED, with the maximum
+	SizeRefusedByECR                      // 405 UNSUPPORTED, with the maximum
+	SizeRefusedWithout                    // 400 without a body: zot, if n is not a number
+)
+
+// WithMaxSize refuses lists of more than n entries per page, as distribution does with
+// catalog.maxentries.
+func WithMaxSize(n int, form SizeRefusal) Option {
+	return func(o *options) { o.maxSize, o.sizeRefusal = n, form }
 }

@@ -208,6 +208,47 @@ func listOptions() []optionTest {
 				t.Errorf("referrers (-want +got):\n%s", diff)
 			}
 		}},
+		{"a maximum of the page size refuses more as distribution does", fakeregistry.WithMaxSize(2, fakeregistry.SizeRefusedByCode), func(t *testing.T, c *client) {
+			c.reg.PutImage("a", "x", "a", "b", "c")
+			for _, path := range []string{list, "/v2/_catalog"} {
+				c.do("GET", path+"?n=3", "").want(t, 400).
+					wantBody(t, `{"errors":[{"code":"PAGINATION_NUMBER_INVALID","message":"invalid number of results requested","detail":{"n":3}}]}`+"\n")
+				c.do("GET", path+"?n=2", "").want(t, 200)
+			}
+			wantTags(t, c, list, []string{"a", "b", "c"}, "")
+		}},
+		{"a maximum of the page size refuses more as Quay does", fakeregistry.WithMaxSize(100, fakeregistry.SizeRefusedByQuay), func(t *testing.T, c *client) {
+			c.reg.PutImage("a", "x", "a")
+			c.do("GET", list+"?n=1000", "").want(t, 413).
+				wantBody(t, `{"errors":[{"code":"TOO_MANY_TAGS_REQUESTED","message":"Too many tags requested; requested limit 1000 is too high, max is 100","detail":{}}]}`+"\n")
+		}},
+		{"a maximum of the page size refuses more as ECR does", fakeregistry.WithMaxSize(100, fakeregistry.SizeRefusedByECR), func(t *testing.T, c *client) {
+			c.reg.PutImage("a", "x", "a")
+			c.do("GET", list+"?n=1000", "").wantCodes(t, 405, "UNSUPPORTED")
+		}},
+		{"extra tags are listed in order and cannot be read", fakeregistry.WithExtraTags("-b", "sha256:1"), func(t *testing.T, c *client) {
+			c.reg.PutImage("a", "x", "a", "z")
+			wantTags(t, c, list, []string{"-b", "a", "sha256:1", "z"}, "")
+			wantTags(t, c, list+"?last=a&n=1", []string{"sha256:1"}, `</v2/a/tags/list?last=sha256%3A1&n=1>; rel="next"`)
+		}},
+		{"a link may have an inner path", fakeregistry.WithLinkForm(fakeregistry.LinkInnerPath), func(t *testing.T, c *client) {
+			c.reg.PutImage("a", "x", "a", "b")
+			wantTags(t, c, list+"?n=1", []string{"a"}, "<"+c.base+`/repository/docker-hosted/v2/a/tags/list?last=a&n=1>; rel="next"`)
+		}},
+		{"a link may lack the port", fakeregistry.WithLinkForm(fakeregistry.LinkWithoutPort), func(t *testing.T, c *client) {
+			c.reg.PutImage("a", "x", "a", "b")
+			base := c.base
+			if i := strings.LastIndexByte(base, ':'); i > len("https") {
+				base = base[:i]
+			}
+			wantTags(t, c, list+"?n=1", []string{"a"}, "<"+base+`/v2/a/tags/list?last=a&n=1>; rel="next"`)
+		}},
+		{"a link may lack the first component of the repository", fakeregistry.WithLinkForm(fakeregistry.LinkWithoutPrefix), func(t *testing.T, c *client) {
+			c.reg.PutImage("docker/team/a", "x", "a", "b")
+			wantTags(t, c, "/v2/docker/team/a/tags/list?n=1", []string{"a"}, `</v2/team/a/tags/list?last=a&n=1>; rel="next"`)
+			c.reg.PutImage("a", "x", "a", "b")
+			wantTags(t, c, list+"?n=1", []string{"a"}, `</v2/a/tags/list?last=a&n=1>; rel="next"`)
+		}},
 		{"without the referrers api its path returns 404 and subjects are not acknowledged", fakeregistry.WithoutReferrersAPI(), func(t *testing.T, c *client) {
 			subject := c.reg.PutImage("a", "x", "v1")
 			c.do("GET", "/v2/a/referrers/"+subject.Digest.String(), "").

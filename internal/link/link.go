@@ -146,6 +146,9 @@ func (l link) resolve(page *url.URL) (*url.URL, *Error) {
 	}
 	// The common targets need no resolving: a query, or the path of this page and a query.
 	path, query, hasQuery := strings.Cut(target, "?")
+	if strings.Contains(path, `\`) { // browsers read it as a slash, so that a host may follow
+		return nil, problem("a target that is not a URL", l.target)
+	}
 	if path == "" && hasQuery || strings.HasPrefix(path, "/") && path == page.EscapedPath() {
 		return withQuery(page, query, hasQuery && query == ""), nil
 	}

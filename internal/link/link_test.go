@@ -153,6 +153,7 @@ func TestNextErrors(t *testing.T) {
 		"another path with dots":             {[]string{`<../../other/tags/list>; rel=next`}, `a target of another list at "../../other/tags/list"`},
 		"a path with a trailing slash":       {[]string{`</v2/team/app/tags/list/>; rel=next`}, `a target of another list at "/v2/team/app/tags/list/"`},
 		"backslashes":                        {[]string{`<\\example.org\>; rel=next`}, `a target that is not a URL at "\\\\example.org\\"`},
+		"backslashes before the same list":   {[]string{`<\\example.org/v2/team/app/tags/list?n=2>; rel=next`}, `a target that is not a URL at "\\\\example.org/v2/team/app/tags/l"`},
 		"a space in the target":              {[]string{`<?last=b HTTP/1.1>; rel=next`}, `a target that is not a URL at "?..."`},
 		"a line break in the target":         {[]string{"<?last=b\r\nX: y>; rel=next"}, `a target that is not a URL at "?..."`},
 		"bytes above ASCII in the target":    {[]string{"<?last=caf\xe9>; rel=next"}, `a target that is not a URL at "?..."`},

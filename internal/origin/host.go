@@ -9,7 +9,9 @@ import (
 )
 
 var (
-	hostPattern = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?)*$`)
+	// Host names have no underscores, but names in the DNS may: those of containers and of Consul's
+	// data centers do.
+	hostPattern = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9_-]*[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9_-]*[a-zA-Z0-9])?)*$`)
 	// Some resolvers read a name whose last label looks like these as an IPv4
 	// address in another notation: 2130706433, 0x7f.1, 127.1.
 	numericPattern = regexp.MustCompile(`(^|\.)(0[xX][0-9a-fA-F]*|[0-9]+)$`)

@@ -54,7 +54,7 @@ func Parse(registry string, plainHTTP bool) (Origin, error) {
 		rest = "docker.io"
 	}
 	host := strings.TrimSuffix(rest, "/")
-	if err := CheckHost(host); err != nil {
+	if err := checkRegistry(host, rest); err != nil {
 		return Origin{}, fmt.Errorf("registry %q: %w", Shown(registry), err)
 	}
 	switch scheme = strings.ToLower(scheme); {
@@ -70,6 +70,26 @@ func Parse(registry string, plainHTTP bool) (Origin, error) {
 	o := Of(&url.URL{Scheme: scheme, Host: host})
 	o.Host = CanonicalHost(o.Host)
 	return o, nil
+}
+
+// checkRegistry checks a host, which is rest without a slash at its end. If there is a
+// path, as in the addresses of Nexus, Artifactory and GitLab, it says where the path belongs.
+func checkRegistry(host, rest string) error {
+	err := CheckHost(host)
+	name, _, found := strings.Cut(host, "/")
+	if err == nil || !found || CheckHost(name) != nil || strings.ContainsAny(rest, "@?#") { // a secret may be in any part
+		return err
+	}
+	path := rest[len(name):]
+	switch inner := strings.Trim(path, "/"); {
+	case inner == "":
+		return fmt.Errorf("the slashes after %q do not belong to it", redact.Clip(name))
+	case inner == "v1" || inner == "v2":
+		return fmt.Errorf("the path %q does not belong to it: leave it out, every request adds /v2/", path)
+	}
+	return fmt.Errorf("the path %q does not belong to it: a registry is at /v2/ of a host, %q; "+
+		"write the path as the beginning of the repository's name, or set up a host or a port of its own for the registry",
+		redact.Clip(path), redact.Clip(name))
 }
 
 // CanonicalHost returns the one name of a host that has several: Docker Hub.

@@ -51,6 +51,7 @@ func TestParse(t *testing.T) {
 	}{
 		{"a name without a scheme is https", "registry.example.com", false, "https://registry.example.com"},
 		{"a port is kept", "registry.example.com:5000", false, "https://registry.example.com:5000"},
+		{"a name may have an underscore", "qual_registry:5000", false, "https://qual_registry:5000"},
 		{"a slash at the end is ignored", "https://registry.example.com/", false, "https://registry.example.com"},
 		{"the case of scheme and host does not matter", "HTTPS://Registry.Example.COM", false, "https://registry.example.com"},
 		{"the default port is left out", "registry.example.com:443", false, "https://registry.example.com"},
@@ -102,9 +103,25 @@ func TestParseErrors(t *testing.T) {
 		{"another scheme is refused", "ftp://registry.example.com", false, `registry "ftp://registry.example.com": the scheme is neither http nor https`},
 		{"an empty scheme is refused", "://registry.example.com", false, `registry "://registry.example.com": the scheme is neither http nor https`},
 		{"https contradicts plain http", "https://registry.example.com", true, `registry "https://registry.example.com" is https, but plain http was asked for`},
-		{"a path is refused", "registry.example.com/team", false, `registry "registry.example.com/team": ` + badName},
-		{"two slashes at the end are refused", "registry.example.com//", false, `registry "registry.example.com//": ` + badName},
-		{"the path of docker's own files is refused elsewhere", "registry.example.com/v1/", false, `registry "registry.example.com/v1/": ` + badName},
+		{"a path is refused, and the error says where it belongs", "https://nexus.example.com/repository/docker/", false,
+			`registry "https://nexus.example.com/repository/docker/": the path "/repository/docker/" does not belong to it: ` +
+				`a registry is at /v2/ of a host, "nexus.example.com"; write the path as the beginning of the repository's name, ` +
+				`or set up a host or a port of its own for the registry`},
+		{"a path without a scheme is refused, and the error says where it belongs", "localhost:8081/team", false,
+			`registry "localhost:8081/team": the path "/team" does not belong to it: ` +
+				`a registry is at /v2/ of a host, "localhost:8081"; write the path as the beginning of the repository's name, ` +
+				`or set up a host or a port of its own for the registry`},
+		{"the path of the API is refused, and the error says to leave it out", "https://registry.example.com/v2/", false,
+			`registry "https://registry.example.com/v2/": the path "/v2/" does not belong to it: leave it out, every request adds /v2/`},
+		{"two slashes at the end are refused", "registry.example.com//", false,
+			`registry "registry.example.com//": the slashes after "registry.example.com" do not belong to it`},
+		{"the path of docker's own files is refused elsewhere", "registry.example.com/v1/", false,
+			`registry "registry.example.com/v1/": the path "/v1/" does not belong to it: leave it out, every request adds /v2/`},
+		{"a path after something that is not a host is refused", "a:b:c/team", false, `registry "a:b:c/team": ` + `the port is not a number from 1 to 65535`},
+		{"a path with a query is refused and the query not shown", "registry.example.com/team?token=hunter2", false,
+			`registry "registry.example.com/team?…": ` + badName},
+		{"a path that may be a password is refused and not shown", "user:1/hunter2@registry.example.com", false,
+			`registry "…@registry.example.com": the port is not a number from 1 to 65535`},
 		{"user information is refused and not shown", "https://user:hunter2@registry.example.com", false,
 			`registry "…@registry.example.com": the port is not a number from 1 to 65535`},
 		{"a query is refused and not shown", "registry.example.com?token=hunter2", false, `registry "registry.example.com?…": ` + badName},

@@ -3,6 +3,7 @@ package threats_test
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -52,7 +53,7 @@ func quoted(entries []string) string {
 }
 
 // A listPage is a page of a list and its Link fields. In a Link, "{here}" is replaced by the path of
-// the list, "{origin}" by its origin and "{host}" by its host.
+// the list, "{origin}" by its origin, "{host}" by its host and port and "{hostname}" by its host.
 type listPage struct {
 	entries []string
 	links   []string
@@ -64,13 +65,22 @@ func (s *testServer) servePages(l listEndpoint, page func(i int) listPage) {
 	var served atomic.Int64
 	s.intercept("GET", l.path(s), func(w http.ResponseWriter, _ *http.Request) bool {
 		p := page(int(served.Add(1) - 1))
-		fill := strings.NewReplacer("{here}", l.path(s), "{origin}", s.origin(), "{host}", strings.TrimPrefix(s.origin(), "https://"))
+		fill := strings.NewReplacer("{here}", l.path(s), "{origin}", s.origin(), "{hostname}", s.hostname(), "{host}", strings.TrimPrefix(s.origin(), "https://"))
 		for _, line := range p.links {
 			w.Header().Add("Link", fill.Replace(line))
 		}
 		fmt.Fprint(w, l.page(p.entries...))
 		return true
 	})
+}
+
+// hostname returns the host of the registry without the port.
+func (s *testServer) hostname() string {
+	u, err := url.Parse(s.origin())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return u.Hostname()
 }
 
 // wantListed checks that an operation on a list succeeds after exactly the given number of requests,
@@ -176,6 +186,32 @@ func twoPages(links ...string) func(int) listPage {
 	}
 }
 
+// What a registry behind a proxy writes as its own address does not matter: only the cursor is taken,
+// and the request goes to the registry's own origin and path.
+func TestThreatE03NextPageUnderAnotherAddressOfTheSameList(t *testing.T) {
+	t.Parallel()
+	for _, address := range []string{"https://{hostname}:1{here}", "http://{hostname}{here}", "http://{host}{here}", "/inner/path{here}", "https://{hostname}/inner/path{here}"} {
+		t.Run(address, func(t *testing.T) {
+			t.Parallel()
+			eachList(t, headerTransports(), func(t *testing.T, s *testServer, l listEndpoint) {
+				s.servePages(l, twoPages("<"+address+`?last=b>; rel="next"`))
+				s.wantListed(l, s.client(regret.WithToken("a-token-to-steal")), nil, 2)
+			})
+		})
+	}
+}
+
+// Invalid entries are not yielded, appear in no request, and are reported once, at the end.
+func TestThreatInvalidEntriesOnBothPages(t *testing.T) {
+	t.Parallel()
+	eachList(t, allTransports(), func(t *testing.T, s *testServer, l listEndpoint) {
+		s.servePages(l, twoPages(nextPage))
+		s.registry.Intercept(0, func(req *http.Request) bool { return req.URL.Path == l.path(s) && req.URL.Query().Has("last") },
+			fakeregistry.Answer(200, nil, `{"tags":["../x"],"repositories":["../x"],"manifests":[{"digest":"sha256:../x"}]}`))
+		s.wantListed(l, s.client(), regret.ErrInvalidEntries, 2)
+	})
+}
+
 func TestThreatE04LinksThatAreNotNext(t *testing.T) {
 	t.Parallel()
 	for name, links := range map[string][]string{
@@ -216,7 +252,7 @@ func TestThreatE05MalformedLink(t *testing.T) {
 
 func TestThreatE06NextPageUnderAnotherPath(t *testing.T) {
 	t.Parallel()
-	for _, path := range []string{"/v2/team/other/tags/list", "{here}/", "{here}/../elsewhere", "/v2/team%2fapp/tags/list", "/", "/v2/", "next", "{here};x"} {
+	for _, path := range []string{"/v2/team/other/tags/list", "{here}/", "{here}/../elsewhere", "/v2/team%2fother/tags/list", `\\evil.example.net{here}`, "/", "/v2/", "next", "{here};x"} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
 			eachList(t, headerTransports(), func(t *testing.T, s *testServer, l listEndpoint) {
@@ -233,16 +269,16 @@ func TestThreatE07PageTwoFails(t *testing.T) {
 		secondPage fault
 		requests   int
 	}{
-		"500 forever":      {fakeregistry.Errors(500, "UNKNOWN", "disk on fire"), 4},
-		"404":              {fakeregistry.Errors(404, "NAME_UNKNOWN", "gone"), 1},
-		"403":              {fakeregistry.Errors(403, "DENIED", "no"), 1},
-		"401":              {fakeregistry.Errors(401, "UNAUTHORIZED", "who"), 1},
-		"204":              {fakeregistry.Answer(204, nil, ""), 1},
-		"206":              {fakeregistry.Answer(206, nil, `{"tags":["x"],"repositories":["x"],"manifests":[]}`), 1},
-		"HTML":             {fakeregistry.Answer(200, typed("text/html"), "<html>"), 1},
-		"an empty body":    {fakeregistry.Answer(200, nil, ""), 1},
-		"half a page":      {fakeregistry.Answer(200, nil, `{"tags":["x"],"repositories":["x"],"manifests":[]`), 1},
-		"an invalid entry": {fakeregistry.Answer(200, nil, `{"tags":["../x"],"repositories":["../x"],"manifests":[{"digest":"sha256:../x"}]}`), 1},
+		"500 forever":              {fakeregistry.Errors(500, "UNKNOWN", "disk on fire"), 4},
+		"404":                      {fakeregistry.Errors(404, "NAME_UNKNOWN", "gone"), 1},
+		"403":                      {fakeregistry.Errors(403, "DENIED", "no"), 1},
+		"401":                      {fakeregistry.Errors(401, "UNAUTHORIZED", "who"), 1},
+		"204":                      {fakeregistry.Answer(204, nil, ""), 1},
+		"206":                      {fakeregistry.Answer(206, nil, `{"tags":["x"],"repositories":["x"],"manifests":[]}`), 1},
+		"HTML":                     {fakeregistry.Answer(200, typed("text/html"), "<html>"), 1},
+		"an empty body":            {fakeregistry.Answer(200, nil, ""), 1},
+		"half a page":              {fakeregistry.Answer(200, nil, `{"tags":["x"],"repositories":["x"],"manifests":[]`), 1},
+		"an entry of another type": {fakeregistry.Answer(200, nil, `{"tags":[7],"repositories":[7],"manifests":[7]}`), 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -164,7 +164,7 @@ func TestThreatLongestNames(t *testing.T) {
 func TestThreatRegistryNames(t *testing.T) {
 	t.Parallel()
 	bad := []string{
-		"", " ", "reg:99999", "reg:0", "reg:65536", "reg:", "reg:-1", "reg:port", "reg..x", "-reg", "reg-", "reg.", ".reg", "reg_x",
+		"", " ", "reg:99999", "reg:0", "reg:65536", "reg:", "reg:-1", "reg:port", "reg..x", "-reg", "reg-", "reg.", ".reg", "_reg", "reg_", "reg_x.1",
 		"[::1", "::1", "[::1%25lo]", "[fe80::1%lo]:5000", "[127.0.0.1]", "[::1]x", "reg.ex\u0430mple", "bücher.example", "reg。example",
 		"2130706433", "0x7f.1", "127.1", "0177.0.0.1", "256.1.1.1", "1.2.3.4.5", "user:pass@reg", "reg/path", "reg?q", "reg#f", "reg\\x",
 		"reg\r\nHost: evil", "reg\x00", "ftp://reg", "file:///etc", "https://", "//reg", "https://reg/v2/", strings.Repeat("a", 64<<10),
@@ -188,6 +188,7 @@ func TestThreatRegistryNames(t *testing.T) {
 	for name, want := range map[string]string{
 		"[::1]:5000": "http://[::1]:5000", "[2001:db8::1]": "https://[2001:db8::1]", "192.0.2.1:443": "https://192.0.2.1",
 		"xn--bcher-kva.example": "https://xn--bcher-kva.example", "REG.example": "https://reg.example",
+		"qual_registry:5000": "https://qual_registry:5000", "registry.service.dc_1.consul": "https://registry.service.dc_1.consul",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -98,7 +98,7 @@ func TestThreatA11TrailingGarbage(t *testing.T) {
 func TestThreatA12InvalidTagsInList(t *testing.T) {
 	t.Parallel()
 	for name, entry := range map[string]string{
-		"a parent path": `"../.."`, "an empty string": `""`, "null": `null`, "invalid UTF-8": "\"a\xff\"", "a digest": `"sha256:` + strings.Repeat("a", 64) + `"`,
+		"a parent path": `"../.."`, "an empty string": `""`, "null": `null`, "invalid UTF-8": "\"a\xff\"", "a digest in capitals": `"sha256:` + strings.Repeat("A", 64) + `"`,
 		"a query": `"a?x"`, "a fragment": `"a#f"`, "a slash": `"a/b"`, "an escape": `"a%2fb"`, "a line break": `"a\r\nHost: evil.example.net"`,
 		"a number": `7`, "an object": `{"name":"a"}`, "an array": `["a"]`, "a space": `" v1"`, "129 letters": `"` + strings.Repeat("a", 129) + `"`,
 		"a homoglyph": `"v1\u0430"`, "a zero byte": `"a\u0000"`, "an escape sequence": `"\u001b[2J"`,
@@ -107,7 +107,11 @@ func TestThreatA12InvalidTagsInList(t *testing.T) {
 			t.Parallel()
 			eachOperation(t, []transport{memory, http2}, tagListOperations(), func(t *testing.T, s *testServer, op operation) {
 				s.intercept("GET", "", fakeregistry.Answer(200, nil, `{"name":"team/app","tags":["v1",`+entry+`,"v2"]}`))
-				wantErr(t, op.run(s.ctx(), s.client(), s), regret.ErrNotRegistry)
+				want := regret.ErrInvalidEntries
+				if entry[0] != '"' || strings.Contains(entry, "\xff") { // then it is no list of strings
+					want = regret.ErrNotRegistry
+				}
+				wantErr(t, op.run(s.ctx(), s.client(), s), want)
 				s.wantRequests("GET /v2/team/app/tags/list?n=1000 200")
 			})
 		})
