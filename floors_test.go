@@ -17,8 +17,8 @@ import (
 var floors = [][]string{
 	{"internal/body", "internal/bounded", "internal/field", "internal/redact", "internal/retryafter", "internal/schema1"},
 	{"internal/challenge", "internal/errorbody", "internal/link", "internal/manifest", "internal/origin", "internal/page"},
-	{"credentials", "internal/grammar"},
-	{"internal/auth", "internal/transport"},
+	{"credentials", "internal/grammar", "internal/transport"},
+	{"internal/auth"},
 	{"."},
 }
 

@@ -280,8 +280,8 @@ func TestSourceErrors(t *testing.T) {
 		want string
 	}{
 		{"a source that fails is an error", credentials.Credential{}, failed, "credentials for registry.example.com: the helper failed"},
-		{"a credential that cannot be sent is an error, which does not contain it", credentials.Credential{Username: "ann", Password: "hunter2\n"}, nil,
-			"credentials for registry.example.com: control characters in user name or password"},
+		{"a credential that cannot be sent is an error, which does not contain it", credentials.Credential{Username: "ann\n", Password: "hunter2"}, nil,
+			"credentials for registry.example.com: control characters in the user name"},
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
 			t.Parallel()

@@ -182,7 +182,7 @@ func (m *model) permits(op *operation, e *event) bool {
 	case listTags:
 		return e.route.kind == tagsList && e.route.repository == op.repository
 	case listRepos:
-		return e.route.kind == catalog
+		return e.route.kind == catalog || e.route.kind == ping // which credentials it wants
 	case listRefs:
 		return e.route.repository == op.repository &&
 			(e.route.kind == referrers && e.route.reference == op.reference ||
