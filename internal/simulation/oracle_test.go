@@ -55,7 +55,8 @@ var requiredFacts = map[regret.Kind]fact{
 	regret.ErrRedirect:             redirected,
 	regret.ErrNotRegistry:          notRegistry | contradictory,
 	regret.ErrIncompleteList:       ^fact(0),
-	"":                             noErrorCode | notFound, // notFound: a 404 for a manifest that is served all the same
+	regret.ErrInvalidEntries:       notRegistry | contradictory, // a corrupt byte in a name
+	"":                             noErrorCode | notFound,      // notFound: a 404 for a manifest that is served all the same
 }
 
 // maxAttempts is the number of attempts that the default retries allow.
