@@ -194,7 +194,14 @@ func (r Retries) check() error {
 	return nil
 }
 
+const maxLimit = 1 << 40
+
 func (l Limits) check() error {
+	for _, bytes := range []int64{l.ErrorBytes, l.ManifestBytes, l.TokenBytes, l.PageBytes} {
+		if bytes > maxLimit {
+			return errors.New("WithLimits: no limit may exceed 1 TiB: what is read is held in memory")
+		}
+	}
 	if l.ErrorBytes <= 0 || l.ManifestBytes <= 0 || l.TokenBytes <= 0 || l.PageBytes <= 0 ||
 		l.Pages <= 0 || l.Entries <= 0 || l.ReadTimeout <= 0 || l.WriteTimeout <= 0 {
 		return errors.New("WithLimits: every limit must be positive; start from DefaultLimits")
