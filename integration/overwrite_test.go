@@ -118,3 +118,24 @@ func countTags(t *testing.T, answer wire.Answer) int {
 	}
 	return len(list.Tags)
 }
+
+// The children of an index stay, also if no other tag points to it.
+func TestServerS1UntagByOverwriteKeepsTheChildren(t *testing.T) {
+	t.Parallel()
+	for _, kind := range append(registry.Kinds(), registry.Olareg()) {
+		t.Run(kind.Name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, kind, registry.Setup{})
+			index := wire.OCIIndex(t, wire.OCIImage(t, "amd64"), wire.OCIImage(t, "arm64"))
+			f.repo.Push(t, index, "latest")
+			if err := f.client(t).UntagByOverwrite(t.Context(), repository, "latest"); err != nil {
+				t.Error(err)
+			}
+			f.wantExists(t, false, "latest")
+			f.wantExists(t, true, index.Digest.String(), index.Children[0].Digest.String(), index.Children[1].Digest.String())
+			if tags := f.repo.Do(t, http.MethodGet, "tags/list"); tags.Status != http.StatusOK || countTags(t, tags) != 0 {
+				t.Errorf("tags: %s, want none", tags)
+			}
+		})
+	}
+}

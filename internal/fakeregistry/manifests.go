@@ -244,7 +244,11 @@ func (r *Registry) storeManifest(name string, m *manifest, tags []string) *probl
 	repo = r.repository(name)
 	repo.putManifest(m)
 	for _, tag := range tags {
+		old := repo.manifests[repo.tags[tag]]
 		repo.setTag(tag, m.desc.Digest)
+		if r.opts.pruneOnOverwrite && old != nil && old != m {
+			repo.prune(old)
+		}
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package fakeregistry_test
 import (
 	"context"
 	"net/http"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -115,6 +116,21 @@ func selfHostedDeviations() []deviation {
 		{"returns 404 for a page after an unknown tag", zot, nil, wantRefusal("GET tags/list?last=nope", 404, "")},
 		{"throttles without Retry-After", zot, fakeregistry.WithThrottledDeletes(1), wantRefusal("DELETE manifests/v1", 429, "Too Many Requests",
 			"Content-Type", "text/plain; charset=utf-8", "Retry-After", "", "Ratelimit-Limit", "2", "Ratelimit-Remaining", "0", "Ratelimit-Reset", "1", "X-Rate-Limit-Duration", "1")},
+		{"removes an index and its children when its last tag is overwritten", zot, nil, func(t *testing.T, c *client) {
+			index := c.reg.PutIndex("a", []string{"x", "y"}, "multi", "held")
+			x, y, other := c.reg.PutImage("a", "x"), c.reg.PutImage("a", "y", "kept"), c.reg.PutImage("a", "z")
+			raw := c.do("GET", "/v2/a/manifests/"+other.Digest.String(), "").want(t, 200).body
+			for _, step := range []struct {
+				tag  string
+				want []bool // whether the index, its untagged child and its tagged child exist then
+			}{{"multi", []bool{true, true, true}}, {"held", []bool{false, false, true}}} {
+				c.do("PUT", "/v2/a/manifests/"+step.tag, raw, "Content-Type", other.MediaType).want(t, 201)
+				got := []bool{c.reg.HasManifest("a", index.Digest), c.reg.HasManifest("a", x.Digest), c.reg.HasManifest("a", y.Digest)}
+				if !slices.Equal(got, step.want) {
+					t.Errorf("after %s was overwritten: %v, want %v", step.tag, got, step.want)
+				}
+			}
+		}},
 		{"sends a bare object with 401", zot, zot.WithUser("user", "password", "pull"), func(t *testing.T, c *client) {
 			c.do("GET", "/v2/a/manifests/v1", "").want(t, 401, "WWW-Authenticate", `Basic realm="zot"`).wantBody(t, `{"code":"UNAUTHORIZED","message":"authentication required",`+
 				`"detail":{"description":"The access controller was unable to authenticate the client."}}`+"\n")

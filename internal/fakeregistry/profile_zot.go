@@ -9,7 +9,7 @@ func Zot() Profile {
 	return Profile{
 		Name: "zot", Version: "main of 2026, minimal build",
 		Options: []Option{
-			WithoutAPIVersion(), WithChildProtection(), WithUnknownLast(http.StatusNotFound),
+			WithoutAPIVersion(), WithChildProtection(), WithUnknownLast(http.StatusNotFound), WithPruneOnOverwrite(),
 			withRefusals(zotRefusals()),
 		},
 		basicOnly:   true,
