@@ -139,3 +139,37 @@ func TestServerS1UntagByOverwriteKeepsTheChildren(t *testing.T) {
 		})
 	}
 }
+
+// A deletion that was interrupted leaves tags that point to nothing. Distribution 2 cannot delete such a
+// tag: it does not delete tags, and there is no digest to delete.
+func TestReportK26UntagByOverwriteRemovesATagWithoutAManifest(t *testing.T) {
+	t.Parallel()
+	forEachRegistry(t, registry.Setup{}, func(t *testing.T, f *fixture) {
+		image, other := wire.OCIImage(t, "hello"), wire.OCIImage(t, "other")
+		f.repo.Push(t, image, "latest")
+		f.repo.Push(t, other, "other")
+		f.ForgetManifest(t, repository, image.Digest)
+		f.wantExists(t, false, "latest", image.Digest.String())
+		client := f.client(t)
+		if err := client.UntagByOverwrite(t.Context(), repository, "latest"); err != nil {
+			t.Error(err)
+		}
+		if writes := f.recorder.Writes(); len(writes) != 3 {
+			t.Errorf("writes: %v, want those of the check, the placeholder and its deletion", writes)
+		}
+		var left []string
+		for tag, err := range client.Tags(t.Context(), repository) {
+			if err != nil {
+				t.Error(err)
+			}
+			left = append(left, tag)
+		}
+		if len(left) != 1 || left[0] != "other" {
+			t.Errorf("tags: %v, want only the other one", left)
+		}
+		f.wantExists(t, true, "other")
+		if err := client.UntagByOverwrite(t.Context(), repository, "latest"); !errors.Is(err, regret.ErrNotFound) {
+			t.Errorf("the tag is gone, but a second call returned %v", err)
+		}
+	})
+}
