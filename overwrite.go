@@ -141,7 +141,7 @@ func (o *overwrite) readOriginal(ctx context.Context) error {
 
 // isListed reports whether the list of tags contains the tag.
 func (o *overwrite) isListed(ctx context.Context) (bool, error) {
-	for tag, err := range o.client.Tags(ctx, o.repository) {
+	for tag, err := range o.client.tags(ctx, o.repository) {
 		switch {
 		case errors.Is(err, ErrNotFound): // the repository may be gone with its last tag
 			return false, nil

@@ -91,6 +91,11 @@ func registryTable() []row {
 			fakeregistry.TopicForbidden: {regret.ErrForbidden, "HEAD image 401, GET token 200, HEAD image 200, DELETE image 401", ""},
 			fakeregistry.TopicImmutable: unchanged(unclassified, "409"),
 		}},
+		{fakeregistry.GoContainerRegistry(), cells{
+			fakeregistry.TopicDelete: {"", "HEAD image 200, DELETE image 202", "image"},
+			fakeregistry.TopicIndex:  {"", "HEAD index 200, DELETE index 202", "index"},
+			fakeregistry.TopicTwice:  {regret.ErrNotFound, "HEAD image 404, GET image 404", "image"},
+		}},
 		{fakeregistry.DockerHub(), cells{
 			fakeregistry.TopicList:   twoPages,
 			fakeregistry.TopicDelete: unchanged(unclassified, "403"),

@@ -83,6 +83,9 @@ func (r *Registry) remove(info requestInfo) (removal, *problem) {
 	}
 	r.removeManifest(repo, m, tags)
 	switch {
+	case r.opts.tagCopies:
+		repo.tagCopies[info.dgst] = m
+		return removal{}, nil
 	case r.opts.tagsLeft:
 		return removal{}, nil
 	case r.opts.untagTime > 0:

@@ -74,6 +74,8 @@ func (r *Registry) lookUpManifest(req *http.Request, rt route) (*manifest, *prob
 	switch {
 	case ok && repo.manifests[dgst] != nil:
 		return r.negotiate(req, repo, rt.name, tag, repo.manifests[dgst])
+	case ok && tag != "" && repo.tagCopies[dgst] != nil:
+		return r.negotiate(req, repo, rt.name, tag, repo.tagCopies[dgst])
 	case ok && r.opts.distributionMajor == 2 && repo.hasBlob(dgst):
 		return nil, notAManifest(repo.blobs[dgst])
 	case tag != "":

@@ -22,6 +22,7 @@ type deleteOptions struct {
 	pushDisabled        bool
 	lastTagDeletes      bool
 	pruneOnOverwrite    bool
+	tagCopies           bool
 	untagFailure        string
 }
 
@@ -61,6 +62,12 @@ func WithCascade() Option {
 // do.
 func WithTagsLeft() Option {
 	return func(o *options) { o.tagsLeft = true }
+}
+
+// WithTagCopies deletes a manifest only under its digest, and keeps serving it under its tags, as the
+// in-process registry of go-containerregistry does (evidence R), which stores it once for each name.
+func WithTagCopies() Option {
+	return func(o *options) { o.tagCopies = true }
 }
 
 // WithUntaggedHidden responds with 404 to the deletion of a manifest without tags, although it can

@@ -74,7 +74,7 @@ type Profile struct {
 func Profiles() []Profile {
 	return []Profile{
 		Distribution2(), Distribution3(), Distribution30(), Zot(), Olareg(), Harbor(), Quay(), GitLab(), Gitea(), Nexus(), Artifactory(),
-		Cloudflare(), Keppel(), DockerHub(), DockerHub2023(), GHCR(), Google(), ECR(), ACR(),
+		Cloudflare(), Keppel(), GoContainerRegistry(), DockerHub(), DockerHub2023(), GHCR(), Google(), ECR(), ACR(),
 	}
 }
 

@@ -86,6 +86,17 @@ func moreSelfHostedDeviations() []deviation {
 	cloudflare, keppel := fakeregistry.Cloudflare(), fakeregistry.Keppel()
 	return []deviation{
 		{"refuses to delete a child of an index", gitlab, nil, wantRefusal("DELETE manifests/<child>", 409, errorDocument("MANIFEST_REFERENCED", "manifest referenced by a manifest list"))},
+		{"serves tags of a deleted digest", fakeregistry.GoContainerRegistry(), nil, func(t *testing.T, c *client) {
+			image := c.reg.PutImage("a", "x", "v1", "v2")
+			digest := "/v2/a/manifests/" + image.Digest.String()
+			c.do("DELETE", digest, "").want(t, 202)
+			c.do("GET", digest, "").want(t, 404, "Content-Type", "text/plain; charset=utf-8").wantBody(t, errorDocument("MANIFEST_UNKNOWN", "Unknown manifest"))
+			c.do("DELETE", digest, "").want(t, 404)
+			c.do("HEAD", "/v2/a/manifests/v1", "").want(t, 200, "Docker-Content-Digest", image.Digest.String())
+			c.do("DELETE", "/v2/a/manifests/v1", "").want(t, 202)
+			c.do("HEAD", "/v2/a/manifests/v1", "").want(t, 404)
+			wantTags(t, c, "/v2/a/tags/list", []string{"v2"}, "")
+		}},
 		{"sends a link on the last page too", gitea, nil, func(t *testing.T, c *client) {
 			c.reg.PutImage("a", "x", "a", "b")
 			wantTags(t, c, "/v2/a/tags/list", []string{"a", "b"}, `</v2/a/tags/list?last=b&n=2>; rel="next"`)

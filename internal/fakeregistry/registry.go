@@ -44,6 +44,7 @@ type repository struct {
 	manifests    map[digest.Digest]*manifest
 	tags         map[string]digest.Digest
 	tagsByDigest map[digest.Digest]map[string]struct{} // the inverse of tags
+	tagCopies    map[digest.Digest]*manifest           // what tags serve after the deletion by digest, with WithTagCopies
 	sortedTags   []string                              // the keys of tags in order; nil if they have changed
 	blobs        map[digest.Digest][]byte
 	referrers    map[digest.Digest][]digest.Digest // by subject, in order of arrival
@@ -122,6 +123,7 @@ func (r *Registry) repository(name string) *repository {
 			manifests:    map[digest.Digest]*manifest{},
 			tags:         map[string]digest.Digest{},
 			tagsByDigest: map[digest.Digest]map[string]struct{}{},
+			tagCopies:    map[digest.Digest]*manifest{},
 			blobs:        map[digest.Digest][]byte{},
 			referrers:    map[digest.Digest][]digest.Digest{},
 			parentCount:  map[digest.Digest]int{},
