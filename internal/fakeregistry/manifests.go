@@ -236,7 +236,7 @@ func (r *Registry) storeManifest(name string, m *manifest, tags []string) *probl
 		repo = &repository{} // the repository is created only if the manifest is accepted
 	}
 	if unknown := repo.missingContent(m); len(unknown) > 0 {
-		return &problem{status: http.StatusBadRequest, errors: unknown}
+		return r.refusalFor(reasonMissingContent, requestInfo{route: route{name: name}}, &problem{status: http.StatusBadRequest, errors: unknown})
 	}
 	for _, tag := range tags {
 		if old, ok := repo.tags[tag]; ok && old != m.desc.Digest && r.opts.immutable[tag] {
@@ -245,6 +245,9 @@ func (r *Registry) storeManifest(name string, m *manifest, tags []string) *probl
 	}
 	repo = r.repository(name)
 	repo.putManifest(m)
+	if len(tags) == 0 {
+		repo.pinned[m.desc.Digest] = true
+	}
 	for _, tag := range tags {
 		old := repo.manifests[repo.tags[tag]]
 		repo.setTag(tag, m.desc.Digest)

@@ -131,6 +131,42 @@ func selfHostedDeviations() []deviation {
 				}
 			}
 		}},
+		{"returns 400 without a body for an n that is not a number", zot, nil, wantRefusal("GET tags/list?n=x", 400, "")},
+		{"does not serve HEAD of anything but content", zot, nil, func(t *testing.T, c *client) {
+			c.reg.PutImage("a", "x", "v1")
+			for _, path := range []string{"/v2/", "/v2/a/tags/list", "/v2/_catalog"} {
+				c.do("HEAD", path, "").want(t, 405)
+				c.do("GET", path, "").want(t, 200)
+			}
+			c.do("HEAD", "/v2/a/manifests/v1", "").want(t, 200, "Etag", "")
+		}},
+		{"links from a catalog that is complete, without escaping", zot, nil, func(t *testing.T, c *client) {
+			c.reg.PutImage("b/c", "x", "v1")
+			c.do("GET", "/v2/_catalog?n=5", "").want(t, 200, "Link", `</v2/_catalog?last=b/c&n=1>; rel="next"`)
+			c.do("GET", "/v2/_catalog?n=5&last=b/c", "").want(t, 200, "Link", "")
+		}},
+		{"protects a blob that is in use, and refuses a manifest whose blobs are missing", zot, nil, func(t *testing.T, c *client) {
+			c.reg.PutImage("a", "x", "v1")
+			unused := c.reg.PutBlob("a", []byte("unused"))
+			c.do("DELETE", "/v2/a/blobs/"+digestOf("x"), "").wantCodes(t, 405, "DENIED")
+			c.do("DELETE", "/v2/a/blobs/"+unused.Digest.String(), "").want(t, 202)
+			raw := c.do("GET", "/v2/a/manifests/v1", "").want(t, 200).body
+			c.do("PUT", "/v2/other/manifests/v1", raw, "Content-Type", "application/vnd.oci.image.manifest.v1+json").wantCodes(t, 400, "MANIFEST_INVALID")
+		}},
+		{"refuses to delete a digest with two tags if it detects collisions", zot, fakeregistry.WithCollisionDetection(), func(t *testing.T, c *client) {
+			two, one := c.reg.PutImage("a", "x", "v1", "v2"), c.reg.PutImage("a", "y", "w1")
+			c.do("DELETE", "/v2/a/manifests/"+two.Digest.String(), "").wantCodes(t, 409, "MANIFEST_INVALID")
+			c.do("DELETE", "/v2/a/manifests/"+one.Digest.String(), "").want(t, 202)
+		}},
+		{"lists nothing for anonymous clients with an anonymous policy", zot, zot.WithUser("user", "password", "pull"), func(t *testing.T, c *client) {
+			reg := zot.New(zot.WithUser("user", "password", "*"), fakeregistry.WithAnonymousPolicy())
+			reg.PutImage("a", "x", "v1")
+			c = newClient(t, reg, c.base, reg)
+			c.do("GET", "/v2/", "").want(t, 200, "WWW-Authenticate", `Basic realm="zot"`)
+			c.do("GET", "/v2/_catalog", "").want(t, 200).wantBody(t, `{"repositories":[]}`+"\n")
+			c.do("GET", "/v2/_catalog", "", "Authorization", userBasicAuth).want(t, 200).wantBody(t, `{"repositories":["a"]}`+"\n")
+			c.do("GET", "/v2/a/manifests/v1", "").want(t, 401)
+		}},
 		{"sends a bare object with 401", zot, zot.WithUser("user", "password", "pull"), func(t *testing.T, c *client) {
 			c.do("GET", "/v2/a/manifests/v1", "").want(t, 401, "WWW-Authenticate", `Basic realm="zot"`).wantBody(t, `{"code":"UNAUTHORIZED","message":"authentication required",`+
 				`"detail":{"description":"The access controller was unable to authenticate the client."}}`+"\n")
