@@ -36,10 +36,11 @@ const placeholderAnnotation = "com.github.seed-8cb7cc86.regret.placeholder"
 // what the tag points to then; the placeholder may be left without a tag.
 //
 // Some registries, such as zot, remove a manifest and the children of an index when
-// their last tag is overwritten. At a registry that deletes tags, a temporary tag
-// therefore holds the original meanwhile, unless another tag is known to: it is named
-// regret-keep- and random text, and removed at the end. An error names it if it may be
-// left; remove it with Untag. UntagByOverwrite also reads the children of an index first,
+// their last tag is overwritten. At a registry that deletes tags, UntagByOverwrite
+// therefore tries that out with the placeholder and a temporary tag, unless another tag
+// is known to point to the original. If the registry does so, the temporary tag holds the
+// original meanwhile. It is named regret-keep- and random text, and removed at the end.
+// An error names it if it may be left; remove it with Untag. UntagByOverwrite also reads the children of an index first,
 // and those of indexes in it, to be able to restore them: up to a depth of 8, 10,000
 // manifests and 64 MiB. An index that exceeds this is [ErrTooLarge], and nothing is
 // changed.
@@ -85,7 +86,7 @@ func (c *Client) UntagByOverwrite(ctx context.Context, repository, tag string) e
 	}
 	extended, cancel := withGracePeriod(ctx)
 	defer cancel()
-	if err := o.prepare(ctx); err != nil {
+	if err := o.prepare(ctx, extended); err != nil {
 		return o.release(extended, err)
 	}
 	if err := o.run(ctx, extended); err != nil {
@@ -106,6 +107,8 @@ type overwrite struct {
 	temporary       string      // the temporary tag that holds the original; empty if there is none
 	placeholder     *Manifest
 	mark            string // the random text in the placeholder
+	removalTried    bool   // the removal of the temporary tag was tried once, and is not repeated
+	stray           bool   // the registry may have the placeholder without a tag
 }
 
 // newPlaceholder returns an empty index that is unique because it contains mark.
@@ -153,7 +156,7 @@ func (o *overwrite) isListed(ctx context.Context) (bool, error) {
 }
 
 // prepare makes all checks that are possible before the tag is overwritten.
-func (o *overwrite) prepare(ctx context.Context) error {
+func (o *overwrite) prepare(ctx, extended context.Context) error {
 	if err := o.client.CheckDelete(ctx, o.repository); err != nil {
 		return o.annotate(err, "nothing was changed")
 	}
@@ -169,7 +172,7 @@ func (o *overwrite) prepare(ctx context.Context) error {
 		if err := o.findOtherTags(ctx); err != nil {
 			return err
 		}
-		if err := o.holdOriginal(ctx); err != nil {
+		if err := o.holdOriginal(ctx, extended); err != nil {
 			return err
 		}
 	}
@@ -219,6 +222,7 @@ func (o *overwrite) run(ctx, extended context.Context) error {
 			return o.rollBack(extended, err)
 		}
 	}
+	o.stray = false
 	return o.confirm(ctx, extended)
 }
 

@@ -84,17 +84,23 @@ func childrenOf(m *Manifest) []Digest {
 	return children
 }
 
-// holdOriginal gives the original a temporary tag. zot removes what a tag pointed to, and
-// the children of an index, as soon as the tag is overwritten; only another tag prevents
-// that, not a push by digest. Restoring them afterwards is not enough: until then they
-// cannot be pulled, and a garbage collection may remove their layers for good.
+// holdOriginal gives the original a temporary tag where it needs one. zot removes what a
+// tag pointed to, and the children of an index, as soon as the tag is overwritten; only
+// another tag prevents that, not a push by digest. Restoring them afterwards is not enough:
+// until then they cannot be pulled, and a garbage collection may remove their layers for
+// good.
 //
 // The tag is not needed if another tag is known to point to the original. It is not
 // pushed either if the registry does not delete tags, as it could not be removed again:
 // distribution 2 and Harbor, which remove nothing when a tag is overwritten. A DELETE of
 // the temporary tag before it exists tells: a registry that deletes tags responds that
 // it is unknown.
-func (o *overwrite) holdOriginal(ctx context.Context) error {
+//
+// Elsewhere the temporary tag may do harm at the end: ECR deletes a manifest together with
+// its last tag. So the registry is tried out first, with the placeholder: if it stays when
+// the temporary tag is moved from it to the original, then the original stays, too, when
+// its own tag is overwritten, and the temporary tag goes while the original still has that.
+func (o *overwrite) holdOriginal(ctx, extended context.Context) error {
 	if len(o.otherTags) > 0 {
 		return nil
 	}
@@ -113,16 +119,24 @@ func (o *overwrite) holdOriginal(ctx context.Context) error {
 	default:
 		return o.annotate(err, "nothing was changed")
 	}
-	o.temporary = temporary
-	err = o.client.PutManifest(ctx, o.repository, temporary, o.original)
-	if err == nil {
+	for _, m := range []*Manifest{o.placeholder, o.original} {
+		err := o.client.PutManifest(ctx, o.repository, temporary, m)
+		if e, ok := errors.AsType[*Error](err); ok && m == o.placeholder && isRefusal(e) {
+			return o.annotate(err, "nothing was changed, because the original could not be held by a temporary tag")
+		}
+		o.temporary, o.stray = temporary, true
+		if err != nil {
+			return o.annotate(err, "nothing was changed")
+		}
+	}
+	switch _, err := o.client.ResolveDigest(ctx, o.repository, string(o.placeholder.Descriptor.Digest)); {
+	case errors.Is(err, ErrNotFound):
+		o.stray = false
 		return nil
+	case err != nil:
+		return o.annotate(err, "nothing was changed")
 	}
-	if e, ok := errors.AsType[*Error](err); ok && isRefusal(e) {
-		o.temporary = ""
-		return o.annotate(err, "nothing was changed, because the original could not be held by a temporary tag")
-	}
-	return o.annotate(err, "nothing was changed")
+	return o.annotate(o.removeTemporary(extended), "nothing was changed")
 }
 
 // isRefusal reports whether the registry itself refused the request for good, so that the
@@ -135,28 +149,36 @@ func isRefusal(e *Error) bool {
 	return !e.ambiguous && (e.Method == http.MethodDelete || e.Method == http.MethodPut) && e.StatusCode >= 400 && e.StatusCode < 500
 }
 
-// release removes the temporary tag, if there is one, and checks that it is gone. It
-// adds to failure, which may be nil, that the tag stays.
-func (o *overwrite) release(ctx context.Context, failure error) error {
-	if o.temporary == "" {
-		return failure
-	}
+// removeTemporary removes the temporary tag and checks that it is gone.
+func (o *overwrite) removeTemporary(ctx context.Context) error {
+	o.removalTried = true
 	err := o.client.Untag(ctx, o.repository, o.temporary)
 	_, resolveErr := o.client.ResolveDigest(ctx, o.repository, o.temporary)
 	switch {
 	case errors.Is(resolveErr, ErrNotFound):
 		o.client.seen.dropTag(o.repository, o.temporary)
 		o.temporary = ""
-		return failure
-	case err == nil && resolveErr == nil:
-		err = &Error{Kind: ErrStillPresent}
-	case err == nil:
-		err = &Error{Kind: ErrOutcomeUnknown, Err: resolveErr}
+		return nil
+	case err != nil:
+		return err
+	case resolveErr != nil:
+		return &Error{Kind: ErrOutcomeUnknown, Err: resolveErr}
+	}
+	return &Error{Kind: ErrStillPresent}
+}
+
+// release removes the temporary tag, if there is one. It adds to failure, which may be
+// nil, what may be left.
+func (o *overwrite) release(ctx context.Context, failure error) error {
+	if o.temporary != "" && !o.removalTried {
+		if err := o.removeTemporary(ctx); err != nil && failure == nil {
+			failure = o.annotate(err, "the tag is gone")
+		}
 	}
 	if failure == nil {
-		return o.annotate(err, "the tag is gone, but %s", o.temporaryStays())
+		return nil
 	}
-	return o.annotate(failure, "%s", o.temporaryStays())
+	return o.annotate(failure, "%s", joinHints(o.temporaryStays(), o.placeholderStays()))
 }
 
 // temporaryStays is the hint about a temporary tag that was not removed, or may not have
@@ -166,4 +188,13 @@ func (o *overwrite) temporaryStays() string {
 		return ""
 	}
 	return "the temporary tag " + o.temporary + " may still hold the original: remove it with Untag"
+}
+
+// placeholderStays is the hint about a placeholder that may be left without a tag; empty
+// if there is none.
+func (o *overwrite) placeholderStays() string {
+	if !o.stray {
+		return ""
+	}
+	return fmt.Sprintf("the placeholder %s may be left without a tag", o.placeholder.Descriptor.Digest)
 }

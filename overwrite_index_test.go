@@ -151,7 +151,9 @@ func TestServerS1UntagByOverwriteSendsAsFewWritesAsPossible(t *testing.T) {
 		sent    string
 	}{
 		{"a temporary tag holds the index where tags can be deleted", fakeregistry.Zot(), false,
-			checks + "DELETE temporary, PUT temporary, " + overwrite + "DELETE temporary, HEAD temporary, GET temporary, " + proof},
+			checks + "DELETE temporary, PUT temporary x2, HEAD other, GET other, " + overwrite + "DELETE temporary, HEAD temporary, GET temporary, " + proof},
+		{"the temporary tag goes before the overwrite where nothing is removed then", fakeregistry.Distribution3(), false,
+			checks + "DELETE temporary, PUT temporary x2, HEAD other, DELETE temporary, HEAD temporary, GET temporary, " + overwrite + proof},
 		{"another tag that is known holds it already", fakeregistry.Zot(), true, checks + "HEAD v2, " + overwrite + proof},
 		{"there is no temporary tag where it could not be removed", fakeregistry.Distribution2(), false, checks + "DELETE temporary, " + overwrite + proof},
 		{"there is no temporary tag at Harbor either", fakeregistry.Harbor(), false, checks + "DELETE temporary, " + overwrite + proof},
@@ -160,9 +162,11 @@ func TestServerS1UntagByOverwriteSendsAsFewWritesAsPossible(t *testing.T) {
 			checks + "DELETE temporary, " + overwrite +
 				"HEAD child, GET child, PUT child, HEAD child x2, GET child, PUT child, HEAD child x2, GET child, PUT child, HEAD child x2, GET child, PUT child, HEAD child, " +
 				"HEAD original, GET original, PUT original, HEAD original"},
-		{"an original that goes with the temporary tag is restored",
-			fakeregistry.Profile{Name: "last tag", Options: []fakeregistry.Option{fakeregistry.WithLastTagDeletes()}}, false,
-			checks + "DELETE temporary, PUT temporary, " + overwrite + "DELETE temporary, HEAD temporary, GET temporary, " +
+		{"the temporary tag is not the last one where the original goes with its last tag", fakeregistry.ECR(), false,
+			checks + "DELETE temporary, PUT temporary x2, HEAD other, DELETE temporary, HEAD temporary, GET temporary, " + overwrite + proof},
+		{"an original that goes with the temporary tag after all is restored",
+			fakeregistry.Profile{Name: "zot 2.1.1", Options: []fakeregistry.Option{fakeregistry.WithLastTagDeletes(), fakeregistry.WithPruneOnOverwrite()}}, false,
+			checks + "DELETE temporary, PUT temporary x2, HEAD other, GET other, " + overwrite + "DELETE temporary, HEAD temporary, GET temporary, " +
 				"HEAD child x4, HEAD original, GET original, PUT original, HEAD original"},
 	}
 	for _, tt := range tests {
@@ -211,9 +215,9 @@ func TestServerS1TemporaryTag(t *testing.T) {
 		stays  bool // the temporary tag
 	}{
 		{"the error names a temporary tag that stays because its deletion is refused", temporary("DELETE", refuse), []error{regret.ErrForbidden},
-			"the tag is gone, but the temporary tag regret-keep-", "DELETE other, PUT original, DELETE temporary, PUT temporary, PUT v1, DELETE other, DELETE temporary", true, true},
+			"may still hold the original: remove it with Untag; the tag is gone", "DELETE other, PUT original, DELETE temporary, PUT temporary x2, PUT v1, DELETE other, DELETE temporary", true, true},
 		{"the error names a temporary tag that stays although its deletion is accepted", temporary("DELETE", fakeregistry.Answer(202, nil, "")), []error{regret.ErrStillPresent},
-			"may still hold the original", "DELETE other, PUT original, DELETE temporary, PUT temporary, PUT v1, DELETE other, DELETE temporary", true, true},
+			"may still hold the original", "DELETE other, PUT original, DELETE temporary, PUT temporary x2, PUT v1, DELETE other, DELETE temporary", true, true},
 		{"nothing follows a refusal to push the temporary tag", temporary("PUT", refuse), []error{regret.ErrForbidden},
 			"could not be held by a temporary tag", "DELETE other, PUT original, DELETE temporary, PUT temporary", false, false},
 		{"a temporary tag is removed if the response to its push says nothing", temporary("PUT", fakeregistry.Answer(200, nil, "")), []error{regret.ErrNotRegistry},
@@ -221,7 +225,18 @@ func TestServerS1TemporaryTag(t *testing.T) {
 		{"the temporary tag is removed if the overwrite is refused", func(reg *fakeregistry.Registry) {
 			reg.Intercept(0, fakeregistry.On("PUT", manifestPath("v1")), refuse)
 		}, []error{regret.ErrForbidden}, "still points to the original",
-			"DELETE other, PUT original, DELETE temporary, PUT temporary, PUT v1, DELETE temporary", false, false},
+			"DELETE other, PUT original, DELETE temporary, PUT temporary x2, PUT v1, DELETE temporary", false, false},
+		{"a temporary tag that cannot be removed before the overwrite ends the call", func(reg *fakeregistry.Registry) {
+			reg.Intercept(0, fakeregistry.On("HEAD", manifestPath("sha256")), func(w http.ResponseWriter, req *http.Request) bool {
+				if len(reg.Tags(repo)) == 2 { // as if nothing had been removed
+					return fakeregistry.Answer(200, map[string]string{"Content-Type": ocispec.MediaTypeImageIndex,
+						"Docker-Content-Digest": req.URL.Path[strings.LastIndexByte(req.URL.Path, '/')+1:]}, "")(w, req)
+				}
+				return false
+			})
+			temporary("DELETE", refuse)(reg)
+		}, []error{regret.ErrForbidden}, "may be left without a tag; nothing was changed",
+			"DELETE other, PUT original, DELETE temporary, PUT temporary x2, DELETE temporary", false, true},
 		{"the temporary tag stays if the rollback fails", func(reg *fakeregistry.Registry) {
 			puts := 0
 			reg.Intercept(0, fakeregistry.On("PUT", manifestPath("v1")), func(w http.ResponseWriter, req *http.Request) bool {
@@ -234,7 +249,7 @@ func TestServerS1TemporaryTag(t *testing.T) {
 				return deletes > 1 && refuse(w, req)
 			})
 		}, []error{regret.ErrForbidden}, "the temporary tag regret-keep-",
-			"DELETE other, PUT original, DELETE temporary, PUT temporary, PUT v1, DELETE other, PUT v1", false, true},
+			"DELETE other, PUT original, DELETE temporary, PUT temporary x2, PUT v1, DELETE other, PUT v1", false, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.rule, func(t *testing.T) {

@@ -55,7 +55,8 @@ func (o *overwrite) restoreTag(ctx context.Context, ambiguous bool) (hint string
 			return fmt.Sprintf("the tag points to the placeholder %s, because the rollback to %s failed: %v", placeholder, original, err), false
 		}
 	}
-	hint = fmt.Sprintf("the tag was rolled back to the original; the placeholder %s may be left without a tag", placeholder)
+	o.stray = true
+	hint = "the tag was rolled back to the original"
 	if contentsErr != nil {
 		hint += fmt.Sprintf("; a manifest below the original may be missing: %v", contentsErr)
 	}

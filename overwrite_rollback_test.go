@@ -52,9 +52,9 @@ func TestUntagByOverwriteRollsBackAfterTheDeadline(t *testing.T) {
 		requests := 0
 		reg.Intercept(0, fakeregistry.On("", ""), func(http.ResponseWriter, *http.Request) bool {
 			switch requests++; {
-			case requests == 6: // the deletion
+			case requests == 13: // the deletion
 				<-time.After(9500 * time.Millisecond)
-			case requests > 6:
+			case requests > 13:
 				<-time.After(200 * time.Millisecond)
 			}
 			return false
@@ -146,7 +146,7 @@ func TestUntagByOverwriteReportsTheStateAfterAnyFault(t *testing.T) {
 func TestServerS1NoFaultCostsAManifest(t *testing.T) {
 	t.Parallel()
 	for name, fault := range overwriteFaults() {
-		for nth := range 22 {
+		for nth := range 25 {
 			for _, times := range []int{1, 100} {
 				t.Run(fmt.Sprintf("request %d %s, and so do the next %d", nth+1, name, times-1), func(t *testing.T) {
 					t.Parallel()
@@ -166,7 +166,7 @@ func TestServerS1NoFaultCostsAManifest(t *testing.T) {
 					}
 					tags, pushed := reg.Tags(repo), name == "coincides with a push"
 					for i, dgst := range index.all {
-						if pushed && nth < 7 { // a push before the overwrite removes the index by itself
+						if pushed && nth < 11 { // a push before the overwrite removes the index by itself
 							break
 						}
 						if !reg.HasManifest(repo, dgst) {

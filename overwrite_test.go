@@ -78,7 +78,7 @@ func TestUntagByOverwriteFailsWithoutMovingTheTag(t *testing.T) {
 		{"an immutable tag stays", fakeregistry.Harbor(), []fakeregistry.Option{fakeregistry.WithImmutableTags("v1")}, "v1",
 			regret.ErrImmutable, "still points to the original", "GET 200, DELETE 404, PUT 201, DELETE 400, HEAD 200, PUT 412, HEAD 200"},
 		{"the tag is rolled back if the registry deletes no tagged manifests", fakeregistry.Google(), nil, "v1", regret.ErrStillTagged,
-			"rolled back", "GET 200, DELETE 404, PUT 201, DELETE 404, PUT 201, HEAD 200, PUT 201, DELETE 400, HEAD 200, HEAD 200, PUT 201, DELETE 202, HEAD 404, GET 404"},
+			"rolled back", "GET 200, DELETE 404, PUT 201, DELETE 404, PUT 201, PUT 201, HEAD 200, DELETE 202, HEAD 404, GET 404, HEAD 200, PUT 201, DELETE 400, HEAD 200, HEAD 200, PUT 201"},
 		{"the tag is rolled back if the registry returns 202 without deleting", ignoresDeletes, nil, "v1", regret.ErrStillPresent,
 			"rolled back", "GET 200, DELETE 404, PUT 201, DELETE 202, HEAD 200, PUT 201, DELETE 202, HEAD 200, HEAD 200, PUT 201"},
 	}
