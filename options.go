@@ -76,8 +76,9 @@ func WithUserAgent(agent string) Option {
 	return func(c *config) { c.userAgent = agent }
 }
 
-// WithLogger logs each HTTP request at level Debug, and retries and the
-// registry's Warning header fields at level Warn. If not set, nothing is logged.
+// WithLogger logs each HTTP request at level Debug, retries and the registry's
+// Warning header fields at level Warn, and at level Info what [Client.UntagByOverwrite]
+// restored and which stale entries [Client.DeleteReferrer] removed. If not set, nothing is logged.
 // No level shows a credential, a token or a query string.
 func WithLogger(logger *slog.Logger) Option {
 	return func(c *config) { c.logger = logger }
