@@ -109,10 +109,6 @@ func TestReportK03OtherRefusalsAreReturned(t *testing.T) {
 		{"an invalid name", 400, refusal("NAME_INVALID", "invalid repository name"), regret.CodeNameInvalid},
 		{"an unknown name", 404, refusal("NAME_UNKNOWN", "repository name not known to registry"), regret.ErrNotFound},
 		{"an unknown name with status 400", 400, refusal("NAME_UNKNOWN", "unknown"), regret.ErrNotFound},
-		{"an operation that is not supported", 405, refusal("UNSUPPORTED", "The operation is unsupported."), regret.CodeUnsupported},
-		{"a web page with 400", 400, "<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head></html>", nil},
-		{"a body that is too large", 413, "<html><head><title>413 Request Entity Too Large</title></head></html>", nil},
-		{"413 without a reason", 413, "", nil},
 		{"a missing permission whose text names a limit", 403, refusal("DENIED", "max is 100"), regret.ErrForbidden},
 		{"an internal failure that names a limit", 501, quayRefusal, nil},
 	}
@@ -142,8 +138,10 @@ func TestReportK03NeverALoop(t *testing.T) {
 		quayRefusal: {"n=1000", "n=100", ""},
 		codeRefusal: {"n=1000", ""},
 		"":          {"n=1000", ""},
+		refusal("UNSUPPORTED", "The operation is unsupported."):    {"n=1000", ""},
+		"<html><head><title>400 Bad Request</title></head></html>": {"n=1000", ""},
 	} {
-		t.Run(fmt.Sprintf("%d requests", len(want)), func(t *testing.T) {
+		t.Run(body, func(t *testing.T) {
 			t.Parallel()
 			var queries []string
 			c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
