@@ -8,12 +8,14 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 
 	"github.com/opencontainers/go-digest"
 
 	"github.com/seed-8cb7cc86/regret/internal/body"
 	"github.com/seed-8cb7cc86/regret/internal/errorbody"
 	"github.com/seed-8cb7cc86/regret/internal/grammar"
+	"github.com/seed-8cb7cc86/regret/internal/link"
 	"github.com/seed-8cb7cc86/regret/internal/transport"
 )
 
@@ -51,20 +53,20 @@ func (c *Client) DeleteManifest(ctx context.Context, repository string, dgst Dig
 		}
 		return refusal
 	}
-	if !c.seen.isManifest(repository, dgst) {
+	if !c.seen.IsManifest(repository, dgst) {
 		if _, err := c.Resolve(ctx, repository, string(dgst)); err != nil {
 			return notDeleted(err, op)
 		}
 	}
-	r := c.deleteRequest(op, repository, string(dgst))
-	resp, err := r.deleteWhole(ctx)
+	d := c.newDeletion(op, repository, string(dgst))
+	resp, err := d.sendWhole(ctx)
 	if err == nil {
-		err = r.confirm(ctx, resp)
+		err = d.confirm(ctx, resp)
 	} else {
-		_, err = r.settle(ctx, err)
+		_, err = d.settle(ctx, err)
 	}
 	if err == nil {
-		c.seen.dropManifest(repository, dgst)
+		c.seen.DropManifest(repository, dgst)
 	}
 	return err
 }
@@ -98,36 +100,39 @@ func (c *Client) CheckDelete(ctx context.Context, repository string) error {
 	if err != nil {
 		return err
 	}
-	r := c.deleteRequest(op, repository, string(digest.FromString(rand.Text())))
-	resp, err := r.do(ctx)
+	d := c.newDeletion(op, repository, string(digest.FromString(rand.Text())))
+	resp, err := d.do(ctx)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return nil
 	case err != nil:
 		return err
 	}
-	return r.refuse(resp, "", errors.New("the registry accepted to delete a digest that does not exist: its success says nothing"))
+	return d.refuse(resp, "", errors.New("the registry accepted to delete a digest that does not exist: its success says nothing"))
 }
 
-func (c *Client) deleteRequest(op, repository, reference string) *request {
+// A deletion is the DELETE of a digest or a tag, and what its outcome means.
+type deletion struct{ *request }
+
+func (c *Client) newDeletion(op, repository, reference string) deletion {
 	r := c.manifestRequest(op, http.MethodDelete, repository, reference)
 	r.scope.Action = "delete"
 	r.Repeatable = r.byDigest() // a digest names content; a tag may be pushed anew between two attempts
-	return r
+	return deletion{r}
 }
 
 // confirm checks a 2xx response to a DELETE. 202 is what the specification says;
 // a body with errors contradicts it. 200 and 204 are often those of a proxy or a
 // portal, and count only if the manifest or tag is gone.
-func (r *request) confirm(ctx context.Context, resp transport.Response) error {
-	details, readable := r.deleteErrors(resp)
+func (d deletion) confirm(ctx context.Context, resp transport.Response) error {
+	details, readable := d.errorsIn(resp)
 	echoed := headerDigests(resp.Header)
-	contradiction := len(details) > 0 || len(echoed) > 1 || r.byDigest() && len(echoed) == 1 && string(echoed[0]) != r.reference
-	verify := r.client.config.verify
+	contradiction := len(details) > 0 || len(echoed) > 1 || d.byDigest() && len(echoed) == 1 && string(echoed[0]) != d.reference
+	verify := d.client.config.verify
 	if resp.StatusCode == http.StatusAccepted && !contradiction && readable && !verify {
 		return nil
 	}
-	e := r.about(resp, "", nil)
+	e := d.about(resp, "", nil)
 	e.Details = details
 	switch resp.StatusCode {
 	case http.StatusAccepted, http.StatusOK, http.StatusNoContent:
@@ -135,11 +140,11 @@ func (r *request) confirm(ctx context.Context, resp transport.Response) error {
 		e.Kind, e.Err = ErrNotRegistry, errors.New("not a status that answers a deletion")
 		return e
 	}
-	_, err := r.lookAgain(ctx)
+	_, err := d.lookAgain(ctx)
 	switch {
 	case errors.Is(err, errPresent):
 		e.Kind = ErrStillPresent
-		if !r.byDigest() {
+		if !d.byDigest() {
 			e.Hint = "or it was pushed anew meanwhile"
 		}
 	case err != nil:
@@ -147,23 +152,23 @@ func (r *request) confirm(ctx context.Context, resp transport.Response) error {
 	case contradiction:
 		e.Kind, e.Err = ErrOutcomeUnknown, errors.New("it is gone, but the response contains errors or another digest")
 		e.Hint = "look at the tags: some may be left without a manifest"
-	case verify && r.byDigest():
-		return r.survivors(ctx)
+	case verify && d.byDigest():
+		return d.survivors(ctx)
 	default:
 		return nil
 	}
 	return e
 }
 
-// deleteErrors reads the body of a 2xx response to a DELETE: nothing, or errors.
+// errorsIn reads the body of a 2xx response to a DELETE: nothing, or errors.
 // A body that cannot be read to its end, or that only begins like JSON, may have
 // been errors: it is not readable.
-func (r *request) deleteErrors(resp transport.Response) (details []Detail, readable bool) {
+func (d deletion) errorsIn(resp transport.Response) (details []Detail, readable bool) {
 	if resp.Body == http.NoBody {
 		return nil, true
 	}
-	raw, whole := body.ReadError(resp.Body, r.client.config.limits.ErrorBytes)
-	details = r.client.details(raw, whole)
+	raw, whole := body.ReadError(resp.Body, d.client.config.limits.ErrorBytes)
+	details = d.client.details(raw, whole)
 	if errorbody.IsEnvelope(raw) || isRegistryError(details) {
 		return details, true
 	}
@@ -175,21 +180,21 @@ func (r *request) deleteErrors(resp transport.Response) (details []Detail, reada
 // may have had an effect, and where the registry does not know a manifest that
 // it has served before, and returns the digest that it found. Any other failure
 // stays as it is.
-func (r *request) settle(ctx context.Context, failure error) (found Digest, err error) {
+func (d deletion) settle(ctx context.Context, failure error) (found Digest, err error) {
 	ambiguous, missing := isAmbiguous(failure), errors.Is(failure, ErrNotFound)
-	if !ambiguous && !(missing && r.byDigest()) {
+	if !ambiguous && !(missing && d.byDigest()) {
 		return "", failure
 	}
-	found, err = r.lookAgain(ctx)
+	found, err = d.lookAgain(ctx)
 	present := errors.Is(err, errPresent)
 	switch {
 	case err == nil && ambiguous:
 		return "", nil // gone: by the attempt without a response, or by another client
 	case err == nil:
 		return "", failure // missing, as the registry says
-	case present && missing && r.byDigest():
+	case present && missing && d.byDigest():
 		return found, deniedButServed(failure)
-	case present && r.byDigest():
+	case present && d.byDigest():
 		return found, failure
 	case present:
 		return found, unknownOutcome(failure, "the tag is there, but may have been pushed anew")
@@ -227,4 +232,57 @@ func (r *request) lookAgain(ctx context.Context) (Digest, error) {
 		return "", nil
 	}
 	return "", err
+}
+
+// maxContinuations bounds how often one DELETE is continued. Cloudflare's
+// registry removes a thousand tags at a time.
+const maxContinuations = 1000
+
+// codeManifestTags is how Cloudflare's serverless registry says that it has
+// removed some tags of a manifest, and where to continue.
+const codeManifestTags Code = "MANIFEST_TAGS"
+
+// sendWhole sends the DELETE, and sends it again with the query that the
+// registry names for as long as it says that there are more tags to remove. That
+// is one deletion in parts, to one path: only the query of the Link is used.
+func (d deletion) sendWhole(ctx context.Context) (transport.Response, error) {
+	var queries loopDetector
+	for range maxContinuations {
+		resp, failure := d.send(ctx)
+		if failure == nil {
+			return resp, nil
+		}
+		e := d.errorOf(failure)
+		if !e.hasCode(codeManifestTags) {
+			return resp, d.partlyDone(e, d.Query != "")
+		}
+		query, err := d.continuation(failure)
+		if err != nil || queries.seen(query) {
+			e.Err = cmp.Or(e.Err, err)
+			return resp, d.partlyDone(e, true)
+		}
+		d.Query = query
+	}
+	return transport.Response{}, d.partlyDone(d.newError("", errors.New("the registry removes tags without end")), true)
+}
+
+// continuation returns the query with which to continue a deletion.
+func (d deletion) continuation(f *transport.Failure) (string, error) {
+	here := &url.URL{Scheme: d.client.origin.Scheme, Host: d.client.origin.Host, Path: d.Path, RawQuery: d.Query}
+	next, err := link.Next(f.Header, here)
+	switch {
+	case err != nil:
+		return "", err
+	case next == nil || next.RawQuery == "":
+		return "", errors.New("there is no Link to continue at")
+	}
+	return next.RawQuery, nil
+}
+
+// partlyDone adds to a failure after a first part that some tags may be gone.
+func (d deletion) partlyDone(e *Error, started bool) error {
+	if started {
+		e.Hint = joinHints(e.Hint, "some of its tags may be gone: delete it again to continue")
+	}
+	return e
 }

@@ -16,7 +16,7 @@ import (
 // packages of lower floors only, and so knows nothing of those above or beside it.
 var floors = [][]string{
 	{"internal/body", "internal/bounded", "internal/field", "internal/redact", "internal/retryafter", "internal/schema1"},
-	{"internal/challenge", "internal/errorbody", "internal/link", "internal/manifest", "internal/origin", "internal/page"},
+	{"internal/challenge", "internal/errorbody", "internal/link", "internal/manifest", "internal/memory", "internal/origin", "internal/page"},
 	{"credentials", "internal/grammar", "internal/transport"},
 	{"internal/auth"},
 	{"."},

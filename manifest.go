@@ -80,7 +80,7 @@ func (c *Client) Resolve(ctx context.Context, repository, reference string) (Des
 			return Descriptor{}, err
 		}
 		if served {
-			c.seen.add(repository, reference, d.Digest)
+			c.seen.Add(repository, reference, d.Digest)
 			return d, nil
 		}
 	} else if !headUnserved(err) {
@@ -222,7 +222,7 @@ func (c *Client) fetchManifest(ctx context.Context, op, repository, reference st
 	if err != nil {
 		return nil, err
 	}
-	c.seen.add(repository, reference, m.Descriptor.Digest)
+	c.seen.Add(repository, reference, m.Descriptor.Digest)
 	return m, nil
 }
 

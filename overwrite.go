@@ -92,7 +92,7 @@ func (c *Client) UntagByOverwrite(ctx context.Context, repository, tag string) e
 	if err := o.run(ctx, extended); err != nil {
 		return err
 	}
-	c.seen.dropTag(repository, tag)
+	c.seen.DropTag(repository, tag)
 	return nil
 }
 
@@ -189,13 +189,13 @@ func (o *overwrite) prepare(ctx, extended context.Context) error {
 // findOtherTags collects those tags that this client once resolved to the original
 // and that still point to it. They must still do so at the end.
 func (o *overwrite) findOtherTags(ctx context.Context) error {
-	for _, other := range o.client.seen.tagsOf(o.repository, o.original.Descriptor.Digest) {
+	for _, other := range o.client.seen.TagsOf(o.repository, o.original.Descriptor.Digest) {
 		if other == o.tag {
 			continue
 		}
 		switch current, err := o.client.ResolveDigest(ctx, o.repository, other); {
 		case errors.Is(err, ErrNotFound):
-			o.client.seen.dropTag(o.repository, other)
+			o.client.seen.DropTag(o.repository, other)
 		case err != nil:
 			return o.annotate(err, "nothing was changed")
 		case current == o.original.Descriptor.Digest:

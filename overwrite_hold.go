@@ -105,7 +105,7 @@ func (o *overwrite) holdOriginal(ctx, extended context.Context) error {
 		return nil
 	}
 	temporary := temporaryTagPrefix + strings.ToLower(rand.Text()) // some registries ignore the case of tags
-	r := o.client.deleteRequest(o.op, o.repository, temporary)
+	r := o.client.newDeletion(o.op, o.repository, temporary)
 	r.Repeatable = true // nothing has this name
 	resp, err := r.do(ctx)
 	switch e, _ := errors.AsType[*Error](err); {
@@ -156,7 +156,7 @@ func (o *overwrite) removeTemporary(ctx context.Context) error {
 	_, resolveErr := o.client.ResolveDigest(ctx, o.repository, o.temporary)
 	switch {
 	case errors.Is(resolveErr, ErrNotFound):
-		o.client.seen.dropTag(o.repository, o.temporary)
+		o.client.seen.DropTag(o.repository, o.temporary)
 		o.temporary = ""
 		return nil
 	case err != nil:

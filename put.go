@@ -61,7 +61,7 @@ func (c *Client) PutManifest(ctx context.Context, repository, reference string, 
 			return err
 		}
 	}
-	c.seen.add(repository, reference, m.Descriptor.Digest)
+	c.seen.Add(repository, reference, m.Descriptor.Digest)
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/auth"
 	"github.com/seed-8cb7cc86/regret/internal/body"
 	"github.com/seed-8cb7cc86/regret/internal/grammar"
+	"github.com/seed-8cb7cc86/regret/internal/memory"
 	"github.com/seed-8cb7cc86/regret/internal/origin"
 	"github.com/seed-8cb7cc86/regret/internal/redact"
 	"github.com/seed-8cb7cc86/regret/internal/transport"
@@ -24,7 +25,7 @@ type Client struct {
 	wire      *transport.Wire
 	transport *transport.Client
 	auth      *auth.Authorizer
-	seen      *memory
+	seen      *memory.Memory
 }
 
 // New returns a client for one registry: "registry.example.com",
@@ -49,7 +50,7 @@ func New(registry string, opts ...Option) (*Client, error) {
 	if err := errors.Join(append([]error{err}, cfg.check(o)...)...); err != nil {
 		return nil, &Error{Op: "new client", Kind: ErrInvalid, Err: err}
 	}
-	c := &Client{origin: o, config: cfg, secrets: new(redact.Secrets), seen: newMemory()}
+	c := &Client{origin: o, config: cfg, secrets: new(redact.Secrets), seen: memory.New()}
 	c.wire = transport.NewWire(o, c.transportConfig())
 	c.transport = transport.New(o, c.wire)
 	c.auth = auth.New(auth.Config{

@@ -43,7 +43,7 @@ func (c *Client) Tags(ctx context.Context, repository string) iter.Seq2[string, 
 	return func(yield func(string, error) bool) {
 		for tag, err := range tags {
 			if name, invalid := c.repository("tags", repository); err == nil && invalid == nil {
-				c.seen.addListed(name)
+				c.seen.AddListed(name)
 			}
 			if !yield(tag, err) {
 				return

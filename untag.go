@@ -36,27 +36,27 @@ func (c *Client) Untag(ctx context.Context, repository, tag string) error {
 		}
 		return refusal
 	}
-	before, known := c.seen.tag(repository, tag)
-	r := c.deleteRequest(op, repository, tag)
-	found, err := r.untagOnce(ctx)
+	before, known := c.seen.Tag(repository, tag)
+	d := c.newDeletion(op, repository, tag)
+	found, err := d.once(ctx)
 	if known && found == before {
-		_, err = r.untagOnce(ctx)
+		_, err = d.once(ctx)
 		if errors.Is(err, ErrNotFound) { // so the first DELETE removed it
 			err = nil
 		}
 	}
 	if err == nil {
-		c.seen.dropTag(repository, tag)
+		c.seen.DropTag(repository, tag)
 	}
 	return err
 }
 
-// untagOnce sends the one DELETE. If there is no response, it looks what the tag
+// once sends the one DELETE. If there is no response, it looks what the tag
 // points to, and returns that.
-func (r *request) untagOnce(ctx context.Context) (found Digest, err error) {
-	resp, err := r.do(ctx)
+func (d deletion) once(ctx context.Context) (found Digest, err error) {
+	resp, err := d.do(ctx)
 	if err == nil {
-		return "", r.confirm(ctx, resp)
+		return "", d.confirm(ctx, resp)
 	}
-	return r.settle(ctx, err)
+	return d.settle(ctx, err)
 }

@@ -36,20 +36,20 @@ func WithVerification() Option {
 // survivors looks for listed tags that still serve the deleted digest, or that were
 // last resolved to it and now point to nothing. A tag that was pushed anew meanwhile
 // points to something else.
-func (r *request) survivors(ctx context.Context) error {
-	c, deleted := r.client, Digest(r.reference)
-	resolved := c.seen.tagsOf(r.repository, deleted)
-	if len(resolved) == 0 && !c.seen.isListed(r.repository) {
+func (d deletion) survivors(ctx context.Context) error {
+	c, deleted := d.client, Digest(d.reference)
+	resolved := c.seen.TagsOf(d.repository, deleted)
+	if len(resolved) == 0 && !c.seen.IsListed(d.repository) {
 		return nil
 	}
-	candidates, err := r.candidates(ctx, resolved)
+	candidates, err := d.candidates(ctx, resolved)
 	if err != nil {
 		return err
 	}
 	var serving, dangling []string
 	var failure error
 	for _, tag := range candidates {
-		found, err := c.ResolveDigest(ctx, r.repository, tag)
+		found, err := c.ResolveDigest(ctx, d.repository, tag)
 		switch {
 		case err == nil && found == deleted:
 			serving = append(serving, tag)
@@ -62,7 +62,7 @@ func (r *request) survivors(ctx context.Context) error {
 			failure = err
 		}
 	}
-	e := r.newError(ErrStillPresent, nil)
+	e := d.newError(ErrStillPresent, nil)
 	switch {
 	case len(serving) > 0:
 		e.Err = fmt.Errorf("the manifest is gone under its digest, but %s", sentence(serving, "still points to it", "still point to it"))
@@ -71,7 +71,7 @@ func (r *request) survivors(ctx context.Context) error {
 		e.Err = fmt.Errorf("the manifest is gone, but %s", sentence(dangling, "is still listed and points to nothing", "are still listed and point to nothing"))
 		e.Hint = "remove the tag with Untag"
 	case failure != nil:
-		e = r.newError(ErrOutcomeUnknown, failure)
+		e = d.newError(ErrOutcomeUnknown, failure)
 		e.Hint = "the manifest is gone under its digest; whether a tag still points to it is unknown"
 	default:
 		return nil
@@ -80,21 +80,22 @@ func (r *request) survivors(ctx context.Context) error {
 }
 
 // candidates returns the listed tags that may still point to the deleted digest.
-func (r *request) candidates(ctx context.Context, resolved []string) (candidates []string, err error) {
-	c := r.client
+func (d deletion) candidates(ctx context.Context, resolved []string) (candidates []string, err error) {
+	c := d.client
 	var unknown int
-	for tag, err := range c.tags(ctx, r.repository) {
+	for tag, err := range c.tags(ctx, d.repository) {
 		switch {
 		case errors.Is(err, ErrNotFound): // the repository may be gone with its last tag
 			return nil, nil
+		case errors.Is(err, ErrInvalidEntries): // the list is otherwise complete
 		case err != nil:
-			e := r.newError(ErrOutcomeUnknown, err)
+			e := d.newError(ErrOutcomeUnknown, err)
 			e.Hint = "the manifest is gone; whether its tags are gone, too, is unknown without the list of tags"
 			return nil, e
 		case slices.Contains(resolved, tag):
 			candidates = append(candidates, tag)
-		case unknown < maxVerifiedTags && c.seen.isListed(r.repository):
-			if _, known := c.seen.tag(r.repository, tag); !known {
+		case unknown < maxVerifiedTags && c.seen.IsListed(d.repository):
+			if _, known := c.seen.Tag(d.repository, tag); !known {
 				unknown++
 				candidates = append(candidates, tag)
 			}

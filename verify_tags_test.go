@@ -150,3 +150,27 @@ func TestServerS6OnlyListsOfTheCallerCount(t *testing.T) {
 		t.Errorf("requests %q", got)
 	}
 }
+
+// An entry that is not a valid name hides no other tag.
+func TestVerificationOfAListWithInvalidEntries(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		rule    string
+		options []fakeregistry.Option
+		want    []error
+	}{
+		{"a tag that survived is named", []fakeregistry.Option{fakeregistry.WithTagCopies()}, []error{regret.ErrStillPresent}},
+		{"a deletion without survivors succeeds", nil, nil},
+	} {
+		t.Run(tt.rule, func(t *testing.T) {
+			t.Parallel()
+			reg := fakeregistry.New(append(tt.options, fakeregistry.WithExtraTags("-ot-beta"))...)
+			image := reg.PutImage(repo, "hello", "v1")
+			reg.PutImage(repo, "another", "other")
+			c := newClient(t, reg, regret.WithVerification())
+			_, err := c.ResolveDigest(t.Context(), repo, "v1")
+			wantErr(t, err)
+			wantErr(t, c.DeleteManifest(t.Context(), repo, image.Digest), tt.want...)
+		})
+	}
+}
