@@ -31,11 +31,15 @@
 // image stay too. Signatures and other manifests that refer to it also stay
 // ([Client.Referrers]). Deleting an image that an index lists does harm: many
 // registries allow it, and then the index is broken. Such an image often has no
-// tag although it is still needed.
+// tag although it is still needed. Some registries remove by themselves what no tag
+// leads to any more: zot and olareg when they collect garbage, Gitea and others a
+// manifest with its last tag.
 //
-// A deletion frees no disk space until the registry collects garbage. Until then
-// it can be undone: keep the result of [Client.Manifest] and pass it to
-// [Client.PutManifest].
+// A deletion can be undone until the registry collects garbage, which also frees the
+// disk space: keep the result of [Client.Manifest] and pass it to [Client.PutManifest].
+// distribution waits for its operator to collect garbage. By default zot collects
+// every hour and olareg every 15 minutes what is older than an hour. Gitea removes
+// layers at once, so that nothing can be undone there.
 //
 // [Client.CheckDelete] reports in advance whether the registry allows these
 // credentials to delete. It sends a DELETE for a random digest that does not exist.

@@ -94,7 +94,7 @@ const (
 	// ErrDigestMismatch: the content, the header field and the requested digest do not agree.
 	ErrDigestMismatch Kind = "digest mismatch"
 	// ErrTooLarge: a response exceeds a limit; see [Limits].
-	ErrTooLarge Kind = "answer too large"
+	ErrTooLarge Kind = "response too large"
 	// ErrIncompleteList: a listing could not be read to its end.
 	ErrIncompleteList Kind = "incomplete list"
 	// ErrInvalidEntries: a list has entries that are not valid names; it is complete except for
@@ -105,7 +105,7 @@ const (
 	// ErrRedirect: a redirect that this client does not follow.
 	ErrRedirect Kind = "redirect not followed"
 	// ErrNotRegistry: the response is not one that a registry sends.
-	ErrNotRegistry Kind = "not a registry's answer"
+	ErrNotRegistry Kind = "not a registry's response"
 )
 
 // An Error describes a failed operation: its arguments, the request that was sent,

@@ -15,6 +15,7 @@ const maxRemembered = 16384
 type memory struct {
 	manifests *bounded.Map[imageName, string] // digests served as manifests, each with the tag that was last resolved to it
 	tags      *bounded.Map[imageName, Digest]
+	listed    *bounded.Map[string, struct{}] // repositories whose tags the caller has listed
 }
 
 // An imageName is a tag or digest of a repository.
@@ -24,6 +25,7 @@ func newMemory() *memory {
 	return &memory{
 		manifests: bounded.New[imageName, string](maxRemembered),
 		tags:      bounded.New[imageName, Digest](maxRemembered),
+		listed:    bounded.New[string, struct{}](maxRemembered),
 	}
 }
 
@@ -60,6 +62,15 @@ func (m *memory) tagsOf(repository string, dgst Digest) []string {
 	})
 	slices.Sort(tags)
 	return tags
+}
+
+// addListed records that the caller has listed the tags of a repository.
+func (m *memory) addListed(repository string) { m.listed.Set(repository, struct{}{}) }
+
+// isListed reports whether the caller has listed the tags of a repository.
+func (m *memory) isListed(repository string) bool {
+	_, ok := m.listed.Get(repository)
+	return ok
 }
 
 // dropTag removes a tag.

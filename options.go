@@ -76,8 +76,9 @@ func WithUserAgent(agent string) Option {
 	return func(c *config) { c.userAgent = agent }
 }
 
-// WithLogger logs each HTTP request at level Debug, and retries and the
-// registry's Warning header fields at level Warn. If not set, nothing is logged.
+// WithLogger logs each HTTP request at level Debug, retries and the registry's
+// Warning header fields at level Warn, and at level Info what [Client.UntagByOverwrite]
+// restored and which stale entries [Client.DeleteReferrer] removed. If not set, nothing is logged.
 // No level shows a credential, a token or a query string.
 func WithLogger(logger *slog.Logger) Option {
 	return func(c *config) { c.logger = logger }
@@ -194,7 +195,14 @@ func (r Retries) check() error {
 	return nil
 }
 
+const maxLimit = 1 << 40
+
 func (l Limits) check() error {
+	for _, bytes := range []int64{l.ErrorBytes, l.ManifestBytes, l.TokenBytes, l.PageBytes} {
+		if bytes > maxLimit {
+			return errors.New("WithLimits: no limit may exceed 1 TiB: what is read is held in memory")
+		}
+	}
 	if l.ErrorBytes <= 0 || l.ManifestBytes <= 0 || l.TokenBytes <= 0 || l.PageBytes <= 0 ||
 		l.Pages <= 0 || l.Entries <= 0 || l.ReadTimeout <= 0 || l.WriteTimeout <= 0 {
 		return errors.New("WithLimits: every limit must be positive; start from DefaultLimits")

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"math"
 	"slices"
 	"testing"
 
@@ -59,6 +60,7 @@ func TestInvalidOptions(t *testing.T) {
 		{"a negative limit for manifests", limits(func(l *regret.Limits) { l.ManifestBytes = -1 }), "WithLimits"},
 		{"a zero limit for tokens", limits(func(l *regret.Limits) { l.TokenBytes = 0 }), "WithLimits"},
 		{"a zero limit for the size of pages", limits(func(l *regret.Limits) { l.PageBytes = 0 }), "WithLimits"},
+		{"a limit for a page that no memory holds", limits(func(l *regret.Limits) { l.PageBytes = math.MaxInt64 }), "1 TiB"},
 		{"a zero limit for the number of pages", limits(func(l *regret.Limits) { l.Pages = 0 }), "WithLimits"},
 		{"a zero limit for entries", limits(func(l *regret.Limits) { l.Entries = 0 }), "WithLimits"},
 		{"a zero read time-out", limits(func(l *regret.Limits) { l.ReadTimeout = 0 }), "WithLimits"},

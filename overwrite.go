@@ -1,12 +1,10 @@
 package regret
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -25,8 +23,9 @@ const placeholderAnnotation = "com.github.seed-8cb7cc86.regret.placeholder"
 // UntagByOverwrite removes one tag at a registry that deletes by digest only, such
 // as distribution 2: it overwrites the tag with a placeholder, an empty index that
 // does not exist anywhere else, and deletes the placeholder by its digest. The
-// original manifest stays, under its digest and its other tags. [Client.Untag] never
-// falls back to this; prefer Untag wherever it works.
+// original manifest stays, under its digest and its other tags, and so do the
+// children of an index. [Client.Untag] never falls back to this; prefer Untag wherever
+// it works.
 //
 // Before it changes the tag, UntagByOverwrite checks with [Client.CheckDelete]
 // whether deletion is allowed, and pushes the original under its own digest, which
@@ -36,24 +35,39 @@ const placeholderAnnotation = "com.github.seed-8cb7cc86.regret.placeholder"
 // back to the original, for at most 15 seconds after ctx has ended. The error says
 // what the tag points to then; the placeholder may be left without a tag.
 //
+// Some registries, such as zot, remove a manifest and the children of an index when
+// their last tag is overwritten. At a registry that deletes tags, UntagByOverwrite
+// therefore tries that out with the placeholder and a temporary tag, unless another tag
+// is known to point to the original. If the registry does so, the temporary tag holds the
+// original meanwhile. It is named regret-keep- and random text, and removed at the end.
+// An error names it if it may be left; remove it with Untag. UntagByOverwrite also reads the children of an index first,
+// and those of indexes in it, to be able to restore them: up to a depth of 8, 10,000
+// manifests and 64 MiB. An index that exceeds this is [ErrTooLarge], and nothing is
+// changed.
+//
 // If another client pushes the tag after the overwrite, UntagByOverwrite detects
 // that, leaves the tag alone and returns [ErrStillPresent]. It cannot detect a push
 // between its last check and the overwrite, because registries have no conditional
-// PUT; the manifest of that push then stays without the tag. The same applies to the
-// moment before a rollback. Nor can it detect errors of the registry between finding
+// PUT; the manifest of that push then stays without the tag, and in zot it is removed. The
+// same applies to the moment before a rollback. Nor can it detect errors of the registry between finding
 // the tags of a digest and removing them.
 //
-// At the end it checks that the tag is gone and the original still exists. If the
-// registry has deleted the original as well, it restores the original under its
-// digest and those other tags, which also reverts deletions by other clients in the
+// At the end it reads that the tag is gone, and that the original and all manifests
+// below it still exist; otherwise there is an error. If the registry has removed some of
+// them, it restores them, children first, and after the original those other tags; it
+// logs their names at level Info. That also reverts deletions by other clients in the
 // meantime.
+//
+// A tag whose manifest is gone, but which the registry still lists, is removed in the
+// same way. Then there is no original to hold, to roll back to or to restore.
 //
 // Errors: [ErrInvalid], [ErrNotFound], those of [Client.CheckDelete],
 // [Client.PutManifest] and [Client.DeleteManifest], [ErrStillPresent],
-// [ErrOutcomeUnknown].
+// [ErrOutcomeUnknown], [ErrTooLarge].
 //
 // Sends GET (end-3), DELETE (end-9), PUT (end-7), HEAD (end-3), PUT, DELETE and HEAD
-// to /v2/<name>/manifests/…; see [deleting manifests].
+// to /v2/<name>/manifests/…, and GET (end-8a) of the list of tags for a tag that has no
+// manifest; see [deleting manifests].
 //
 // [deleting manifests]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-manifests
 func (c *Client) UntagByOverwrite(ctx context.Context, repository, tag string) error {
@@ -65,16 +79,17 @@ func (c *Client) UntagByOverwrite(ctx context.Context, repository, tag string) e
 	if err := grammar.Tag(tag); err != nil {
 		return invalid(op, repository, clip(tag), "%w", err)
 	}
-	original, err := c.fetchManifest(ctx, op, repository, tag, "")
-	if err != nil {
-		return err
-	}
 	mark := rand.Text()
-	o := &overwrite{client: c, op: op, repository: repository, tag: tag, original: original, placeholder: newPlaceholder(mark), mark: mark}
-	if err := o.prepare(ctx); err != nil {
+	o := &overwrite{client: c, op: op, repository: repository, tag: tag, placeholder: newPlaceholder(mark), mark: mark}
+	if err := o.readOriginal(ctx); err != nil {
 		return err
 	}
-	if err := o.run(ctx); err != nil {
+	extended, cancel := withGracePeriod(ctx)
+	defer cancel()
+	if err := o.prepare(ctx, extended); err != nil {
+		return o.release(extended, err)
+	}
+	if err := o.run(ctx, extended); err != nil {
 		return err
 	}
 	c.seen.dropTag(repository, tag)
@@ -83,12 +98,17 @@ func (c *Client) UntagByOverwrite(ctx context.Context, repository, tag string) e
 
 // overwrite is the state of one call of UntagByOverwrite.
 type overwrite struct {
-	client                *Client
-	op                    string
-	repository, tag       string
-	otherTags             []string // other tags that point to the original
-	original, placeholder *Manifest
-	mark                  string // the random text in the placeholder
+	client          *Client
+	op              string
+	repository, tag string
+	original        *Manifest   // nil if the tag points to nothing
+	contents        []*Manifest // all manifests below the original, children before their indexes
+	otherTags       []string    // other tags that point to the original
+	temporary       string      // the temporary tag that holds the original; empty if there is none
+	placeholder     *Manifest
+	mark            string // the random text in the placeholder
+	removalTried    bool   // the removal of the temporary tag was tried once, and is not repeated
+	stray           bool   // the registry may have the placeholder without a tag
 }
 
 // newPlaceholder returns an empty index that is unique because it contains mark.
@@ -100,24 +120,67 @@ func newPlaceholder(mark string) *Manifest {
 	}}
 }
 
+// readOriginal reads what the tag points to. Some registries have tags whose manifest is
+// gone: distribution keeps them if a deletion was interrupted. Such a tag is not found,
+// but listed.
+func (o *overwrite) readOriginal(ctx context.Context) error {
+	original, failure := o.client.fetchManifest(ctx, o.op, o.repository, o.tag, "")
+	switch {
+	case failure == nil:
+		o.original = original
+		return o.readContents(ctx)
+	case !errors.Is(failure, ErrNotFound), errors.Is(failure, CodeNameUnknown):
+		return failure
+	}
+	listed, err := o.isListed(ctx)
+	switch {
+	case err != nil:
+		return o.annotate(failure, "whether the tag is still listed could not be checked: %v", err)
+	case !listed:
+		return failure
+	}
+	return nil
+}
+
+// isListed reports whether the list of tags contains the tag.
+func (o *overwrite) isListed(ctx context.Context) (bool, error) {
+	for tag, err := range o.client.tags(ctx, o.repository) {
+		switch {
+		case errors.Is(err, ErrNotFound): // the repository may be gone with its last tag
+			return false, nil
+		case err != nil || tag == o.tag:
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
 // prepare makes all checks that are possible before the tag is overwritten.
-func (o *overwrite) prepare(ctx context.Context) error {
+func (o *overwrite) prepare(ctx, extended context.Context) error {
 	if err := o.client.CheckDelete(ctx, o.repository); err != nil {
 		return o.annotate(err, "nothing was changed")
 	}
-	// The original already exists under its digest. Pushing it there changes nothing,
-	// but fails if restoring it would fail, for example because a layer is gone.
-	if err := o.client.PutManifest(ctx, o.repository, string(o.original.Descriptor.Digest), o.original); err != nil {
-		return o.annotate(err, "nothing was changed, because the original could not be restored if the deletion failed")
-	}
-	if err := o.findOtherTags(ctx); err != nil {
-		return err
+	var want Digest
+	if o.original != nil {
+		want = o.original.Descriptor.Digest
+		// The original already exists under its digest. Pushing it there changes nothing,
+		// but fails if restoring it would fail, for example because a layer is gone. In
+		// Gitea it also keeps the original when its last tag goes.
+		if err := o.client.PutManifest(ctx, o.repository, string(want), o.original); err != nil {
+			return o.annotate(err, "nothing was changed, because the original could not be restored if the deletion failed")
+		}
+		if err := o.findOtherTags(ctx); err != nil {
+			return err
+		}
+		if err := o.holdOriginal(ctx, extended); err != nil {
+			return err
+		}
 	}
 	current, err := o.resolveTag(ctx)
-	if err != nil {
+	if err != nil && (o.original != nil || !errors.Is(err, ErrNotFound)) {
 		return o.annotate(err, "nothing was changed")
 	}
-	if current != o.original.Descriptor.Digest {
+	if current != want {
 		return o.annotate(&Error{Kind: ErrStillPresent}, "nothing was changed, because another client pushed the tag in the meantime")
 	}
 	return nil
@@ -142,23 +205,25 @@ func (o *overwrite) findOtherTags(ctx context.Context) error {
 	return nil
 }
 
-// run overwrites the tag with the placeholder and deletes the placeholder.
-func (o *overwrite) run(ctx context.Context) error {
+// run overwrites the tag with the placeholder and deletes the placeholder. What follows
+// the overwrite may use extended, a context that ends later than ctx.
+func (o *overwrite) run(ctx, extended context.Context) error {
 	dgst := o.placeholder.Descriptor.Digest
 	if err := o.client.PutManifest(ctx, o.repository, o.tag, o.placeholder); err != nil {
 		if !errors.Is(err, ErrOutcomeUnknown) || ctx.Err() != nil {
-			return o.rollBack(ctx, err)
+			return o.rollBack(extended, err)
 		}
 		if current, resolveErr := o.resolveTag(ctx); resolveErr != nil || current != dgst {
-			return o.rollBack(ctx, err)
+			return o.rollBack(extended, err)
 		}
 	}
 	if err := o.client.DeleteManifest(ctx, o.repository, dgst); err != nil {
 		if _, resolveErr := o.resolveTag(ctx); !errors.Is(resolveErr, ErrNotFound) {
-			return o.rollBack(ctx, err)
+			return o.rollBack(extended, err)
 		}
 	}
-	return o.confirm(ctx)
+	o.stray = false
+	return o.confirm(ctx, extended)
 }
 
 // resolveTag returns the digest that the tag points to.
@@ -166,99 +231,38 @@ func (o *overwrite) resolveTag(ctx context.Context) (Digest, error) {
 	return o.client.ResolveDigest(ctx, o.repository, o.tag)
 }
 
-// rollBack points the tag to the original again if it points to the placeholder. It
-// returns failure with a hint that describes the resulting state.
-func (o *overwrite) rollBack(ctx context.Context, failure error) error {
-	ctx, cancel := withGracePeriod(ctx)
-	defer cancel()
-	original, placeholder := o.original.Descriptor.Digest, o.placeholder.Descriptor.Digest
-	current, err := o.resolveTag(ctx)
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return o.annotate(failure, "the tag is gone; %s", o.checkOriginal(ctx))
-	case err != nil:
-		return o.annotate(failure, "what the tag points to is not known: the original %s, the placeholder %s or nothing", original, placeholder)
-	case current == original && errors.Is(failure, ErrOutcomeUnknown):
-		return o.annotate(failure, "the tag still points to the original, unless the attempt without a response takes effect later")
-	case current == original:
-		return o.annotate(failure, "the tag still points to the original")
-	case current != placeholder:
-		ours, err := o.isPlaceholder(ctx)
-		if err != nil {
-			return o.annotate(failure, "the tag now points to %s; whether another client pushed that is not known", current)
-		}
-		if !ours {
-			return o.annotate(failure, "the tag now points to %s, which another client pushed", current)
-		}
-	}
-	if err := o.client.PutManifest(ctx, o.repository, o.tag, o.original); err != nil {
-		if current, resolveErr := o.resolveTag(ctx); resolveErr != nil || current != original {
-			return o.annotate(failure, "the tag points to the placeholder %s, because the rollback to %s failed: %v", placeholder, original, err)
-		}
-	}
-	return o.annotate(failure, "the tag was rolled back to the original; the placeholder %s may be left without a tag", placeholder)
-}
-
-// isPlaceholder reports whether the tag points to the placeholder although the digest
-// differs, because the registry changed the content.
-func (o *overwrite) isPlaceholder(ctx context.Context) (bool, error) {
-	m, err := o.client.Manifest(ctx, o.repository, o.tag)
-	return err == nil && bytes.Contains(m.Raw, []byte(o.mark)), err
-}
-
-// checkOriginal restores the original if it is gone, and describes its state.
-func (o *overwrite) checkOriginal(ctx context.Context) string {
-	original := o.original.Descriptor.Digest
-	switch _, err := o.client.ResolveDigest(ctx, o.repository, string(original)); {
-	case errors.Is(err, ErrNotFound):
-		return o.restore(ctx)
-	case err != nil:
-		return fmt.Sprintf("whether the original %s still exists is not known", original)
-	}
-	return fmt.Sprintf("the original %s still exists", original)
-}
-
-// confirm checks that the tag is gone and that the original still exists.
-func (o *overwrite) confirm(ctx context.Context) error {
+// confirm checks that the tag is gone and that the original and all manifests below it
+// still exist.
+func (o *overwrite) confirm(ctx, extended context.Context) error {
 	current, err := o.resolveTag(ctx)
 	switch {
 	case err == nil && current == o.placeholder.Descriptor.Digest:
-		return o.rollBack(ctx, &Error{Kind: ErrStillPresent})
+		return o.rollBack(extended, &Error{Kind: ErrStillPresent})
 	case err == nil:
-		return o.annotate(&Error{Kind: ErrStillPresent}, "the tag now points to %s, which another client pushed", current)
+		return o.release(extended, o.annotate(&Error{Kind: ErrStillPresent},
+			"the tag now points to %s, which another client pushed; %s", current, o.checkOriginal(extended)))
 	case !errors.Is(err, ErrNotFound):
-		return o.annotate(&Error{Kind: ErrOutcomeUnknown, Err: err}, "the registry accepted the deletion, but whether the tag is gone could not be checked")
+		return o.annotate(&Error{Kind: ErrOutcomeUnknown, Err: err},
+			"%s", joinHints(o.temporaryStays(), "the registry accepted the deletion, but whether the tag is gone could not be checked"))
+	case o.original == nil:
+		return o.confirmUnlisted(ctx)
 	}
-	original := o.original.Descriptor.Digest
-	_, err = o.client.ResolveDigest(ctx, o.repository, string(original))
-	switch {
-	case errors.Is(err, ErrNotFound):
-		ctx, cancel := withGracePeriod(ctx)
-		defer cancel()
-		return o.annotate(&Error{Err: errors.New("the registry deleted more than the placeholder")}, "the tag is gone; %s", o.restore(ctx))
-	case err != nil:
-		return o.annotate(&Error{Kind: ErrOutcomeUnknown, Err: err}, "the tag is gone, but whether the original %s still exists is not known", original)
+	released := o.release(extended, nil)
+	if hint, err := o.ensureOriginal(extended); err != nil {
+		return o.annotate(err, "%s", joinHints("the tag is gone", o.temporaryStays(), hint))
 	}
-	return nil
+	return released
 }
 
-// restore handles a registry that deletes a manifest along with one of its tags. It
-// pushes the original under its digest and under those other tags that are gone too,
-// and describes the result. It is not called if the original still exists: a tag that
-// is gone then was removed by another client.
-func (o *overwrite) restore(ctx context.Context) string {
-	references := []string{string(o.original.Descriptor.Digest)}
-	for _, other := range o.otherTags {
-		if _, err := o.client.ResolveDigest(ctx, o.repository, other); errors.Is(err, ErrNotFound) {
-			references = append(references, other)
-		}
+// confirmUnlisted checks that a tag that pointed to nothing is no longer listed.
+func (o *overwrite) confirmUnlisted(ctx context.Context) error {
+	switch listed, err := o.isListed(ctx); {
+	case err != nil:
+		return o.annotate(&Error{Kind: ErrOutcomeUnknown, Err: err}, "the tag points to nothing; whether it is gone from the list of tags is not known")
+	case listed:
+		return o.annotate(&Error{Kind: ErrStillPresent}, "the tag points to nothing, but is still listed")
 	}
-	for _, reference := range references {
-		if err := o.client.PutManifest(ctx, o.repository, reference, o.original); err != nil {
-			return fmt.Sprintf("the registry also deleted %s, and restoring it failed: %v", reference, err)
-		}
-	}
-	return "the registry also deleted the following, now restored: " + strings.Join(references, ", ")
+	return nil
 }
 
 // withGracePeriod returns a context that outlives ctx by rollbackTime, to undo changes

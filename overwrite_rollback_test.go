@@ -52,9 +52,9 @@ func TestUntagByOverwriteRollsBackAfterTheDeadline(t *testing.T) {
 		requests := 0
 		reg.Intercept(0, fakeregistry.On("", ""), func(http.ResponseWriter, *http.Request) bool {
 			switch requests++; {
-			case requests == 6: // the deletion
+			case requests == 13: // the deletion
 				<-time.After(9500 * time.Millisecond)
-			case requests > 6:
+			case requests > 13:
 				<-time.After(200 * time.Millisecond)
 			}
 			return false
@@ -108,7 +108,90 @@ func TestUntagByOverwriteRecognisesAChangedPlaceholder(t *testing.T) {
 // error says what the tag points to.
 func TestUntagByOverwriteReportsTheStateAfterAnyFault(t *testing.T) {
 	t.Parallel()
-	faults := map[string]func(reg *fakeregistry.Registry, cancel context.CancelFunc) func(http.ResponseWriter, *http.Request) bool{
+	for name, fault := range overwriteFaults() {
+		for nth := range 10 { // without a fault there are ten requests
+			for _, times := range []int{1, 100} {
+				which := fmt.Sprintf("request %d ", nth+1)
+				if times > 1 {
+					which = fmt.Sprintf("every request from number %d on ", nth+1)
+				}
+				t.Run(which+name, func(t *testing.T) {
+					t.Parallel()
+					reg := fakeregistry.Distribution2().New()
+					original := reg.PutImage(repo, "hello", "v1", "v2")
+					ctx, cancel := context.WithCancel(t.Context())
+					defer cancel()
+					n := 0
+					respond := fault(reg, cancel)
+					reg.Intercept(0, fakeregistry.On("", "/v2/"), func(w http.ResponseWriter, req *http.Request) bool {
+						n++
+						return n > nth && n <= nth+times && respond(w, req)
+					})
+					err := newClient(t, reg).UntagByOverwrite(ctx, repo, "v1")
+					if n <= nth {
+						t.Errorf("%d requests, so the fault did not occur", n)
+					}
+					if err == nil && name == "coincides with a push" && nth >= 8 {
+						return // the push came after the check that the tag is gone
+					}
+					wantConsistent(t, reg, original.Digest, err)
+				})
+			}
+		}
+	}
+}
+
+// At zot, which removes what a tag pointed to together with the children when the tag is
+// overwritten, no fault may cost a manifest, and a temporary tag is removed or named.
+func TestServerS1NoFaultCostsAManifest(t *testing.T) {
+	t.Parallel()
+	for name, fault := range overwriteFaults() {
+		for nth := range 25 {
+			for _, times := range []int{1, 100} {
+				t.Run(fmt.Sprintf("request %d %s, and so do the next %d", nth+1, name, times-1), func(t *testing.T) {
+					t.Parallel()
+					reg := fakeregistry.Zot().New()
+					index := putNestedIndex(t, reg, repo, "v1")
+					ctx, cancel := context.WithCancel(t.Context())
+					defer cancel()
+					n := 0
+					respond := fault(reg, cancel)
+					reg.Intercept(0, fakeregistry.On("", "/v2/"), func(w http.ResponseWriter, req *http.Request) bool {
+						n++
+						return n > nth && n <= nth+times && respond(w, req)
+					})
+					err := newClient(t, reg).UntagByOverwrite(ctx, repo, "v1")
+					if n <= nth {
+						t.Fatalf("%d requests, so the fault did not occur", n)
+					}
+					tags, pushed := reg.Tags(repo), name == "coincides with a push"
+					for i, dgst := range index.all {
+						if pushed && nth < 11 { // a push before the overwrite removes the index by itself
+							break
+						}
+						if !reg.HasManifest(repo, dgst) {
+							t.Errorf("manifest %d is gone: %v", i, err)
+						}
+					}
+					for tag, dgst := range tags {
+						switch {
+						case tag == "v1" && err == nil && !pushed:
+							t.Error("success, but the tag still exists")
+						case strings.HasPrefix(tag, "regret-keep-") && (err == nil || !strings.Contains(err.Error(), tag)):
+							t.Errorf("the temporary tag %s stays, but the error does not name it: %v", tag, err)
+						case tag == "v1" && !reg.HasManifest(repo, dgst):
+							t.Error("the tag dangles")
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+// overwriteFaults are faults by what they do to a request.
+func overwriteFaults() map[string]func(reg *fakeregistry.Registry, cancel context.CancelFunc) func(http.ResponseWriter, *http.Request) bool {
+	return map[string]func(reg *fakeregistry.Registry, cancel context.CancelFunc) func(http.ResponseWriter, *http.Request) bool{
 		"is lost": func(reg *fakeregistry.Registry, _ context.CancelFunc) func(http.ResponseWriter, *http.Request) bool {
 			return reg.LoseRequest()
 		},
@@ -135,37 +218,6 @@ func TestUntagByOverwriteReportsTheStateAfterAnyFault(t *testing.T) {
 				return false
 			}
 		},
-	}
-	for name, fault := range faults {
-		for nth := range 9 { // without a fault there are nine requests
-			for _, times := range []int{1, 100} {
-				which := fmt.Sprintf("request %d ", nth+1)
-				if times > 1 {
-					which = fmt.Sprintf("every request from number %d on ", nth+1)
-				}
-				t.Run(which+name, func(t *testing.T) {
-					t.Parallel()
-					reg := fakeregistry.Distribution2().New()
-					original := reg.PutImage(repo, "hello", "v1", "v2")
-					ctx, cancel := context.WithCancel(t.Context())
-					defer cancel()
-					n := 0
-					respond := fault(reg, cancel)
-					reg.Intercept(0, fakeregistry.On("", "/v2/"), func(w http.ResponseWriter, req *http.Request) bool {
-						n++
-						return n > nth && n <= nth+times && respond(w, req)
-					})
-					err := newClient(t, reg).UntagByOverwrite(ctx, repo, "v1")
-					if n <= nth {
-						t.Errorf("%d requests, so the fault did not occur", n)
-					}
-					if err == nil && name == "coincides with a push" && nth >= 7 {
-						return // the push came after the check that the tag is gone
-					}
-					wantConsistent(t, reg, original.Digest, err)
-				})
-			}
-		}
 	}
 }
 

@@ -49,7 +49,7 @@ func (l *list[T]) smallerQuery(p *progress, err error) *string {
 // refusesSize reports whether a refusal is about the page size. A refusal that has a
 // kind is about something else.
 func (l *list[T]) refusesSize(e *Error) bool {
-	if e.StatusCode/100 != 4 || e.Kind != "" || e.URL != l.client.secrets.Redact(l.request("").url()) { // not of a token service
+	if e.StatusCode/100 != 4 || e.Kind != "" || e.URL != l.request("").url() { // not of a token service
 		return false
 	}
 	if len(e.Details) == 0 && e.StatusCode == http.StatusBadRequest {

@@ -61,7 +61,7 @@ func (c *Client) Referrers(ctx context.Context, repository string, subject Diges
 		}
 		l.missing = func(err error) bool {
 			e, ok := errors.AsType[*Error](err)
-			if !ok || e.StatusCode != http.StatusNotFound || e.URL != c.origin.String()+l.path { // the 404 of a token service does not count
+			if !ok || e.StatusCode != http.StatusNotFound || e.URL != l.request("").url() { // the 404 of a token service does not count
 				return false
 			}
 			c.fallbackReferrers(ctx, &l, subject, yield)

@@ -5,14 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
-
-	"github.com/opencontainers/go-digest"
 
 	"github.com/seed-8cb7cc86/regret/internal/body"
 	"github.com/seed-8cb7cc86/regret/internal/grammar"
-	"github.com/seed-8cb7cc86/regret/internal/manifest"
 )
 
 // DeleteReferrer deletes a manifest that refers to a subject (a signature, an SBOM).
@@ -23,17 +19,26 @@ import (
 //
 // DeleteReferrer reads the index again right before it pushes it without this one
 // entry. All other content is kept, and an empty index is pushed too; the previous
-// index stays without a tag. Registries have no conditional PUT: if another client
-// adds an entry in between, that entry is lost from the index, but its manifest is
-// not. If the manifest is already gone, its entry is still removed, so that a call
-// that failed halfway can be retried.
+// index stays without a tag. If the manifest is already gone, its entry is still
+// removed, so that a call that failed halfway can be retried.
+//
+// Entries of other manifests that are gone are removed as well: distribution refuses an
+// index that lists one, so that otherwise nothing could be removed from it any more.
+// A read by digest shows of each that it is not found. DeleteReferrer looks when the
+// registry refuses the index, at up to 1,000 entries, and after each push, at up to 100,
+// and then repeats the update, at most 20 times in all. The removed entries are logged
+// at level Info. So several clients can delete referrers of one subject at the same time,
+// and the last index lists nothing that is gone. Registries have no conditional PUT,
+// though: if another client adds an entry between the read and the push, that entry is
+// lost from the index, but its manifest is not.
 //
 // Errors: those of [Client.DeleteManifest] and [Client.PutManifest];
 // [ErrInvalid] if the manifest does not refer to the subject, [ErrNotFound] if
 // neither the registry nor the index has it. The error says which part is done.
 //
 // Sends GET for the manifest (end-3) and the referrers (end-12a), DELETE (end-9),
-// and for the list GET (end-3) and PUT (end-7); see [deleting manifests].
+// and for the list GET (end-3), PUT (end-7) and HEAD (end-3) of the remaining entries; see
+// [deleting manifests].
 //
 // [deleting manifests]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-manifests
 func (c *Client) DeleteReferrer(ctx context.Context, repository string, subject, referrer Digest) error {
@@ -116,61 +121,6 @@ func (r referral) hasAPI(ctx context.Context) (bool, error) {
 	}
 	body.Discard(resp.Body)
 	return true, nil
-}
-
-// removeFromIndex removes the referrer from the index under the fallback tag and
-// reports whether the index listed it.
-func (r referral) removeFromIndex(ctx context.Context) (listed bool, err error) {
-	tag := fallbackTag(r.subject)
-	m, err := r.client.fetchManifest(ctx, r.op, r.repository, tag, "")
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return false, nil
-	case err != nil:
-		return false, err
-	case !manifest.IsIndex(m.Descriptor.MediaType):
-		return false, &Error{Op: r.op, Repository: r.repository, Reference: tag, Kind: ErrNotRegistry,
-			Err: errNoReferrersIndex}
-	}
-	raw, listed, err := withoutEntry(m.Raw, r.referrer)
-	if err != nil || !listed {
-		return false, err
-	}
-	return true, r.client.PutManifest(ctx, r.repository, tag, &Manifest{Raw: raw, Descriptor: Descriptor{
-		MediaType: m.Descriptor.MediaType, Digest: digest.FromBytes(raw), Size: int64(len(raw)),
-	}})
-}
-
-// withoutEntry returns an index without the entries for dgst, and whether there were
-// any. It keeps everything else, including members that this library does not know.
-func withoutEntry(index []byte, dgst Digest) (raw []byte, found bool, err error) {
-	var doc map[string]json.RawMessage
-	var entries []json.RawMessage
-	if err := json.Unmarshal(index, &doc); err != nil {
-		return nil, false, fmt.Errorf("the index of referrers: %w", err)
-	}
-	if list := doc["manifests"]; list == nil {
-		return index, false, nil
-	} else if err := json.Unmarshal(list, &entries); err != nil {
-		return nil, false, fmt.Errorf("the index of referrers: %w", err)
-	}
-	kept := []json.RawMessage{}
-	for _, entry := range entries {
-		var d Descriptor
-		if err := json.Unmarshal(entry, &d); err != nil {
-			return nil, false, fmt.Errorf("an entry of the index of referrers: %w", err)
-		}
-		if d.Digest == dgst {
-			found = true
-			continue
-		}
-		kept = append(kept, entry)
-	}
-	if doc["manifests"], err = json.Marshal(kept); err != nil {
-		return nil, false, err
-	}
-	raw, err = json.Marshal(doc)
-	return raw, found, err
 }
 
 // annotate adds to a failure which part of the call is done.

@@ -32,11 +32,12 @@ func FuzzReferrersList(f *testing.F) {
 		reg.PutReferrer(repo, subject, "a/b", "x")
 		reg.PutManifest(repo, tag, ocispec.MediaTypeImageIndex, list)
 		var pushed []byte
-		reg.Intercept(1, fakeregistry.On("PUT", "/"), func(w http.ResponseWriter, req *http.Request) bool {
+		reg.Intercept(0, fakeregistry.On("PUT", "/"), func(w http.ResponseWriter, req *http.Request) bool {
 			body, err := io.ReadAll(req.Body)
-			if err == nil {
-				pushed = body
+			if err == nil && pushed == nil {
+				pushed = body // a further list is without the entries of manifests that are not found
 			}
+			reg.PutManifest(repo, tag, ocispec.MediaTypeImageIndex, body)
 			return fakeregistry.Answer(http.StatusCreated, nil, "")(w, req)
 		})
 		err := newClient(t, reg).DeleteReferrer(t.Context(), repo, subject.Digest, referrer)

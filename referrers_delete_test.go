@@ -75,7 +75,7 @@ func TestDeleteReferrer(t *testing.T) {
 		t.Parallel()
 		r := newReferrersFixture(t, true, without())
 		wantErr(t, r.client.DeleteReferrer(t.Context(), repo, r.subject, r.signature))
-		if got := methods(t, r.reg); got != "GET 200, GET 404, DELETE 202, GET 200, PUT 201" {
+		if got := methods(t, r.reg); got != "GET 200, GET 404, DELETE 202, GET 200, PUT 201, HEAD 200" {
 			t.Errorf("requests %q", got)
 		}
 		listed, kept := r.list(t)
@@ -113,7 +113,7 @@ func TestDeleteReferrer(t *testing.T) {
 		wantErr(t, r.client.DeleteManifest(t.Context(), repo, r.signature))
 		r.reg.ResetLog()
 		wantErr(t, r.client.DeleteReferrer(t.Context(), repo, r.subject, r.signature))
-		if got := methods(t, r.reg); got != "GET 404, GET 404, GET 200, PUT 201" {
+		if got := methods(t, r.reg); got != "GET 404, GET 404, GET 200, PUT 201, HEAD 200" {
 			t.Errorf("requests %q", got)
 		}
 		wantErr(t, r.client.DeleteReferrer(t.Context(), repo, r.subject, r.signature), regret.ErrNotFound)

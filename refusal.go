@@ -108,7 +108,7 @@ var rules = []rule{
 	{status: 405, host: hostAzure, code: "REGISTRY_DISALLOWED_OPERATION", kind: ErrImmutable,
 		hint: "unlock it: az acr repository update --delete-enabled true --write-enabled true"},
 	{status: 405, code: "REGISTRY_DISALLOWED_OPERATION", kind: ErrImmutable},
-	{status: 405, code: CodeDenied, subject: aDigest, says: "requested access to the resource is denied", kind: ErrReferenced, hint: hintReferenced},
+	{status: 405, code: CodeDenied, subject: aDigest, says: "requested access to the resource is denied", kind: ErrReferenced, hint: hintReferenced}, // zot, of a child
 	{status: 405, host: hostGitHub, code: CodeUnsupported, subject: aTag, kind: ErrTagDeleteUnsupported, hint: hintGitHub},
 	{status: 405, host: hostGitHub, code: CodeUnsupported, subject: aDigest, kind: ErrDeleteDisabled, hint: hintGitHub},
 	{status: 405, host: origin.DockerHub, subject: aTag, kind: ErrTagDeleteUnsupported, hint: hintHubTag},

@@ -58,7 +58,8 @@ func registryTable() []row {
 			fakeregistry.TopicForbidden: {regret.ErrForbidden, "HEAD image 401, HEAD image 200, DELETE image 403", ""},
 		}},
 		{fakeregistry.Olareg(), cells{
-			fakeregistry.TopicReadOnly: unchanged(regret.ErrReadOnly, "403"),
+			fakeregistry.TopicForbidden: {regret.ErrUnauthorized, twoTokenRequests, ""},
+			fakeregistry.TopicReadOnly:  unchanged(regret.ErrReadOnly, "403"),
 		}},
 		{fakeregistry.Harbor(), cells{
 			fakeregistry.TopicUntag:     refusedTag("400"),
@@ -77,7 +78,11 @@ func registryTable() []row {
 			fakeregistry.TopicImmutable: unchanged(regret.ErrImmutable, "409"),
 		}},
 		{fakeregistry.GitLab(), cells{fakeregistry.TopicChild: refusedChild(regret.ErrReferenced, "409")}},
-		{fakeregistry.Gitea(), cells{fakeregistry.TopicList: twoPages}},
+		{fakeregistry.Gitea(), cells{
+			fakeregistry.TopicList: twoPages,
+			fakeregistry.TopicForbidden: {regret.ErrUnauthorized,
+				"HEAD image 401, GET token 200, HEAD image 200, DELETE image 401, DELETE image 401", ""},
+		}},
 		{fakeregistry.Nexus(), cells{
 			fakeregistry.TopicResolve:  {"", "HEAD multi 404, GET multi 200", ""},
 			fakeregistry.TopicDelete:   {"", "HEAD image 404, GET image 200, DELETE image 202", "image"},
@@ -90,6 +95,11 @@ func registryTable() []row {
 			fakeregistry.TopicChild:     refusedChild(regret.ErrReferenced, "409"),
 			fakeregistry.TopicForbidden: {regret.ErrForbidden, "HEAD image 401, GET token 200, HEAD image 200, DELETE image 401", ""},
 			fakeregistry.TopicImmutable: unchanged(unclassified, "409"),
+		}},
+		{fakeregistry.GoContainerRegistry(), cells{
+			fakeregistry.TopicDelete: {"", "HEAD image 200, DELETE image 202", "image"},
+			fakeregistry.TopicIndex:  {"", "HEAD index 200, DELETE index 202", "index"},
+			fakeregistry.TopicTwice:  {regret.ErrNotFound, "HEAD image 404, GET image 404", "image"},
 		}},
 		{fakeregistry.DockerHub(), cells{
 			fakeregistry.TopicList:   twoPages,

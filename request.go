@@ -61,5 +61,6 @@ func (r *request) send(ctx context.Context) (transport.Response, *transport.Fail
 // byDigest reports whether the request is about a digest, and not about a tag.
 func (r *request) byDigest() bool { return strings.Contains(r.reference, ":") }
 
-// url is where the request goes, without its query.
-func (r *request) url() string { return r.client.origin.String() + r.Path }
+// url is where the request goes, as errors show it: without its query, and
+// redacted like every other text.
+func (r *request) url() string { return r.client.secrets.Redact(r.client.origin.String() + r.Path) }

@@ -36,6 +36,25 @@ import (
 //
 // [end-8]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-tags
 func (c *Client) Tags(ctx context.Context, repository string) iter.Seq2[string, error] {
+	tags := c.tags(ctx, repository)
+	if !c.config.verify {
+		return tags
+	}
+	return func(yield func(string, error) bool) {
+		for tag, err := range tags {
+			if name, invalid := c.repository("tags", repository); err == nil && invalid == nil {
+				c.seen.addListed(name)
+			}
+			if !yield(tag, err) {
+				return
+			}
+		}
+	}
+}
+
+// tags is Tags for the client itself, which does not remember that the caller knows the
+// tags.
+func (c *Client) tags(ctx context.Context, repository string) iter.Seq2[string, error] {
 	const op = "tags"
 	return func(yield func(string, error) bool) {
 		name, err := c.repository(op, repository)

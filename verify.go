@@ -5,56 +5,114 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
+
+// maxVerifiedTags is the number of tags of which this client does not know where they
+// point, and which it resolves after one deletion.
+const maxVerifiedTags = 100
 
 // WithVerification checks after every deletion that the registry reports as done
 // whether it is: the digest or tag must be gone, and with a digest every tag that
-// this client has resolved to it, from the list of tags, too. What is still there
-// is [ErrStillPresent]; what cannot be checked is [ErrOutcomeUnknown].
+// pointed to it. What is still there is [ErrStillPresent]; what cannot be checked is
+// [ErrOutcomeUnknown]. The error names the tags.
 //
-// It costs a HEAD and a GET for each deletion, and the list of tags where tags
-// are known. It is for registries that report more than they do: some leave tags
-// behind that point to nothing.
+// The tags are those in the list of tags that this client has resolved to the digest,
+// and, if [Client.Tags] has listed the repository, those that it has never resolved.
+//
+// It costs a HEAD and a GET for each deletion. If there may be such tags, it also costs
+// the list of tags, a HEAD of each listed tag that was resolved to the digest, and a
+// HEAD of up to 100 listed tags that were never resolved. These are resolved then, and
+// cost nothing after further deletions, as long as the client remembers them.
+//
+// It is for registries that report more than they do. Some leave tags behind that point
+// to nothing. Others store a manifest once for its digest and once for each tag, such as
+// the in-process registry of go-containerregistry: they report that the digest is
+// deleted, and still serve the image under its tags.
 func WithVerification() Option {
 	return func(c *config) { c.verify = true }
 }
 
-// survivors looks for listed tags that were last resolved to the deleted digest.
-// A tag that was pushed anew meanwhile points to something else.
+// survivors looks for listed tags that still serve the deleted digest, or that were
+// last resolved to it and now point to nothing. A tag that was pushed anew meanwhile
+// points to something else.
 func (r *request) survivors(ctx context.Context) error {
-	c := r.client
-	known := c.seen.tagsOf(r.repository, Digest(r.reference))
-	if len(known) == 0 {
+	c, deleted := r.client, Digest(r.reference)
+	resolved := c.seen.tagsOf(r.repository, deleted)
+	if len(resolved) == 0 && !c.seen.isListed(r.repository) {
 		return nil
 	}
-	var left []string
-	for tag, err := range c.Tags(ctx, r.repository) {
+	candidates, err := r.candidates(ctx, resolved)
+	if err != nil {
+		return err
+	}
+	var serving, dangling []string
+	var failure error
+	for _, tag := range candidates {
+		found, err := c.ResolveDigest(ctx, r.repository, tag)
+		switch {
+		case err == nil && found == deleted:
+			serving = append(serving, tag)
+		case err == nil: // pushed anew meanwhile, or another manifest's
+		case errors.Is(err, ErrNotFound):
+			if slices.Contains(resolved, tag) {
+				dangling = append(dangling, tag)
+			}
+		case failure == nil:
+			failure = err
+		}
+	}
+	e := r.newError(ErrStillPresent, nil)
+	switch {
+	case len(serving) > 0:
+		e.Err = fmt.Errorf("the manifest is gone under its digest, but %s", sentence(serving, "still points to it", "still point to it"))
+		e.Hint = "remove each tag with Untag"
+	case len(dangling) > 0:
+		e.Err = fmt.Errorf("the manifest is gone, but %s", sentence(dangling, "is still listed and points to nothing", "are still listed and point to nothing"))
+		e.Hint = "remove the tag with Untag"
+	case failure != nil:
+		e = r.newError(ErrOutcomeUnknown, failure)
+		e.Hint = "the manifest is gone under its digest; whether a tag still points to it is unknown"
+	default:
+		return nil
+	}
+	return e
+}
+
+// candidates returns the listed tags that may still point to the deleted digest.
+func (r *request) candidates(ctx context.Context, resolved []string) (candidates []string, err error) {
+	c := r.client
+	var unknown int
+	for tag, err := range c.tags(ctx, r.repository) {
 		switch {
 		case errors.Is(err, ErrNotFound): // the repository may be gone with its last tag
-			return nil
+			return nil, nil
 		case err != nil:
 			e := r.newError(ErrOutcomeUnknown, err)
 			e.Hint = "the manifest is gone; whether its tags are gone, too, is unknown without the list of tags"
-			return e
-		case slices.Contains(known, tag):
-			left = append(left, tag)
+			return nil, e
+		case slices.Contains(resolved, tag):
+			candidates = append(candidates, tag)
+		case unknown < maxVerifiedTags && c.seen.isListed(r.repository):
+			if _, known := c.seen.tag(r.repository, tag); !known {
+				unknown++
+				candidates = append(candidates, tag)
+			}
 		}
 	}
-	for _, tag := range left {
-		found, err := c.ResolveDigest(ctx, r.repository, tag)
-		e := r.newError(ErrStillPresent, err)
-		switch {
-		case err == nil && found != Digest(r.reference): // pushed anew meanwhile
-			continue
-		case err == nil:
-			e.Err = fmt.Errorf("the tag %s still points to it", tag)
-		case errors.Is(err, ErrNotFound):
-			e.Err = fmt.Errorf("the manifest is gone, but the tag %s is still listed and points to nothing", tag)
-			e.Hint = "remove the tag with Untag"
-		default:
-			e.Kind = ErrOutcomeUnknown
-		}
-		return e
+	return candidates, nil
+}
+
+// sentence says something about one or several tags.
+func sentence(tags []string, singular, plural string) string {
+	if len(tags) == 1 {
+		return "the tag " + tags[0] + " " + singular
 	}
-	return nil
+	const most = 20
+	more := ""
+	if len(tags) > most {
+		more = fmt.Sprintf(" and %d more", len(tags)-most)
+		tags = tags[:most]
+	}
+	return "the tags " + strings.Join(tags, ", ") + more + " " + plural
 }

@@ -136,3 +136,23 @@ func TestListsOfOlareg(t *testing.T) {
 		t.Errorf("referrers (-want +got):\n%s", diff)
 	}
 }
+
+// olareg refuses an index that lists a manifest that it never had. It accepts one that lists a manifest
+// that was deleted, as long as its content is not collected; distribution refuses that, too.
+func TestServerS2OlaregAcceptsAStaleIndex(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, registry.Olareg(), registry.Setup{})
+	image := wire.OCIImage(t, "hello")
+	index := wire.OCIIndex(t, image)
+	if answer := f.repo.PutManifest(t, "list", index); answer.Status != 400 {
+		t.Errorf("before the image is pushed: %s, want 400", answer)
+	}
+	f.repo.Push(t, image, "latest")
+	if answer := f.repo.Do(t, "DELETE", "manifests/"+image.Digest.String()); answer.Status != 202 {
+		t.Fatal(answer)
+	}
+	if answer := f.repo.PutManifest(t, "list", index); answer.Status != 201 {
+		t.Errorf("after the image is deleted: %s, want 201", answer)
+	}
+	f.wantExists(t, false, "latest", image.Digest.String())
+}

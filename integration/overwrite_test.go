@@ -118,3 +118,58 @@ func countTags(t *testing.T, answer wire.Answer) int {
 	}
 	return len(list.Tags)
 }
+
+// The children of an index stay, also if no other tag points to it.
+func TestServerS1UntagByOverwriteKeepsTheChildren(t *testing.T) {
+	t.Parallel()
+	for _, kind := range append(registry.Kinds(), registry.Olareg()) {
+		t.Run(kind.Name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, kind, registry.Setup{})
+			index := wire.OCIIndex(t, wire.OCIImage(t, "amd64"), wire.OCIImage(t, "arm64"))
+			f.repo.Push(t, index, "latest")
+			if err := f.client(t).UntagByOverwrite(t.Context(), repository, "latest"); err != nil {
+				t.Error(err)
+			}
+			f.wantExists(t, false, "latest")
+			f.wantExists(t, true, index.Digest.String(), index.Children[0].Digest.String(), index.Children[1].Digest.String())
+			if tags := f.repo.Do(t, http.MethodGet, "tags/list"); tags.Status != http.StatusOK || countTags(t, tags) != 0 {
+				t.Errorf("tags: %s, want none", tags)
+			}
+		})
+	}
+}
+
+// A deletion that was interrupted leaves tags that point to nothing. Distribution 2 cannot delete such a
+// tag: it does not delete tags, and there is no digest to delete.
+func TestReportK26UntagByOverwriteRemovesATagWithoutAManifest(t *testing.T) {
+	t.Parallel()
+	forEachRegistry(t, registry.Setup{}, func(t *testing.T, f *fixture) {
+		image, other := wire.OCIImage(t, "hello"), wire.OCIImage(t, "other")
+		f.repo.Push(t, image, "latest")
+		f.repo.Push(t, other, "other")
+		f.ForgetManifest(t, repository, image.Digest)
+		f.wantExists(t, false, "latest", image.Digest.String())
+		client := f.client(t)
+		if err := client.UntagByOverwrite(t.Context(), repository, "latest"); err != nil {
+			t.Error(err)
+		}
+		if writes := f.recorder.Writes(); len(writes) != 3 {
+			t.Errorf("writes: %v, want those of the check, the placeholder and its deletion", writes)
+		}
+		var left []string
+		for tag, err := range client.Tags(t.Context(), repository) {
+			if err != nil {
+				t.Error(err)
+			}
+			left = append(left, tag)
+		}
+		if len(left) != 1 || left[0] != "other" {
+			t.Errorf("tags: %v, want only the other one", left)
+		}
+		f.wantExists(t, true, "other")
+		if err := client.UntagByOverwrite(t.Context(), repository, "latest"); !errors.Is(err, regret.ErrNotFound) {
+			t.Errorf("the tag is gone, but a second call returned %v", err)
+		}
+	})
+}

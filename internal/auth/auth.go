@@ -120,7 +120,7 @@ func (z *Authorization) Header(ctx context.Context) (string, error) {
 
 // known is the header for what the registry is known to want.
 func (a *Authorizer) known(ctx context.Context, scope Scope, want *demand) (string, error) {
-	if kept, ok := a.tokens.lookup(scope, time.Now()); ok {
+	if kept, ok := a.tokens.lookup(purpose{scope, want.scheme}, time.Now()); ok {
 		return kept.header, nil
 	}
 	if want.scheme == "bearer" && scopeBreadth(a.breadth.Load()) != scopeWide {
@@ -220,7 +220,7 @@ func (z *Authorization) Accepted() {
 // who is fetching it right now, or fetched here. What was refused is dropped
 // from the cache first.
 func (a *Authorizer) obtain(ctx context.Context, scope Scope, want *demand, refused string) (grant, error) {
-	return a.tokens.obtain(ctx, scope, refused, func() (grant, error) {
+	return a.tokens.obtain(ctx, purpose{scope, want.scheme}, refused, func() (grant, error) {
 		cred, err := a.credential(ctx, scope)
 		if err != nil {
 			return grant{}, err

@@ -14,6 +14,7 @@ const maxCached = 4096
 // A grant is an Authorization header and what it allows.
 type grant struct {
 	header  string
+	scheme  string // of the demand that it answers
 	actions []string
 	expires time.Time
 	fetched bool // from a token service just now, so that it may be good although it looks like the last one
@@ -28,7 +29,13 @@ type grant struct {
 type tokenCache struct {
 	mu      sync.Mutex
 	kept    map[string][]grant // by resource
-	fetches map[Scope]*fetch   // in flight
+	fetches map[purpose]*fetch // in flight
+}
+
+// A purpose is what a header is for: a scope, at a registry that wants a scheme.
+type purpose struct {
+	scope  Scope
+	scheme string
 }
 
 // A fetch is a token request in flight, for one or more callers.
@@ -40,15 +47,15 @@ type fetch struct {
 }
 
 // lookup finds a header that allows the action and has not expired.
-func (t *tokenCache) lookup(scope Scope, now time.Time) (grant, bool) {
+func (t *tokenCache) lookup(p purpose, now time.Time) (grant, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.find(scope, now)
+	return t.find(p, now)
 }
 
-func (t *tokenCache) find(scope Scope, now time.Time) (grant, bool) {
-	for _, kept := range t.kept[scope.resource()] {
-		if permits(kept.actions, scope.Action) && now.Before(kept.expires) {
+func (t *tokenCache) find(p purpose, now time.Time) (grant, bool) {
+	for _, kept := range t.kept[p.scope.resource()] {
+		if kept.scheme == p.scheme && permits(kept.actions, p.scope.Action) && now.Before(kept.expires) {
 			return kept, true
 		}
 	}
@@ -57,15 +64,15 @@ func (t *tokenCache) find(scope Scope, now time.Time) (grant, bool) {
 
 // obtain returns a cached header other than the refused one, or fetches one, or
 // waits for the caller who is fetching it.
-func (t *tokenCache) obtain(ctx context.Context, scope Scope, refused string, get func() (grant, error)) (grant, error) {
-	t.evict(scope, refused)
+func (t *tokenCache) obtain(ctx context.Context, p purpose, refused string, get func() (grant, error)) (grant, error) {
+	t.evict(p.scope, refused)
 	for {
-		kept, f, first := t.join(scope)
+		kept, f, first := t.join(p)
 		if f == nil {
 			return kept, nil
 		}
 		if first {
-			t.run(ctx, f, scope, get)
+			t.run(ctx, f, p, get)
 			return f.grant, f.err
 		}
 		select {
@@ -80,37 +87,38 @@ func (t *tokenCache) obtain(ctx context.Context, scope Scope, refused string, ge
 }
 
 // join returns a cached header, or the fetch to wait for, or a new fetch to run.
-func (t *tokenCache) join(scope Scope) (kept grant, f *fetch, first bool) {
+func (t *tokenCache) join(p purpose) (kept grant, f *fetch, first bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if kept, ok := t.find(scope, time.Now()); ok {
+	if kept, ok := t.find(p, time.Now()); ok {
 		return kept, nil, false
 	}
-	if f, ok := t.fetches[scope]; ok {
+	if f, ok := t.fetches[p]; ok {
 		return grant{}, f, false
 	}
 	if t.fetches == nil {
-		t.fetches = make(map[Scope]*fetch)
+		t.fetches = make(map[purpose]*fetch)
 	}
 	f = &fetch{done: make(chan struct{})}
-	t.fetches[scope] = f
+	t.fetches[p] = f
 	return grant{}, f, true
 }
 
 // run fetches, caches the result and wakes the callers who wait, even if get
 // panics.
-func (t *tokenCache) run(ctx context.Context, f *fetch, scope Scope, get func() (grant, error)) {
+func (t *tokenCache) run(ctx context.Context, f *fetch, p purpose, get func() (grant, error)) {
 	f.abandoned = true // until get returns
 	defer func() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		delete(t.fetches, scope)
+		delete(t.fetches, p)
 		if f.err == nil && f.grant.header != "" {
-			t.keep(scope.resource(), f.grant, time.Now())
+			t.keep(p.scope.resource(), f.grant, time.Now())
 		}
 		close(f.done)
 	}()
 	f.grant, f.err = get()
+	f.grant.scheme = p.scheme
 	f.abandoned = f.err != nil && (ctx.Err() != nil || outOfTime(f.err))
 }
 
@@ -137,7 +145,7 @@ func (t *tokenCache) keep(resource string, fresh grant, now time.Time) {
 		}
 	}
 	others := slices.DeleteFunc(t.kept[resource], func(old grant) bool {
-		return !now.Before(old.expires) ||
+		return !now.Before(old.expires) || old.scheme == fresh.scheme &&
 			!slices.ContainsFunc(old.actions, func(action string) bool { return !permits(fresh.actions, action) })
 	})
 	fresh.fetched = false

@@ -259,3 +259,25 @@ func TestCachedTokensAreReplaced(t *testing.T) {
 		}
 	})
 }
+
+// A registry may want tokens for some requests and Basic for others: what answers
+// one does not answer the other, not even while it is being fetched.
+func TestHeadersOfOneSchemeDoNotAnswerAnother(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, after(time.Second, numbered()))
+		var group sync.WaitGroup
+		group.Go(func() { f.answerTo(t.Context(), bearer("repository:team/app:pull")) })
+		synctest.Wait()
+		if got := f.answerTo(t.Context(), basic); got.Header != basicHeader {
+			t.Errorf("Basic is answered with %q while a token is fetched", got.Header)
+		}
+		group.Wait()
+		if got := f.answerTo(t.Context(), basic); got.Header != basicHeader {
+			t.Errorf("Basic is answered with %q", got.Header)
+		}
+		if got := f.answerTo(t.Context(), bearer("repository:team/app:pull")); got.Header != "Bearer t0ken1" {
+			t.Errorf("Bearer is answered with %q", got.Header)
+		}
+	})
+}

@@ -49,12 +49,14 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Transient reports whether the token request may succeed if it is sent again.
+// Transient reports whether the token request may be sent again, and may succeed
+// then. A POST that the service may have received is not: an identity token may be
+// good for one use, and some services take the second for theft.
 // Only a token is requested, so that a retry can do no harm.
 func (e *Error) Transient() bool {
 	switch e.Reason {
 	case NoResponse:
-		return true
+		return e.Method != http.MethodPost || !mayHaveArrived(e.Err)
 	case TokenRefused:
 		return e.StatusCode >= 500 || e.StatusCode == http.StatusTooManyRequests ||
 			e.StatusCode == http.StatusRequestTimeout || e.StatusCode == http.StatusTooEarly
@@ -73,3 +75,13 @@ func sourceError(host string, err error) *Error {
 
 // Wait returns how long the token service asked to wait.
 func (e *Error) Wait() time.Duration { return e.RetryAfter }
+
+// mayHaveArrived reports whether a server may have received a request that brought
+// no response.
+func mayHaveArrived(err error) bool {
+	lost, ok := errors.AsType[interface {
+		error
+		MayHaveArrived() bool
+	}](err)
+	return !ok || lost.MayHaveArrived()
+}

@@ -100,7 +100,10 @@ func (a *Authorizer) fetch(ctx context.Context, want *demand, scope string, cred
 		if !postUnknown(err) {
 			return response, err
 		}
-		a.noPost.Store(true)
+		if response, err = a.getToken(ctx, want, scope, cred); err == nil {
+			a.noPost.Store(true)
+		}
+		return response, err
 	}
 	return a.getToken(ctx, want, scope, cred)
 }

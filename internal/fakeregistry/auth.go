@@ -32,6 +32,9 @@ func (r *Registry) authorize(w http.ResponseWriter, req *http.Request, rt route)
 	if r.opts.tokens == nil && len(r.opts.basic) == 0 {
 		return nil
 	}
+	if r.isAnonymousRead(w, req, rt) {
+		return nil
+	}
 	info := requestInfo{req: req, route: rt}
 	needed := r.requiredAccess(req, rt)
 	challengeError := ""
@@ -52,7 +55,7 @@ func (r *Registry) authorize(w http.ResponseWriter, req *http.Request, rt route)
 		if r.opts.quietChallenge {
 			challengeError = ""
 		}
-		w.Header().Add("WWW-Authenticate", challenge(ts.realmFor(req), ts.service, needed, challengeError))
+		w.Header().Add("WWW-Authenticate", challenge(ts.realmFor(req), ts.service, cmp.Or(r.opts.challengeScope, scopeString(needed)), challengeError))
 	}
 	if len(r.opts.basic) > 0 && !r.opts.basicUnoffered {
 		w.Header().Add("WWW-Authenticate", fmt.Sprintf("Basic realm=%q", cmp.Or(r.opts.basicRealm, "registry")))
@@ -119,15 +122,15 @@ func bearerToken(req *http.Request) string {
 	return strings.TrimSpace(token)
 }
 
-// challenge returns a Bearer challenge for the WWW-Authenticate header field. errorCode is left out
-// if it is empty.
+// challenge returns a Bearer challenge for the WWW-Authenticate header field. An empty scope or
+// errorCode is left out.
 //
 // https://distribution.github.io/distribution/spec/auth/token/#how-to-authenticate
-func challenge(realm, service string, needed []access, errorCode string) string {
+func challenge(realm, service, scope, errorCode string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Bearer realm=%q,service=%q", realm, service)
-	if len(needed) > 0 {
-		fmt.Fprintf(&b, ",scope=%q", scopeString(needed))
+	if scope != "" {
+		fmt.Fprintf(&b, ",scope=%q", scope)
 	}
 	if errorCode != "" {
 		fmt.Fprintf(&b, ",error=%q", errorCode)

@@ -63,6 +63,10 @@ func (r *Registry) deleteBlob(w http.ResponseWriter, req *http.Request, rt route
 		return nameUnknown(rt.name)
 	case r.opts.distributionMajor > 0 && (!ok || !repo.hasBlob(dgst)):
 		return newProblem(http.StatusNotFound, codeBlobUnknown, "blob unknown to registry", nil)
+	case !repo.hasBlob(dgst) && r.opts.unknownBlobAccepted:
+		return writeAccepted(w)
+	case r.opts.blobProtection && repo.isBlobInUse(dgst):
+		return newProblem(http.StatusMethodNotAllowed, codeDenied, "requested access to the resource is denied", nil)
 	case !repo.hasBlob(dgst):
 		return r.refusalFor(reasonUnknownBlob, info, blobUnknown(dgst.String()))
 	}

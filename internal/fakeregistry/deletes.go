@@ -83,6 +83,9 @@ func (r *Registry) remove(info requestInfo) (removal, *problem) {
 	}
 	r.removeManifest(repo, m, tags)
 	switch {
+	case r.opts.tagCopies:
+		repo.tagCopies[info.dgst] = m
+		return removal{}, nil
 	case r.opts.tagsLeft:
 		return removal{}, nil
 	case r.opts.untagTime > 0:
@@ -99,6 +102,8 @@ func (r *Registry) checkProtection(repo *repository, info requestInfo, tags []st
 	case locked >= 0:
 		info.cause = tags[locked]
 		return r.refusalFor(reasonImmutable, info, tagImmutable(info.cause))
+	case r.opts.collisionDetection && len(tags) > 1:
+		return newProblem(http.StatusConflict, codeManifestInvalid, "manifest invalid", map[string]string{"reference": info.dgst.String()})
 	case r.opts.tagsFirst && len(tags) > 0:
 		info.cause = tags[0]
 		return r.refusalFor(reasonTagged, info, newProblem(http.StatusBadRequest, "GOOGLE_MANIFEST_DANGLING_TAG", "Manifest is still referenced by tag: "+info.cause, nil))
@@ -124,7 +129,7 @@ func (r *Registry) removeTag(repo *repository, info requestInfo) *problem {
 	m := repo.manifests[repo.tags[info.tag]]
 	repo.removeTag(info.tag)
 	repo.markExpired(info.tag)
-	if m != nil && r.opts.lastTagDeletes && len(repo.tagsByDigest[m.desc.Digest]) == 0 {
+	if m != nil && r.opts.lastTagDeletes && len(repo.tagsByDigest[m.desc.Digest]) == 0 && !(r.opts.digestPins && repo.pinned[m.desc.Digest]) {
 		repo.removeManifest(m)
 	}
 	return nil

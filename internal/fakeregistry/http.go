@@ -148,8 +148,13 @@ func (r *Registry) dispatch(w http.ResponseWriter, req *http.Request, rt route) 
 	if method == http.MethodHead {
 		method = http.MethodGet // the server omits the body
 	}
+	if rt.endpoint == endpointManifest {
+		rt.ref = r.existingTag(rt.name, rt.ref)
+	}
 	handler, ok := methods[method]
 	switch {
+	case r.opts.withoutListHead && req.Method == http.MethodHead && (rt.isList() || rt.endpoint == endpointBase):
+		return &problem{status: http.StatusMethodNotAllowed}
 	case r.opts.distributionMajor > 0 && (!ok || req.Method == http.MethodHead && rt.isList()):
 		return methodNotAllowed(r.allowHeader(rt, methods))
 	case !ok:

@@ -104,6 +104,9 @@ func (r *Registry) getCatalog(w http.ResponseWriter, req *http.Request, _ route)
 	if n, err := strconv.Atoi(req.URL.Query().Get("n")); r.opts.distributionMajor > 0 && err == nil && n > 1000 {
 		return r.invalidNumber(strconv.Itoa(n))
 	}
+	if r.opts.anonymousPolicy && req.Header.Get("Authorization") == "" {
+		names = nil
+	}
 	page, p := r.paginate(w, req, names, strings.Compare)
 	if p != nil {
 		return p
@@ -135,10 +138,9 @@ func (r *Registry) paginate(w http.ResponseWriter, req *http.Request, sorted []s
 	if r.opts.pageSize > 0 {
 		limit = min(limit, r.opts.pageSize)
 	}
-	if query.Has("n") {
-		n, err := strconv.Atoi(query.Get("n"))
+	if n, err := strconv.Atoi(query.Get("n")); query.Has("n") && !(r.opts.numberIgnored && err != nil) {
 		if err != nil || n < 0 {
-			return nil, r.invalidNumber(query.Get("n"))
+			return nil, r.refusalFor(reasonInvalidNumber, requestInfo{req: req}, r.invalidNumber(query.Get("n")))
 		}
 		if r.opts.maxSize > 0 && n > r.opts.maxSize {
 			return nil, r.sizeTooLarge(n)
@@ -154,10 +156,24 @@ func (r *Registry) paginate(w http.ResponseWriter, req *http.Request, sorted []s
 	switch {
 	case r.opts.linkLoop:
 		r.setNextLink(w, req, url.Values{"n": {strconv.Itoa(limit)}})
-	case limit < len(sorted), r.opts.linkAlways && limit > 0:
-		r.setNextLink(w, req, url.Values{"last": {page[limit-1]}, "n": {strconv.Itoa(limit)}})
+	case limit < len(sorted), limit > 0 && r.linksAlways(req):
+		next := url.Values{"last": {page[limit-1]}, "n": {strconv.Itoa(limit)}}
+		if r.opts.linkEchoes {
+			if next.Set("n", query.Get("n")); !query.Has("n") {
+				next.Del("n")
+			}
+		}
+		r.setNextLink(w, req, next)
 	}
 	return page, nil
+}
+
+// linksAlways reports whether every page of this list has a Link.
+func (r *Registry) linksAlways(req *http.Request) bool {
+	if strings.HasSuffix(req.URL.Path, "/_catalog") {
+		return r.opts.catalogLinkAlways
+	}
+	return r.opts.linkAlways
 }
 
 // setNextLink sets a Link to the same path with the given query.
@@ -166,6 +182,9 @@ func (r *Registry) paginate(w http.ResponseWriter, req *http.Request, sorted []s
 func (r *Registry) setNextLink(w http.ResponseWriter, req *http.Request, query url.Values) {
 	next := url.URL{Path: req.URL.Path, RawQuery: query.Encode()}
 	target := next.RequestURI()
+	if r.opts.catalogLinkAlways {
+		target = strings.ReplaceAll(target, "%2F", "/")
+	}
 	switch r.opts.linkForm {
 	case LinkAbsolute:
 		w.Header().Set("Link", "<"+schemeOf(req)+"://"+req.Host+target+`>; rel="next"`)

@@ -74,6 +74,8 @@ func (r *Registry) lookUpManifest(req *http.Request, rt route) (*manifest, *prob
 	switch {
 	case ok && repo.manifests[dgst] != nil:
 		return r.negotiate(req, repo, rt.name, tag, repo.manifests[dgst])
+	case ok && tag != "" && repo.tagCopies[dgst] != nil:
+		return r.negotiate(req, repo, rt.name, tag, repo.tagCopies[dgst])
 	case ok && r.opts.distributionMajor == 2 && repo.hasBlob(dgst):
 		return nil, notAManifest(repo.blobs[dgst])
 	case tag != "":
@@ -234,7 +236,7 @@ func (r *Registry) storeManifest(name string, m *manifest, tags []string) *probl
 		repo = &repository{} // the repository is created only if the manifest is accepted
 	}
 	if unknown := repo.missingContent(m); len(unknown) > 0 {
-		return &problem{status: http.StatusBadRequest, errors: unknown}
+		return r.refusalFor(reasonMissingContent, requestInfo{route: route{name: name}}, &problem{status: http.StatusBadRequest, errors: unknown})
 	}
 	for _, tag := range tags {
 		if old, ok := repo.tags[tag]; ok && old != m.desc.Digest && r.opts.immutable[tag] {
@@ -243,8 +245,15 @@ func (r *Registry) storeManifest(name string, m *manifest, tags []string) *probl
 	}
 	repo = r.repository(name)
 	repo.putManifest(m)
+	if len(tags) == 0 {
+		repo.pinned[m.desc.Digest] = true
+	}
 	for _, tag := range tags {
+		old := repo.manifests[repo.tags[tag]]
 		repo.setTag(tag, m.desc.Digest)
+		if r.opts.pruneOnOverwrite && old != nil && old != m {
+			repo.prune(old)
+		}
 	}
 	return nil
 }

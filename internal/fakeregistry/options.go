@@ -34,6 +34,7 @@ type options struct {
 	deleteOptions
 	listOptions
 	readOptions
+	selfHostedOptions
 	refusals refusals // responses that differ from those of distribution
 }
 

@@ -3,6 +3,8 @@ package fakeregistry
 import (
 	"maps"
 	"time"
+
+	"github.com/opencontainers/go-digest"
 )
 
 // deleteOptions are the options that change deletions.
@@ -19,6 +21,8 @@ type deleteOptions struct {
 	throttled           int
 	pushDisabled        bool
 	lastTagDeletes      bool
+	pruneOnOverwrite    bool
+	tagCopies           bool
 	untagFailure        string
 }
 
@@ -58,6 +62,12 @@ func WithCascade() Option {
 // do.
 func WithTagsLeft() Option {
 	return func(o *options) { o.tagsLeft = true }
+}
+
+// WithTagCopies deletes a manifest only under its digest, and keeps serving it under its tags, as the
+// in-process registry of go-containerregistry does (evidence R), which stores it once for each name.
+func WithTagCopies() Option {
+	return func(o *options) { o.tagCopies = true }
 }
 
 // WithUntaggedHidden responds with 404 to the deletion of a manifest without tags, although it can
@@ -101,4 +111,38 @@ func WithThrottledDeletes(n int) Option {
 // WithLastTagDeletes deletes a manifest when its last tag is deleted, as ECR does.
 func WithLastTagDeletes() Option {
 	return func(o *options) { o.lastTagDeletes = true }
+}
+
+// WithPruneOnOverwrite removes the manifest that a tag pointed to as soon as the tag is pushed with
+// another manifest, and with an index its children, except what another tag still holds. zot does
+// so (evidence R), also if the manifest was pushed by its digest before.
+func WithPruneOnOverwrite() Option {
+	return func(o *options) { o.pruneOnOverwrite = true }
+}
+
+// prune removes m and the manifests below it, except those that a tag holds, directly or through an
+// index.
+func (repo *repository) prune(m *manifest) {
+	held := map[digest.Digest]bool{}
+	for dgst := range repo.tagsByDigest {
+		repo.visit(repo.manifests[dgst], held)
+	}
+	below := map[digest.Digest]bool{}
+	repo.visit(m, below)
+	for dgst := range below {
+		if !held[dgst] {
+			repo.removeManifest(repo.manifests[dgst])
+		}
+	}
+}
+
+// visit adds m and all manifests below it to visited.
+func (repo *repository) visit(m *manifest, visited map[digest.Digest]bool) {
+	if m == nil || visited[m.desc.Digest] {
+		return
+	}
+	visited[m.desc.Digest] = true
+	for _, child := range m.children {
+		repo.visit(repo.manifests[child.Digest], visited)
+	}
 }

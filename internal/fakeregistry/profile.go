@@ -37,6 +37,7 @@ const (
 	TopicDisabledTag Topic = "deletion disabled, by tag"
 	TopicThrottled   Topic = "rate limit"
 	TopicReferrers   Topic = "referrers"
+	TopicGarbage     Topic = "garbage collection"
 	TopicPeculiar    Topic = "other" // anything else that is particular to the registry
 	TopicCredential  Topic = "credentials"
 )
@@ -64,6 +65,7 @@ type Profile struct {
 	Options []Option
 	Claims  []Claim
 
+	offersBasic   bool     // it accepts Basic credentials in addition to tokens, and offers both
 	basicOnly     bool     // it accepts Basic credentials only, no tokens
 	deleteActions []string // the actions a token needs for a DELETE; nil for "delete"
 	authOptions   []Option // further options that WithUser sets
@@ -74,7 +76,7 @@ type Profile struct {
 func Profiles() []Profile {
 	return []Profile{
 		Distribution2(), Distribution3(), Distribution30(), Zot(), Olareg(), Harbor(), Quay(), GitLab(), Gitea(), Nexus(), Artifactory(),
-		Cloudflare(), Keppel(), DockerHub(), DockerHub2023(), GHCR(), Google(), ECR(), ACR(),
+		Cloudflare(), Keppel(), GoContainerRegistry(), DockerHub(), DockerHub2023(), GHCR(), Google(), ECR(), ACR(),
 	}
 }
 
@@ -118,7 +120,7 @@ func (p Profile) WithUser(name, password string, actions ...string) Option {
 		if p.deleteActions != nil {
 			opts = append(opts, WithDeleteActions(p.deleteActions...))
 		}
-		if satisfies(opts, func(o *options) bool { return o.basicUnoffered }) {
+		if p.offersBasic || satisfies(opts, func(o *options) bool { return o.basicUnoffered }) {
 			opts = append(opts, WithBasicGrants(name, password, grant))
 		}
 	}

@@ -28,7 +28,7 @@ func Distribution2() Profile {
 // https://github.com/distribution/distribution/blob/v3.1.1/registry/handlers/manifests.go
 func Distribution3() Profile {
 	return Profile{
-		Name: "distribution 3", Version: "3.1.1 and 3.1.2",
+		Name: "distribution 3", Version: "3.1.1, 3.1.2 and main of 2026",
 		Options: []Option{
 			WithOCIImageHiddenWithoutAccept(), WithChildForMissingListAccept(), WithoutReferrersAPI(),
 			func(o *options) { o.distributionMajor = 3 },
@@ -73,7 +73,9 @@ func distributionClaims() []Claim {
 		{TopicDisabled, Measured, "405 UNSUPPORTED for every digest, unless storage.delete.enabled is true; always in a pull-through cache."},
 		{TopicDisabledTag, Measured, "405 UNSUPPORTED, as by digest."},
 		{TopicThrottled, NoSuch, "It has no rate limit; a proxy in front of it may have one."},
-		{TopicReferrers, Measured, "No API: 404 in plain text."},
+		{TopicReferrers, Measured, "No API: 404 in plain text. A list of referrers that names a manifest that is gone is refused: 400 MANIFEST_BLOB_UNKNOWN."},
+		{TopicGarbage, Documented, "Only when its operator runs it."},
+		{TopicGarbage, Measured, "Until then, a deleted manifest can be pushed again, because its blobs stay."},
 	}
 }
 

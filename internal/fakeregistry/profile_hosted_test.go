@@ -3,6 +3,7 @@ package fakeregistry_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -86,10 +87,51 @@ func moreSelfHostedDeviations() []deviation {
 	cloudflare, keppel := fakeregistry.Cloudflare(), fakeregistry.Keppel()
 	return []deviation{
 		{"refuses to delete a child of an index", gitlab, nil, wantRefusal("DELETE manifests/<child>", 409, errorDocument("MANIFEST_REFERENCED", "manifest referenced by a manifest list"))},
+		{"serves tags of a deleted digest", fakeregistry.GoContainerRegistry(), nil, func(t *testing.T, c *client) {
+			image := c.reg.PutImage("a", "x", "v1", "v2")
+			digest := "/v2/a/manifests/" + image.Digest.String()
+			c.do("DELETE", digest, "").want(t, 202)
+			c.do("GET", digest, "").want(t, 404, "Content-Type", "text/plain; charset=utf-8").wantBody(t, errorDocument("MANIFEST_UNKNOWN", "Unknown manifest"))
+			c.do("DELETE", digest, "").want(t, 404)
+			c.do("HEAD", "/v2/a/manifests/v1", "").want(t, 200, "Docker-Content-Digest", image.Digest.String())
+			c.do("DELETE", "/v2/a/manifests/v1", "").want(t, 202)
+			c.do("HEAD", "/v2/a/manifests/v1", "").want(t, 404)
+			wantTags(t, c, "/v2/a/tags/list", []string{"v2"}, "")
+		}},
 		{"sends a link on the last page too", gitea, nil, func(t *testing.T, c *client) {
 			c.reg.PutImage("a", "x", "a", "b")
-			wantTags(t, c, "/v2/a/tags/list", []string{"a", "b"}, `</v2/a/tags/list?last=b&n=2>; rel="next"`)
+			wantTags(t, c, "/v2/a/tags/list", []string{"a", "b"}, `</v2/a/tags/list?last=b>; rel="next"`)
+			wantTags(t, c, "/v2/a/tags/list?n=9", []string{"a", "b"}, `</v2/a/tags/list?last=b&n=9>; rel="next"`)
+			wantTags(t, c, "/v2/a/tags/list?n=x", []string{"a", "b"}, `</v2/a/tags/list?last=b&n=x>; rel="next"`)
+			c.do("GET", "/v2/_catalog?n=9", "").want(t, 200, "Link", "")
 			wantTags(t, c, "/v2/a/tags/list?last=b&n=2", []string{}, "")
+		}},
+		{"deletes a manifest with its last tag, but not the children of an index, nor what was pushed by digest", gitea, nil, func(t *testing.T, c *client) {
+			index := c.reg.PutIndex("a", []string{"x", "y"}, "multi")
+			child, pinned := c.reg.PutImage("a", "x"), c.reg.PutImage("a", "z")
+			c.reg.SetTag("a", "Pinned", pinned.Digest)
+			for _, tag := range []string{"multi", "pinned"} { // tags ignore case
+				c.do("DELETE", "/v2/a/manifests/"+tag, "").want(t, 202)
+			}
+			if len(c.reg.Tags("a")) != 0 || c.reg.HasManifest("a", index.Digest) || !c.reg.HasManifest("a", child.Digest) || !c.reg.HasManifest("a", pinned.Digest) {
+				t.Errorf("tags %v, or the wrong manifests are left", c.reg.Tags("a"))
+			}
+		}},
+		{"has no referrers API", gitea, nil, wantRefusal("GET referrers/<v1>", 404, "404 page not found\n")},
+		{"reports an unknown repository like an unknown manifest, without a message", gitea, nil, wantRefusal("GET /v2/nope/manifests/v1", 404, `{"errors":[{"code":"MANIFEST_UNKNOWN","message":""}]}`+"\n")},
+		{"accepts the deletion of an unknown blob", gitea, nil, func(t *testing.T, c *client) {
+			c.reg.PutImage("a", "x", "v1")
+			c.do("DELETE", "/v2/a/blobs/"+absentDigest, "").want(t, 202)
+		}},
+		{"offers Bearer with any scope, and Basic", gitea, gitea.WithUser("user", "password", "pull"), func(t *testing.T, c *client) {
+			c.reg.PutImage("a", "x", "v1")
+			got := c.do("GET", "/v2/a/manifests/v1", "").want(t, 401).Header.Values("WWW-Authenticate")
+			want := []string{`Bearer realm="https://registry.example.com/token",service="registry",scope="*"`, `Basic realm="Gitea Container Registry"`}
+			if !slices.Equal(got, want) {
+				t.Errorf("challenges %q, want %q", got, want)
+			}
+			c.do("DELETE", "/v2/a/manifests/v1", "", "Authorization", userBasicAuth).
+				want(t, 401, "WWW-Authenticate", `Basic realm="Gitea Package API"`, "Content-Type", "text/plain; charset=utf-8")
 		}},
 		{"returns 404 for HEAD and leaves tags behind", nexus, nil, func(t *testing.T, c *client) {
 			image := c.reg.PutImage("a", "x", "v1")

@@ -8,10 +8,11 @@ import "net/http"
 // https://github.com/olareg/olareg
 func Olareg() Profile {
 	return Profile{
-		Name: "olareg", Version: "0.2.2",
+		Name: "olareg", Version: "0.2.2 and main of 2026",
 		Options: []Option{
 			WithLinkForm(LinkUnquoted), WithAcceptedOnly(), WithoutEtag(), WithoutNewline(), withRefusals(olaregRefusals()),
 		},
+		authOptions: []Option{WithQuietChallenge()},
 		Claims: []Claim{
 			{TopicResolve, Measured, "HEAD returns the digest; a manifest that Accept does not include is 404, but for an index requested by tag it serves the first child that Accept includes."},
 			{TopicList, Measured, "Sorted, in pages of n, with a Link whose rel is not quoted; the list of an unknown repository is empty."},
@@ -19,16 +20,19 @@ func Olareg() Profile {
 			{TopicUntagged, Measured, "202."},
 			{TopicUntag, Measured, "202, and only the tag is removed."},
 			{TopicChild, Measured, "Deleted without a warning; the index stays and is broken."},
-			{TopicIndex, Measured, "The children stay."},
+			{TopicIndex, Measured, "The children stay, until garbage is collected."},
 			{TopicTwice, Measured, "404 MANIFEST_UNKNOWN."},
 			{TopicMissing, Measured, "404 MANIFEST_UNKNOWN, also in an unknown repository; errors are JSON, but their Content-Type is text/plain."},
-			{TopicForbidden, Unverified, "It now supports users; the response to a missing permission was not measured."},
+			{TopicForbidden, Measured, "401 UNAUTHORIZED, for Basic and tokens alike, on main."},
 			{TopicImmutable, NoSuch, "Nothing can be locked."},
 			{TopicReadOnly, Measured, "403 DENIED, with the reason as detail."},
 			{TopicDisabled, Measured, "405 UNSUPPORTED, which is the default; in version 0.1, 405 without a body."},
 			{TopicDisabledTag, Measured, "405 UNSUPPORTED, as by digest."},
 			{TopicThrottled, Measured, "429 with Retry-After: 1 and no body."},
-			{TopicReferrers, Measured, "It has the API; referrers stay when their subject is deleted."},
+			{TopicReferrers, Measured, "It has the API; referrers stay when their subject is deleted, until garbage is collected."},
+			{TopicGarbage, Measured, "By itself, every 15 minutes by default, after an hour of grace: referrers of what is gone, and the children of a deleted index, go."},
+			{TopicPeculiar, Measured, "An index that lists a manifest that was deleted is accepted until garbage is collected; one that lists a manifest that was never there is 400 MANIFEST_BLOB_UNKNOWN."},
+			{TopicPeculiar, Measured, "There is no catalog: 404."},
 		},
 	}
 }

@@ -24,19 +24,44 @@ func GitLab() Profile {
 
 // Gitea is Gitea. Forgejo, which began as a fork of Gitea, was not examined.
 func Gitea() Profile {
+	const forbidden = "user should have specific permission or be a site admin\n"
+	missing := func(code string) func(requestInfo) *problem {
+		return always(jsonProblem(http.StatusNotFound, `{"errors":[{"code":"`+code+`","message":""}]}`))
+	}
 	return Profile{
-		Name: "Gitea", Version: "source of 2023",
-		Options: []Option{WithLinkAlways()},
+		Name: "Gitea", Version: "1.26, and source of 2023",
+		Options: []Option{
+			WithLinkAlways(), WithLinkEchoes(), WithInvalidNumberIgnored(), WithoutReferrersAPI(), WithDigestPins(), WithTagCaseIgnored(),
+			WithUnknownBlobAccepted(), withRefusals(refusals{
+				reasonUnknownRepository: missing(codeManifestUnknown),
+				reasonUnknownManifest:   missing(codeManifestUnknown),
+				reasonUnknownTag:        missing(codeManifestUnknown),
+				reasonMissingContent:    missing(codeBlobUnknown),
+				reasonForbidden: always(textProblem(http.StatusUnauthorized, forbidden).
+					withHeader("WWW-Authenticate", `Basic realm="Gitea Package API"`)),
+			}),
+		},
+		authOptions:  []Option{WithChallengeScope("*"), WithBasicRealm("Gitea Container Registry")},
+		tokenOptions: []TokenOption{WithScopesIgnored()},
+		offersBasic:  true,
 		Claims: []Claim{
 			{TopicResolve, ReadSource, "HEAD ignores Accept and returns the digest."},
 			{TopicList, ReadSource, "A Link on every page that is not empty, including the last one."},
+			{TopicList, Measured, "The Link repeats the n of the request; an n that is not a number is ignored."},
 			{TopicDelete, ReadSource, "202, and every tag that points to it is removed."},
 			{TopicUntagged, ReadSource, "202."},
-			{TopicUntag, ReadSource, "202, and only the tag is removed."},
-			{TopicChild, Reported, "Deleted without a warning; the index stays and is broken."},
+			{TopicUntag, Measured, "202; with its last tag, the manifest goes, too, unless it was also pushed by its digest. The children of an index stay."},
+			{TopicChild, Measured, "Deleted without a warning; the index stays and is broken."},
+			{TopicIndex, Measured, "The children stay."},
 			{TopicTwice, ReadSource, "404 MANIFEST_UNKNOWN."},
-			{TopicMissing, ReadSource, "404 MANIFEST_UNKNOWN."},
-			{TopicCredential, ReadSource, "Two challenges at once, Bearer without a scope and Basic."},
+			{TopicMissing, Measured, "404 MANIFEST_UNKNOWN, also in an unknown repository; messages are empty."},
+			{TopicForbidden, Measured, "401 in plain text, with a Basic challenge."},
+			{TopicReferrers, Measured, "No API: 404 in plain text."},
+			{TopicGarbage, Measured, "Layers go at once with the last manifest that refers to them, so a deletion cannot be undone."},
+			{TopicPeculiar, Measured, "Tags that differ only in case are the same tag."},
+			{TopicPeculiar, Measured, "Pushing a manifest under the digest of another is 201; one whose blobs are missing is 404 BLOB_UNKNOWN. Deleting an unknown blob is 202."},
+			{TopicPeculiar, Measured, "The catalog has no Link on a page that is not full."},
+			{TopicCredential, Measured, "Two challenges at once: Bearer with scope=\"*\", and Basic."},
 		},
 	}
 }

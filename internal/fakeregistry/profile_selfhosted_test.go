@@ -3,6 +3,7 @@ package fakeregistry_test
 import (
 	"context"
 	"net/http"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -115,6 +116,57 @@ func selfHostedDeviations() []deviation {
 		{"returns 404 for a page after an unknown tag", zot, nil, wantRefusal("GET tags/list?last=nope", 404, "")},
 		{"throttles without Retry-After", zot, fakeregistry.WithThrottledDeletes(1), wantRefusal("DELETE manifests/v1", 429, "Too Many Requests",
 			"Content-Type", "text/plain; charset=utf-8", "Retry-After", "", "Ratelimit-Limit", "2", "Ratelimit-Remaining", "0", "Ratelimit-Reset", "1", "X-Rate-Limit-Duration", "1")},
+		{"removes an index and its children when its last tag is overwritten", zot, nil, func(t *testing.T, c *client) {
+			index := c.reg.PutIndex("a", []string{"x", "y"}, "multi", "held")
+			x, y, other := c.reg.PutImage("a", "x"), c.reg.PutImage("a", "y", "kept"), c.reg.PutImage("a", "z")
+			raw := c.do("GET", "/v2/a/manifests/"+other.Digest.String(), "").want(t, 200).body
+			for _, step := range []struct {
+				tag  string
+				want []bool // whether the index, its untagged child and its tagged child exist then
+			}{{"multi", []bool{true, true, true}}, {"held", []bool{false, false, true}}} {
+				c.do("PUT", "/v2/a/manifests/"+step.tag, raw, "Content-Type", other.MediaType).want(t, 201)
+				got := []bool{c.reg.HasManifest("a", index.Digest), c.reg.HasManifest("a", x.Digest), c.reg.HasManifest("a", y.Digest)}
+				if !slices.Equal(got, step.want) {
+					t.Errorf("after %s was overwritten: %v, want %v", step.tag, got, step.want)
+				}
+			}
+		}},
+		{"returns 400 without a body for an n that is not a number", zot, nil, wantRefusal("GET tags/list?n=x", 400, "")},
+		{"does not serve HEAD of anything but content", zot, nil, func(t *testing.T, c *client) {
+			c.reg.PutImage("a", "x", "v1")
+			for _, path := range []string{"/v2/", "/v2/a/tags/list", "/v2/_catalog"} {
+				c.do("HEAD", path, "").want(t, 405)
+				c.do("GET", path, "").want(t, 200)
+			}
+			c.do("HEAD", "/v2/a/manifests/v1", "").want(t, 200, "Etag", "")
+		}},
+		{"links from a catalog that is complete, without escaping", zot, nil, func(t *testing.T, c *client) {
+			c.reg.PutImage("b/c", "x", "v1")
+			c.do("GET", "/v2/_catalog?n=5", "").want(t, 200, "Link", `</v2/_catalog?last=b/c&n=1>; rel="next"`)
+			c.do("GET", "/v2/_catalog?n=5&last=b/c", "").want(t, 200, "Link", "")
+		}},
+		{"protects a blob that is in use, and refuses a manifest whose blobs are missing", zot, nil, func(t *testing.T, c *client) {
+			c.reg.PutImage("a", "x", "v1")
+			unused := c.reg.PutBlob("a", []byte("unused"))
+			c.do("DELETE", "/v2/a/blobs/"+digestOf("x"), "").wantCodes(t, 405, "DENIED")
+			c.do("DELETE", "/v2/a/blobs/"+unused.Digest.String(), "").want(t, 202)
+			raw := c.do("GET", "/v2/a/manifests/v1", "").want(t, 200).body
+			c.do("PUT", "/v2/other/manifests/v1", raw, "Content-Type", "application/vnd.oci.image.manifest.v1+json").wantCodes(t, 400, "MANIFEST_INVALID")
+		}},
+		{"refuses to delete a digest with two tags if it detects collisions", zot, fakeregistry.WithCollisionDetection(), func(t *testing.T, c *client) {
+			two, one := c.reg.PutImage("a", "x", "v1", "v2"), c.reg.PutImage("a", "y", "w1")
+			c.do("DELETE", "/v2/a/manifests/"+two.Digest.String(), "").wantCodes(t, 409, "MANIFEST_INVALID")
+			c.do("DELETE", "/v2/a/manifests/"+one.Digest.String(), "").want(t, 202)
+		}},
+		{"lists nothing for anonymous clients with an anonymous policy", zot, zot.WithUser("user", "password", "pull"), func(t *testing.T, c *client) {
+			reg := zot.New(zot.WithUser("user", "password", "*"), fakeregistry.WithAnonymousPolicy())
+			reg.PutImage("a", "x", "v1")
+			c = newClient(t, reg, c.base, reg)
+			c.do("GET", "/v2/", "").want(t, 200, "WWW-Authenticate", `Basic realm="zot"`)
+			c.do("GET", "/v2/_catalog", "").want(t, 200).wantBody(t, `{"repositories":[]}`+"\n")
+			c.do("GET", "/v2/_catalog", "", "Authorization", userBasicAuth).want(t, 200).wantBody(t, `{"repositories":["a"]}`+"\n")
+			c.do("GET", "/v2/a/manifests/v1", "").want(t, 401)
+		}},
 		{"sends a bare object with 401", zot, zot.WithUser("user", "password", "pull"), func(t *testing.T, c *client) {
 			c.do("GET", "/v2/a/manifests/v1", "").want(t, 401, "WWW-Authenticate", `Basic realm="zot"`).wantBody(t, `{"code":"UNAUTHORIZED","message":"authentication required",`+
 				`"detail":{"description":"The access controller was unable to authenticate the client."}}`+"\n")

@@ -28,6 +28,8 @@ const (
 	reasonUnauthenticated                     // the request has no valid credentials
 	reasonForbidden                           // the user does not have the required access
 	reasonThrottled                           // too many requests
+	reasonMissingContent                      // what a pushed manifest refers to does not exist
+	reasonInvalidNumber                       // the parameter n of a list is not a number
 )
 
 // requestInfo describes the refused request for the function that makes the response.

@@ -44,7 +44,9 @@ type repository struct {
 	manifests    map[digest.Digest]*manifest
 	tags         map[string]digest.Digest
 	tagsByDigest map[digest.Digest]map[string]struct{} // the inverse of tags
+	tagCopies    map[digest.Digest]*manifest           // what tags serve after the deletion by digest, with WithTagCopies
 	sortedTags   []string                              // the keys of tags in order; nil if they have changed
+	pinned       map[digest.Digest]bool                // manifests that were pushed by their digest
 	blobs        map[digest.Digest][]byte
 	referrers    map[digest.Digest][]digest.Digest // by subject, in order of arrival
 	parentCount  map[digest.Digest]int             // number of indexes that list a manifest
@@ -122,6 +124,8 @@ func (r *Registry) repository(name string) *repository {
 			manifests:    map[digest.Digest]*manifest{},
 			tags:         map[string]digest.Digest{},
 			tagsByDigest: map[digest.Digest]map[string]struct{}{},
+			tagCopies:    map[digest.Digest]*manifest{},
+			pinned:       map[digest.Digest]bool{},
 			blobs:        map[digest.Digest][]byte{},
 			referrers:    map[digest.Digest][]digest.Digest{},
 			parentCount:  map[digest.Digest]int{},
@@ -187,6 +191,7 @@ func (repo *repository) putManifest(m *manifest) {
 func (repo *repository) removeManifest(m *manifest) {
 	dgst := m.desc.Digest
 	delete(repo.manifests, dgst)
+	delete(repo.pinned, dgst)
 	for tag := range repo.tagsByDigest[dgst] {
 		delete(repo.tags, tag)
 		repo.sortedTags = nil

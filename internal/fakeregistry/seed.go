@@ -39,6 +39,9 @@ func (r *Registry) storeUnchecked(repository, mediaType string, raw []byte, tags
 	defer r.mu.Unlock()
 	repo := r.repository(repository)
 	repo.putManifest(m)
+	if len(tags) == 0 {
+		repo.pinned[m.desc.Digest] = true
+	}
 	for _, tag := range tags {
 		repo.setTag(tag, m.desc.Digest)
 	}

@@ -32,6 +32,7 @@ type TokenService struct {
 	withoutExpiry       bool // omit expires_in and issued_at
 	jwt                 bool
 	scopeActions        []string // the actions allowed in scopes; nil for all
+	scopesIgnored       bool
 	rotateRefresh       bool
 	oauth2Status        int // status code of the response to a POST; 0 if OAuth2 is supported
 	credentialsRequired bool
@@ -133,6 +134,12 @@ func WithScopeActions(actions ...string) TokenOption {
 	return func(ts *TokenService) { ts.scopeActions = actions }
 }
 
+// WithScopesIgnored grants every token all that its user may do, whatever scope is requested, as
+// Gitea does.
+func WithScopesIgnored() TokenOption {
+	return func(ts *TokenService) { ts.scopesIgnored = true }
+}
+
 // WithRefreshRotation issues a new refresh token whenever one is used, and revokes the used one.
 func WithRefreshRotation() TokenOption {
 	return func(ts *TokenService) { ts.rotateRefresh = true }
@@ -185,6 +192,10 @@ func (ts *TokenService) realmFor(req *http.Request) string {
 	return schemeOf(req) + "://" + req.Host + tokenPath
 }
 
+// anyType is the type of the resources in a token that was issued with [WithScopesIgnored]. Their
+// names are patterns.
+const anyType = "*"
+
 // insufficientScope is the error in the challenge for a valid token that does not grant the
 // required access.
 const insufficientScope = "insufficient_scope"
@@ -203,7 +214,7 @@ func (ts *TokenService) checkToken(token string, needed []access) (challengeErro
 	}
 	for _, need := range needed {
 		if !slices.ContainsFunc(granted.access, func(r resourceActions) bool {
-			return r.Type == need.Type && r.Name == need.Name && covers(r.Actions, need.Action)
+			return covers(r.Actions, need.Action) && (r.Type == need.Type && r.Name == need.Name || r.Type == anyType && glob(r.Name, need.Name))
 		}) {
 			return insufficientScope, false
 		}
@@ -224,6 +235,12 @@ func (ts *TokenService) grantedAccess(name string, requested []resourceActions) 
 		grants = ts.users[name].grants
 	}
 	granted := []resourceActions{}
+	if ts.scopesIgnored {
+		for _, g := range grants {
+			granted = append(granted, resourceActions{anyType, g.Pattern, g.Actions})
+		}
+		return granted
+	}
 	for _, r := range requested {
 		resource := r.Name
 		if r.Type != "repository" {

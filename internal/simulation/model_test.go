@@ -47,6 +47,7 @@ type store struct {
 	history      map[name][]change
 	version      int
 	rng          *rand.Rand
+	prunes       bool // an overwrite of a tag removes what no other tag holds, as in zot
 }
 
 func newStore(rng *rand.Rand) *store {
@@ -100,7 +101,11 @@ func (s *store) put(repo, tag string, m *manifest) {
 	r.manifests[m.digest] = m
 	s.record(name{repo, m.digest}, m.digest)
 	if tag != "" {
+		old := r.manifests[r.tags[tag]]
 		r.tags[tag] = m.digest
+		if s.prunes && old != nil && old != m {
+			s.prune(repo, old)
+		}
 		delete(r.dangling, tag)
 		s.record(name{repo, tag}, m.digest)
 	}

@@ -25,6 +25,7 @@ const (
 	untag          opKind = "Untag"
 	checkDelete    opKind = "CheckDelete"
 	putManifest    opKind = "PutManifest"
+	overwriteTag   opKind = "UntagByOverwrite" // only in TestServerS1OverwriteSimulation
 	listTags       opKind = "Tags"
 	listRepos      opKind = "Repositories"
 	listRefs       opKind = "Referrers"
@@ -107,6 +108,8 @@ func (op *operation) perform(ctx context.Context, c *regret.Client) {
 		op.err = c.DeleteManifest(ctx, op.repository, regret.Digest(op.reference))
 	case untag:
 		op.err = c.Untag(ctx, op.repository, op.reference)
+	case overwriteTag:
+		op.err = c.UntagByOverwrite(ctx, op.repository, op.reference)
 	case checkDelete:
 		op.err = c.CheckDelete(ctx, op.repository)
 	case putManifest:
@@ -161,6 +164,9 @@ func (op *operation) isList() bool {
 // permits reports whether op may send the request e to the registry. An operation may only touch
 // the object that it names, and only with its own kind of write.
 func (m *model) permits(op *operation, e *event) bool {
+	if op.kind == overwriteTag {
+		return m.permitsOverwrite(op, e)
+	}
 	ownManifest := e.route.kind == manifests && e.route.repository == op.repository && e.route.reference == op.reference
 	if e.write() {
 		switch e.method + " " + string(op.kind) {

@@ -184,6 +184,9 @@ func (m *model) servePut(e *event, req *http.Request) *response {
 		return a
 	}
 	raw, err := io.ReadAll(req.Body)
+	if err == nil && e.op.kind == overwriteTag {
+		return m.serveOverwrite(e, req, raw)
+	}
 	if err != nil || e.op.manifest == nil || !bytes.Equal(raw, e.op.manifest.raw) {
 		m.problem("a PUT with the wrong body: %q, %v", raw, err)
 		return m.errorResponse(req, 400, "MANIFEST_INVALID", "manifest invalid")

@@ -31,6 +31,7 @@ type call struct {
 	failure   *Failure    // of the last attempt; nil if it succeeded
 	lost      *noResponse // how the last attempt ended without a response; nil if it did not
 	content   []byte      // of the response, if the request asks for it
+	cut       bool        // the body of the last refusal was cut when it was read for a challenge
 
 	loop loop
 }
@@ -61,11 +62,13 @@ func (c *call) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.cut = false
 	resp, err := c.follow(c.build(req, header))
-	for answers := 0; err == nil && answers < maxAnswers && c.challenged(resp); answers++ {
+	for answers := 0; err == nil && answers < maxAnswers && c.challenged(resp, header); answers++ {
 		// Read the body before a token is fetched: an unread response keeps its
 		// connection, and the token service may be behind the only one there is.
-		said, _ := body.ReadError(resp.Body, c.client.config.ErrorBytes)
+		said, whole := body.ReadError(resp.Body, c.client.config.ErrorBytes)
+		c.cut = !whole
 		resp.Body = io.NopCloser(bytes.NewReader(said))
 		if header, err = auth.Answer(c.ctx, resp.StatusCode, resp.Header, said); err != nil {
 			return nil, err
@@ -73,7 +76,8 @@ func (c *call) RoundTrip(req *http.Request) (*http.Response, error) {
 		if header == "" {
 			break
 		}
-		if resp, err = c.follow(c.build(req, header)); err == nil && !c.challenged(resp) {
+		c.cut = false
+		if resp, err = c.follow(c.build(req, header)); err == nil && !c.challenged(resp, header) {
 			auth.Accepted()
 		}
 	}
@@ -83,18 +87,18 @@ func (c *call) RoundTrip(req *http.Request) (*http.Response, error) {
 	return c.accept(resp)
 }
 
-// challenged reports whether the registry itself wants other credentials. A 403
-// may say that they have expired; whether it does, the Authorization decides.
-func (c *call) challenged(resp *http.Response) bool {
-	if origin.Of(resp.Request.URL) != c.client.origin {
-		return false
+// challenged reports whether the registry itself wants other credentials than
+// those that were sent. A 403 may say that they have expired; whether it does, the
+// Authorization decides.
+func (c *call) challenged(resp *http.Response, sent string) bool {
+	if origin.Of(resp.Request.URL) != c.client.origin || resp.Request.Header.Get("Authorization") != sent {
+		return false // of another server, or after a redirect that took the credentials off
 	}
 	switch status := resp.StatusCode; {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
 		return true
 	default: // zot answers its anonymous users with 200 and a challenge
-		return isSuccess(status) && c.request.Authenticate && resp.Header.Get("Www-Authenticate") != "" &&
-			resp.Request.Header.Get("Authorization") == ""
+		return isSuccess(status) && c.request.Authenticate && resp.Header.Get("Www-Authenticate") != "" && sent == ""
 	}
 }
 
@@ -168,6 +172,7 @@ func (c *call) refused(resp *http.Response) *Failure {
 	f := c.fail(nil)
 	f.StatusCode, f.Header = resp.StatusCode, resp.Header
 	f.Body, f.Whole = body.ReadError(resp.Body, c.client.config.ErrorBytes)
+	f.Whole = f.Whole && !c.cut
 	resp.Body = http.NoBody
 	if origin.Of(resp.Request.URL) != c.client.origin { // a redirect led there
 		f.URL = c.client.wire.shown(resp.Request.URL)

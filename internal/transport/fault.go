@@ -53,6 +53,9 @@ func (n *noResponse) Error() string { return n.err.Error() }
 
 func (n *noResponse) Unwrap() error { return n.err }
 
+// MayHaveArrived reports whether the server may have received the request.
+func (n *noResponse) MayHaveArrived() bool { return n.arrived }
+
 // A transientError is an error of an [Authorization] that says whether the
 // attempt may be repeated, and after what time.
 type transientError interface {

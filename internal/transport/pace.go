@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -37,6 +38,7 @@ func (p *pacer) hold(o origin.Origin, asked time.Duration) {
 	if p.held == nil {
 		p.held = make(map[origin.Origin]hold)
 	}
+	maps.DeleteFunc(p.held, func(_ origin.Origin, h hold) bool { return h.left() <= 0 })
 	if asked > p.held[o].left() {
 		p.held[o] = hold{time.Now().Add(asked), asked}
 	}

@@ -120,6 +120,13 @@ func (f *firstConnection) note() {
 	f.used = time.Now()
 }
 
+// lost records that a connection is gone, which over HTTP/2 was that of all.
+func (f *firstConnection) lost() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.used = time.Time{}
+}
+
 // release lets the others go, once.
 func (f *firstConnection) release(ahead chan struct{}) {
 	f.mu.Lock()

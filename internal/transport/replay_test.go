@@ -3,6 +3,7 @@ package transport
 import (
 	"bufio"
 	"crypto/tls"
+	"errors"
 	"io"
 	"log"
 	"net"
@@ -12,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/seed-8cb7cc86/regret/internal/origin"
 )
@@ -217,5 +220,108 @@ func TestNoRequestIsWrittenToASecondIdleConnection(t *testing.T) {
 			t.Errorf("%d requests on the wire, %d attempts", sent, attempts.Load())
 		}
 		c.wire.CloseIdleConnections()
+	}
+}
+
+// A connection that another request has dialed and not used goes into the pool of
+// HTTP/2 without a word: who takes it is not asked for by GetConn.
+func TestAReplayOnAConnectionThatNobodyAskedForIsEnded(t *testing.T) {
+	t.Parallel()
+	for _, write := range []bool{true, false} {
+		var ended error
+		w := &watch{cancel: func(cause error) { ended = cause }, netHTTP: true, write: write}
+		w.getConn("")
+		w.gotConn(httptrace.GotConnInfo{Conn: handshake(t)})
+		w.wroteHeaders()
+		w.gotConn(httptrace.GotConnInfo{Conn: handshake(t)})
+		if lost := w.noResponse(ended, errReset); lost.err != errReplayed || !lost.replay || !lost.arrived {
+			t.Errorf("write %v: %+v", write, lost)
+		}
+	}
+}
+
+func TestAnInformationalResponseIsNotTheLastOne(t *testing.T) {
+	t.Parallel()
+	w := NewWire(registry, configure(hooked(func(trace *httptrace.ClientTrace, conns []net.Conn) error {
+		trace.GetConn("")
+		trace.GotConn(httptrace.GotConnInfo{Conn: conns[0]})
+		trace.WroteHeaders()
+		trace.GotFirstResponseByte()
+		if err := trace.Got1xxResponse(103, nil); err != nil {
+			return err
+		}
+		trace.GetConn("")
+		return nil
+	})))
+	var lost *noResponse
+	if err := sendBy(t.Context(), w, http.MethodDelete, registryURL); !errors.As(err, &lost) || !lost.replay || !lost.arrived {
+		t.Errorf("error %v, %+v", err, lost)
+	}
+}
+
+// What is not sent because its context ended while it waited has not arrived.
+func TestARequestThatWaitsForTheFirstConnectionIsNotAmbiguous(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(respond(200, ""))
+		c := newClient(s)
+		c.wire.first = newFirstConnection(registry)
+		defer enter(c.wire.first, t.Context())(false)
+		if f := refuse(t, within(t, time.Second), c, untag()); f.Ambiguous || !f.Canceled {
+			t.Errorf("%+v", f)
+		}
+		if sent := s.requests(); len(sent) != 0 {
+			t.Errorf("sent: %v", sent)
+		}
+	})
+}
+
+// Over HTTP/2, a connection that is lost was that of all requests: one of them
+// dials the next.
+func TestAfterALossOneRequestGoesAhead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFirstConnection(registry)
+		enter(f, t.Context())(true)
+		w := &watch{cancel: func(error) {}, netHTTP: true, first: f}
+		w.getConn("")
+		w.gotConn(httptrace.GotConnInfo{Conn: &closeNoter{}})
+		w.getConn("")
+		w.noResponse(errReplayed, errReset)
+		defer enter(f, t.Context())(false)
+		start := time.Now()
+		f.enter(t.Context())
+		if waited := time.Since(start); waited != maxFirstWait {
+			t.Errorf("waited %v, want %v", waited, maxFirstWait)
+		}
+	})
+}
+
+// A proxy may send JSON with a code, too, about a request that it did pass on.
+func TestA503WithABareObjectIsAmbiguous(t *testing.T) {
+	t.Parallel()
+	s := newServer(respond(503, `{"code":"UPSTREAM_RESET","message":"upstream timed out"}`), respond(202, ""))
+	if f := refuse(t, t.Context(), newClient(s, withRetries(atOnce)), untag()); !f.Ambiguous || f.Attempts != 1 {
+		t.Errorf("%+v", f)
+	}
+}
+
+// A redirect that leaves the registry and comes back has no credentials: that they
+// are missing does not mean that they were refused.
+func TestARefusalOfAnUnauthenticatedHopIsNotAnswered(t *testing.T) {
+	t.Parallel()
+	location := func(to string) step {
+		return func(req *http.Request) (*http.Response, error) {
+			resp, err := respond(307, "")(req)
+			resp.Header.Set("Location", to)
+			return resp, err
+		}
+	}
+	s := newServer(location("https://storage.example.net/x"), location(registryURL+"/y"), respond(401, "no"))
+	a := &authorization{first: "Bearer a", answers: []string{"Bearer b"}}
+	r := get()
+	r.Authorization = a
+	if f := refuse(t, t.Context(), newClient(s), r); f.StatusCode != 401 || len(a.said) != 0 {
+		t.Errorf("%+v; answers asked for: %q", f, a.said)
 	}
 }

@@ -88,10 +88,11 @@ func (c *call) judgeError(err error) bool {
 		c.ambiguous = c.ambiguous || fault.Problem == Encoded
 		return false
 	}
-	if transient, ok := errors.AsType[transientError](err); ok { // no header, so nothing was sent
+	lost, ok := errors.AsType[*noResponse](err)
+	if transient, is := errors.AsType[transientError](err); is { // no header, so nothing was sent
+		c.lost = lost
 		return transient.Transient() && !permanent(err)
 	}
-	lost, ok := errors.AsType[*noResponse](err)
 	if !ok {
 		return false
 	}
@@ -111,7 +112,7 @@ func (c *call) judgeStatus(f *Failure) bool {
 	case http.StatusRequestTimeout, http.StatusTooEarly:
 		return c.request.Repeatable
 	case http.StatusServiceUnavailable:
-		if errorbody.HasCode(f.Body) { // the registry itself refused
+		if errorbody.IsEnvelope(f.Body) && errorbody.HasCode(f.Body) { // the registry itself refused
 			return true
 		}
 		// A bare 503 may be a proxy's, about a request that it did pass on.

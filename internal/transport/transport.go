@@ -1,7 +1,8 @@
 // Package transport sends one request of an operation, from its first attempt
 // to its last: it retries, follows redirects, waits where a server asked for
 // time, bounds what it waits for and reads, and reports to trace and log. It
-// knows neither operations nor what a refusal means.
+// does not know operations, and reads of a refusal only whether the request may be
+// sent again.
 //
 // Invariants: every request on the wire is one that this package decided to send,
 // and none that net/http repeats by itself; a request that may do harm when it is

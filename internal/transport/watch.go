@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/textproto"
 	"sync"
 )
 
@@ -39,7 +40,7 @@ type watch struct {
 	asked       int      // for a connection, how often
 	conn        net.Conn // the one it was given last
 	connected   bool
-	written     bool // of a read: was given a connection
+	sent        bool // it was written or, if it is a read, was given a connection
 	replay      bool // net/http wanted to send it again
 	unprocessed bool // that is because the server certainly has not processed it
 }
@@ -52,32 +53,44 @@ func (w *watch) trace(ctx context.Context) context.Context {
 	}
 	if !w.netHTTP {
 		w.hooks.GotFirstResponseByte = w.gotResponse
+		w.hooks.Got1xxResponse = w.gotInformation
 	}
 	return httptrace.WithClientTrace(ctx, &w.hooks)
 }
 
-// getConn ends a request that was written before. Over HTTP/1.1, net/http sends a
+// getConn ends a request that was sent before. Over HTTP/1.1, net/http sends a
 // DELETE or PUT again only if no byte of it was sent.
 func (w *watch) getConn(string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.asked++
-	if w.written || w.asked > maxConnections {
-		w.replay = true
-		w.unprocessed = w.netHTTP && w.write && w.written && w.exclusive(w.conn)
-		w.cancel(errReplayed)
+	if w.sent || w.asked > maxConnections {
+		w.unprocessed = w.netHTTP && w.write && w.sent && w.exclusive(w.conn)
+		w.end()
 	}
+}
+
+// end ends a request that net/http would send again.
+func (w *watch) end() {
+	w.replay = true
+	w.cancel(errReplayed)
 }
 
 // gotConn recognises REFUSED_STREAM: after any other reason to send a request
 // again, net/http takes another connection. A refused stream was not processed.
 //
+// It also ends a request that was sent before: net/http does not ask for a
+// connection that another request has dialed and not used.
+//
 // See https://www.rfc-editor.org/rfc/rfc9113#section-8.7
 func (w *watch) gotConn(info httptrace.GotConnInfo) {
 	w.mu.Lock()
-	w.unprocessed = w.unprocessed || w.netHTTP && w.replay && w.written && info.Conn == w.conn
+	if w.sent && !w.replay {
+		w.end()
+	}
+	w.unprocessed = w.unprocessed || w.netHTTP && w.replay && w.sent && info.Conn == w.conn
 	w.conn, w.connected = info.Conn, true
-	w.written = w.written || !w.write
+	w.sent = w.sent || !w.write
 	if w.replay && w.exclusive(info.Conn) {
 		info.Conn.Close() // over HTTP/1.1, net/http may write a request before it sees that its context has ended
 	}
@@ -99,14 +112,21 @@ func (w *watch) exclusive(conn net.Conn) bool {
 func (w *watch) wroteHeaders() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.written = true
+	w.sent = true
 }
 
 // gotResponse notes that whatever is sent next is another request.
 func (w *watch) gotResponse() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.written, w.asked = false, 1
+	w.sent, w.asked = false, 1
+}
+
+// gotInformation undoes what gotResponse has noted of a response that is not the
+// last one.
+func (w *watch) gotInformation(int, textproto.MIMEHeader) error {
+	w.wroteHeaders()
+	return nil
 }
 
 // letOthersGo releases the requests that wait for this one to have a connection.
@@ -128,8 +148,11 @@ func (w *watch) noResponse(cause, err error) *noResponse {
 		err = http.ErrSchemeMismatch // as net/http's client has it
 	}
 	arrived := w.connected && !w.unprocessed
-	if w.asked == 0 {
+	if w.asked == 0 && !w.connected {
 		arrived = !neverSent(err)
+	}
+	if w.replay && w.first != nil {
+		w.first.lost()
 	}
 	return &noResponse{err: err, arrived: arrived, replay: w.replay}
 }

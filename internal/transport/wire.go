@@ -134,6 +134,11 @@ func (w *Wire) send(caller context.Context, req *http.Request, to origin.Origin)
 	if w.first != nil && to == w.first.origin {
 		watch.first, watch.ahead = w.first, w.first.enter(ctx)
 		defer watch.letOthersGo()
+		if ctx.Err() != nil {
+			defer cancel(nil)
+			timer.Stop()
+			return nil, &noResponse{err: context.Cause(ctx)}
+		}
 	}
 	resp, err := w.pool(to).RoundTrip(req.WithContext(watch.trace(ctx)))
 	resp, err = complete(req, resp, err)
