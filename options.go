@@ -56,9 +56,9 @@ func WithPlainHTTP() Option {
 // dialing and TLS. Retries, authentication, redirects, limits and pacing remain
 // those of the client. It cannot be combined with [WithTLSConfig].
 //
-// A transport that sends requests again by itself should be given a context's
-// net/http/httptrace hooks, as [http.Transport] does: they stop it from repeating
-// a write.
+// A transport that sends requests again by itself should call the
+// net/http/httptrace hooks of the request's context, as [http.Transport] does:
+// they stop it from repeating a write.
 func WithTransport(base http.RoundTripper) Option {
 	return func(c *config) { c.base, c.hasBase = base, true }
 }

@@ -237,7 +237,7 @@ func (l *list[T]) next(p *progress, link *url.URL) (*string, error) {
 	switch {
 	case p.current.repeat && (link != nil || p.current.count != p.previous.count):
 		return nil, errRepeats()
-	case link != nil && p.loop.seen(link.RawQuery):
+	case link != nil && (p.loop.seen(link.RawQuery) || l.isFirst(link.RawQuery)):
 		return nil, l.fault(ErrIncompleteList, "the links between the pages form a loop")
 	case link != nil:
 		return &link.RawQuery, nil
@@ -249,6 +249,20 @@ func (l *list[T]) next(p *progress, link *url.URL) (*string, error) {
 		return &query, nil
 	}
 	return nil, nil
+}
+
+// isFirst reports whether a query requests the first page: it has no cursor, or an
+// empty one.
+func (l *list[T]) isFirst(query string) bool {
+	cursor := func(query string) string {
+		values, _ := url.ParseQuery(query) // also of a query that is partly invalid
+		delete(values, "n")
+		if values.Get("last") == "" {
+			delete(values, "last")
+		}
+		return values.Encode()
+	}
+	return cursor(query) == cursor(*l.firstQuery())
 }
 
 func errRepeats() error {

@@ -90,6 +90,12 @@ func TestEndlessListFails(t *testing.T) {
 		{"a loop of four pages", func(i int) (string, string) { return fmt.Sprintf(`{"tags":["a%d"]}`, i%4), link(i % 4) }, 12, "form a loop"},
 		{"a loop of five pages", func(i int) (string, string) { return fmt.Sprintf(`{"tags":["a%d"]}`, i%5), link(i % 5) }, 15, "form a loop"},
 		{"a loop after some other pages", func(i int) (string, string) { return fmt.Sprintf(`{"tags":["a%d"]}`, i), link(min(i, 7+i%3)) }, 30, "form a loop"},
+		{"a link back to the first page", func(i int) (string, string) {
+			return fmt.Sprintf(`{"tags":["a%d"]}`, i), []string{link(1), `</v2/team/app/tags/list>; rel="next"`}[i]
+		}, 2, "form a loop"},
+		{"a link back to the first page, with an empty cursor", func(i int) (string, string) {
+			return fmt.Sprintf(`{"tags":["a%d"]}`, i), []string{link(1), `<?n=50&last=>; rel="next"`}[i]
+		}, 2, "form a loop"},
 		{"an endless sequence of new pages", func(i int) (string, string) { return fmt.Sprintf(`{"tags":["a%d"]}`, i), link(i) }, 50, "50 pages"},
 		{"an endless sequence of empty pages", func(i int) (string, string) { return `{"tags":[]}`, link(i) }, 3, "empty pages"},
 		{"an endless sequence of large pages", func(i int) (string, string) {

@@ -74,7 +74,12 @@ func (d deletion) showOtherTags(ctx context.Context, p *printer, c *regret.Clien
 // far.
 func (d deletion) otherTags(ctx context.Context, c *regret.Client, dgst regret.Digest) (others []string, err error) {
 	var tags []string
+	var invalid error // the list is complete except for entries that are not valid tags
 	for tag, err := range c.Tags(ctx, d.repository) {
+		if errors.Is(err, regret.ErrInvalidEntries) {
+			invalid = err
+			break
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -98,7 +103,7 @@ func (d deletion) otherTags(ctx context.Context, c *regret.Client, dgst regret.D
 			others = append(others, tag)
 		}
 	}
-	return others, nil
+	return others, invalid
 }
 
 // confirmed asks whether to delete. Only y and yes confirm; the end of the input does not.

@@ -135,6 +135,15 @@ func TestCredentials(t *testing.T) {
 
 func TestOtherTags(t *testing.T) {
 	t.Parallel()
+	t.Run("are shown beside entries that are not valid tags", func(t *testing.T) {
+		t.Parallel()
+		registry := fakeregistry.New(fakeregistry.WithExtraTags("-ot-beta"))
+		registry.PutImage("team/app", "hello", "v1", "latest")
+		out, errs, code := runCommand(t, typing("n\n"), "-registry", startServer(t, registry), "team/app:v1")
+		if code != 0 || errs != "" || !strings.Contains(out, "other tags  latest\n") || !strings.Contains(out, `there may be more tags: regret: tags team/app: the list has invalid entries`) {
+			t.Errorf("exit code %d, standard error %q, output:\n%s", code, errs, out)
+		}
+	})
 	t.Run("stops after 200 tags and says so", func(t *testing.T) {
 		t.Parallel()
 		registry := fakeregistry.New()

@@ -83,8 +83,8 @@ func demoCheckDelete(ctx context.Context, p *printer, c *regret.Client, _ regret
 	if err := c.CheckDelete(ctx, repository); err != nil {
 		return err
 	}
-	p.result("It does. CheckDelete asks to delete a digest that does not exist, and a registry that allows")
-	p.result("deletion responds that it cannot find it. Nothing is deleted.")
+	p.result("It does. CheckDelete asks to delete a random digest, which does not exist, and a registry that")
+	p.result("allows deletion responds that it cannot find it. Nothing is deleted.")
 	return nil
 }
 
@@ -117,7 +117,8 @@ func demoDeleteAgain(ctx context.Context, p *printer, c *regret.Client, dgst reg
 	if !errors.Is(err, regret.ErrNotFound) || !errors.Is(err, regret.CodeManifestUnknown) {
 		return fmt.Errorf("the second deletion should have failed with %q: %w", regret.ErrNotFound, err)
 	}
-	p.result("This time it fails. errors.Is tells you why, and which error code the registry sent:")
+	p.result("This time it fails. No DELETE was sent, because the client first resolves a digest that it has")
+	p.result("deleted before. errors.Is tells you why it fails, and which error code the registry sent:")
 	p.result("errors.Is(err, regret.ErrNotFound)           %t", errors.Is(err, regret.ErrNotFound))
 	p.result("errors.Is(err, regret.CodeManifestUnknown)   %t", errors.Is(err, regret.CodeManifestUnknown))
 	return nil
@@ -126,7 +127,7 @@ func demoDeleteAgain(ctx context.Context, p *printer, c *regret.Client, dgst reg
 // demoDeleteDisabled tries to delete an image from a registry that does not allow it.
 func demoDeleteDisabled(ctx context.Context, p *printer, c *regret.Client) error {
 	p.step("Try a registry with deletion disabled.", `c.DeleteManifest(ctx, "team/app", dgst)`)
-	dgst, err := c.ResolveDigest(ctx, repository, "v1.2")
+	dgst, err := resolveMuted(ctx, p, c)
 	if err != nil {
 		return err
 	}
@@ -135,11 +136,19 @@ func demoDeleteDisabled(ctx context.Context, p *printer, c *regret.Client) error
 	if !ok || !errors.Is(err, regret.ErrDeleteDisabled) {
 		return fmt.Errorf("the deletion should have failed with %q: %w", regret.ErrDeleteDisabled, err)
 	}
-	if _, err := c.ResolveDigest(ctx, repository, "v1.2"); err != nil {
+	if _, err := resolveMuted(ctx, p, c); err != nil {
 		return err
 	}
 	p.result("errors.Is(err, regret.ErrDeleteDisabled)     %t", errors.Is(err, regret.ErrDeleteDisabled))
 	p.result("The image is still there. The error says how to fix it:")
 	p.quote(e.Hint)
 	return nil
+}
+
+// resolveMuted returns the digest that v1.2 points to, and does not print the request, because it
+// does not belong to the call of the step.
+func resolveMuted(ctx context.Context, p *printer, c *regret.Client) (regret.Digest, error) {
+	p.muted = true
+	defer func() { p.muted = false }()
+	return c.ResolveDigest(ctx, repository, "v1.2")
 }

@@ -3,8 +3,8 @@
 //
 // It knows nothing of what is stored.
 //
-// Invariants: a map never has more entries than its size; it has at least the entries that were set
-// last, up to half of its size, unless they were deleted.
+// Invariants: a map never has more entries than its size; it always keeps the most recent size/2
+// entries, unless they are deleted.
 package bounded
 
 import (
