@@ -21,8 +21,8 @@ import (
 
 // DeleteManifest deletes the manifest with this digest, and with it every tag
 // of the repository that points to it. What the manifest refers to (children of
-// an index, layers) stays, and so does disk usage until the registry collects
-// garbage. Deleting a child of an index breaks the index.
+// an index, layers) stays on most registries, and disk usage with it until the
+// registry collects garbage. Deleting a child of an index breaks the index.
 //
 // A digest that this client has not yet seen served as a manifest of the
 // repository is resolved first: some registries accept the digest of a layer

@@ -14,7 +14,9 @@ import (
 
 // PutManifest stores a manifest or index under a tag or under its own digest:
 // to restore what was deleted, or to point a tag elsewhere. A tag that exists is
-// moved. What the manifest refers to must be in the repository.
+// moved. What the manifest refers to must be in the repository. Some registries,
+// such as zot, remove at once a manifest, with its children, that loses its last
+// tag when the tag is moved.
 //
 // Raw must hash to Descriptor.Digest, and to the reference if that is a digest;
 // otherwise nothing is sent. A PUT by digest is retried like a read; one by tag
