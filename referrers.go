@@ -75,7 +75,8 @@ func (c *Client) Referrers(ctx context.Context, repository string, subject Diges
 // HasReferrers reports whether the registry has the referrers API, not whether the
 // subject has referrers. It is false only if the response is 404, with or without an
 // error code: a registry with the API must not send that, not even about a subject that
-// it does not have. Some do so about a repository that they do not have.
+// it does not have. Ask about a repository that exists; for any other the specification
+// requires no particular response.
 //
 // Errors: [ErrInvalid], [ErrUnauthorized], [ErrForbidden], [ErrRedirect],
 // [ErrNotRegistry], [ErrRateLimited], [ErrUnavailable].
