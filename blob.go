@@ -57,6 +57,9 @@ func (c *Client) Blob(ctx context.Context, repository string, dgst Digest, limit
 			continue
 		}
 		if actual := claimed.Algorithm().FromBytes(resp.Content); actual != claimed {
+			if err := r.notHTML(resp); err != nil {
+				return nil, err
+			}
 			return nil, r.refuse(resp, ErrDigestMismatch, fmt.Errorf("the content has the digest %s, not %s", actual, claimed))
 		}
 	}
@@ -70,8 +73,9 @@ func (c *Client) Blob(ctx context.Context, repository string, dgst Digest, limit
 // A response to HEAD has no body and so no error code. Where HEAD does not serve (400,
 // 403, 404, 405, 406, 410, 501), one GET for the first byte of the blob decides. A
 // registry that ignores the Range field starts to send the whole blob; HasBlob then
-// closes the connection without reading it. Redirects to storage are followed. Storage
-// names no digest, so that its 200 is believed unless it is an HTML page.
+// closes the connection without reading it. The same GET decides where the response to
+// HEAD names neither digest nor length. Redirects to storage are followed. Storage names
+// no digest, so that its 200 is believed unless it is an HTML page or has no content.
 //
 // Errors: as [Client.Blob], without [ErrNotFound] and [ErrTooLarge].
 //
@@ -88,45 +92,67 @@ func (c *Client) HasBlob(ctx context.Context, repository string, dgst Digest) (b
 }
 
 func (c *Client) hasBlob(ctx context.Context, op, repository string, dgst Digest) (bool, error) {
-	err := c.blobRequest(op, http.MethodHead, repository, dgst).findBlob(ctx, dgst)
-	if err != nil && headUnserved(err) {
-		r := c.blobRequest(op, http.MethodGet, repository, dgst)
-		if dgst != dgst.Algorithm().FromBytes(nil) { // empty content has no first byte, and servers may answer 416
-			r.Header = firstByte
-		}
-		err = r.findBlob(ctx, dgst)
-		if errors.Is(err, ErrNotFound) {
-			return false, nil
-		}
+	served, err := c.blobRequest(op, http.MethodHead, repository, dgst).headBlob(ctx, dgst)
+	if served || err != nil {
+		return served, err
 	}
-	return err == nil, err
+	r := c.blobRequest(op, http.MethodGet, repository, dgst)
+	if !isEmpty(dgst) { // empty content has no first byte, and servers may answer 416
+		r.Header = firstByte
+	}
+	resp, err := r.do(ctx)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return false, nil
+	case err != nil:
+		return false, err
+	case resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusPartialContent:
+		return false, r.refuse(resp, ErrNotRegistry, errors.New("not the status that answers a pull"))
+	}
+	named, err := r.blobDigest(resp, dgst)
+	if err != nil {
+		return false, err
+	}
+	if named == "" && resp.ContentLength == 0 && !isEmpty(dgst) {
+		return false, r.refuse(resp, ErrNotRegistry, errors.New("a blob without content"))
+	}
+	body.Discard(resp.Body)
+	return true, nil
 }
+
+func isEmpty(dgst Digest) bool { return dgst == dgst.Algorithm().FromBytes(nil) }
 
 // firstByte is the header of a request that is to transfer as little as possible.
 //
 // See https://www.rfc-editor.org/rfc/rfc9110#section-14.2
 var firstByte = http.Header{"Range": {"bytes=0-0"}}
 
-// findBlob sends a HEAD or GET and returns nil if the response is about the blob.
-func (r *request) findBlob(ctx context.Context, dgst Digest) error {
+// headBlob sends a HEAD. It returns served = false where only a GET can decide.
+func (r *request) headBlob(ctx context.Context, dgst Digest) (served bool, err error) {
 	resp, err := r.do(ctx)
+	switch {
+	case err != nil && headUnserved(err):
+		return false, nil
+	case err != nil:
+		return false, err
+	case resp.StatusCode != http.StatusOK:
+		return false, r.refuse(resp, ErrNotRegistry, errors.New("not the status that answers a pull"))
+	}
+	named, err := r.blobDigest(resp, dgst)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if resp.StatusCode != http.StatusOK && !(resp.StatusCode == http.StatusPartialContent && r.Method == http.MethodGet) {
-		return r.refuse(resp, ErrNotRegistry, errors.New("not the status that answers a pull"))
-	}
+	return named != "" || resp.ContentLength > 0 || isEmpty(dgst), nil
+}
+
+// blobDigest returns the digest in the header of a response about a blob, if there is
+// one. A header about another digest is an error, and so is a web page without one.
+func (r *request) blobDigest(resp transport.Response, dgst Digest) (Digest, error) {
 	named, err := r.headerDigest(resp, dgst)
-	if err != nil {
-		return err
+	if named == "" && err == nil {
+		err = r.notHTML(resp)
 	}
-	if named == "" {
-		if err := r.notHTML(resp); err != nil {
-			return err
-		}
-	}
-	body.Discard(resp.Body)
-	return nil
+	return named, err
 }
 
 // notHTML refuses a web page, such as that of a proxy or of a portal.
@@ -172,7 +198,7 @@ func (c *Client) PutBlob(ctx context.Context, repository string, dgst Digest, da
 	}
 	r := c.blobRequest(op, http.MethodHead, repository, dgst)
 	r.scope.Action = "push" // so that one token allows all three requests
-	if err := r.findBlob(ctx, dgst); err == nil || !headUnserved(err) {
+	if served, err := r.headBlob(ctx, dgst); served || err != nil {
 		return err
 	}
 	again, err := c.upload(ctx, op, repository, dgst, data)

@@ -113,6 +113,9 @@ func (c *Client) hasReferrersAPI(ctx context.Context, op, repository string, sub
 	if err := r.notHTML(resp); err != nil {
 		return false, err
 	}
+	if resp.ContentLength == 0 {
+		return false, r.refuse(resp, ErrNotRegistry, errors.New("no list"))
+	}
 	body.Discard(resp.Body)
 	return true, nil
 }

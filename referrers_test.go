@@ -244,6 +244,7 @@ func TestHasReferrers(t *testing.T) {
 		{"405 is an error", nil, fakeregistry.Errors(405, "UNSUPPORTED", "no"), false, []error{regret.CodeUnsupported}, 405},
 		{"204 is not a valid response", nil, fakeregistry.Answer(204, nil, ""), false, []error{regret.ErrNotRegistry}, 204},
 		{"an HTML page is not a valid response", nil, fakeregistry.Answer(200, header("Content-Type", "text/html"), "<html>"), false, []error{regret.ErrNotRegistry}, 200},
+		{"nothing is not a valid response", nil, fakeregistry.Answer(200, nil, ""), false, []error{regret.ErrNotRegistry}, 200},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
