@@ -73,7 +73,7 @@ func (c *Client) Blob(ctx context.Context, repository string, dgst Digest, limit
 // A response to HEAD has no body and so no error code. Where HEAD does not serve (400,
 // 403, 404, 405, 406, 410, 501), one GET for the first byte of the blob decides. A
 // registry that ignores the Range field starts to send the whole blob; HasBlob then
-// closes the connection without reading it. The same GET decides where the response to
+// closes the connection after 4 KiB at most. The same GET decides where the response to
 // HEAD names neither digest nor length. Redirects to storage are followed. Storage names
 // no digest, so that its 200 is believed unless it is an HTML page or has no content.
 //
