@@ -151,7 +151,7 @@ type Limits struct {
 	Pages         int           // of one list
 	Entries       int           // of one list
 	ReadTimeout   time.Duration // until the header of the response to a GET or HEAD
-	// WriteTimeout is the same for a DELETE or PUT. Registries with many tags or
+	// WriteTimeout is the same for a DELETE, POST or PUT. Registries with many tags or
 	// slow storage take minutes, and a client that gives up leaves work half done.
 	WriteTimeout time.Duration
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/seed-8cb7cc86/regret/internal/auth"
+	"github.com/seed-8cb7cc86/regret/internal/body"
 	"github.com/seed-8cb7cc86/regret/internal/grammar"
 	"github.com/seed-8cb7cc86/regret/internal/manifest"
 	"github.com/seed-8cb7cc86/regret/internal/page"
@@ -69,6 +70,54 @@ func (c *Client) Referrers(ctx context.Context, repository string, subject Diges
 		}
 		l.walk(ctx, yield)
 	}
+}
+
+// HasReferrers reports whether the registry has the referrers API, not whether the
+// subject has referrers. It is false only if the response is 404, with or without an
+// error code: a registry with the API must not send that, not even about a subject that
+// it does not have. Ask about a repository that exists; for any other the specification
+// requires no particular response.
+//
+// Errors: [ErrInvalid], [ErrUnauthorized], [ErrForbidden], [ErrRedirect],
+// [ErrNotRegistry], [ErrRateLimited], [ErrUnavailable].
+//
+// Sends GET /v2/<name>/referrers/<digest> ([end-12a]).
+//
+// [end-12a]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
+func (c *Client) HasReferrers(ctx context.Context, repository string, subject Digest) (bool, error) {
+	const op = "has referrers"
+	name, err := c.repository(op, repository)
+	if err != nil {
+		return false, err
+	}
+	if err := grammar.Digest(subject); err != nil {
+		return false, invalid(op, name, clip(string(subject)), "%w", err)
+	}
+	return c.hasReferrersAPI(ctx, op, name, subject)
+}
+
+// hasReferrersAPI reports whether the registry has the referrers API. Only a 404 means
+// that it does not.
+func (c *Client) hasReferrersAPI(ctx context.Context, op, repository string, subject Digest) (bool, error) {
+	r := c.newRequest(op, http.MethodGet, repository, "", "/v2", repository, "referrers", string(subject))
+	resp, err := r.do(ctx)
+	e, failed := errors.AsType[*Error](err)
+	switch {
+	case failed && e.StatusCode == http.StatusNotFound && e.URL == r.url(): // the 404 of a token service does not count
+		return false, nil
+	case err != nil:
+		return false, err
+	case resp.StatusCode != http.StatusOK:
+		return false, r.refuse(resp, ErrNotRegistry, errors.New("a response with a list must have status 200"))
+	}
+	if err := r.notHTML(resp); err != nil {
+		return false, err
+	}
+	if resp.ContentLength == 0 {
+		return false, r.refuse(resp, ErrNotRegistry, errors.New("no list"))
+	}
+	body.Discard(resp.Body)
+	return true, nil
 }
 
 // fallbackReferrers reads the index that clients maintain under the fallback tag at

@@ -5,9 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/http"
 
-	"github.com/seed-8cb7cc86/regret/internal/body"
 	"github.com/seed-8cb7cc86/regret/internal/grammar"
 )
 
@@ -57,7 +55,7 @@ func (c *Client) DeleteReferrer(ctx context.Context, repository string, subject,
 	if missing != nil && !errors.Is(missing, ErrNotFound) {
 		return missing
 	}
-	hasAPI, err := r.hasAPI(ctx)
+	hasAPI, err := c.hasReferrersAPI(ctx, op, repository, subject)
 	if err != nil {
 		return r.annotate(err, "nothing was deleted")
 	}
@@ -103,24 +101,6 @@ func (r referral) checkSubject(ctx context.Context) error {
 		return invalid(r.op, r.repository, string(r.referrer), "the manifest refers to %s, not to %s", clip(string(doc.Subject.Digest)), r.subject)
 	}
 	return nil
-}
-
-// hasAPI reports whether the registry has the referrers API. Only a 404 means that it
-// does not.
-func (r referral) hasAPI(ctx context.Context) (bool, error) {
-	q := r.client.newRequest(r.op, http.MethodGet, r.repository, "", "/v2", r.repository, "referrers", string(r.subject))
-	resp, err := q.do(ctx)
-	e, failed := errors.AsType[*Error](err)
-	switch {
-	case failed && e.StatusCode == http.StatusNotFound && e.URL == q.url(): // the 404 of a token service does not count
-		return false, nil
-	case err != nil:
-		return false, err
-	case resp.StatusCode != http.StatusOK:
-		return false, q.refuse(resp, ErrNotRegistry, errors.New("a response with a list must have status 200"))
-	}
-	body.Discard(resp.Body)
-	return true, nil
 }
 
 // annotate adds to a failure which part of the call is done.

@@ -226,3 +226,66 @@ func TestReferrersReportFailures(t *testing.T) {
 		wantRequests(t, reg)
 	})
 }
+
+func TestHasReferrers(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		rule    string
+		opts    []fakeregistry.Option
+		respond func(http.ResponseWriter, *http.Request) bool
+		has     bool
+		want    []error
+		status  int
+	}{
+		{"a registry with the API has it", nil, nil, true, nil, 200},
+		{"a 404 without a code means that there is none", []fakeregistry.Option{fakeregistry.WithoutReferrersAPI()}, nil, false, nil, 404},
+		{"so does one with a code", nil, fakeregistry.Errors(404, "UNSUPPORTED", "no"), false, nil, 404},
+		{"403 is an error", nil, fakeregistry.Errors(403, "DENIED", "no"), false, []error{regret.ErrForbidden}, 403},
+		{"405 is an error", nil, fakeregistry.Errors(405, "UNSUPPORTED", "no"), false, []error{regret.CodeUnsupported}, 405},
+		{"204 is not a valid response", nil, fakeregistry.Answer(204, nil, ""), false, []error{regret.ErrNotRegistry}, 204},
+		{"an HTML page is not a valid response", nil, fakeregistry.Answer(200, header("Content-Type", "text/html"), "<html>"), false, []error{regret.ErrNotRegistry}, 200},
+		{"nothing is not a valid response", nil, fakeregistry.Answer(200, nil, ""), false, []error{regret.ErrNotRegistry}, 200},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			t.Parallel()
+			reg, image, _ := withReferrers(test.opts...)
+			if test.respond != nil {
+				reg.Intercept(0, fakeregistry.On("GET", "/v2/"), test.respond)
+			}
+			has, err := newClient(t, reg).HasReferrers(t.Context(), repo, image.Digest)
+			wantErr(t, err, test.want...)
+			if has != test.has {
+				t.Errorf("has: %t", has)
+			}
+			wantRequests(t, reg, fmt.Sprint("GET /v2/", repo, "/referrers/", image.Digest, " ", test.status))
+		})
+	}
+	t.Run("a subject without referrers makes no difference", func(t *testing.T) {
+		t.Parallel()
+		reg, _, _ := withReferrers()
+		has, err := newClient(t, reg).HasReferrers(t.Context(), repo, someDigest)
+		wantErr(t, err)
+		if !has {
+			t.Error("the registry has no referrers API")
+		}
+	})
+	t.Run("the 404 of a token service says nothing about the registry", func(t *testing.T) {
+		t.Parallel()
+		p := newPlatform()
+		p.tokens.Intercept(0, fakeregistry.On("", "/token"), fakeregistry.Answer(404, nil, ""))
+		has, err := p.client(t).HasReferrers(t.Context(), repo, p.image.Digest)
+		if e := wantRegretError(t, err); has || e.StatusCode != 404 {
+			t.Errorf("has: %t, %+v", has, e)
+		}
+	})
+	t.Run("for malformed names nothing is sent", func(t *testing.T) {
+		t.Parallel()
+		reg, image, _ := withReferrers()
+		c := newClient(t, reg)
+		_, err := c.HasReferrers(t.Context(), "a//b", image.Digest)
+		wantErr(t, err, regret.ErrInvalid)
+		_, err = c.HasReferrers(t.Context(), repo, "v1")
+		wantErr(t, err, regret.ErrInvalid)
+		wantRequests(t, reg)
+	})
+}

@@ -19,8 +19,8 @@ const (
 	anything subject = iota
 	aTag             // a DELETE by tag
 	aDigest          // a DELETE by digest
-	aPut             // a PUT
-	aWrite           // a DELETE or PUT
+	aPut             // a PUT of a manifest
+	aWrite           // a DELETE, POST or PUT
 )
 
 // A rule classifies one kind of refusal. Empty fields match everything; the first rule
@@ -225,9 +225,9 @@ func (s subject) matches(r *request) bool {
 	case aDigest:
 		return r.Method == http.MethodDelete && r.byDigest()
 	case aPut:
-		return r.Method == http.MethodPut
+		return r.Method == http.MethodPut && strings.HasPrefix(r.Path, "/v2/"+r.repository+"/manifests/")
 	case aWrite:
-		return r.Method == http.MethodDelete || r.Method == http.MethodPut
+		return r.Method != http.MethodGet && r.Method != http.MethodHead
 	}
 	return true
 }

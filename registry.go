@@ -105,10 +105,10 @@ func (c *Client) Ping(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	body.Discard(resp.Body)
-	if t := mediaType(resp.Header); t == "text/html" {
-		return r.about(resp, ErrNotRegistry, fmt.Errorf("content type %q", t))
+	if err := r.notHTML(resp); err != nil {
+		return err
 	}
+	body.Discard(resp.Body)
 	return nil
 }
 

@@ -8,6 +8,7 @@ package body
 import (
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"time"
 )
@@ -33,7 +34,7 @@ func (e *TooLargeError) Error() string {
 // [*TooLargeError]; it is never cut.
 func ReadAll(body io.ReadCloser, limit int64) ([]byte, error) {
 	defer body.Close()
-	raw, err := io.ReadAll(io.LimitReader(body, limit+1))
+	raw, err := io.ReadAll(io.LimitReader(body, min(limit, math.MaxInt64-1)+1))
 	if err == nil && int64(len(raw)) > limit {
 		err = &TooLargeError{limit}
 	}

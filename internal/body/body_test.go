@@ -3,6 +3,7 @@ package body_test
 import (
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -48,6 +49,14 @@ func (zeros) Read(p []byte) (int, error) {
 
 func broken(text string) io.Reader {
 	return io.MultiReader(strings.NewReader(text), iotest.ErrReader(errBroken))
+}
+
+func TestReadAllWithoutALimitInPractice(t *testing.T) {
+	t.Parallel()
+	got, err := body.ReadAll(io.NopCloser(strings.NewReader("abc")), math.MaxInt64)
+	if string(got) != "abc" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
 }
 
 func TestReadAll(t *testing.T) {

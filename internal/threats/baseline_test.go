@@ -15,7 +15,7 @@ func TestWithoutThreats(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	more := []operation{resolveDigest, manifestByDigest, repositories, referrers, ping, resolveAndDelete}
+	more := []operation{resolveDigest, manifestByDigest, repositories, referrers, hasReferrers, ping, resolveAndDelete}
 	eachOperation(t, append(allTransports(), plainHTTP), append(allOperations(), more...), succeeds)
 }
 

@@ -39,7 +39,7 @@ type network struct {
 	otherHosts             map[string]http.Handler // by origin
 	hostsAskForCredentials bool                    // other hosts ask for credentials instead of serving the registry's content
 	registry               *fakeregistry.Registry
-	image                  regret.Descriptor
+	image, blob            regret.Descriptor
 
 	mu   sync.Mutex
 	sent []sentRequest
@@ -59,6 +59,7 @@ func newNetwork(k credentialKind) *network {
 		nw.challenge = `Basic realm="registry"`
 	}
 	nw.image = nw.registry.PutImage(networkRepo, "hello", "v1", "v2")
+	nw.blob = nw.registry.PutBlob(networkRepo, []byte(storedBlob))
 	return nw
 }
 
@@ -214,6 +215,14 @@ var networkOperations = []networkOperation{
 			}
 		}
 		return nil
+	}},
+	{name: "blob", run: func(ctx context.Context, c *regret.Client, nw *network) error {
+		_, err := c.Blob(ctx, networkRepo, nw.blob.Digest, blobLimit)
+		return err
+	}},
+	{name: "has blob", run: func(ctx context.Context, c *regret.Client, nw *network) error {
+		_, err := c.HasBlob(ctx, networkRepo, nw.blob.Digest)
+		return err
 	}},
 	{name: "delete", writes: true, run: func(ctx context.Context, c *regret.Client, nw *network) error {
 		return c.DeleteManifest(ctx, networkRepo, nw.image.Digest)

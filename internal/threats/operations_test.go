@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
@@ -47,6 +49,18 @@ var (
 		_, err := collect(c.Referrers(ctx, repo, s.image.Digest))
 		return err
 	}}
+	hasReferrers = operation{"has referrers", func(ctx context.Context, c *regret.Client, s *testServer) error {
+		_, err := c.HasReferrers(ctx, repo, s.image.Digest)
+		return err
+	}}
+	blob = operation{"blob", func(ctx context.Context, c *regret.Client, s *testServer) error {
+		_, err := c.Blob(ctx, repo, s.blob.Digest, blobLimit)
+		return err
+	}}
+	hasBlob = operation{"has blob", func(ctx context.Context, c *regret.Client, s *testServer) error {
+		_, err := c.HasBlob(ctx, repo, s.blob.Digest)
+		return err
+	}}
 	ping = operation{"ping", func(ctx context.Context, c *regret.Client, _ *testServer) error { return c.Ping(ctx) }}
 
 	deleteManifest = operation{"delete", func(ctx context.Context, c *regret.Client, s *testServer) error {
@@ -65,12 +79,21 @@ var (
 	checkDelete = operation{"check delete", func(ctx context.Context, c *regret.Client, _ *testServer) error {
 		return c.CheckDelete(ctx, repo)
 	}}
+	putBlob = operation{"put blob", func(ctx context.Context, c *regret.Client, _ *testServer) error {
+		return c.PutBlob(ctx, repo, digest.FromString(pushedBlob), []byte(pushedBlob))
+	}}
 	bulkDelete = operation{"bulk deletion", deleteTaggedManifests}
+)
+
+const (
+	storedBlob = `{"architecture":"amd64"}`
+	pushedBlob = `{"architecture":"arm64"}`
+	blobLimit  = 64 << 10
 )
 
 // allOperations returns the operations for cases that can affect any request.
 func allOperations() []operation {
-	return []operation{resolve, manifest, tags, deleteManifest, untag, checkDelete, bulkDelete}
+	return []operation{resolve, manifest, tags, blob, hasBlob, deleteManifest, untag, checkDelete, putBlob, bulkDelete}
 }
 
 // deleteTaggedManifests does what a clean-up job does: list the tags, resolve them and delete the

@@ -66,7 +66,7 @@ func (x *otherServer) wantReceived(t *testing.T, n int, secrets ...string) {
 func socketTransports() []transport { return []transport{http1, http2, plainHTTP} }
 
 // readOperations and writeOperations return some operations that read and that write.
-func readOperations() []operation  { return []operation{resolve, manifest, tags} }
+func readOperations() []operation  { return []operation{resolve, manifest, tags, blob, hasBlob} }
 func writeOperations() []operation { return []operation{untag, checkDelete} }
 
 // redirectReads redirects requests with credentials to an otherServer. The client must not send the
@@ -92,6 +92,7 @@ func redirectReads(t *testing.T, operations []operation, status int, serve http.
 func serveContent(w http.ResponseWriter, req *http.Request) {
 	other := fakeregistry.New()
 	other.PutImage(repo, "hello", "v1")
+	other.PutBlob(repo, []byte(storedBlob))
 	other.ServeHTTP(w, req)
 }
 
@@ -220,6 +221,47 @@ func redirectOnNetwork(t *testing.T, set func(*network), read, write error) {
 				s.checkRequests(t, nw, k)
 				s.checkOutput(t, r, err)
 			})
+		}
+	}
+}
+
+// A registry may name any Location for an upload. The content and the credentials stay with the
+// registry, although only the port differs.
+func TestThreatUploadLocationAtAnotherOrigin(t *testing.T) {
+	t.Parallel()
+	onTransports(t, socketTransports(), func(t *testing.T, s *testServer) {
+		x := s.startOtherServer(s.transport, nil)
+		s.intercept("POST", "", fakeregistry.Answer(202, map[string]string{"Location": x.origin + "/upload?_state=" + canaryAddress}, ""))
+		err := putBlob.run(s.ctx(), s.client(regret.WithToken(authToken)), s)
+		wantErr(t, err, regret.ErrRedirect)
+		wantNoSecrets(t, err, authToken, canaryAddress)
+		x.wantReceived(t, 0)
+		s.wantNothingPut()
+	})
+}
+
+// The content of an upload does not become a manifest, whatever Location the registry names.
+func TestThreatUploadLocationOfATag(t *testing.T) {
+	t.Parallel()
+	for _, location := range []string{manifestPath("v1"), "../../manifests/v1?x", "/v2/team%2Fapp/manifests%2Fv1/"} {
+		t.Run(strings.ReplaceAll(location, "/", " "), func(t *testing.T) {
+			t.Parallel()
+			onAllTransports(t, func(t *testing.T, s *testServer) {
+				s.intercept("POST", "", fakeregistry.Answer(202, map[string]string{"Location": location}, ""))
+				wantErr(t, putBlob.run(s.ctx(), s.client(), s), regret.ErrRedirect)
+				s.wantNothingPut()
+				s.wantNothingDeleted()
+			})
+		})
+	}
+}
+
+// wantNothingPut checks that no PUT was sent.
+func (s *testServer) wantNothingPut() {
+	s.t.Helper()
+	for _, r := range s.registry.Requests() {
+		if r.Method == http.MethodPut {
+			s.t.Errorf("unexpected %s", r)
 		}
 	}
 }

@@ -57,7 +57,7 @@ func TestThreatA09NoFinalChunk(t *testing.T) {
 func TestThreatA10HTMLPage(t *testing.T) {
 	t.Parallel()
 	page := fakeregistry.Answer(200, typed("text/html; charset=utf-8"), "<!doctype html><html><title>Sign in</title></html>")
-	eachOperation(t, allTransports(), append(allOperations(), referrers, repositories), func(t *testing.T, s *testServer, op operation) {
+	eachOperation(t, allTransports(), append(allOperations(), referrers, hasReferrers, repositories), func(t *testing.T, s *testServer, op operation) {
 		s.intercept("", "", page)
 		err := op.run(s.ctx(), s.client(), s)
 		switch op.name {
@@ -120,11 +120,15 @@ func TestThreatA12InvalidTagsInList(t *testing.T) {
 
 func TestThreatA13EmptyBodyIn200(t *testing.T) {
 	t.Parallel()
-	eachOperation(t, allTransports(), append(allOperations(), referrers, repositories), func(t *testing.T, s *testServer, op operation) {
+	eachOperation(t, allTransports(), append(allOperations(), referrers, hasReferrers, repositories), func(t *testing.T, s *testServer, op operation) {
 		s.intercept("", "", fakeregistry.Answer(200, nil, ""))
 		err := op.run(s.ctx(), s.client(), s)
 		wantErr(t, err)
-		if op.name != untag.name && op.name != checkDelete.name {
+		switch op.name {
+		case untag.name, checkDelete.name:
+		case blob.name:
+			wantErr(t, err, regret.ErrDigestMismatch)
+		default:
 			wantErr(t, err, regret.ErrNotRegistry)
 		}
 		s.wantRequestsAtMost(3)

@@ -66,6 +66,7 @@ type testServer struct {
 	transport    transport
 	registry     *fakeregistry.Registry // with team/app:v1 and :latest, which are one image, and :v2
 	image, other regret.Descriptor      // the two images
+	blob         regret.Descriptor      // of storedBlob
 	name         string                 // of the registry, for [regret.New]
 
 	t              *testing.T
@@ -81,6 +82,7 @@ func newTestServer(t *testing.T, tr transport, opts []fakeregistry.Option) *test
 	s := &testServer{transport: tr, t: t, registry: fakeregistry.New(opts...), name: host}
 	s.image = s.registry.PutImage(repo, "hello", "v1", "latest")
 	s.other = s.registry.PutImage(repo, "other", "v2")
+	s.blob = s.registry.PutBlob(repo, []byte(storedBlob))
 	s.registry.ResetLog()
 	if tr == memory {
 		s.clientOptions = []regret.Option{regret.WithTransport(s)}

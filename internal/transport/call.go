@@ -138,7 +138,7 @@ func (c *call) build(next *http.Request, authorization string) *http.Request {
 	if authorization != "" {
 		next.Header["Authorization"] = []string{authorization}
 	}
-	if c.request.Body != nil {
+	if len(c.request.Body) > 0 { // else net/http would not know its length
 		next.ContentLength = int64(len(c.request.Body))
 		next.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(c.request.Body)), nil }
 		next.Body, _ = next.GetBody() // cannot fail

@@ -191,6 +191,28 @@ func TestWhatIsSent(t *testing.T) {
 	}
 }
 
+func TestAPathIsSentAsAServerEscapedIt(t *testing.T) {
+	t.Parallel()
+	s := newServer(respond(201, ""))
+	succeed(t, newClient(s), &Request{Method: http.MethodPut, Path: "/up/a/b c", RawPath: "/up/a%2Fb%20c", Query: "_state=x%3D"})
+	if diff := cmp.Diff([]string{"PUT " + registryURL + "/up/a%2Fb%20c?_state=x%3D"}, s.lines()); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+}
+
+func TestAnEmptyBodyIsNone(t *testing.T) {
+	t.Parallel()
+	for rule, content := range map[string][]byte{"no slice": nil, "an empty slice": {}} {
+		s := newServer(func(req *http.Request) (*http.Response, error) {
+			if req.Body != nil || req.ContentLength != 0 {
+				t.Errorf("%s: body %v of length %d", rule, req.Body, req.ContentLength)
+			}
+			return respond(201, "")(req)
+		})
+		succeed(t, newClient(s), &Request{Method: http.MethodPut, Path: "/up", Body: content})
+	}
+}
+
 func TestARetryIsLoggedWithoutSecrets(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer

@@ -64,7 +64,7 @@ func sendBy(ctx context.Context, w *Wire, method, u string) error {
 	if err != nil {
 		return err
 	}
-	resp, err := w.For("token").RoundTrip(req)
+	resp, err := w.roundTrip(ctx, "token", req, isWrite(method))
 	if err != nil {
 		return err
 	}

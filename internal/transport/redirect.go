@@ -21,7 +21,8 @@ const maxRedirects = 3
 //
 // See https://www.rfc-editor.org/rfc/rfc9110#section-15.4
 func (c *call) follow(req *http.Request) (*http.Response, error) {
-	resp, err := c.client.wire.roundTrip(c.ctx, c.request.Op, req)
+	write := isWrite(req.Method)
+	resp, err := c.client.wire.roundTrip(c.ctx, c.request.Op, req, write)
 	for hops := 0; err == nil && isRedirect(resp.StatusCode); hops++ {
 		next, refusal := c.nextHop(req, resp.Header.Get("Location"), hops)
 		body.Discard(resp.Body)
@@ -29,7 +30,7 @@ func (c *call) follow(req *http.Request) (*http.Response, error) {
 			return nil, &Fault{Problem: Redirected, resp: resp, err: refusal}
 		}
 		req = next
-		resp, err = c.client.wire.roundTrip(c.ctx, c.request.Op, req)
+		resp, err = c.client.wire.roundTrip(c.ctx, c.request.Op, req, write)
 	}
 	return resp, err
 }
@@ -46,7 +47,7 @@ func isRedirect(status int) bool {
 // nextHop builds the request that a redirect asks for, or says why it is not
 // sent.
 func (c *call) nextHop(req *http.Request, location string, hops int) (*http.Request, error) {
-	if req.Method != http.MethodGet && req.Method != http.MethodHead {
+	if isWrite(req.Method) {
 		return nil, fmt.Errorf("a %s is never redirected", req.Method)
 	}
 	if hops == maxRedirects {
@@ -69,6 +70,8 @@ func (c *call) nextHop(req *http.Request, location string, hops int) (*http.Requ
 	}
 	return next, nil
 }
+
+func isWrite(method string) bool { return method != http.MethodGet && method != http.MethodHead }
 
 func permitted(from, to *url.URL) error {
 	switch {

@@ -41,7 +41,7 @@ func (c *call) send() (*http.Response, error) {
 	// build completes the request for each attempt, and the wire gives it its context.
 	l.target = url.URL{
 		Scheme: c.client.origin.Scheme, Host: c.client.origin.Host,
-		Path: c.request.Path, RawQuery: c.request.Query,
+		Path: c.request.Path, RawPath: c.request.RawPath, RawQuery: c.request.Query,
 	}
 	l.request = http.Request{Method: c.request.Method, URL: &l.target, Header: emptyHeader}
 	l.sent.Request = &l.request

@@ -54,9 +54,10 @@ type Request struct {
 	Repository string // for the log
 	Method     string
 	Path       string      // not escaped
+	RawPath    string      // Path as a server escaped it; empty to escape it as usual
 	Query      string      // escaped
 	Header     http.Header // Accept, Content-Type; the rest is added; not modified
-	Body       []byte      // of a PUT
+	Body       []byte      // of a PUT; empty for none
 
 	// Authorization finds the Authorization header; nil sends none.
 	Authorization Authorization

@@ -31,7 +31,7 @@ type watch struct {
 	// netHTTP says that the hooks are called by net/http alone: a transport on top
 	// of it may send a request again for reasons of its own.
 	netHTTP bool
-	write   bool             // a DELETE or PUT
+	write   bool             // a DELETE, POST or PUT
 	first   *firstConnection // nil if the request does not count there
 	ahead   chan struct{}    // of first, if others wait for this request
 	hooks   httptrace.ClientTrace
@@ -59,7 +59,7 @@ func (w *watch) trace(ctx context.Context) context.Context {
 }
 
 // getConn ends a request that was sent before. Over HTTP/1.1, net/http sends a
-// DELETE or PUT again only if no byte of it was sent.
+// write again only if no byte of it was sent.
 func (w *watch) getConn(string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -24,8 +24,8 @@ type Config struct {
 	TLS          *tls.Config       // of that pool; nil means the system's roots
 	Trusted      []origin.Origin   // servers that may see the client certificate of TLS, beside the registry
 	UserAgent    string
-	ReadTimeout  time.Duration // until the header of the response to a GET, HEAD or POST
-	WriteTimeout time.Duration // the same for a DELETE or PUT
+	ReadTimeout  time.Duration // until the header of the response to a GET, a HEAD or a request for a token
+	WriteTimeout time.Duration // the same for a DELETE, POST or PUT
 	ErrorBytes   int64         // limit of an error response
 	Retries      Retries
 	Logger       *slog.Logger
@@ -101,11 +101,12 @@ type roundTripper struct {
 }
 
 func (r roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
-	return r.wire.roundTrip(req.Context(), r.op, req)
+	return r.wire.roundTrip(req.Context(), r.op, req, false) // a POST for a token changes nothing
 }
 
-// roundTrip sends one request, with ctx in place of the request's own. Its errors are of type *Fault or *noResponse.
-func (w *Wire) roundTrip(ctx context.Context, op string, req *http.Request) (*http.Response, error) {
+// roundTrip sends one request, which is a write or not, with ctx in place of the request's own. Its errors are
+// of type *Fault or *noResponse.
+func (w *Wire) roundTrip(ctx context.Context, op string, req *http.Request, write bool) (*http.Response, error) {
 	to := origin.Of(req.URL)
 	if err := w.pace.wait(ctx, to); err != nil {
 		return nil, err
@@ -114,7 +115,7 @@ func (w *Wire) roundTrip(ctx context.Context, op string, req *http.Request) (*ht
 		return nil, &noResponse{err: err}
 	}
 	start := time.Now()
-	resp, err := w.send(ctx, req, to)
+	resp, err := w.send(ctx, req, to, write)
 	w.report(ctx, op, req, resp, err, start)
 	if err == nil {
 		w.holdOthers(resp, to)
@@ -123,8 +124,8 @@ func (w *Wire) roundTrip(ctx context.Context, op string, req *http.Request) (*ht
 }
 
 // send sends a request under a deadline for the header of its response.
-func (w *Wire) send(caller context.Context, req *http.Request, to origin.Origin) (*http.Response, error) {
-	limit, write := w.config.ReadTimeout, req.Method == http.MethodDelete || req.Method == http.MethodPut
+func (w *Wire) send(caller context.Context, req *http.Request, to origin.Origin, write bool) (*http.Response, error) {
+	limit := w.config.ReadTimeout
 	if write {
 		limit = w.config.WriteTimeout
 	}

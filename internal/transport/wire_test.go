@@ -24,7 +24,7 @@ func TestTheHeaderOfAResponseHasATimeoutByMethod(t *testing.T) {
 	for _, test := range []struct {
 		method string
 		want   time.Duration
-	}{{"GET", read}, {"HEAD", read}, {"POST", read}, {"DELETE", write}, {"PUT", write}} {
+	}{{"GET", read}, {"HEAD", read}, {"POST", write}, {"DELETE", write}, {"PUT", write}} {
 		t.Run(test.method, func(t *testing.T) {
 			t.Parallel()
 			for _, late := range []struct {
@@ -52,6 +52,22 @@ func TestTheHeaderOfAResponseHasATimeoutByMethod(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestATokenRequestHasTheTimeoutOfARead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const read = 10 * time.Second
+		w := NewWire(registry, configure(newServer(hang), func(c *Config) { c.ReadTimeout, c.WriteTimeout = read, time.Hour }))
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://auth.example.com/token", strings.NewReader("a=b"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		if _, err = w.For("token").RoundTrip(req); !errors.Is(err, errSlowHeader) || time.Since(start) != read {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+	})
 }
 
 func TestABodyMayTakeLongerThanTheHeader(t *testing.T) {
