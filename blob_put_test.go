@@ -48,7 +48,7 @@ func TestPutBlobStoresABlob(t *testing.T) {
 			if string(put.Body) != test.content || put.Header.Get("Content-Type") != "application/octet-stream" || put.Query != "digest="+url.QueryEscape(string(test.dgst)) {
 				t.Errorf("sent %q as %q to ?%s", put.Body, put.Header.Get("Content-Type"), put.Query)
 			}
-			if sent[1].Body != nil && len(sent[1].Body) > 0 {
+			if len(sent[1].Body) > 0 {
 				t.Errorf("the POST had the body %q", sent[1].Body)
 			}
 			got, err := c.Blob(t.Context(), repo, test.dgst, 4096)

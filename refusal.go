@@ -262,10 +262,6 @@ func isRegistryError(details []Detail) bool {
 	return slices.ContainsFunc(details, func(d Detail) bool { return d.Code != "" })
 }
 
-func hasCode(details []Detail, code Code) bool {
-	return slices.ContainsFunc(details, func(d Detail) bool { return d.Code == code })
-}
-
 // insufficientScope reports whether a challenge requires a token with more scope than
 // the one sent. See https://www.rfc-editor.org/rfc/rfc6750#section-3.1
 func insufficientScope(h http.Header) bool {
