@@ -12,7 +12,7 @@ import (
 
 // A client that lives longer than a testing/synctest bubble, as one of a caller's
 // own tests may, works on both sides of it although the clocks differ by decades.
-func TestAClientIsUsedInsideAndOutsideOfABubble(t *testing.T) {
+func TestAttackR8AClientIsUsedInsideAndOutsideOfABubble(t *testing.T) {
 	t.Parallel()
 	read := func(t *testing.T, c *regret.Client) {
 		t.Helper()

@@ -105,7 +105,7 @@ func (s *repeatingTransport) RoundTrip(req *http.Request) (resp *http.Response, 
 
 // A dial that fails says that there is no connection now, not that there was
 // none before.
-func TestALostConnectionBeforeAFailedDialMayHaveCarriedTheRequest(t *testing.T) {
+func TestAttackR8ALostConnectionBeforeAFailedDialMayHaveCarriedTheRequest(t *testing.T) {
 	t.Parallel()
 	for _, processed := range []bool{false, true} {
 		rule := "not processed"

@@ -201,7 +201,7 @@ func TestReportK25DockerAuthConfig(t *testing.T) {
 	})
 }
 
-func TestReportR08FilesThatAreNotRegular(t *testing.T) {
+func TestAttackR8FilesThatAreNotRegular(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	regular := writeConfig(t, authsFor(host, user))
