@@ -72,7 +72,8 @@ func latest(list [][]string) [][]string {
 // spellings returns the forms in which a secret may be echoed: plain, escaped
 // in a query and in a path, and quoted in JSON with and without HTML escaping,
 // each also without the white space around it, and with its lines folded into
-// one. The key files that Google's registries take as passwords have several
+// one. Other escapes are found in the unescaped text; these forms are for texts
+// that were cut in the middle of an escape. The key files that Google's registries take as passwords have several
 // lines and end in one.
 func spellings(secret string) []string {
 	forms := []string{secret}
@@ -122,14 +123,29 @@ func (s *Secrets) RedactCut(text string, minPrefix int) string {
 	if n := s.cut(text, minPrefix); n > 0 {
 		found = append(found, span{len(text) - n, len(text)})
 	}
+	if u, ok := unescape(text); ok {
+		if n := s.cut(u.text, minPrefix); n > 0 {
+			found = append(found, span{u.at[len(u.text)-n], len(text)})
+		}
+	}
 	return replace(text, found)
 }
 
 // A span is a part of a text that is to be replaced.
 type span struct{ start, end int }
 
-// find returns every occurrence of every secret in text.
+// find returns every occurrence of every secret in text, as it is and unescaped.
 func (s *Secrets) find(text string) []span {
+	found := s.occurrences(text)
+	if u, ok := unescape(text); ok {
+		for _, o := range s.occurrences(u.text) {
+			found = append(found, span{u.at[o.start], u.at[o.end]})
+		}
+	}
+	return found
+}
+
+func (s *Secrets) occurrences(text string) []span {
 	var found []span
 	for _, forms := range s.known() {
 		for _, form := range forms {
