@@ -21,7 +21,7 @@ const (
 
 	// helperWaitDelay limits the wait for the pipes of a helper that has ended: a process that it
 	// started may still hold them open.
-	helperWaitDelay = 50 * time.Millisecond
+	helperWaitDelay = time.Second
 
 	// maxHelperComplaint is how much of the end of a helper's standard error is read.
 	maxHelperComplaint = 1 << 10
