@@ -23,6 +23,7 @@ func TestReportK10ChallengesThatAreNotToTheLetter(t *testing.T) {
 		{"a realm in single quotes", "Basic realm='Sandstorm API'", []string{"GET /v2/", "GET /v2/ Basic"}, nil},
 		{"a realm with a port", "basic realm=registry.example.com:5000", []string{"GET /v2/", "GET /v2/ Basic"}, nil},
 		{"nothing but the name", "BASIC", []string{"GET /v2/", "GET /v2/ Basic"}, nil},
+		{"a realm that does not end, with a tab", "Basic realm=\"x\ty", []string{"GET /v2/", "GET /v2/ Basic"}, nil},
 		{"a bearer realm that cannot be read stays an error", "Bearer realm=https://auth.example.com/token", []string{"GET /v2/"}, regret.ErrNotRegistry},
 		{"so does one without quotes at its end", `Bearer realm="https://auth.example.com`, []string{"GET /v2/"}, regret.ErrNotRegistry},
 	} {
@@ -111,6 +112,16 @@ func TestReportK13NoCredentialsForThisHost(t *testing.T) {
 			}
 			wantNoSecretInError(t, e, password)
 		})
+		t.Run(name+" without a challenge", func(t *testing.T) {
+			t.Parallel()
+			s := newScript(reply(401, `{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}`))
+			e := wantErr(t, call(newClient(t, s, regret.WithCredentials(source))), regret.ErrUnauthorized)
+			for _, words := range []string{"no credentials were sent", "WWW-Authenticate", path} {
+				if !strings.Contains(e.Hint, words) {
+					t.Errorf("the hint does not say %q: %s", words, e.Hint)
+				}
+			}
+		})
 	}
 }
 
@@ -125,12 +136,14 @@ func TestServerS5WrongPasswordOfARead(t *testing.T) {
 
 func TestReportK21RealmOfTheRegistryByHTTP(t *testing.T) {
 	t.Parallel()
-	s := newScript(reply(401, "", "WWW-Authenticate", `Bearer realm="http://`+host+`/service/token",service="harbor-registry"`))
-	err := newClient(t, s, regret.WithBasicAuth(account, password)).Untag(t.Context(), repo, "v1")
-	if e := wantErr(t, err, regret.ErrUntrustedRealm); !strings.Contains(e.Hint, "X-Forwarded-Proto") {
-		t.Errorf("hint %q", e.Hint)
+	for _, realm := range []string{"http://" + host, "http://" + host + ":80", "http://" + host + ":5000"} {
+		s := newScript(reply(401, "", "WWW-Authenticate", `Bearer realm="`+realm+`/service/token",service="harbor-registry"`))
+		err := newClient(t, s, regret.WithBasicAuth(account, password)).Untag(t.Context(), repo, "v1")
+		if e := wantErr(t, err, regret.ErrUntrustedRealm); !strings.Contains(e.Hint, "X-Forwarded-Proto") {
+			t.Errorf("%s: hint %q", realm, e.Hint)
+		}
+		s.want(t, "DELETE "+manifestPath("v1"))
 	}
-	s.want(t, "DELETE "+manifestPath("v1"))
 }
 
 func TestReportK24BasicAfterARefusedToken(t *testing.T) {
@@ -206,5 +219,62 @@ func TestServerS3AnonymousAnswers(t *testing.T) {
 		}
 		_, err := collect(t, newClient(t, zot(401), regret.WithBasicAuth(account, "wrong-password")).Repositories(t.Context()))
 		wantErr(t, err, regret.ErrUnauthorized)
+	})
+}
+
+// A registry may answer lists to everybody, and tell only elsewhere, or only
+// beside the list, that it knows more for others.
+func TestServerS3ListsAreThoseOfTheCredentials(t *testing.T) {
+	t.Parallel()
+	const basic = `Basic realm="r"`
+	for _, tt := range []struct {
+		rule  string
+		probe int      // status of an anonymous GET /v2/
+		list  []string // header of the anonymous list
+	}{
+		{"the challenge is in a 401 at /v2/", 401, nil},
+		{"the challenge is in the 200 of the list", 200, []string{"WWW-Authenticate", basic}},
+	} {
+		t.Run(tt.rule, func(t *testing.T) {
+			t.Parallel()
+			registry := roundTrip(func(req *http.Request) (*http.Response, error) {
+				user, secret, known := req.BasicAuth()
+				switch {
+				case known && (user != account || secret != password):
+					return respond(req, 401, "", "WWW-Authenticate", basic), nil
+				case !known && req.URL.Path == "/v2/" && tt.probe == 401:
+					return respond(req, 401, "", "WWW-Authenticate", basic), nil
+				case req.URL.Path == "/v2/":
+					return respond(req, 200, "{}"), nil
+				case known:
+					return respond(req, 200, `{"repositories":["team/app"]}`), nil
+				}
+				return respond(req, 200, `{"repositories":[]}`, tt.list...), nil
+			})
+			got, err := collect(t, newClient(t, registry, regret.WithBasicAuth(account, password)).Repositories(t.Context()))
+			wantErr(t, err)
+			if diff := cmp.Diff([]string{"team/app"}, got); diff != "" {
+				t.Errorf("repositories (-want +got):\n%s", diff)
+			}
+			_, err = collect(t, newClient(t, registry, regret.WithBasicAuth(account, "wrong-password")).Repositories(t.Context()))
+			wantErr(t, err, regret.ErrUnauthorized)
+		})
+	}
+	t.Run("without credentials, a long list with a challenge is read whole", func(t *testing.T) {
+		t.Parallel()
+		small := regret.DefaultLimits()
+		small.ErrorBytes = 16
+		s := newScript(reply(200, `{"repositories":["team/app","team/base","team/web"]}`, "WWW-Authenticate", basic))
+		got, err := collect(t, newClient(t, s, regret.WithLimits(small)).Repositories(t.Context()))
+		wantErr(t, err)
+		if len(got) != 3 {
+			t.Errorf("repositories %q", got)
+		}
+	})
+	t.Run("without credentials, no token is fetched", func(t *testing.T) {
+		t.Parallel()
+		s := newScript(reply(200, "{}", "WWW-Authenticate", `Bearer realm="https://`+host+`/token"`))
+		wantErr(t, newClient(t, s).Ping(t.Context()))
+		s.want(t, "GET /v2/")
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -102,7 +103,7 @@ func (r *request) addAuth(e *Error, refused *auth.Error) {
 		}
 	case auth.UntrustedRealm:
 		e.Kind = ErrUntrustedRealm
-		if registry := r.client.origin; registry.Scheme == "https" && refused.Realm == (origin.Origin{Scheme: "http", Host: registry.Host}) {
+		if registry := r.client.origin; registry.Scheme == "https" && refused.Realm.Scheme == "http" && hostname(refused.Realm) == hostname(registry) {
 			e.Hint = hintForwardedProto
 		} else if realm := refused.Realm.String(); auth.CheckRealm(realm, r.client.origin) == nil { // advice that New accepts
 			e.Hint = fmt.Sprintf("if that is the registry's token service, use WithTrustedRealm(%q)", r.client.secrets.Redact(realm))
@@ -225,3 +226,7 @@ func isAmbiguous(err error) bool {
 func joinHints(all ...string) string {
 	return strings.Join(slices.DeleteFunc(all, func(hint string) bool { return hint == "" }), "; ")
 }
+
+// hostname is a host without its port: a proxy that loses the scheme often loses the
+// port, too.
+func hostname(o origin.Origin) string { return (&url.URL{Host: o.Host}).Hostname() }

@@ -153,7 +153,7 @@ func (l *list[T]) read(body io.Reader, take func(T) error) error {
 // request returns the request for one page.
 func (l *list[T]) request(query string) *request {
 	r := l.client.newRequest(l.op, http.MethodGet, l.repository, "", l.path)
-	r.Query, r.scope = query, l.scope
+	r.Query, r.scope, r.Authenticate = query, l.scope, true
 	return r
 }
 
@@ -255,7 +255,10 @@ func (l *list[T]) next(p *progress, link *url.URL) (*string, error) {
 // empty one.
 func (l *list[T]) isFirst(query string) bool {
 	cursor := func(query string) string {
-		values, _ := url.ParseQuery(query) // also of a query that is partly invalid
+		values, err := url.ParseQuery(query)
+		if err != nil {
+			return query // an opaque one
+		}
 		delete(values, "n")
 		if values.Get("last") == "" {
 			delete(values, "last")

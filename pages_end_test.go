@@ -96,6 +96,9 @@ func TestEndlessListFails(t *testing.T) {
 		{"a link back to the first page, with an empty cursor", func(i int) (string, string) {
 			return fmt.Sprintf(`{"tags":["a%d"]}`, i), []string{link(1), `<?n=50&last=>; rel="next"`}[i]
 		}, 2, "form a loop"},
+		{"an opaque cursor that is no form", func(i int) (string, string) {
+			return fmt.Sprintf(`{"tags":["a%d"]}`, i), fmt.Sprintf(`<?n=5;last=a%%zz%d>; rel="next"`, i)
+		}, 50, "50 pages"},
 		{"an endless sequence of new pages", func(i int) (string, string) { return fmt.Sprintf(`{"tags":["a%d"]}`, i), link(i) }, 50, "50 pages"},
 		{"an endless sequence of empty pages", func(i int) (string, string) { return `{"tags":[]}`, link(i) }, 3, "empty pages"},
 		{"an endless sequence of large pages", func(i int) (string, string) {

@@ -4,9 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/seed-8cb7cc86/regret/internal/redact"
@@ -71,13 +69,13 @@ func (i *invalidEntries) error(r *request) error {
 	return e
 }
 
-// maximum finds the number in a refusal of a page size: "max is 100" (Quay), "Member must have
-// value less than or equal to 1000" (ECR), "between 1 and 200".
-var maximum = regexp.MustCompile(`(?i)(?:max|maximum|maximum of|at most|up to|(?:less|more|greater|larger) than|or equal to|exceed|between \d+ (?:and|to))(?: is| be)?:? (\d{1,6})\b`)
+// smallSize is a page size that most registries accept.
+const smallSize = 100
 
 // smallerQuery returns the query with which to request the first page again if the
-// registry may have refused its size: with the maximum that it names, or without a
-// size. It returns nil if the refusal has another reason, and after two retries.
+// registry may have refused its size: first with [smallSize], then
+// without a size. It returns nil if the refusal has another reason,
+// and after two retries.
 func (l *list[T]) smallerQuery(p *progress, err error) *string {
 	e, ok := err.(*Error)
 	if !ok || !l.paged || p.pages != 1 || p.size == 0 || !l.mayRefuseSize(e) {
@@ -85,9 +83,7 @@ func (l *list[T]) smallerQuery(p *progress, err error) *string {
 	}
 	limit, query := 0, ""
 	if p.size == pageSize {
-		limit = namedMaximum(e.Details)
-	}
-	if limit > 0 {
+		limit = smallSize
 		query = sizeQuery(limit)
 	}
 	p.pages, p.size, p.fullSize = 0, limit, limit
@@ -99,21 +95,7 @@ func (l *list[T]) smallerQuery(p *progress, err error) *string {
 // is about the name, is about something else.
 func (l *list[T]) mayRefuseSize(e *Error) bool {
 	fromRegistry := e.URL == l.request("").url() // and not from a token service
-	return fromRegistry && e.StatusCode/100 == 4 && e.Kind == "" && !e.hasCode(CodeNameInvalid)
-}
-
-// namedMaximum returns the smallest page size that a refusal names as a maximum, or 0
-// if it names none. A page of one entry is not an option: see [list.next].
-func namedMaximum(details []Detail) int {
-	limit := 0
-	for _, d := range details {
-		for _, match := range maximum.FindAllStringSubmatch(d.words(), -1) {
-			if n, err := strconv.Atoi(match[1]); err == nil && n > 1 && n < pageSize && (limit == 0 || n < limit) {
-				limit = n
-			}
-		}
-	}
-	return limit
+	return fromRegistry && e.StatusCode/100 == 4 && e.Kind == "" && e.StatusCode != http.StatusNotFound && !e.hasCode(CodeNameInvalid)
 }
 
 const hintLostCursor = "the entry after which this page begins may have been deleted while the list was read, to which zot responds with 404: " +

@@ -92,7 +92,6 @@ func TestReportK01LinkToAnotherListIsAnError(t *testing.T) {
 		{"tags from the catalog", "", "/v2/team/app/tags/list?last=a2"},
 		{"another catalog", "", "/v2/_catalog2?last=a2"},
 		{"another host from the catalog", "", "https://evil.example.net/v2/_catalog?last=a2"},
-		{"no version", "team/app", "/team/app/tags/list?last=a2"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.rule, func(t *testing.T) {

@@ -115,18 +115,20 @@ func (c *Client) Ping(ctx context.Context) error {
 // learnChallenge asks which credentials the registry wants, if there are any and
 // that is not known yet. A registry with repositories for everybody answers the
 // question for all of them without a challenge, and then lists those only; zot
-// does. What goes wrong here, the request that follows will tell.
+// does. Every other failure, the request that follows will tell.
 func (c *Client) learnChallenge(ctx context.Context, op string) {
 	if c.config.source() == nil || c.auth.Learned() {
 		return
 	}
 	r := c.newRequest(op, http.MethodGet, "", "", "/v2/")
 	resp, failure := c.transport.Do(ctx, &r.Request) // without credentials
-	if failure != nil {
-		return
+	switch {
+	case failure == nil:
+		body.Discard(resp.Body)
+		c.auth.Learn(resp.Header)
+	case failure.StatusCode == http.StatusUnauthorized:
+		c.auth.Learn(failure.Header)
 	}
-	body.Discard(resp.Body)
-	c.auth.Learn(resp.Header)
 }
 
 // repository checks a name and completes Docker Hub's short ones.

@@ -101,6 +101,9 @@ type Authorization struct {
 // and had nothing.
 func (z *Authorization) Anonymous() bool { return z.anonymous }
 
+// Sent reports whether the last request had an Authorization header.
+func (z *Authorization) Sent() bool { return z.sent != "" }
+
 // Header returns the Authorization header that can be sent unasked, because an
 // earlier challenge of this registry said what it wants; empty if there is none.
 func (z *Authorization) Header(ctx context.Context) (string, error) {
@@ -143,8 +146,24 @@ func (z *Authorization) Answer(ctx context.Context, status int, header http.Head
 		return "", nil
 	case status == http.StatusForbidden:
 		return z.renew(ctx, body)
+	case status == http.StatusUnauthorized:
+		return z.answer(ctx, header)
 	}
-	return z.answer(ctx, header)
+	return z.volunteer(ctx, header)
+}
+
+// volunteer answers a challenge that came with a success: only with credentials of
+// the source. Without them, the success stands.
+func (z *Authorization) volunteer(ctx context.Context, header http.Header) (string, error) {
+	want, err := z.authorizer.read(header)
+	if err != nil || want == nil {
+		return "", nil
+	}
+	cred, err := z.authorizer.credential(ctx, z.scope)
+	if err != nil || cred.IsZero() {
+		return "", err
+	}
+	return z.offer(ctx, want)
 }
 
 func (z *Authorization) answer(ctx context.Context, header http.Header) (string, error) {

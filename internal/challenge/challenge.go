@@ -134,7 +134,7 @@ func parseLine(challenges []Challenge, line string) ([]Challenge, *Error) {
 		if err == nil && !s.EndOfElement() {
 			err = problem("expected a comma", s.Rest())
 		}
-		if last := len(challenges) - 1; err != nil && last >= first && challenges[last].Scheme == "basic" && !strings.ContainsFunc(line, unicode.IsControl) {
+		if last := len(challenges) - 1; err != nil && last >= first && challenges[last].Scheme == "basic" && !strings.ContainsFunc(line, isControl) {
 			challenges[last].Params, challenges[last].Token68 = nil, ""
 			return challenges, nil
 		}
@@ -213,3 +213,6 @@ func isToken68Byte(c byte) bool {
 	}
 	return strings.IndexByte("-._~+/", c) >= 0
 }
+
+// isControl reports whether c is a control character that no header field may hold.
+func isControl(c rune) bool { return unicode.IsControl(c) && c != '\t' }

@@ -184,6 +184,9 @@ func sameList(target, page string) bool {
 		return true
 	}
 	_, list, ok := strings.Cut(page, "/v2/")
+	if ok && endsIn(target, list) {
+		return true
+	}
 	for ok {
 		if _, target, ok = strings.Cut(target, "/v2/"); ok && (target == list || endsIn(list, target) || endsIn(target, list)) {
 			return true

@@ -83,6 +83,8 @@ func TestNext(t *testing.T) {
 		// What proxies, Nexus and Artifactory write: only the cursor counts.
 		"another prefix before the version":          {lines: []string{`<https://registry.example.com/repository/docker-hosted/v2/team/app/tags/list?last=b&n=2>; rel="next"`}, want: second},
 		"the repository without its first component": {lines: []string{`</v2/team/app/tags/list?last=b&n=2>; rel="next"`}, from: "https://registry.example.com/v2/docker/team/app/tags/list", want: "https://registry.example.com/v2/docker/team/app/tags/list?last=b&n=2"},
+		"no version":                                 {lines: []string{`</repository/docker/team/app/tags/list?last=b&n=2>; rel="next"`}, want: second},
+		"no version of the catalog":                  {lines: []string{`</_catalog?last=b>; rel="next"`}, from: "https://registry.example.com/v2/_catalog", want: "https://registry.example.com/v2/_catalog?last=b"},
 		"the repository with one component more":     {lines: []string{`</v2/docker/team/app/tags/list?last=b&n=2>; rel="next"`}, want: second},
 		"another prefix of both kinds":               {lines: []string{`</artifactory/api/docker/local/v2/app/tags/list?last=b>; rel="next"`}, from: "https://registry.example.com/v2/local/app/tags/list", want: "https://registry.example.com/v2/local/app/tags/list?last=b"},
 		"a repository with a component called v2":    {lines: []string{`</inner/v2/team/v2/app/tags/list?last=b>; rel="next"`}, from: "https://registry.example.com/v2/team/v2/app/tags/list", want: "https://registry.example.com/v2/team/v2/app/tags/list?last=b"},
@@ -149,7 +151,6 @@ func TestNextErrors(t *testing.T) {
 		"the list of a longer name":          {[]string{`</v2/myteam/app/tags/list?n=2>; rel=next`}, `a target of another list at "/v2/myteam/app/tags/list?..."`},
 		"another list of the repository":     {[]string{`</v2/team/app/referrers/list?n=2>; rel=next`}, `a target of another list at "/v2/team/app/referrers/list?..."`},
 		"the catalog":                        {[]string{`</v2/_catalog?n=2>; rel=next`}, `a target of another list at "/v2/_catalog?..."`},
-		"no version":                         {[]string{`</team/app/tags/list?n=2>; rel=next`}, `a target of another list at "/team/app/tags/list?..."`},
 		"another path with dots":             {[]string{`<../../other/tags/list>; rel=next`}, `a target of another list at "../../other/tags/list"`},
 		"a path with a trailing slash":       {[]string{`</v2/team/app/tags/list/>; rel=next`}, `a target of another list at "/v2/team/app/tags/list/"`},
 		"backslashes":                        {[]string{`<\\example.org\>; rel=next`}, `a target that is not a URL at "\\\\example.org\\"`},

@@ -65,17 +65,15 @@ func (c *call) RoundTrip(req *http.Request) (*http.Response, error) {
 	c.cut = false
 	resp, err := c.follow(c.build(req, header))
 	for answers := 0; err == nil && answers < maxAnswers && c.challenged(resp, header); answers++ {
-		// Read the body before a token is fetched: an unread response keeps its
-		// connection, and the token service may be behind the only one there is.
-		said, whole := body.ReadError(resp.Body, c.client.config.ErrorBytes)
-		c.cut = !whole
-		resp.Body = io.NopCloser(bytes.NewReader(said))
+		said := c.readAhead(resp)
 		if header, err = auth.Answer(c.ctx, resp.StatusCode, resp.Header, said); err != nil {
+			resp.Body.Close()
 			return nil, err
 		}
 		if header == "" {
 			break
 		}
+		resp.Body.Close()
 		c.cut = false
 		if resp, err = c.follow(c.build(req, header)); err == nil && !c.challenged(resp, header) {
 			auth.Accepted()
@@ -85,6 +83,26 @@ func (c *call) RoundTrip(req *http.Request) (*http.Response, error) {
 		return resp, err
 	}
 	return c.accept(resp)
+}
+
+// readAhead reads the body before a token is fetched: an unread response keeps its
+// connection, and the token service may be behind the only one there is. The body
+// can be read again. That of a success is kept whole, for a caller who has nothing
+// to answer with.
+func (c *call) readAhead(resp *http.Response) []byte {
+	limit := c.client.config.ErrorBytes
+	if isSuccess(resp.StatusCode) {
+		said, _ := io.ReadAll(io.LimitReader(resp.Body, limit)) // the next reader gets the error, too
+		resp.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.MultiReader(bytes.NewReader(said), resp.Body), resp.Body}
+		return nil
+	}
+	said, whole := body.ReadError(resp.Body, limit)
+	c.cut = !whole
+	resp.Body = io.NopCloser(bytes.NewReader(said))
+	return said
 }
 
 // challenged reports whether the registry itself wants other credentials than
