@@ -122,14 +122,14 @@ func (c *Client) newDeletion(op, repository, reference string) deletion {
 }
 
 // confirm checks a 2xx response to a DELETE. 202 is what the specification says;
-// a body with errors contradicts it. 200 and 204 are often those of a proxy or a
+// a body with errors contradicts it, and so does another digest. 200 and 204 are often those of a proxy or a
 // portal, and count only if the manifest or tag is gone.
 func (d deletion) confirm(ctx context.Context, resp transport.Response) error {
 	details, readable := d.errorsIn(resp)
-	echoed := headerDigests(resp.Header)
-	contradiction := len(details) > 0 || len(echoed) > 1 || d.byDigest() && len(echoed) == 1 && string(echoed[0]) != d.reference
+	echoed := namedDigests(resp.Header)
+	contradiction := len(details) > 0 || echoed.several || d.byDigest() && echoed.first != "" && string(echoed.first) != d.reference
 	verify := d.client.config.verify
-	if resp.StatusCode == http.StatusAccepted && !contradiction && readable && !verify {
+	if resp.StatusCode == http.StatusAccepted && !contradiction && !echoed.malformed && readable && !verify {
 		return nil
 	}
 	e := d.about(resp, "", nil)
@@ -173,7 +173,13 @@ func (d deletion) errorsIn(resp transport.Response) (details []Detail, readable 
 		return details, true
 	}
 	trimmed := bytes.TrimSpace(raw) // text that comes with a success means nothing
-	return nil, whole && (len(trimmed) == 0 || trimmed[0] != '{' || json.Valid(trimmed))
+	switch {
+	case len(trimmed) == 0 || trimmed[0] != '{' && trimmed[0] != '[':
+		return nil, whole
+	case trimmed[0] == '[':
+		return nil, false // perhaps errors without the object around them
+	}
+	return nil, whole && json.Valid(trimmed)
 }
 
 // settle decides what a failed DELETE means. It looks again after an attempt that
@@ -188,8 +194,8 @@ func (d deletion) settle(ctx context.Context, failure error) (found Digest, err 
 	found, err = d.lookAgain(ctx)
 	present := errors.Is(err, errPresent)
 	switch {
-	case err == nil && ambiguous:
-		return "", nil // gone: by the attempt without a response, or by another client
+	case err == nil && (ambiguous || d.Query != ""):
+		return "", nil // gone: by the attempt without a response, by a part before, or by another client
 	case err == nil:
 		return "", failure // missing, as the registry says
 	case present && missing && d.byDigest():

@@ -30,6 +30,15 @@ func TestDeleteManifestContinuesAPartialDeletion(t *testing.T) {
 			t.Errorf("tags left: %v, want only that of the other image", reg.Tags(repo))
 		}
 	})
+	t.Run("a later part that finds nothing any more is success", func(t *testing.T) {
+		t.Parallel()
+		const unknown = `{"errors":[{"code":"MANIFEST_UNKNOWN"}]}`
+		path := manifestPath(aDigest)
+		s := newScript(reply(200, "", "Content-Type", regret.MediaTypeDockerManifest, "Docker-Content-Digest", aDigest),
+			reply(400, `{"errors":[{"code":"MANIFEST_TAGS"}]}`, "Link", "<"+path+`?last=b>; rel="next"`), reply(404, unknown))
+		wantErr(t, newClient(t, s).DeleteManifest(t.Context(), repo, aDigest))
+		s.want(t, "HEAD "+path, "DELETE "+path, "DELETE "+path+"?last=b", "HEAD "+path, "GET "+path)
+	})
 	for _, test := range []struct {
 		rule, link string
 		sent       int // DELETE requests

@@ -28,6 +28,7 @@ func TestDeleteManifestChecksTheResponse(t *testing.T) {
 		{"202 with JSON without errors is success", true, fakeregistry.Answer(202, json, `{"errors":[]}`), nil, nil, "DELETE 202"},
 		{"202 with a compressed body is verified", true, fakeregistry.Answer(202, map[string]string{"Content-Encoding": "gzip"}, "\x1f\x8b"), nil, nil,
 			"DELETE 202, HEAD 404, GET 404"},
+		{"202 with an array is verified", true, fakeregistry.Answer(202, json, `[{"code":"UNSUPPORTED"}]`), nil, nil, "DELETE 202, HEAD 404, GET 404"},
 		{"202 with errors is an error if the manifest exists", false, fakeregistry.Answer(202, json, errorBody),
 			[]error{regret.ErrStillPresent, regret.CodeUnknown}, nil, "DELETE 202, HEAD 200"},
 		{"202 with errors is an unknown outcome if the manifest is gone", true, fakeregistry.Answer(202, json, errorBody),

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
@@ -159,32 +158,35 @@ func (r *request) headDescriptor(resp transport.Response, want Digest) (d Descri
 //
 // See https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests
 func (r *request) headerDigest(resp transport.Response, want Digest) (Digest, error) {
-	named := headerDigests(resp.Header)
+	named := namedDigests(resp.Header)
 	switch {
-	case len(named) == 0:
-		return "", nil
-	case len(named) > 1:
+	case named.several:
 		return "", r.refuse(resp, ErrDigestMismatch, errors.New("the response names two digests"))
-	case want != "" && named[0] != want && named[0].Algorithm() == want.Algorithm():
-		return "", r.refuse(resp, ErrDigestMismatch, fmt.Errorf("the response is about %s", named[0]))
+	case named.first != "" && want != "" && named.first != want && named.first.Algorithm() == want.Algorithm():
+		return "", r.refuse(resp, ErrDigestMismatch, fmt.Errorf("the response is about %s", named.first))
 	}
-	return named[0], nil
+	return named.first, nil
 }
 
-// headerDigests returns the different digests in a header; none if one of them is
-// malformed.
-func headerDigests(h http.Header) []Digest {
-	var named []Digest
+// named is what the header of a response says about the digest.
+type named struct {
+	first     Digest // the first one that is well-formed; empty if there is none
+	several   bool   // there are different ones
+	malformed bool   // there are values that are no digests
+}
+
+func namedDigests(h http.Header) (n named) {
 	for _, value := range h["Docker-Content-Digest"] {
-		d := Digest(value)
-		if grammar.Digest(d) != nil {
-			return nil
-		}
-		if !slices.Contains(named, d) {
-			named = append(named, d)
+		switch d := Digest(value); {
+		case grammar.Digest(d) != nil:
+			n.malformed = true
+		case n.first == "":
+			n.first = d
+		case d != n.first:
+			n.several = true
 		}
 	}
-	return named
+	return n
 }
 
 // headUnserved reports whether HEAD was refused in a way that leaves the decision

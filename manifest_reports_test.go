@@ -1,6 +1,7 @@
 package regret_test
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -47,6 +48,8 @@ func TestReportK08WhatIsNotServedIsNotMissing(t *testing.T) {
 	for _, message := range []string{
 		"OCI index found, but accept header does not support OCI indexes",
 		"OCI artifact found, but accept header does not support OCI artifacts",
+		"manifest found, but accept headers do not support it",
+		"OCI image index found, but Accept header does not include it",
 		`Manifest has media type "application/vnd.example+json" but client accepts others`,
 	} {
 		t.Run(message, func(t *testing.T) {
@@ -63,6 +66,20 @@ func TestReportK08WhatIsNotServedIsNotMissing(t *testing.T) {
 			wantErr(t, err, regret.CodeManifestUnknown)
 			wantNot(t, err, regret.ErrNotFound)
 		})
+	}
+}
+
+func TestReportK08TheReasonMayBeElsewhere(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{
+		`{"errors":[{"code":"NOT_FOUND","message":"OCI index found, but accept header does not support OCI indexes"}]}`,
+		`{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":{"message":"OCI index found, but accept header does not support OCI indexes"}}]}`,
+		`{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":"OCI index found, but accept header does not support OCI indexes"}]}`,
+	} {
+		c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) { return respond(req, 404, body), nil }))
+		_, err := c.ResolveDigest(t.Context(), repo, "v1")
+		wantRegretError(t, err)
+		wantNot(t, err, regret.ErrNotFound)
 	}
 }
 

@@ -146,7 +146,8 @@ func (o *overwrite) readOriginal(ctx context.Context) error {
 func (o *overwrite) isListed(ctx context.Context) (bool, error) {
 	for tag, err := range o.client.tags(ctx, o.repository) {
 		switch {
-		case errors.Is(err, ErrNotFound): // the repository may be gone with its last tag
+		case errors.Is(err, ErrNotFound), // the repository may be gone with its last tag
+			errors.Is(err, ErrInvalidEntries): // the list is otherwise complete
 			return false, nil
 		case err != nil || tag == o.tag:
 			return err == nil, err

@@ -12,9 +12,9 @@ import (
 )
 
 // newDanglingTag returns a registry with a tag v1 whose manifest is gone, and another image.
-func newDanglingTag(t *testing.T, p fakeregistry.Profile) *fakeregistry.Registry {
+func newDanglingTag(t *testing.T, p fakeregistry.Profile, options ...fakeregistry.Option) *fakeregistry.Registry {
 	t.Helper()
-	reg := p.New()
+	reg := p.New(options...)
 	reg.PutImage(repo, "hello", "v2")
 	reg.SetTag(repo, "v1", digest.FromString("gone"))
 	return reg
@@ -106,6 +106,15 @@ func TestReportK26UntagByOverwriteRemovesATagWithoutAManifest(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The list of tags is complete, although it has entries that are no tags.
+func TestUntagByOverwriteInAListWithInvalidEntries(t *testing.T) {
+	t.Parallel()
+	reg := newDanglingTag(t, fakeregistry.Distribution2(), fakeregistry.WithExtraTags("-ot-beta"))
+	c := newClient(t, reg)
+	wantErr(t, c.UntagByOverwrite(t.Context(), repo, "v1"))
+	wantErr(t, c.UntagByOverwrite(t.Context(), repo, "v1"), regret.ErrNotFound)
 }
 
 // ignoreFirst responds to all but the first of some requests: those with a method, or "GET /tags".

@@ -1,10 +1,13 @@
 package regret
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+
+	"github.com/opencontainers/go-digest"
 
 	"github.com/seed-8cb7cc86/regret/internal/body"
 	"github.com/seed-8cb7cc86/regret/internal/field"
@@ -58,7 +61,7 @@ func (c *Client) PutManifest(ctx context.Context, repository, reference string, 
 		return err
 	}
 	body.Discard(resp.Body)
-	if want != "" && named != "" && named != want {
+	if want != "" && named != want && (named != "" || want.Algorithm() != digest.Canonical) {
 		if err := r.storedUnder(ctx, named); err != nil {
 			return err
 		}
@@ -68,15 +71,15 @@ func (c *Client) PutManifest(ctx context.Context, repository, reference string, 
 }
 
 // storedUnder looks whether a manifest is there under the digest that it was put
-// under, although the registry named another one: some store what is put under a
-// sha512 digest under its sha256 digest only.
+// under, although the registry named another one, or none: some store what is put
+// under a sha512 digest under its sha256 digest only.
 func (r *request) storedUnder(ctx context.Context, named Digest) error {
 	_, err := r.lookAgain(ctx)
 	switch {
 	case errors.Is(err, errPresent):
 		return nil
 	case err == nil:
-		return r.newError(ErrDigestMismatch, fmt.Errorf("the registry stored it under %s only", named))
+		return r.newError(ErrDigestMismatch, fmt.Errorf("the registry stored it under %s only", cmp.Or(named, "another digest")))
 	}
 	e := r.newError(ErrOutcomeUnknown, err)
 	e.Hint = hintLook

@@ -1,6 +1,7 @@
 package regret
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -66,9 +67,10 @@ const (
 // rules are sorted by status. A refusal whose meaning the response does not reveal has
 // no rule, or a rule without a kind.
 var rules = []rule{
+	{subject: aPut, code: CodeManifestBlobUnknown, kind: ErrContentMissing, hint: hintMissing},
+	{subject: aPut, code: CodeBlobUnknown, kind: ErrContentMissing, hint: hintMissing},
+
 	{status: 400, code: CodeNameUnknown, kind: ErrNotFound},
-	{status: 400, subject: aPut, code: CodeManifestBlobUnknown, kind: ErrContentMissing, hint: hintMissing},
-	{status: 400, subject: aPut, code: CodeBlobUnknown, kind: ErrContentMissing, hint: hintMissing},
 	{status: 400, code: CodeDigestInvalid, subject: aTag, kind: ErrTagDeleteUnsupported, hint: hintTag},
 	{status: 400, code: CodeUnsupported, subject: aTag, says: "unsupported digest", kind: ErrTagDeleteUnsupported,
 		hint: "Harbor deletes by digest only, with all tags; remove a single tag through Harbor's own API, which this library does not support"},
@@ -92,11 +94,9 @@ var rules = []rule{
 	{status: 403, codeless: true, kind: ErrForbidden, hint: hintCodeless403},
 	{status: 403, kind: ErrForbidden},
 
-	{status: 404, subject: aPut, code: CodeBlobUnknown, kind: ErrContentMissing, hint: hintMissing},
-	{status: 404, subject: aPut, code: CodeManifestBlobUnknown, kind: ErrContentMissing, hint: hintMissing},
 	{status: 404, subject: aPut, code: CodeManifestUnknown, kind: ErrContentMissing, hint: hintMissing},
-	{status: 404, code: CodeManifestUnknown, says: "accept header does not support", hint: hintNotServed}, // distribution 2
-	{status: 404, code: CodeManifestUnknown, says: "manifest has media type", hint: hintNotServed},        // Google
+	{status: 404, says: "accept header", hint: hintNotServed},                                      // distribution 2
+	{status: 404, code: CodeManifestUnknown, says: "manifest has media type", hint: hintNotServed}, // Google
 	{status: 404, code: CodeManifestUnknown, kind: ErrNotFound},
 	{status: 404, code: CodeNameUnknown, kind: ErrNotFound},
 	{status: 404, code: CodeBlobUnknown, kind: ErrNotFound},
@@ -177,6 +177,8 @@ func credentialsHint(r *request, kind Kind) string {
 		return ""
 	case r.auth.Anonymous():
 		return "there are no credentials for " + r.client.origin.Host + ": " + r.explainSource()
+	case !r.auth.Sent():
+		return "no credentials were sent, because the response does not say how to authenticate (WWW-Authenticate): " + r.explainSource()
 	}
 	return "check the credentials and their permissions: some registries send the same response for invalid credentials and for a missing permission"
 }
@@ -187,7 +189,7 @@ func (r *request) explainSource() string {
 }
 
 func (rule rule) matches(r *request, status int, details []Detail) bool {
-	if rule.status != status || rule.codeless && (isRegistryError(details) || r.Method == http.MethodHead) ||
+	if rule.status != 0 && rule.status != status || rule.codeless && (isRegistryError(details) || r.Method == http.MethodHead) ||
 		!rule.subject.matches(r) || !isAt(r.client.origin.Host, rule.host) {
 		return false
 	}
@@ -202,14 +204,14 @@ func (rule rule) matches(r *request, status int, details []Detail) bool {
 	return false
 }
 
-// words returns the message and, if it is text, the detail, where olareg gives the
-// reason.
+// words returns the message and the text of the detail, where olareg gives the reason.
 func (d Detail) words() string {
-	var detail string
-	if json.Unmarshal(d.Detail, &detail) != nil {
-		return d.Message
+	var text string
+	var object struct{ Message string }
+	if json.Unmarshal(d.Detail, &text) != nil {
+		_ = json.Unmarshal(d.Detail, &object) // a detail of another form has no words
 	}
-	return d.Message + " " + detail
+	return d.Message + " " + cmp.Or(text, object.Message)
 }
 
 // isAt reports whether host matches the host of a rule, or ends in it if that begins

@@ -72,6 +72,8 @@ func TestServerS4PutUnderAnotherDigest(t *testing.T) {
 	}{
 		{"a read that finds it decides", []scripted{stored, there}, nil, []string{"PUT " + path, "HEAD " + path}},
 		{"one that does not is a mismatch", []scripted{stored, missing}, regret.ErrDigestMismatch, []string{"PUT " + path, "HEAD " + path, "GET " + path}},
+		{"so does one after a response without a digest", []scripted{reply(201, ""), missing}, regret.ErrDigestMismatch, []string{"PUT " + path, "HEAD " + path, "GET " + path}},
+		{"so does one after a response with a malformed digest", []scripted{reply(201, "", "Docker-Content-Digest", "x"), there}, nil, []string{"PUT " + path, "HEAD " + path}},
 		{"one that fails leaves it unknown", []scripted{stored, reply(401, "")}, regret.ErrOutcomeUnknown, []string{"PUT " + path, "HEAD " + path}},
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
@@ -98,6 +100,7 @@ func TestServerS5WhatAManifestRefersToIsMissing(t *testing.T) {
 	}{
 		{"distribution", 400, `{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown to registry","detail":{"digest":"` + aDigest + `"}}]}`, true},
 		{"Gitea", 404, `{"errors":[{"code":"BLOB_UNKNOWN","message":""}]}`, false},
+		{"another status", 422, `{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown to registry"}]}`, false},
 		{"a child of an index", 404, `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}`, false},
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
@@ -128,19 +131,38 @@ func TestServerS5DigestWithSeveralTagsAtZot(t *testing.T) {
 
 func TestAttackR3SecretInThePathOfALocation(t *testing.T) {
 	t.Parallel()
-	var log bytes.Buffer
-	var traced []string
-	s := newScript(
-		reply(401, "", "WWW-Authenticate", "Basic"),
-		reply(307, "", "Location", "/echo/"+url.PathEscape(password)+"/x"),
-		reply(500, "no"))
-	c := newClient(t, s, regret.WithBasicAuth(account, password),
-		regret.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))),
-		regret.WithTrace(func(a regret.Attempt) { traced = append(traced, a.URL) }))
-	_, err := c.Manifest(t.Context(), repo, "v1")
-	e := wantErr(t, err, regret.ErrUnavailable)
-	for what, text := range map[string]string{"URL": e.URL, "text": err.Error(), "log": log.String(), "trace": fmt.Sprint(traced)} {
-		wantNoSecretIn(t, what, text, password)
+	const secret = "Pass/w\u00f6rd! longer"
+	var every strings.Builder
+	for _, b := range []byte(secret) {
+		fmt.Fprintf(&every, "%%%02x", b)
+	}
+	for rule, location := range map[string]string{
+		"as a segment":                   "/echo/" + url.PathEscape(secret) + "/x",
+		"as a path":                      (&url.URL{Path: "/echo/" + secret + "/x"}).String(),
+		"at another origin":              "https://storage.example.net/" + url.PathEscape(secret),
+		"with every byte escaped":        "/echo/" + every.String(),
+		"at another origin, all escaped": "https://storage.example.net/" + every.String() + "/x",
+	} {
+		t.Run(rule, func(t *testing.T) {
+			t.Parallel()
+			var log bytes.Buffer
+			var traced []string
+			s := newScript(reply(401, "", "WWW-Authenticate", "Basic"), reply(307, "", "Location", location), reply(500, "no"))
+			c := newClient(t, s, regret.WithBasicAuth(account, secret),
+				regret.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))),
+				regret.WithTrace(func(a regret.Attempt) { traced = append(traced, a.URL) }))
+			_, err := c.Manifest(t.Context(), repo, "v1")
+			e := wantErr(t, err, regret.ErrUnavailable)
+			for what, text := range map[string]string{"URL": e.URL, "text": err.Error(), "log": log.String(), "trace": fmt.Sprint(traced)} {
+				plain, err := url.PathUnescape(text)
+				if err != nil {
+					plain = text
+				}
+				if strings.Contains(plain, secret) || strings.Contains(plain, "longer") {
+					t.Errorf("the %s shows the password: %s", what, text)
+				}
+			}
+		})
 	}
 }
 
@@ -193,6 +215,9 @@ func TestAttackR5TwoDigestsInTheResponseToADeletion(t *testing.T) {
 		kind   error
 	}{
 		{"one, the right one, is success", []string{"Docker-Content-Digest", aDigest}, missing, nil},
+		{"one that is none, and it is gone", []string{"Docker-Content-Digest", "zz"}, missing, nil},
+		{"one that is none, and it is still there", []string{"Docker-Content-Digest", `"` + other + `"`}, served, regret.ErrStillPresent},
+		{"one that is none beside another, although it is gone", []string{"Docker-Content-Digest", "zz", "Docker-Content-Digest", other}, missing, regret.ErrOutcomeUnknown},
 		{"two are a contradiction, although it is gone", []string{"Docker-Content-Digest", aDigest, "Docker-Content-Digest", other}, missing, regret.ErrOutcomeUnknown},
 		{"two, and it is still there", []string{"Docker-Content-Digest", other, "Docker-Content-Digest", aDigest}, served, regret.ErrStillPresent},
 	} {

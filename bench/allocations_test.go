@@ -17,7 +17,7 @@ const (
 	maxBytes   = 1.7
 	// tolerance allows for garbage collections at different moments: they empty the sync.Pools of
 	// net/http.
-	tolerance = 0.02
+	tolerance = 0.03
 	// maxAllocsPerTag and maxHeap limit the cost of a list of any length.
 	maxAllocsPerTag = 1.25
 	maxHeap         = 4 << 20
