@@ -145,7 +145,7 @@ func (r *request) headDescriptor(resp transport.Response, want Digest) (d Descri
 		return Descriptor{}, false, err
 	}
 	t := mediaType(resp.Header)
-	if resp.StatusCode != http.StatusOK || dgst == "" || want != "" && dgst != want || !manifest.IsMediaType(t) {
+	if resp.StatusCode != http.StatusOK || dgst == "" || namedDigests(resp.Header).malformed || want != "" && dgst != want || !manifest.IsMediaType(t) {
 		return Descriptor{}, false, nil
 	}
 	return Descriptor{MediaType: t, Digest: dgst, Size: max(resp.ContentLength, 0)}, true, nil
