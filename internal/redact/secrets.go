@@ -123,9 +123,10 @@ func (s *Secrets) RedactCut(text string, minPrefix int) string {
 	if n := s.cut(text, minPrefix); n > 0 {
 		found = append(found, span{len(text) - n, len(text)})
 	}
-	if u, ok := unescape(text); ok {
-		if n := s.cut(u.text, minPrefix); n > 0 {
-			found = append(found, span{u.at[len(u.text)-n], len(text)})
+	for _, u := range unescape(text) {
+		whole := u.beforeCut()
+		if n := s.cut(whole, minPrefix); n > 0 {
+			found = append(found, span{u.at[len(whole)-n], len(text)})
 		}
 	}
 	return replace(text, found)
@@ -137,7 +138,7 @@ type span struct{ start, end int }
 // find returns every occurrence of every secret in text, as it is and unescaped.
 func (s *Secrets) find(text string) []span {
 	found := s.occurrences(text)
-	if u, ok := unescape(text); ok {
+	for _, u := range unescape(text) {
 		for _, o := range s.occurrences(u.text) {
 			found = append(found, span{u.at[o.start], u.at[o.end]})
 		}

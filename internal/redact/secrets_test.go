@@ -43,6 +43,8 @@ func TestRedact(t *testing.T) {
 		{"a secret with every byte escaped is replaced", []string{"hunter"}, `/%68%75%6E%74%65%72`, "/[redacted]"},
 		{"a secret with escaped slashes in JSON is replaced", []string{"a/b/c"}, `"a\/b\/c"`, `"[redacted]"`},
 		{"a secret in ASCII in JSON is replaced", []string{"k\u00fcchen\U0001f600"}, `"k\u00FCchen\ud83d\ude00"`, `"[redacted]"`},
+		{"a secret with a plus for each space is replaced", []string{"correct horse*battery"}, `password=correct+horse%2abattery`, "password=[redacted]"},
+		{"a secret of a form is replaced", []string{"correct horse*battery"}, `password=correct+horse*battery`, "password=[redacted]"},
 		{"what is no escape stays as it is", []string{"hunter"}, `100% \x \u12 %zz %`, `100% \x \u12 %zz %`},
 		{"a secret of four bytes is replaced", []string{"abcd"}, "abcd", "[redacted]"},
 		{"a secret of three bytes is not replaced", []string{"abc"}, "abc", "abc"},
@@ -74,6 +76,8 @@ func TestRedactCut(t *testing.T) {
 		{"the beginning of a secret is not replaced before the end", "c4n4ry b", "c4n4ry b"},
 		{"the longest of two beginnings is replaced", "a xyc4n4ry", "a [redacted]"},
 		{"the beginning of an escaped secret is replaced at the end", "a p%2Fq%3", "a [redacted]"},
+		{"the beginning of a secret is replaced before an escape that was cut", "a c4n4%72yto%", "a [redacted]"},
+		{"and before one of JSON", `a c4n4ryto\u00`, "a [redacted]"},
 		{"the beginning of a secret that overlaps another is replaced with it", "a endc4n4ry", "a [redacted]"},
 		{"a text that is shorter than the secret can be its beginning", "c4n4ryt", "[redacted]"},
 	} {

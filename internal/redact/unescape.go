@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -14,16 +15,27 @@ type unescaped struct {
 	at   []int // where each byte, and the end, begins in the original text
 }
 
-// unescape replaces the escapes of URLs (%2F) and of JSON (\u002f, \/). A text
-// without any has no unescaped form.
-func unescape(text string) (u unescaped, ok bool) {
-	if !strings.ContainsAny(text, `%\`) {
-		return unescaped{}, false
+// unescape returns the forms of a text in which the escapes of URLs (%2F) and of
+// JSON (\u002f, \/) are replaced: none if there are none, and one more if a plus may
+// stand for a space, as it does in a query.
+func unescape(text string) (forms []unescaped) {
+	if strings.ContainsAny(text, `%\`) {
+		forms = append(forms, replaceEscapes(text, "+"))
 	}
+	if strings.Contains(text, "+") {
+		forms = append(forms, replaceEscapes(text, " "))
+	}
+	return forms
+}
+
+func replaceEscapes(text, plus string) (u unescaped) {
 	var b strings.Builder
 	for i := 0; i < len(text); {
 		meaning, length := escape(text[i:])
-		if length == 0 {
+		switch {
+		case length == 0 && text[i] == '+':
+			meaning, length = plus, 1
+		case length == 0:
 			meaning, length = text[i:i+1], 1
 		}
 		for range len(meaning) {
@@ -33,7 +45,18 @@ func unescape(text string) (u unescaped, ok bool) {
 		i += length
 	}
 	u.text, u.at = b.String(), append(u.at, len(text))
-	return u, true
+	return u
+}
+
+// incomplete is an escape that was cut.
+var incomplete = regexp.MustCompile(`(?:%[0-9A-Fa-f]?|\\(?:u[0-9A-Fa-f]{0,3})?)$`)
+
+// beforeCut returns the text without an escape that was cut at its end.
+func (u unescaped) beforeCut() string {
+	if at := incomplete.FindStringIndex(u.text); at != nil {
+		return u.text[:at[0]]
+	}
+	return u.text
 }
 
 // jsonMeanings are the escapes of JSON that are one letter.
