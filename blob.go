@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"unicode"
 
 	"github.com/seed-8cb7cc86/regret/internal/body"
 	"github.com/seed-8cb7cc86/regret/internal/grammar"
@@ -92,7 +93,7 @@ func (c *Client) HasBlob(ctx context.Context, repository string, dgst Digest) (b
 }
 
 func (c *Client) hasBlob(ctx context.Context, op, repository string, dgst Digest) (bool, error) {
-	served, err := c.blobRequest(op, http.MethodHead, repository, dgst).headBlob(ctx, dgst)
+	served, err := c.blobRequest(op, http.MethodHead, repository, dgst).headBlob(ctx, dgst, anySize)
 	if served || err != nil {
 		return served, err
 	}
@@ -127,8 +128,12 @@ func isEmpty(dgst Digest) bool { return dgst == dgst.Algorithm().FromBytes(nil) 
 // See https://www.rfc-editor.org/rfc/rfc9110#section-14.2
 var firstByte = http.Header{"Range": {"bytes=0-0"}}
 
-// headBlob sends a HEAD. It returns served = false where only a GET can decide.
-func (r *request) headBlob(ctx context.Context, dgst Digest) (served bool, err error) {
+// anySize is the size of a blob that is not known.
+const anySize = -1
+
+// headBlob sends a HEAD. It returns served = false where only a GET can decide, or
+// where the response names neither the digest nor the size of the blob.
+func (r *request) headBlob(ctx context.Context, dgst Digest, size int64) (served bool, err error) {
 	resp, err := r.do(ctx)
 	switch {
 	case err != nil && headUnserved(err):
@@ -142,7 +147,10 @@ func (r *request) headBlob(ctx context.Context, dgst Digest) (served bool, err e
 	if err != nil {
 		return false, err
 	}
-	return named != "" || resp.ContentLength > 0 || isEmpty(dgst), nil
+	if size == anySize {
+		return named != "" || resp.ContentLength > 0 || isEmpty(dgst), nil
+	}
+	return named != "" || resp.ContentLength == size, nil
 }
 
 // blobDigest returns the digest in the header of a response about a blob, if there is
@@ -198,7 +206,7 @@ func (c *Client) PutBlob(ctx context.Context, repository string, dgst Digest, da
 	}
 	r := c.blobRequest(op, http.MethodHead, repository, dgst)
 	r.scope.Action = "push" // so that one token allows all three requests
-	if served, err := r.headBlob(ctx, dgst); served || err != nil {
+	if served, err := r.headBlob(ctx, dgst, int64(len(data))); served || err != nil {
 		return err
 	}
 	again, err := c.upload(ctx, op, repository, dgst, data)
@@ -304,7 +312,7 @@ func (r *request) uploadLocation(resp transport.Response) (*url.URL, error) {
 	}
 	here := url.URL{Scheme: r.client.origin.Scheme, Host: r.client.origin.Host, Path: r.Path}
 	target, err := here.Parse(location)
-	if err != nil || strings.ContainsFunc(location, func(c rune) bool { return c <= ' ' || c > '~' || c == '\\' }) {
+	if err != nil || strings.ContainsFunc(target.Path, unicode.IsControl) || strings.ContainsFunc(location, func(c rune) bool { return c <= ' ' || c > '~' || c == '\\' }) {
 		return nil, r.refuse(resp, ErrNotRegistry, errors.New("malformed Location"))
 	}
 	switch to := origin.Of(target); {
@@ -314,10 +322,17 @@ func (r *request) uploadLocation(resp transport.Response) (*url.URL, error) {
 		e := r.refuse(resp, ErrRedirect, fmt.Errorf("nothing is uploaded to %s", clip(to.String())))
 		e.Hint = hintUploadOrigin
 		return nil, e
-	case path.Base(path.Dir(path.Clean(target.Path))) == "manifests":
+	case isManifestPath(target.Path):
 		return nil, r.refuse(resp, ErrRedirect, errors.New("the Location is the path of a manifest"))
 	}
 	return target, nil
+}
+
+// isManifestPath reports whether a path may be that of a manifest, also for a server
+// that ignores case or what follows a semicolon.
+func isManifestPath(p string) bool {
+	segment, _, _ := strings.Cut(path.Base(path.Dir(path.Clean(p))), ";")
+	return strings.EqualFold(segment, "manifests")
 }
 
 // hintUploadOrigin is what to do about a registry that names another address than its own.

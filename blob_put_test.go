@@ -111,6 +111,9 @@ func TestPutBlobUploadsToTheRegistryOnly(t *testing.T) {
 		{"a URL without a host", "https:///1", "", regret.ErrRedirect, ""},
 		{"an opaque URL", "https:" + host + "/1", "", regret.ErrRedirect, ""},
 		{"the path of a tag", "/v2/" + repo + "/manifests/v1", "", regret.ErrRedirect, "manifest"},
+		{"the path of a tag for a server that ignores case", "/v2/" + repo + "/Manifests/v1", "", regret.ErrRedirect, "manifest"},
+		{"the path of a tag for a server that ignores what follows a semicolon", "/v2/" + repo + "/manifests;x/v1", "", regret.ErrRedirect, "manifest"},
+		{"control characters", uploadsPath + "%1b%0a", "", regret.ErrNotRegistry, "Location"},
 		{"the path of a tag with a slash after it", "/v2/" + repo + "/manifests/v1/", "", regret.ErrRedirect, "manifest"},
 		{"the path of a tag by way of dots", "/v2/x/%2e%2e/" + repo + "/manifests/y/%2e%2e/v1", "", regret.ErrRedirect, "manifest"},
 		{"the path of a tag with an escaped slash", "/v2/" + repo + "/manifests%2Fv1", "", regret.ErrRedirect, "manifest"},
@@ -305,4 +308,20 @@ func TestPutBlobEndsWithItsContext(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A proxy may answer every HEAD with a page of its own.
+func TestPutBlobDoesNotBelieveAnotherSize(t *testing.T) {
+	t.Parallel()
+	s := newScript(reply(200, "", "Content-Type", "application/json"),
+		reply(202, "", "Location", uploadsPath+"1"), reply(201, "", "Docker-Content-Digest", string(configDigest)))
+	proxy := roundTrip(func(req *http.Request) (*http.Response, error) {
+		resp, err := s.RoundTrip(req)
+		if req.Method == http.MethodHead {
+			resp.ContentLength = 2
+		}
+		return resp, err
+	})
+	wantErr(t, newClient(t, proxy).PutBlob(t.Context(), repo, configDigest, []byte(imageConfig)))
+	s.want(t, "HEAD /v2/"+repo+"/blobs/"+string(configDigest), "POST "+uploadsPath, "PUT "+uploadsPath+"1?digest="+url.QueryEscape(string(configDigest)))
 }
