@@ -271,6 +271,26 @@ func TestServerS3ListsAreThoseOfTheCredentials(t *testing.T) {
 			t.Errorf("repositories %q", got)
 		}
 	})
+	t.Run("with credentials, a challenge that cannot be answered is an error", func(t *testing.T) {
+		t.Parallel()
+		for challenge, kind := range map[string]error{
+			`Bearer realm="https://other.example.net/token"`: regret.ErrUntrustedRealm,
+			"Bearer realm=": regret.ErrNotRegistry,
+		} {
+			s := newScript(reply(200, "{}", "WWW-Authenticate", challenge))
+			wantErr(t, newClient(t, s, regret.WithBasicAuth(account, password)).Ping(t.Context()), kind)
+			s.want(t, "GET /v2/")
+		}
+	})
+	t.Run("what another server says is no challenge", func(t *testing.T) {
+		t.Parallel()
+		s := newScript(reply(302, "", "Location", "https://portal.example.net/"), reply(401, "", "WWW-Authenticate", basic), reply(200, `{"repositories":[]}`))
+		_, err := collect(t, newClient(t, s, regret.WithBasicAuth(account, password)).Repositories(t.Context()))
+		wantErr(t, err)
+		if sent := s.authorizations(); len(sent) != 0 {
+			t.Errorf("Authorization headers: %q", sent)
+		}
+	})
 	t.Run("without credentials, no token is fetched", func(t *testing.T) {
 		t.Parallel()
 		s := newScript(reply(200, "{}", "WWW-Authenticate", `Bearer realm="https://`+host+`/token"`))

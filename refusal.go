@@ -178,7 +178,7 @@ func credentialsHint(r *request, kind Kind) string {
 	case r.auth.Anonymous():
 		return "there are no credentials for " + r.client.origin.Host + ": " + r.explainSource()
 	case !r.auth.Sent():
-		return "no credentials were sent, because the response does not say how to authenticate (WWW-Authenticate): " + r.explainSource()
+		return "no credentials were sent, because the response names no way to authenticate that this client supports (WWW-Authenticate: Basic or Bearer): " + r.explainSource()
 	}
 	return "check the credentials and their permissions: some registries send the same response for invalid credentials and for a missing permission"
 }

@@ -122,11 +122,13 @@ func (c *Client) learnChallenge(ctx context.Context, op string) {
 	}
 	r := c.newRequest(op, http.MethodGet, "", "", "/v2/")
 	resp, failure := c.transport.Do(ctx, &r.Request) // without credentials
-	switch {
+	switch {                                         // what another server says, after a redirect, is no challenge of the registry
 	case failure == nil:
 		body.Discard(resp.Body)
-		c.auth.Learn(resp.Header)
-	case failure.StatusCode == http.StatusUnauthorized:
+		if origin.Of(resp.Request.URL) == c.origin {
+			c.auth.Learn(resp.Header)
+		}
+	case failure.StatusCode == http.StatusUnauthorized && failure.URL == c.origin.String()+r.Path:
 		c.auth.Learn(failure.Header)
 	}
 }

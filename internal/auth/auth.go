@@ -146,24 +146,22 @@ func (z *Authorization) Answer(ctx context.Context, status int, header http.Head
 		return "", nil
 	case status == http.StatusForbidden:
 		return z.renew(ctx, body)
-	case status == http.StatusUnauthorized:
-		return z.answer(ctx, header)
 	}
-	return z.volunteer(ctx, header)
+	return z.answer(ctx, header)
 }
 
-// volunteer answers a challenge that came with a success: only with credentials of
-// the source. Without them, the success stands.
-func (z *Authorization) volunteer(ctx context.Context, header http.Header) (string, error) {
-	want, err := z.authorizer.read(header)
-	if err != nil || want == nil {
-		return "", nil
+// Volunteers reports whether there is an answer to a challenge that came with a
+// success. Without credentials of the source there is none, and the success stands.
+func (z *Authorization) Volunteers(ctx context.Context, header http.Header) (bool, error) {
+	if z.authorizer.config.Token != "" {
+		return false, nil
 	}
 	cred, err := z.authorizer.credential(ctx, z.scope)
 	if err != nil || cred.IsZero() {
-		return "", err
+		return false, err
 	}
-	return z.offer(ctx, want)
+	want, err := z.authorizer.read(header)
+	return want != nil, err
 }
 
 func (z *Authorization) answer(ctx context.Context, header http.Header) (string, error) {

@@ -65,15 +65,22 @@ func (c *call) RoundTrip(req *http.Request) (*http.Response, error) {
 	c.cut = false
 	resp, err := c.follow(c.build(req, header))
 	for answers := 0; err == nil && answers < maxAnswers && c.challenged(resp, header); answers++ {
-		said := c.readAhead(resp)
+		if isSuccess(resp.StatusCode) {
+			if ok, err := auth.Volunteers(c.ctx, resp.Header); err != nil || !ok {
+				return c.stands(resp, err)
+			}
+		}
+		// Read the body before a token is fetched: an unread response keeps its
+		// connection, and the token service may be behind the only one there is.
+		said, whole := body.ReadError(resp.Body, c.client.config.ErrorBytes)
+		c.cut = !whole
+		resp.Body = io.NopCloser(bytes.NewReader(said))
 		if header, err = auth.Answer(c.ctx, resp.StatusCode, resp.Header, said); err != nil {
-			resp.Body.Close()
 			return nil, err
 		}
 		if header == "" {
 			break
 		}
-		resp.Body.Close()
 		c.cut = false
 		if resp, err = c.follow(c.build(req, header)); err == nil && !c.challenged(resp, header) {
 			auth.Accepted()
@@ -85,24 +92,13 @@ func (c *call) RoundTrip(req *http.Request) (*http.Response, error) {
 	return c.accept(resp)
 }
 
-// readAhead reads the body before a token is fetched: an unread response keeps its
-// connection, and the token service may be behind the only one there is. The body
-// can be read again. That of a success is kept whole, for a caller who has nothing
-// to answer with.
-func (c *call) readAhead(resp *http.Response) []byte {
-	limit := c.client.config.ErrorBytes
-	if isSuccess(resp.StatusCode) {
-		said, _ := io.ReadAll(io.LimitReader(resp.Body, limit)) // the next reader gets the error, too
-		resp.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.MultiReader(bytes.NewReader(said), resp.Body), resp.Body}
-		return nil
+// stands returns a success whose challenge is not answered, unless that is an error.
+func (c *call) stands(resp *http.Response, err error) (*http.Response, error) {
+	if err != nil {
+		body.Discard(resp.Body)
+		return nil, err
 	}
-	said, whole := body.ReadError(resp.Body, limit)
-	c.cut = !whole
-	resp.Body = io.NopCloser(bytes.NewReader(said))
-	return said
+	return c.accept(resp)
 }
 
 // challenged reports whether the registry itself wants other credentials than
@@ -210,5 +206,7 @@ type anonymous struct{}
 func (anonymous) Header(context.Context) (string, error) { return "", nil }
 
 func (anonymous) Answer(context.Context, int, http.Header, []byte) (string, error) { return "", nil }
+
+func (anonymous) Volunteers(context.Context, http.Header) (bool, error) { return false, nil }
 
 func (anonymous) Accepted() {}

@@ -27,6 +27,10 @@ func (a *authorization) Header(ctx context.Context) (string, error) {
 	return a.first, a.err
 }
 
+func (a *authorization) Volunteers(context.Context, http.Header) (bool, error) {
+	return len(a.answers) > 0, nil
+}
+
 func (a *authorization) Answer(ctx context.Context, status int, _ http.Header, body []byte) (string, error) {
 	a.contexts = append(a.contexts, ctx)
 	a.said = append(a.said, string(body))

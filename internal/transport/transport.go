@@ -80,6 +80,9 @@ type Authorization interface {
 	// Answer returns the header to send after a response refused the last one;
 	// "" if there is nothing new to offer.
 	Answer(ctx context.Context, status int, header http.Header, body []byte) (string, error)
+	// Volunteers reports whether Answer has one to a challenge that came with a
+	// success.
+	Volunteers(ctx context.Context, header http.Header) (bool, error)
 	// Accepted says that the header which Answer returned was not refused.
 	Accepted()
 }
