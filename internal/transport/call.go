@@ -66,8 +66,13 @@ func (c *call) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := c.follow(c.build(req, header))
 	for answers := 0; err == nil && answers < maxAnswers && c.challenged(resp, header); answers++ {
 		if isSuccess(resp.StatusCode) {
-			if ok, err := auth.Volunteers(c.ctx, resp.Header); err != nil || !ok {
-				return c.stands(resp, err)
+			ok, err := auth.Volunteers(c.ctx, resp.Header)
+			if err != nil {
+				body.Discard(resp.Body)
+				return nil, err
+			}
+			if !ok {
+				break // the success stands
 			}
 		}
 		// Read the body before a token is fetched: an unread response keeps its
@@ -88,15 +93,6 @@ func (c *call) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	if err != nil || !isSuccess(resp.StatusCode) {
 		return resp, err
-	}
-	return c.accept(resp)
-}
-
-// stands returns a success whose challenge is not answered, unless that is an error.
-func (c *call) stands(resp *http.Response, err error) (*http.Response, error) {
-	if err != nil {
-		body.Discard(resp.Body)
-		return nil, err
 	}
 	return c.accept(resp)
 }

@@ -28,10 +28,10 @@ func TestTheFirstRequestGoesAheadUntilItIsConnected(t *testing.T) {
 		want  []time.Duration                   // when the other requests may be sent
 	}{
 		{"it is connected at once", func(progress func(bool)) { progress(true) }, []time.Duration{0, 0, 0}},
-		{"it is connected after a while", func(progress func(bool)) { time.Sleep(s); progress(true) }, []time.Duration{s, s, s}},
-		{"it fails, and the next one goes ahead", func(progress func(bool)) { time.Sleep(s); progress(false) }, []time.Duration{s, 2 * s, 2 * s}},
-		{"it hangs, and no other waits for more than two seconds", func(progress func(bool)) { time.Sleep(time.Hour); progress(false) }, []time.Duration{2 * s, 2 * s, 2 * s}},
-		{"it is connected and then ends", func(progress func(bool)) { time.Sleep(s); progress(true); progress(false) }, []time.Duration{s, s, s}},
+		{"it is connected after a while", func(progress func(bool)) { <-time.After(s); progress(true) }, []time.Duration{s, s, s}},
+		{"it fails, and the next one goes ahead", func(progress func(bool)) { <-time.After(s); progress(false) }, []time.Duration{s, 2 * s, 2 * s}},
+		{"it hangs, and no other waits for more than two seconds", func(progress func(bool)) { <-time.After(time.Hour); progress(false) }, []time.Duration{2 * s, 2 * s, 2 * s}},
+		{"it is connected and then ends", func(progress func(bool)) { <-time.After(s); progress(true); progress(false) }, []time.Duration{s, s, s}},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()
@@ -50,7 +50,7 @@ func TestTheFirstRequestGoesAheadUntilItIsConnected(t *testing.T) {
 						mu.Lock()
 						got = append(got, time.Since(start))
 						mu.Unlock()
-						time.Sleep(time.Second) // the handshake
+						<-time.After(time.Second) // the handshake
 						progress(true)
 						progress(false)
 					})
@@ -94,7 +94,7 @@ func TestNoRequestWaitsForAConnectionThatStands(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFirstConnection(registry)
 				enter(f, t.Context())(true)
-				time.Sleep(test.idle)
+				<-time.After(test.idle)
 				ahead := enter(f, t.Context())
 				start := time.Now()
 				enter(f, t.Context())
@@ -113,7 +113,7 @@ func TestEveryWrittenRequestKeepsTheConnection(t *testing.T) {
 		f := newFirstConnection(registry)
 		for range 3 {
 			enter(f, t.Context())(true)
-			time.Sleep(idleTimeout - time.Second)
+			<-time.After(idleTimeout - time.Second)
 		}
 		start := time.Now()
 		enter(f, t.Context())
@@ -259,12 +259,12 @@ func TestAFirstConnectionThatFailsLetsTheNextRequestGoAhead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(func(*http.Request) (*http.Response, error) {
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 			return nil, &net.OpError{Op: "dial", Err: errReset}
 		}, func(req *http.Request) (*http.Response, error) {
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 			httptrace.ContextClientTrace(req.Context()).GotConn(httptrace.GotConnInfo{})
-			time.Sleep(20 * time.Second)
+			<-time.After(20 * time.Second)
 			return respond(200, "")(req)
 		}, respond(200, ""))
 		c := newClient(s, withRetries(func(r *Retries) { r.WaitMin, r.WaitMax = 10*time.Second, 10*time.Second }))

@@ -104,8 +104,8 @@ func (r roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	return r.wire.roundTrip(req.Context(), r.op, req, false) // a POST for a token changes nothing
 }
 
-// roundTrip sends one request, which is a write or not, with ctx in place of the request's own. Its errors are
-// of type *Fault or *noResponse.
+// roundTrip sends one request, which is a write or not, with ctx in place of the
+// request's own. Its errors are of type *Fault or *noResponse.
 func (w *Wire) roundTrip(ctx context.Context, op string, req *http.Request, write bool) (*http.Response, error) {
 	to := origin.Of(req.URL)
 	if err := w.pace.wait(ctx, to); err != nil {
