@@ -177,18 +177,15 @@ func sameHost(u, page *url.URL) bool {
 const minSegments = 3
 
 // sameList reports whether two paths lead to the same list, although one of them may lack a prefix:
-// before "/v2/", or before the name of the repository. Nexus and Artifactory serve "team/app" at
-// /v2/team/app/…, at /v2/docker/team/app/… and at /repository/docker/v2/team/app/….
+// before "/v2/", in its place, or before the name of the repository. Nexus and Artifactory serve
+// "team/app" at /v2/team/app/…, at /v2/docker/team/app/… and at /repository/docker/v2/team/app/….
 func sameList(target, page string) bool {
-	if target == page {
-		return true
-	}
 	_, list, ok := strings.Cut(page, "/v2/")
-	if ok && endsIn(target, list) {
+	if target == page || ok && endsIn(target, list) {
 		return true
 	}
 	for ok {
-		if _, target, ok = strings.Cut(target, "/v2/"); ok && (target == list || endsIn(list, target) || endsIn(target, list)) {
+		if _, target, ok = strings.Cut(target, "/v2/"); ok && endsIn(list, target) {
 			return true
 		}
 	}
