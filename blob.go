@@ -1,6 +1,7 @@
 package regret
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -251,7 +252,7 @@ func (c *Client) upload(ctx context.Context, op, repository string, dgst Digest,
 		return false, err
 	}
 	body.Discard(resp.Body)
-	if named != "" && named != dgst {
+	if mayBeElsewhere(dgst, named) {
 		return false, r.blobStoredUnder(ctx, dgst, named)
 	}
 	return false, nil
@@ -261,14 +262,14 @@ func (c *Client) upload(ctx context.Context, op, repository string, dgst Digest,
 const hintHasBlob = "call HasBlob to see, or PutBlob again, which does no harm"
 
 // blobStoredUnder looks whether the blob is there under the digest that it was put
-// under, although the registry named one of another algorithm.
+// under, although the registry named one of another algorithm, or none.
 func (r *request) blobStoredUnder(ctx context.Context, dgst, named Digest) error {
 	stored, err := r.client.hasBlob(ctx, r.Op, r.repository, dgst)
 	switch {
 	case stored:
 		return nil
 	case err == nil:
-		return r.newError(ErrDigestMismatch, fmt.Errorf("the registry stored it under %s only", named))
+		return r.newError(ErrDigestMismatch, fmt.Errorf("the registry stored it under %s only", cmp.Or(named, "another digest")))
 	}
 	e := r.newError(ErrOutcomeUnknown, err)
 	e.Hint = hintHasBlob

@@ -310,6 +310,38 @@ func TestPutBlobEndsWithItsContext(t *testing.T) {
 	}
 }
 
+// A registry that knows sha256 only may store the content under another digest than it was put
+// under, and say so or not.
+func TestPutBlobUnderAnotherDigest(t *testing.T) {
+	t.Parallel()
+	dgst := digest.SHA512.FromString(imageConfig)
+	blob := "/v2/" + repo + "/blobs/" + string(dgst)
+	missing := reply(404, `{"errors":[{"code":"BLOB_UNKNOWN"}]}`)
+	for _, tt := range []struct {
+		rule   string
+		fields []string
+		look   []scripted
+		kind   error
+	}{
+		{"it names the other", []string{"Docker-Content-Digest", string(configDigest)}, []scripted{missing, missing}, regret.ErrDigestMismatch},
+		{"it names none", nil, []scripted{missing, missing}, regret.ErrDigestMismatch},
+		{"it names none, and has it", nil, []scripted{reply(200, "", "Docker-Content-Digest", string(dgst))}, nil},
+	} {
+		t.Run(tt.rule, func(t *testing.T) {
+			t.Parallel()
+			s := newScript(append([]scripted{missing, reply(202, "", "Location", uploadsPath+"1"), reply(201, "", tt.fields...)}, tt.look...)...)
+			err := newClient(t, s).PutBlob(t.Context(), repo, dgst, []byte(imageConfig))
+			if tt.kind == nil {
+				wantErr(t, err)
+			} else {
+				wantErr(t, err, tt.kind)
+			}
+			want := []string{"HEAD " + blob, "POST " + uploadsPath, "PUT " + uploadsPath + "1?digest=" + url.QueryEscape(string(dgst)), "HEAD " + blob, "GET " + blob}
+			s.want(t, want[:3+len(tt.look)]...)
+		})
+	}
+}
+
 // A proxy may answer every HEAD with a page of its own.
 func TestPutBlobDoesNotBelieveAnotherSize(t *testing.T) {
 	t.Parallel()

@@ -61,13 +61,20 @@ func (c *Client) PutManifest(ctx context.Context, repository, reference string, 
 		return err
 	}
 	body.Discard(resp.Body)
-	if want != "" && named != want && (named != "" || want.Algorithm() != digest.Canonical) {
+	if want != "" && mayBeElsewhere(want, named) {
 		if err := r.storedUnder(ctx, named); err != nil {
 			return err
 		}
 	}
 	c.seen.Add(repository, reference, m.Descriptor.Digest)
 	return nil
+}
+
+// mayBeElsewhere reports whether a registry may have stored what was put under want
+// under another digest: it named one in the response, or it named none and may have
+// computed a sha256 digest.
+func mayBeElsewhere(want, named Digest) bool {
+	return named != want && (named != "" || want.Algorithm() != digest.Canonical)
 }
 
 // storedUnder looks whether a manifest is there under the digest that it was put
