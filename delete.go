@@ -126,7 +126,7 @@ func (c *Client) newDeletion(op, repository, reference string) deletion {
 // portal, and count only if the manifest or tag is gone.
 func (d deletion) confirm(ctx context.Context, resp transport.Response) error {
 	details, readable := d.errorsIn(resp)
-	echoed := namedDigests(resp.Header)
+	echoed := readDigestHeader(resp.Header)
 	contradiction := len(details) > 0 || echoed.several || d.byDigest() && echoed.first != "" && string(echoed.first) != d.reference
 	verify := d.client.config.verify
 	if resp.StatusCode == http.StatusAccepted && !contradiction && !echoed.malformed && readable && !verify {

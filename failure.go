@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -14,7 +13,6 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/body"
 	"github.com/seed-8cb7cc86/regret/internal/errorbody"
 	"github.com/seed-8cb7cc86/regret/internal/grammar"
-	"github.com/seed-8cb7cc86/regret/internal/origin"
 	"github.com/seed-8cb7cc86/regret/internal/redact"
 	"github.com/seed-8cb7cc86/regret/internal/transport"
 )
@@ -103,8 +101,8 @@ func (r *request) addAuth(e *Error, refused *auth.Error) {
 		}
 	case auth.UntrustedRealm:
 		e.Kind = ErrUntrustedRealm
-		if registry := r.client.origin; registry.Scheme == "https" && refused.Realm.Scheme == "http" && hostname(refused.Realm) == hostname(registry) {
-			e.Hint = hintForwardedProto
+		if registry := r.client.origin; registry.Scheme == "https" && refused.Realm.Scheme == "http" && refused.Realm.Hostname() == registry.Hostname() {
+			e.Hint = hintForwardedProto // a proxy that loses the scheme may lose the port, too
 		} else if realm := refused.Realm.String(); auth.CheckRealm(realm, r.client.origin) == nil { // advice that New accepts
 			e.Hint = fmt.Sprintf("if that is the registry's token service, use WithTrustedRealm(%q)", r.client.secrets.Redact(realm))
 		}
@@ -226,7 +224,3 @@ func isAmbiguous(err error) bool {
 func joinHints(all ...string) string {
 	return strings.Join(slices.DeleteFunc(all, func(hint string) bool { return hint == "" }), "; ")
 }
-
-// hostname is a host without its port: a proxy that loses the scheme often loses the
-// port, too.
-func hostname(o origin.Origin) string { return (&url.URL{Host: o.Host}).Hostname() }

@@ -145,7 +145,7 @@ func (r *request) headDescriptor(resp transport.Response, want Digest) (d Descri
 		return Descriptor{}, false, err
 	}
 	t := mediaType(resp.Header)
-	if resp.StatusCode != http.StatusOK || dgst == "" || namedDigests(resp.Header).malformed || want != "" && dgst != want || !manifest.IsMediaType(t) {
+	if resp.StatusCode != http.StatusOK || dgst == "" || readDigestHeader(resp.Header).malformed || want != "" && dgst != want || !manifest.IsMediaType(t) {
 		return Descriptor{}, false, nil
 	}
 	return Descriptor{MediaType: t, Digest: dgst, Size: max(resp.ContentLength, 0)}, true, nil
@@ -158,7 +158,7 @@ func (r *request) headDescriptor(resp transport.Response, want Digest) (d Descri
 //
 // See https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests
 func (r *request) headerDigest(resp transport.Response, want Digest) (Digest, error) {
-	named := namedDigests(resp.Header)
+	named := readDigestHeader(resp.Header)
 	switch {
 	case named.several:
 		return "", r.refuse(resp, ErrDigestMismatch, errors.New("the response names two digests"))
@@ -168,14 +168,14 @@ func (r *request) headerDigest(resp transport.Response, want Digest) (Digest, er
 	return named.first, nil
 }
 
-// named is what the header of a response says about the digest.
-type named struct {
+// A digestHeader is what Docker-Content-Digest says.
+type digestHeader struct {
 	first     Digest // the first one that is well-formed; empty if there is none
 	several   bool   // there are different ones
 	malformed bool   // there are values that are no digests
 }
 
-func namedDigests(h http.Header) (n named) {
+func readDigestHeader(h http.Header) (n digestHeader) {
 	for _, value := range h["Docker-Content-Digest"] {
 		switch d := Digest(value); {
 		case grammar.Digest(d) != nil:

@@ -73,9 +73,8 @@ func (i *invalidEntries) error(r *request) error {
 const smallSize = 100
 
 // smallerQuery returns the query with which to request the first page again if the
-// registry may have refused its size: first with [smallSize], then
-// without a size. It returns nil if the refusal has another reason,
-// and after two retries.
+// registry may have refused its size: first with [smallSize], then without a size.
+// It returns nil if the refusal has another reason, and after two retries.
 func (l *list[T]) smallerQuery(p *progress, err error) *string {
 	e, ok := err.(*Error)
 	if !ok || !l.paged || p.pages != 1 || p.size == 0 || !l.mayRefuseSize(e) {

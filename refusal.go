@@ -32,7 +32,7 @@ type rule struct {
 	code     Code
 	codeless bool // match only responses that could have a code but have none
 	subject  subject
-	says     string // part of a message, or of a detail that is text; in lower case
+	says     string // part of the words of a detail; in lower case
 	kind     Kind
 	hint     string
 }

@@ -115,14 +115,15 @@ func (c *Client) Ping(ctx context.Context) error {
 // learnChallenge asks which credentials the registry wants, if there are any and
 // that is not known yet. A registry with repositories for everybody answers the
 // question for all of them without a challenge, and then lists those only; zot
-// does. Every other failure, the request that follows will tell.
+// does. What another server says, after a redirect, is no challenge of the
+// registry. Any other failure shows in the request that follows.
 func (c *Client) learnChallenge(ctx context.Context, op string) {
 	if c.config.source() == nil || c.auth.Learned() {
 		return
 	}
 	r := c.newRequest(op, http.MethodGet, "", "", "/v2/")
 	resp, failure := c.transport.Do(ctx, &r.Request) // without credentials
-	switch {                                         // what another server says, after a redirect, is no challenge of the registry
+	switch {
 	case failure == nil:
 		body.Discard(resp.Body)
 		if origin.Of(resp.Request.URL) == c.origin {

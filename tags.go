@@ -32,7 +32,7 @@ import (
 //
 // Sends GET /v2/<name>/tags/list?n=1000 ([end-8]) and follows Link, of which it takes
 // only the query. If the registry refuses that number of tags, as Quay does, Tags
-// sends the first request again with the number that the registry allows, or without.
+// sends the first request again with n=100, and if that is refused, without n.
 //
 // [end-8]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-tags
 func (c *Client) Tags(ctx context.Context, repository string) iter.Seq2[string, error] {

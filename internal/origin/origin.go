@@ -92,6 +92,9 @@ func checkRegistry(host, rest string) error {
 		redact.Clip(path), redact.Clip(name))
 }
 
+// Hostname returns the host without its port.
+func (o Origin) Hostname() string { return (&url.URL{Host: o.Host}).Hostname() }
+
 // CanonicalHost returns the one name of a host that has several: Docker Hub.
 func CanonicalHost(host string) string {
 	host = strings.ToLower(host)
@@ -104,7 +107,7 @@ func CanonicalHost(host string) string {
 
 // loopback reports whether plain http to a host never leaves this machine.
 func loopback(hostport string) bool {
-	host := strings.ToLower((&url.URL{Host: hostport}).Hostname())
+	host := strings.ToLower(Origin{Host: hostport}.Hostname())
 	if host == "localhost" {
 		return true
 	}

@@ -72,9 +72,11 @@ func latest(list [][]string) [][]string {
 // spellings returns the forms in which a secret may be echoed: plain, escaped
 // in a query and in a path, and quoted in JSON with and without HTML escaping,
 // each also without the white space around it, and with its lines folded into
-// one. Other escapes are found in the unescaped text; these forms are for texts
-// that were cut in the middle of an escape. The key files that Google's registries take as passwords have several
+// one. The key files that Google's registries take as passwords have several
 // lines and end in one.
+//
+// The unescaped text shows other spellings, but not these where the text was cut
+// in one, or where what stands before one makes another escape of it.
 func spellings(secret string) []string {
 	forms := []string{secret}
 	add := func(form string) {

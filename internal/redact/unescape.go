@@ -84,7 +84,7 @@ func escape(text string) (meaning string, length int) {
 	return "", 0
 }
 
-// unicodeEscape reads \uXXXX, or two of them that are a pair of surrogates.
+// unicodeEscape reads an escape such as \u00e4, or two that are a pair of surrogates.
 func unicodeEscape(text string) (meaning string, length int) {
 	unit := func(text string) (rune, bool) {
 		if len(text) < 6 || text[:2] != `\u` {
