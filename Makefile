@@ -4,7 +4,7 @@
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: ## run every test of the library, in seconds and without network
+test: ## run every test of the library, in half a minute and without network
 	go test ./...
 
 race: ## the same with the race detector

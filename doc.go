@@ -71,10 +71,14 @@
 //	ErrTagDeleteUnsupported  400 UNSUPPORTED or DIGEST_INVALID, for a     delete by digest, if the other tags
 //	                         tag; 405 of some hosts                       may be removed too
 //	ErrReferenced            409 MANIFEST_REFERENCED and others           delete the index first
-//	ErrStillTagged           400 GOOGLE_MANIFEST_DANGLING_TAG             remove all its tags first
+//	ErrStillTagged           400 GOOGLE_MANIFEST_DANGLING_TAG; 409        remove all its tags first
+//	                         MANIFEST_INVALID, for a digest
+//	ErrContentMissing        4xx MANIFEST_BLOB_UNKNOWN or BLOB_UNKNOWN,   push what the manifest refers to
+//	                         404 MANIFEST_UNKNOWN, for a push             first
 //	ErrImmutable             409 TAG_IMMUTABLE and others                 keep it, or unlock it at the registry
-//	ErrReadOnly              405 that allows only reads; 403 "read only"  retry after the maintenance
-//	ErrRateLimited           429; TOOMANYREQUESTS                         wait for Error.RetryAfter
+//	ErrReadOnly              405 that allows only reads; 403 or 405        retry after the maintenance
+//	                         "read only"
+//	ErrRateLimited           429; TOOMANYREQUESTS; 403 that asks to wait  wait for Error.RetryAfter
 //	ErrUnavailable           5xx except 501, 408, 425, or no response     retry later
 //	ErrOutcomeUnknown        no response that can be trusted              resolve it again to see
 //	ErrStillPresent          success, but it is still served              ask the operator

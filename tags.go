@@ -78,7 +78,8 @@ func (c *Client) tags(ctx context.Context, repository string) iter.Seq2[string, 
 //
 // Errors: as [Client.Tags].
 //
-// Sends GET /v2/_catalog?n=1000 and follows Link; see
+// Sends GET /v2/_catalog?n=1000 and follows Link; before it GET /v2/, if there are
+// credentials and the client has not seen a challenge yet; see
 // https://distribution.github.io/distribution/spec/api/#catalog
 func (c *Client) Repositories(ctx context.Context) iter.Seq2[string, error] {
 	l := list[string]{

@@ -9,7 +9,7 @@ import (
 	"github.com/seed-8cb7cc86/regret/bench/internal/registry"
 )
 
-// A burst of callers opens at most twice as many connections as there are callers: net/http dials for
+// A burst of callers opens about twice as many connections as there are callers at worst: net/http dials for
 // each request that finds no idle connection, and keeps dialing when another one serves the request
 // meanwhile. Over HTTP/2 the first request goes ahead, and its connection serves all. After the burst
 // no connection is opened.

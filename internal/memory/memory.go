@@ -1,5 +1,8 @@
 // Package memory holds what a client has seen of its registry: manifests that
-// were served, and what tags pointed to when they were last resolved.
+// were served, what tags pointed to when they were last resolved, and which lists
+// of tags the caller has read. It does not know what these facts are used for.
+//
+// Invariants: its size is bounded; an entry that is missing costs a request.
 package memory
 
 import (
