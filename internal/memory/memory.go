@@ -2,7 +2,8 @@
 // were served, what tags pointed to when they were last resolved, and which lists
 // of tags the caller has read. It does not know what these facts are used for.
 //
-// Invariants: its size is bounded; an entry that is missing costs a request.
+// Invariants: its size is bounded; an entry that is missing costs a request, or a
+// check of tags after a deletion, but leads to no other deletion.
 package memory
 
 import (
