@@ -291,6 +291,15 @@ func TestServerS3ListsAreThoseOfTheCredentials(t *testing.T) {
 			t.Errorf("Authorization headers: %q", sent)
 		}
 	})
+	t.Run("what another server says with a success is no challenge", func(t *testing.T) {
+		t.Parallel()
+		s := newScript(reply(302, "", "Location", "https://portal.example.net/"), reply(200, "{}", "WWW-Authenticate", basic), reply(200, `{"repositories":[]}`))
+		_, err := collect(t, newClient(t, s, regret.WithBasicAuth(account, password)).Repositories(t.Context()))
+		wantErr(t, err)
+		if sent := s.authorizations(); len(sent) != 0 {
+			t.Errorf("Authorization headers: %q", sent)
+		}
+	})
 	t.Run("without credentials, no token is fetched", func(t *testing.T) {
 		t.Parallel()
 		s := newScript(reply(200, "{}", "WWW-Authenticate", `Bearer realm="https://`+host+`/token"`))

@@ -319,7 +319,7 @@ func (r *request) uploadLocation(resp transport.Response) (*url.URL, error) {
 	switch to := origin.Of(target); {
 	case target.User != nil:
 		return nil, r.refuse(resp, ErrRedirect, errors.New("a Location with user information"))
-	case to != r.client.origin || target.Opaque != "":
+	case to != r.client.origin:
 		e := r.refuse(resp, ErrRedirect, fmt.Errorf("nothing is uploaded to %s", clip(to.String())))
 		e.Hint = hintUploadOrigin
 		return nil, e

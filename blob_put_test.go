@@ -342,6 +342,21 @@ func TestPutBlobUnderAnotherDigest(t *testing.T) {
 	}
 }
 
+func TestPutBlobBelievesTheDigestOfAHead(t *testing.T) {
+	t.Parallel()
+	var sent []string
+	c := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
+		sent = append(sent, req.Method)
+		resp := respond(req, 200, "", "Docker-Content-Digest", string(configDigest))
+		resp.ContentLength = -1
+		return resp, nil
+	}))
+	wantErr(t, c.PutBlob(t.Context(), repo, configDigest, []byte(imageConfig)))
+	if diff := cmp.Diff([]string{"HEAD"}, sent); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+}
+
 // A proxy may answer every HEAD with a page of its own.
 func TestPutBlobDoesNotBelieveAnotherSize(t *testing.T) {
 	t.Parallel()

@@ -344,3 +344,26 @@ func TestServerS1UntagByOverwriteReadsChildrenWithinLimits(t *testing.T) {
 		}
 	})
 }
+
+// A tag that another client removed meanwhile is not pushed again because a child had to be restored.
+func TestUntagByOverwriteRestoresNoTagThatAnotherClientRemoved(t *testing.T) {
+	t.Parallel()
+	reg := fakeregistry.New()
+	index := putNestedIndex(t, reg, repo, "v1", "v2")
+	c := newClient(t, reg)
+	_, err := c.ResolveDigest(t.Context(), repo, "v2")
+	wantErr(t, err)
+	meanwhile := false
+	ignoreFirst(reg, "DELETE", func(w http.ResponseWriter, req *http.Request) bool {
+		if meanwhile {
+			return false
+		}
+		meanwhile = true
+		reg.Serve(w, req)
+		remove(t, reg, string(index.all[len(index.all)-1]))
+		remove(t, reg, "v2")
+		return true
+	})
+	wantErr(t, c.UntagByOverwrite(t.Context(), repo, "v1"))
+	index.wantComplete(t, reg, repo)
+}

@@ -51,7 +51,7 @@ func (o *overwrite) restoreTag(ctx context.Context, ambiguous bool) (hint string
 	}
 	_, contentsErr := o.restoreMissing(ctx, o.contents)
 	if err := o.client.PutManifest(ctx, o.repository, o.tag, o.original); err != nil {
-		if current, resolveErr := o.resolveTag(ctx); resolveErr != nil || current != original {
+		if current, _ := o.resolveTag(ctx); current != original {
 			return fmt.Sprintf("the tag points to the placeholder %s, because the rollback to %s failed: %v", placeholder, original, err), false
 		}
 	}

@@ -224,3 +224,55 @@ func shuffle(reg *fakeregistry.Registry, seed uint64) {
 		return false
 	})
 }
+
+// Only the refusal of a push means that the index may list what is gone.
+func TestDeleteReferrerDoesNotTakeAnUnreadableIndexForARefusedOne(t *testing.T) {
+	t.Parallel()
+	r, referrers := newLongList(t, 3)
+	r.reg.Intercept(0, fakeregistry.On("GET", manifestPath(r.tag)), fakeregistry.Errors(400, "MANIFEST_INVALID", "no"))
+	r.reg.ResetLog()
+	err := r.client.DeleteReferrer(t.Context(), repo, r.subject, referrers[0])
+	wantErr(t, err, regret.CodeManifestInvalid)
+	reads := 0
+	for _, line := range strings.Split(methods(t, r.reg), ", ") {
+		if line == "GET 400" {
+			reads++
+		}
+	}
+	if reads != 1 {
+		t.Errorf("the index was read %d times: %s", reads, methods(t, r.reg))
+	}
+}
+
+// remove removes a tag or manifest in the name of another client.
+func remove(t *testing.T, reg *fakeregistry.Registry, reference string) {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodDelete, registryURL+manifestPath(reference), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := reg.RoundTrip(req)
+	if err != nil || resp.StatusCode != http.StatusAccepted {
+		t.Errorf("DELETE %s: %v, %v", reference, resp, err)
+		return
+	}
+	resp.Body.Close()
+}
+
+// A registry that refuses every index does not cost more than a thousand look-ups in one call.
+func TestDeleteReferrerBoundsItsLookUps(t *testing.T) {
+	t.Parallel()
+	r, referrers := newLongList(t, 1500)
+	gone := 0
+	r.reg.Intercept(0, fakeregistry.On("PUT", "/"), func(w http.ResponseWriter, req *http.Request) bool {
+		gone++
+		remove(t, r.reg, string(referrers[gone]))
+		return fakeregistry.Errors(400, "MANIFEST_BLOB_UNKNOWN", "no")(w, req)
+	})
+	r.reg.ResetLog()
+	err := r.client.DeleteReferrer(t.Context(), repo, r.subject, referrers[0])
+	wantErr(t, err, regret.ErrContentMissing)
+	if looked := strings.Count(methods(t, r.reg), "HEAD "); looked > 1010 {
+		t.Errorf("%d look-ups", looked)
+	}
+}

@@ -172,6 +172,14 @@ func TestReferrersAreReadFromTheFallbackTag(t *testing.T) {
 	})
 }
 
+// Without the API, a mistyped repository is not one without referrers.
+func TestReferrersOfAnUnknownRepository(t *testing.T) {
+	t.Parallel()
+	s := newScript(reply(404, ""), reply(404, `{"errors":[{"code":"NAME_UNKNOWN"}]}`))
+	_, err := collect(t, newClient(t, s).Referrers(t.Context(), repo, aDigest))
+	wantErr(t, err, regret.ErrNotFound, regret.CodeNameUnknown)
+}
+
 func TestReferrersReportFailures(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

@@ -143,7 +143,7 @@ var rules = []rule{
 // message.
 func classify(r *request, f *transport.Failure, details []Detail) (Kind, string) {
 	switch {
-	case isReadOnlyRoute(r, f, details) || saysReadOnly(f, details):
+	case isReadOnlyRoute(r, f, details) || saysReadOnly(r, f, details):
 		return ErrReadOnly, hintReadOnly
 	case f.RateLimited: // with any status
 		return ErrRateLimited, ""
@@ -246,16 +246,13 @@ func isReadOnlyRoute(r *request, f *transport.Failure, details []Detail) bool {
 
 // saysReadOnly recognises Quay in read-only mode by the member is_readonly, regardless
 // of the message.
-func saysReadOnly(f *transport.Failure, details []Detail) bool {
-	for _, d := range details {
+func saysReadOnly(r *request, f *transport.Failure, details []Detail) bool {
+	return f.StatusCode == http.StatusMethodNotAllowed && aWrite.matches(r) && slices.ContainsFunc(details, func(d Detail) bool {
 		var more struct {
 			ReadOnly bool `json:"is_readonly"`
 		}
-		if f.StatusCode == http.StatusMethodNotAllowed && json.Unmarshal(d.Detail, &more) == nil && more.ReadOnly {
-			return true
-		}
-	}
-	return false
+		return json.Unmarshal(d.Detail, &more) == nil && more.ReadOnly
+	})
 }
 
 // isRegistryError reports whether the registry itself sent the response, and not a

@@ -42,6 +42,8 @@ func TestRefusalsAreClassified(t *testing.T) {
 		{"Harbor by tag", byTag, 400, "", one("UNSUPPORTED", "unsupported digest v1: invalid checksum digest format"), regret.ErrTagDeleteUnsupported, "with all tags"},
 		{"Pulp by tag", byTag, 400, "", one("INVALID_REQUEST", "no"), regret.ErrTagDeleteUnsupported, "by digest only"},
 		{"Harbor, unsupported digest algorithm", byDigest, 400, "", one("UNSUPPORTED", "unsupported digest sha512:1: invalid checksum digest format"), "", "algorithm"},
+		{"is_readonly with another status", byTag, 403, "", `{"errors":[{"code":"DENIED","detail":{"is_readonly":true},"message":"x"}]}`, regret.ErrForbidden, ""},
+		{"409 MANIFEST_INVALID for a tag", byTag, 409, "", one("MANIFEST_INVALID", "x"), "", ""},
 		{"an invalid digest in a DELETE by digest", byDigest, 400, "", one("DIGEST_INVALID", "no"), "", ""},
 
 		{"distribution in read-only mode", byDigest, 405, "Allow: GET, HEAD", "Method not allowed", regret.ErrReadOnly, "maintenance"},
@@ -258,6 +260,9 @@ func TestRefusalsOfReads(t *testing.T) {
 		{"405 to a read does not mean read-only", 405, map[string]string{"Allow": "GET, HEAD", "Content-Type": "text/plain"}, "no", ""},
 		{"405 UNSUPPORTED to a read does not mean that deletion is disabled", 405, nil, `{"errors":[{"code":"UNSUPPORTED"}]}`, ""},
 		{"a message about a read-only token does not mean that the registry is read-only", 403, nil, `{"errors":[{"code":"DENIED","message":"repository is read-only to this token"}]}`, regret.ErrForbidden},
+		{"Harbor's words to a read do not mean it either", 403, nil, `{"errors":[{"code":"DENIED","message":"the system is in read only mode. any modification is prohibited"}]}`, regret.ErrForbidden},
+		{"nor do Quay's", 405, nil, `{"errors":[{"code":"DENIED","message":"System is currently read-only."}]}`, ""},
+		{"nor does Quay's detail", 405, nil, `{"errors":[{"code":"DENIED","detail":{"is_readonly":true},"message":"x"}]}`, ""},
 		{"a malformed challenge does not mean insufficient scope", 401, map[string]string{"WWW-Authenticate": `Bearer error="insufficient_scope`}, "", regret.ErrUnauthorized},
 		{"insufficient scope means forbidden", 401, map[string]string{"WWW-Authenticate": `Bearer error="insufficient_scope"`}, "", regret.ErrForbidden},
 	}

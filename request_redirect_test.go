@@ -65,6 +65,8 @@ func TestRedirectedReads(t *testing.T) {
 		{"another host gets no credentials", []redirect{{start, signed, 307}}, []string{start + " +", storage}, nil},
 		{"another port gets no credentials", []redirect{{start, registryURL + ":8443/b", 302}}, []string{start + " +", registryURL + ":8443/b"}, nil},
 		{"a sub-domain gets no credentials", []redirect{{start, "https://cdn." + host + "/b", 302}}, []string{start + " +", "https://cdn." + host + "/b"}, nil},
+		{"the path of a manifest at another host is followed", []redirect{{start, "https://storage.example.net/v2/team/app/manifests/x", 307}},
+			[]string{start + " +", "https://storage.example.net/v2/team/app/manifests/x"}, nil},
 		{"https to http is not followed", []redirect{{start, "http://" + host + "/b", 302}}, []string{start + " +"}, regret.ErrRedirect},
 		{"https to another host's http is not followed", []redirect{{start, "http://storage.example.net/b", 302}}, []string{start + " +"}, regret.ErrRedirect},
 		{"https to http is not followed in the second redirect either", []redirect{{start, storage, 302}, {storage, "http://storage.example.net/c", 302}},

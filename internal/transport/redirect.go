@@ -64,7 +64,7 @@ func (c *call) nextHop(req *http.Request, location string, hops int) (*http.Requ
 		return nil, err
 	}
 	next := req.Clone(c.ctx)
-	next.URL, next.Host = target, ""
+	next.URL = target
 	if origin.Of(target) != c.client.origin {
 		next.Header.Del("Authorization") // for the rest of the chain: the next hop copies this header
 	}
