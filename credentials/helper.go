@@ -103,10 +103,10 @@ func helperFailure(err error) error {
 // print it on standard output. Docker accepts it nowhere else, but some helpers print it on standard
 // error, as their last line.
 func saysNotFound(stdout, stderr []byte) bool {
-	const start, sentence = "credentials not found", "credentials not found in native keychain"
+	const short, sentence = "credentials not found", "credentials not found in native keychain"
 	out, complaint := strings.ToLower(string(bytes.TrimSpace(stdout))), strings.ToLower(string(bytes.TrimSpace(stderr)))
 	if out != "" {
-		return strings.HasPrefix(out, start)
+		return out == short || out == sentence
 	}
 	last := strings.TrimSpace(complaint[strings.LastIndexByte(complaint, '\n')+1:])
 	return strings.TrimPrefix(last, "error: ") == sentence

@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/seed-8cb7cc86/regret/internal/origin"
 )
 
 // A Source finds the credential for a registry. A client calls it when the registry asks for
-// credentials, at most once for each token, and again after a credential was refused.
+// credentials, at most once for each token, and again after a credential was refused. Where the
+// registry answers without credentials, but asks for them all the same, it is called once more.
 //
 // The registry is a host with an optional port, such as "registry.example.com:5000"; for Docker Hub
 // it is "registry-1.docker.io". The repository is empty for requests about the registry as a whole.
@@ -98,7 +101,7 @@ func (f forRegistry) isFor(registry string) bool { return canonicalRegistry(regi
 
 // String names the registry. It does not print the source, because a source of another package may
 // print its secrets.
-func (f forRegistry) String() string { return fmt.Sprintf("credentials for %s", f.host) }
+func (f forRegistry) String() string { return "credentials for " + origin.Shown(f.host) }
 
 // Format prints the result of String for every verb.
 func (f forRegistry) Format(s fmt.State, _ rune) { fmt.Fprint(s, f.String()) }
@@ -107,8 +110,8 @@ func (f forRegistry) Format(s fmt.State, _ rune) { fmt.Fprint(s, f.String()) }
 func (f forRegistry) MarshalJSON() ([]byte, error) { return json.Marshal(f.String()) }
 
 // Check returns everything that is wrong with a source and can be known before it is asked: it is
-// nil, or it is static and its credential is not valid. It looks into the sources of [FirstOf] and
-// [ForRegistry].
+// nil, it is static and its credential is not valid, or it is for a registry that is no host. It
+// looks into the sources of [FirstOf] and [ForRegistry].
 func Check(source Source) error {
 	switch s := source.(type) {
 	case nil:
@@ -122,6 +125,9 @@ func Check(source Source) error {
 			return fmt.Errorf("credentials: %w", err)
 		}
 	case forRegistry:
+		if err := origin.CheckHost(s.host); err != nil {
+			return fmt.Errorf("credentials: the registry of ForRegistry: %w", err)
+		}
 		return Check(s.source)
 	case firstOf:
 		var errs []error

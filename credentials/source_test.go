@@ -99,6 +99,8 @@ func TestCheck(t *testing.T) {
 		{"a nil function", function, []string{"the function is nil"}},
 		{"a nil source among several", credentials.FirstOf(fine, nil), []string{"the source is nil"}},
 		{"a nil source for one registry", credentials.ForRegistry(host, nil), []string{"the source is nil"}},
+		{"a registry with a path", credentials.ForRegistry("gcr.io/project", fine), []string{"the registry of ForRegistry"}},
+		{"a registry with a password", credentials.ForRegistry("https://ann:hunter2@host", fine), []string{"the registry of ForRegistry"}},
 		{"each of several bad sources", credentials.FirstOf(credentials.ForRegistry("x", bad), function),
 			[]string{"the user name contains a colon", "the function is nil"}},
 		{"a registry token with a space", credentials.Static(credentials.Credential{RegistryToken: secret + " " + secret}),
@@ -151,6 +153,7 @@ func TestSourcesAreRedacted(t *testing.T) {
 	}
 	for _, tt := range []struct{ got, want string }{
 		{fmt.Sprintf("%#v", credentials.FirstOf(credentials.Static(good))), "the first of 1 sources of credentials"},
+		{fmt.Sprint(credentials.ForRegistry("https://ann:hunter2@host", nil)), "credentials for …@host"},
 		{fmt.Sprintf("%d", credentials.ForRegistry("docker.io", nil)), "credentials for " + hub},
 	} {
 		if tt.got != tt.want {
