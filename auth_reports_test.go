@@ -112,6 +112,22 @@ func TestReportK13NoCredentialsForThisHost(t *testing.T) {
 			}
 			wantNoSecretInError(t, e, password)
 		})
+		t.Run(name+" that is forbidden with a token for anonymous callers", func(t *testing.T) {
+			t.Parallel()
+			registry := roundTrip(func(req *http.Request) (*http.Response, error) {
+				switch {
+				case req.URL.Path == "/token":
+					return respond(req, 200, `{"token":"a.fetched.token"}`), nil
+				case req.Header.Get("Authorization") == "":
+					return respond(req, 401, "", "WWW-Authenticate", `Bearer realm="https://`+host+`/token"`), nil
+				}
+				return respond(req, 403, `{"errors":[{"code":"DENIED","message":"no"}]}`), nil
+			})
+			e := wantErr(t, call(newClient(t, registry, regret.WithCredentials(source))), regret.ErrForbidden)
+			if !strings.Contains(e.Hint, path) {
+				t.Errorf("the hint does not say which source was asked: %s", e.Hint)
+			}
+		})
 		t.Run(name+" without a challenge", func(t *testing.T) {
 			t.Parallel()
 			s := newScript(reply(401, `{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}`))

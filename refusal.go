@@ -173,10 +173,10 @@ func credentialsHint(r *request, kind Kind) string {
 	switch {
 	case kind == ErrForbidden && r.client.config.anonymous():
 		return hintNoCredentials
+	case (kind == ErrForbidden || kind == ErrUnauthorized) && r.auth.Anonymous():
+		return "there are no credentials for " + r.client.origin.Host + ": " + r.explainSource()
 	case kind != ErrUnauthorized:
 		return ""
-	case r.auth.Anonymous():
-		return "there are no credentials for " + r.client.origin.Host + ": " + r.explainSource()
 	case !r.auth.Sent():
 		return "no credentials were sent, because the response names no way to authenticate that this client supports (WWW-Authenticate: Basic or Bearer): " + r.explainSource()
 	}

@@ -13,6 +13,7 @@ package auth
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -115,22 +116,23 @@ func (z *Authorization) Header(ctx context.Context) (string, error) {
 		z.sent = "Bearer " + a.config.Token
 	case want == nil:
 	default:
-		z.sent, err = a.known(ctx, z.scope, want)
+		var g grant
+		g, err = a.known(ctx, z.scope, want)
+		z.sent, z.anonymous = g.header, g.anonymous
 	}
 	z.unasked = z.sent
 	return z.sent, err
 }
 
-// known is the header for what the registry is known to want.
-func (a *Authorizer) known(ctx context.Context, scope Scope, want *demand) (string, error) {
+// known is the grant for what the registry is known to want.
+func (a *Authorizer) known(ctx context.Context, scope Scope, want *demand) (grant, error) {
 	if kept, ok := a.tokens.lookup(purpose{scope, want.scheme}, time.Now()); ok {
-		return kept.header, nil
+		return kept, nil
 	}
 	if want.scheme == "bearer" && scopeBreadth(a.breadth.Load()) != scopeWide {
-		return "", nil // only a challenge says which scope this request needs
+		return grant{}, nil // only a challenge says which scope this request needs
 	}
-	g, err := a.obtain(ctx, scope, want, "")
-	return g.header, err
+	return a.obtain(ctx, scope, want, "")
 }
 
 // Answer returns the header that answers a refusal, or "" if there is nothing to
@@ -153,23 +155,25 @@ func (z *Authorization) Answer(ctx context.Context, status int, header http.Head
 // Volunteers reports whether there is an answer to a challenge that came with a
 // success. Without credentials of the source there is none, and the success stands.
 func (z *Authorization) Volunteers(ctx context.Context, header http.Header) (bool, error) {
-	if z.authorizer.config.Token != "" {
+	want, refusal := z.authorizer.read(header)
+	if want == nil && refusal == nil {
 		return false, nil
 	}
 	cred, err := z.authorizer.credential(ctx, z.scope)
 	if err != nil || cred.IsZero() {
 		return false, err
 	}
-	want, err := z.authorizer.read(header)
-	return want != nil, err
+	if e, ok := errors.AsType[*Error](refusal); ok {
+		e.StatusCode = http.StatusOK // of the response that the challenge came with
+	}
+	return refusal == nil, refusal
 }
 
 func (z *Authorization) answer(ctx context.Context, header http.Header) (string, error) {
 	a := z.authorizer
+	a.tokens.evict(z.scope, z.sent) // what did not help now is not offered to the next request
 	want, err := a.read(header)
 	if previous := z.answered; previous != nil {
-		// What did not help now is not offered to the next request.
-		a.tokens.evict(z.scope, z.sent)
 		a.narrowNext(previous)
 		if err != nil || want == nil || want.scheme == previous.scheme || want.scheme == "bearer" {
 			return "", nil

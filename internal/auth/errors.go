@@ -50,9 +50,10 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // Transient reports whether the token request may be sent again, and may succeed
-// then. A POST that the service may have received is not: an identity token may be
-// good for one use, and some services take the second for theft.
-// Only a token is requested, so that a retry can do no harm.
+// then. Only a token is requested, so that a retry can do no harm, with one
+// exception: a POST that got no response, but that the service may have received. An
+// identity token may be good for one use, and some services take the second for
+// theft.
 func (e *Error) Transient() bool {
 	switch e.Reason {
 	case NoResponse:
