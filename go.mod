@@ -12,4 +12,9 @@ require (
 	go.uber.org/goleak v1.3.0
 )
 
-require github.com/hashicorp/go-cleanhttp v0.5.2 // indirect
+require (
+	github.com/Masterminds/semver/v3 v3.5.0 // indirect
+	github.com/bmatcuk/doublestar/v4 v4.10.4 // indirect
+	github.com/hashicorp/go-cleanhttp v0.5.2 // indirect
+	pgregory.net/rapid v1.3.0 // indirect
+)
