@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -68,6 +70,23 @@ func hostedDeviations() []deviation {
 				`"timeCreatedMs":"1676090802558","timeUploadedMs":"1676582665070"}},"name":"a","tags":["latest"]}`+"\n")
 			c.do("DELETE", "/v2/a/manifests/latest", "").want(t, 202)
 			c.do("DELETE", "/v2/a/manifests/"+image.Digest.String(), "").want(t, 202)
+		}},
+		{"lists the times that each manifest has, and 0 for a time that is not known", google, nil, func(t *testing.T, c *client) {
+			image := c.reg.PutManifest("a", "v1", ocispec.MediaTypeImageManifest, []byte("x"))
+			created, uploaded := time.Unix(1700000000, 0), time.Unix(1700000001, 5e6)
+			for _, step := range []struct {
+				created, uploaded time.Time
+				want              string
+			}{
+				{created, uploaded, `"timeCreatedMs":"1700000000000","timeUploadedMs":"1700000001005"`},
+				{time.Time{}, uploaded, `"timeCreatedMs":"0","timeUploadedMs":"1700000001005"`},
+				{time.Time{}, time.Time{}, `"timeCreatedMs":"0","timeUploadedMs":"0"`},
+			} {
+				c.reg.SetTimes("a", image.Digest, step.created, step.uploaded)
+				if body := c.do("GET", "/v2/a/tags/list", "").want(t, 200).body; !strings.Contains(body, step.want) {
+					t.Errorf("the list lacks %s: %s", step.want, body)
+				}
+			}
 		}},
 		{"deletes an image with its last tag", fakeregistry.ECR(), nil, func(t *testing.T, c *client) {
 			image := c.reg.PutImage("a", "x", "v1", "v2")

@@ -50,6 +50,7 @@ type repository struct {
 	blobs        map[digest.Digest][]byte
 	referrers    map[digest.Digest][]digest.Digest // by subject, in order of arrival
 	parentCount  map[digest.Digest]int             // number of indexes that list a manifest
+	times        map[digest.Digest]manifestTimes   // what SetTimes has set
 	everTagged   bool                              // the repository has or had a tag
 	expiredTags  map[string]bool                   // tags that were deleted
 }
@@ -129,6 +130,7 @@ func (r *Registry) repository(name string) *repository {
 			blobs:        map[digest.Digest][]byte{},
 			referrers:    map[digest.Digest][]digest.Digest{},
 			parentCount:  map[digest.Digest]int{},
+			times:        map[digest.Digest]manifestTimes{},
 		}
 		r.repositories[name] = repo
 	}
@@ -192,6 +194,7 @@ func (repo *repository) removeManifest(m *manifest) {
 	dgst := m.desc.Digest
 	delete(repo.manifests, dgst)
 	delete(repo.pinned, dgst)
+	delete(repo.times, dgst)
 	for tag := range repo.tagsByDigest[dgst] {
 		delete(repo.tags, tag)
 		repo.sortedTags = nil
