@@ -1,0 +1,2 @@
+// Package policy reads and checks what a retention policy says.
+package policy
