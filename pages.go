@@ -43,9 +43,19 @@ type list[T any] struct {
 	entry      func(*jsontext.Decoder) (T, error)
 	id         func(T) string   // identifies an entry, to detect repetitions
 	check      func(T) error    // validates an entry
+	invalid    func(T) string   // what an invalid entry is called; nil for its id
 	harmless   func(T) bool     // reports whether an invalid entry needs no mention; nil for none
 	keep       func(T) bool     // selects the entries to yield; nil for all
 	missing    func(error) bool // handles a failure of the first page; reports whether it did
+	manifests  *manifestMap[T]  // entries in a JSON object, too; nil for none
+}
+
+// A manifestMap describes the JSON object of a page in which Google's registries list
+// manifests.
+type manifestMap[T any] struct {
+	key   string // name of the object
+	entry func(key string, value *jsontext.Decoder) (T, error)
+	holds func(T) bool // reports whether an entry is one of the object
 }
 
 // progress is the state of a walk.
@@ -60,19 +70,31 @@ type progress struct {
 	probing           bool // the current page was requested without a Link
 	loop              loopDetector
 	seed              maphash.Seed
+	manifestSeed      maphash.Seed // another one: a digest may be both a tag and a manifest
 }
 
-// pageHashes holds the hashes of the entries of a page, at most [pageSize] of them.
+// pageHashes holds the hashes of the entries of a page: of all manifests, whose number
+// the size of a page bounds, and of the first [pageSize] other entries.
 type pageHashes struct {
-	hashes map[uint64]struct{}
-	count  int  // of entries, including those without a hash
-	repeat bool // the page repeats the previous one
+	hashes    map[uint64]struct{}
+	count     int  // of entries other than manifests, including those without a hash
+	manifests int  // of entries of the manifestMap
+	repeat    bool // the page repeats the previous one
+}
+
+func (h *pageHashes) isEmpty() bool { return h.count+h.manifests == 0 }
+
+func (h *pageHashes) add(hash uint64) {
+	if h.hashes == nil {
+		h.hashes = make(map[uint64]struct{})
+	}
+	h.hashes[hash] = struct{}{}
 }
 
 // walk yields every valid entry of every page, then possibly an error.
 func (l *list[T]) walk(ctx context.Context, yield func(T, error) bool) {
 	var zero T
-	p := progress{size: pageSize, fullSize: pageSize, seed: maphash.MakeSeed()}
+	p := progress{size: pageSize, fullSize: pageSize, seed: maphash.MakeSeed(), manifestSeed: maphash.MakeSeed()}
 	for query := l.firstQuery(); query != nil; {
 		more, err := l.page(ctx, &p, query, yield)
 		if errors.Is(err, errStopped) {
@@ -143,7 +165,13 @@ func (l *list[T]) page(ctx context.Context, p *progress, query *string, yield fu
 // read decodes one page as it streams in and calls take for every entry.
 func (l *list[T]) read(body io.Reader, take func(T) error) error {
 	form := page.Form{Key: l.key, Name: l.name, Limit: l.client.config.limits.PageBytes}
-	err := page.Read(body, form, l.entry, take)
+	var err error
+	if m := l.manifests; m == nil {
+		err = page.Read(body, form, l.entry, take)
+	} else {
+		form.Map = m.key
+		err = page.ReadWithMap(body, form, l.entry, m.entry, take)
+	}
 	if errors.Is(err, page.ErrTooLarge) {
 		return &Error{Kind: ErrIncompleteList, Err: err}
 	}
@@ -160,7 +188,7 @@ func (l *list[T]) request(query string) *request {
 // startPage makes the current page the previous one, unless it is empty, so that
 // the next page is compared with the last one that had entries.
 func (p *progress) startPage() {
-	if p.current.count > 0 {
+	if !p.current.isEmpty() {
 		p.previous, p.current = p.current, p.previous
 	}
 	clear(p.current.hashes)
@@ -171,14 +199,20 @@ func (p *progress) startPage() {
 // otherwise counts like any other: registries count it, too, when they cut pages.
 func (l *list[T]) take(p *progress, entry T, yield func(T, error) bool) error {
 	id := l.id(entry)
-	if len(id) <= maxCursor {
-		p.last = id
-	}
-	if err := p.compare(p.hash(id)); err != nil {
-		return err
+	if l.manifests != nil && l.manifests.holds(entry) {
+		if err := p.compareManifest(id); err != nil {
+			return err
+		}
+	} else {
+		if len(id) <= maxCursor {
+			p.last = id
+		}
+		if err := p.compare(p.hash(id)); err != nil {
+			return err
+		}
 	}
 	if p.current.repeat {
-		if p.current.count > p.previous.count {
+		if p.current.count > p.previous.count || p.current.manifests > p.previous.manifests {
 			return errRepeats()
 		}
 		return nil
@@ -188,7 +222,11 @@ func (l *list[T]) take(p *progress, entry T, yield func(T, error) bool) error {
 	}
 	if l.check(entry) != nil {
 		if l.harmless == nil || !l.harmless(entry) {
-			p.invalid.add(id, l.client.secrets)
+			name := id
+			if l.invalid != nil {
+				name = l.invalid(entry)
+			}
+			p.invalid.add(name, l.client.secrets)
 		}
 		return nil
 	}
@@ -206,20 +244,40 @@ func (l *list[T]) take(p *progress, entry T, yield func(T, error) bool) error {
 // again, in any order; then that page was the complete list. After any other
 // repetition the list may be endless or incomplete.
 func (p *progress) compare(hash uint64) error {
-	_, again := p.previous.hashes[hash]
-	if p.current.count++; p.current.count == 1 {
-		p.current.repeat = p.probing && again
-	}
-	if again != p.current.repeat {
+	again := p.seenBefore(hash)
+	if p.current.count++; again != p.current.repeat {
 		return errRepeats()
 	}
-	if p.current.hashes == nil {
-		p.current.hashes = make(map[uint64]struct{})
-	}
-	if len(p.current.hashes) < pageSize {
-		p.current.hashes[hash] = struct{}{}
+	if p.current.count <= pageSize {
+		p.current.add(hash)
 	}
 	return nil
+}
+
+// compareManifest is compare for an entry of the manifestMap. It may be on two pages,
+// because tags on both point to it, but only once on a page: of two entries, readers
+// take the first, the last, or what they have in common.
+func (p *progress) compareManifest(id string) error {
+	hash := maphash.String(p.manifestSeed, id)
+	again := p.seenBefore(hash)
+	if p.current.manifests++; p.probing && again != p.current.repeat {
+		return errRepeats()
+	}
+	if _, duplicate := p.current.hashes[hash]; duplicate {
+		return fmt.Errorf("%w: duplicate key %q", page.ErrMalformed, clip(id))
+	}
+	p.current.add(hash)
+	return nil
+}
+
+// seenBefore reports whether an entry is on the previous page. The first entry of a
+// page decides whether the page repeats the previous one.
+func (p *progress) seenBefore(hash uint64) bool {
+	_, again := p.previous.hashes[hash]
+	if p.current.isEmpty() {
+		p.current.repeat = p.probing && again
+	}
+	return again
 }
 
 // next returns the query of the page after the current one. The list ends at a page
@@ -227,20 +285,23 @@ func (p *progress) compare(hash uint64) error {
 // in case the registry does not support Link.
 func (l *list[T]) next(p *progress, link *url.URL) (*string, error) {
 	full := p.current.count == p.fullSize ||
-		p.probing && p.current.count > p.fullSize // the registry applies last but ignores n
+		p.probing && p.current.count > p.fullSize || // the registry applies last but ignores n
+		p.current.manifests == p.fullSize && p.current.count < p.fullSize // it may apply n to the manifests
 	p.probing = false
-	if p.current.count > 0 {
+	if !p.current.isEmpty() {
 		p.emptyPages = 0
 	} else if p.emptyPages++; p.emptyPages >= maxEmptyPages {
 		return nil, l.fault(ErrIncompleteList, "%d empty pages in a row", maxEmptyPages)
 	}
 	switch {
-	case p.current.repeat && (link != nil || p.current.count != p.previous.count):
+	case p.current.repeat && (link != nil || p.current.count != p.previous.count || p.current.manifests != p.previous.manifests):
 		return nil, errRepeats()
 	case link != nil && (p.loop.seen(link.RawQuery) || l.isFirst(link.RawQuery)):
 		return nil, l.fault(ErrIncompleteList, "the links between the pages form a loop")
 	case link != nil:
 		return &link.RawQuery, nil
+	case p.current.mayBeCut():
+		return nil, errCut()
 	case l.paged && p.size > 0 && full && !p.current.repeat:
 		// The size differs from that of the first page to distinguish a registry that
 		// applies n but not last from one that ignores both.

@@ -12,30 +12,37 @@ import (
 
 const (
 	// maxInvalidEntries limits the number of entries that an InvalidEntriesError holds.
-	maxInvalidEntries = 10
+	maxInvalidEntries = 1000
 	// maxInvalidEntry limits the length of each of them, in bytes.
 	maxInvalidEntry = 128
+	// maxQuotedEntries limits the number of entries in the text of an InvalidEntriesError.
+	maxQuotedEntries = 10
 )
 
 // An InvalidEntriesError holds the entries of a list that are not valid names: tags
 // such as "-ot-beta", repositories such as "Team/App", descriptors whose digest is
 // invalid. It is the cause of an [Error] of the kind [ErrInvalidEntries].
 type InvalidEntriesError struct {
-	Entries []string // the first ten, in the order of the list, printable and of at most 128 bytes each
+	Entries []string // the first thousand, in the order of the list, printable and of at most 128 bytes each
 	Omitted int      // how many more there are
 }
 
-// Error returns the quoted entries.
+// Total returns the number of invalid entries. An entry that is listed twice counts
+// twice.
+func (e *InvalidEntriesError) Total() int { return len(e.Entries) + e.Omitted }
+
+// Error returns the first ten entries, quoted, and the number of the others.
 func (e *InvalidEntriesError) Error() string {
 	var b strings.Builder
-	for i, entry := range e.Entries {
+	quoted := e.Entries[:min(len(e.Entries), maxQuotedEntries)]
+	for i, entry := range quoted {
 		if i > 0 {
 			b.WriteString(", ")
 		}
 		fmt.Fprintf(&b, "%q", entry)
 	}
-	if e.Omitted > 0 {
-		fmt.Fprintf(&b, " and %d more", e.Omitted)
+	if more := e.Total() - len(quoted); more > 0 {
+		fmt.Fprintf(&b, " and %d more", more)
 	}
 	return b.String()
 }
@@ -95,6 +102,25 @@ func (l *list[T]) smallerQuery(p *progress, err error) *string {
 func (l *list[T]) mayRefuseSize(e *Error) bool {
 	fromRegistry := e.URL == l.request("").url() // and not from a token service
 	return fromRegistry && e.StatusCode/100 == 4 && e.Kind == "" && e.StatusCode != http.StatusNotFound && !e.hasCode(CodeNameInvalid)
+}
+
+// googleLimit is the number of images and of tags at which Artifact Registry cuts a list,
+// without a Link or any other sign.
+//
+// See https://cloud.google.com/artifact-registry/quotas
+const googleLimit = 10_000
+
+// mayBeCut reports whether a page of one of Google's registries has as many entries as
+// fit on it. A list of exactly that length cannot be told from a longer one.
+func (h *pageHashes) mayBeCut() bool {
+	return h.manifests > 0 && (h.manifests == googleLimit || h.count == googleLimit)
+}
+
+func errCut() error {
+	return &Error{
+		Kind: ErrIncompleteList, Err: fmt.Errorf("there may be more than the %d manifests or tags on this page", googleLimit),
+		Hint: "Artifact Registry cuts longer lists and does not say so; its own API has them all",
+	}
 }
 
 const hintLostCursor = "the entry after which this page begins may have been deleted while the list was read, to which zot responds with 404: " +

@@ -182,7 +182,7 @@ func TestReportK02EntryOfAnotherTypeMakesThePageMalformed(t *testing.T) {
 
 func TestReportK02InvalidEntriesAreBounded(t *testing.T) {
 	t.Parallel()
-	t.Run("only the first ten are named", func(t *testing.T) {
+	t.Run("the text names only the first ten", func(t *testing.T) {
 		t.Parallel()
 		var want []string
 		for i := range 15 {
@@ -193,8 +193,9 @@ func TestReportK02InvalidEntriesAreBounded(t *testing.T) {
 		if diff := cmp.Diff(tags, got); diff != "" {
 			t.Errorf("tags (-want +got):\n%s", diff)
 		}
-		if diff := cmp.Diff(&regret.InvalidEntriesError{Entries: want[:10], Omitted: 5}, invalidEntries(t, err)); diff != "" {
-			t.Errorf("invalid entries (-want +got):\n%s", diff)
+		list := invalidEntries(t, err)
+		if diff := cmp.Diff(&regret.InvalidEntriesError{Entries: want}, list); diff != "" || list.Total() != 15 {
+			t.Errorf("%d invalid entries (-want +got):\n%s", list.Total(), diff)
 		}
 		wantText(t, err, `"-09" and 5 more`, "the rest of the list is complete")
 		if n := len(reg.Requests()); n != 7 {
@@ -250,8 +251,8 @@ func TestReportK02InvalidEntriesAreBounded(t *testing.T) {
 		t.Parallel()
 		c := newClient(t, always(200, `{"tags":[`+strings.Repeat(`"-an-invalid-entry",`, 50_000)+`"a"]}`))
 		got, err := collect(t, c.Tags(t.Context(), repo))
-		if list := invalidEntries(t, err); len(got) != 1 || len(list.Entries) != 10 || list.Omitted != 49_990 {
-			t.Errorf("%d tags, %d invalid entries, %d omitted", len(got), len(list.Entries), list.Omitted)
+		if list := invalidEntries(t, err); len(got) != 1 || len(list.Entries) != 1000 || list.Omitted != 49_000 || list.Total() != 50_000 {
+			t.Errorf("%d tags, %d invalid entries, %d omitted, %d in total", len(got), len(list.Entries), list.Omitted, list.Total())
 		}
 	})
 }
@@ -325,6 +326,7 @@ func TestInvalidEntriesErrorText(t *testing.T) {
 		`"-a", "" and 1 more`:    {Entries: []string{"-a", ""}, Omitted: 1},
 		`"a\"b\\c", "größe"`:     {Entries: []string{`a"b\c`, "größe"}},
 		`"x\n" and 1000000 more`: {Entries: []string{"x\n"}, Omitted: 1_000_000},
+		`"0", "1", "2", "3", "4", "5", "6", "7", "8", "9" and 5 more`: {Entries: strings.Split("0 1 2 3 4 5 6 7 8 9 10 11", " "), Omitted: 3},
 	} {
 		if got := e.Error(); got != want || strings.ContainsFunc(got, func(r rune) bool { return !unicode.IsPrint(r) }) {
 			t.Errorf("text %q, want %q", got, want)

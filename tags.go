@@ -2,7 +2,13 @@ package regret
 
 import (
 	"context"
+	"encoding/json"
 	"iter"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/seed-8cb7cc86/regret/internal/auth"
 	"github.com/seed-8cb7cc86/regret/internal/grammar"
@@ -36,16 +42,21 @@ import (
 //
 // [end-8]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-tags
 func (c *Client) Tags(ctx context.Context, repository string) iter.Seq2[string, error] {
-	tags := c.tags(ctx, repository)
+	return rememberListed(c, repository, c.tags(ctx, repository))
+}
+
+// rememberListed returns the same list, and for WithVerification remembers that the caller
+// has read it.
+func rememberListed[T any](c *Client, repository string, list iter.Seq2[T, error]) iter.Seq2[T, error] {
 	if !c.config.verify {
-		return tags
+		return list
 	}
-	return func(yield func(string, error) bool) {
-		for tag, err := range tags {
-			if name, invalid := c.repository("tags", repository); err == nil && invalid == nil {
+	return func(yield func(T, error) bool) {
+		for entry, err := range list {
+			if name, invalid := c.repository("", repository); err == nil && invalid == nil {
 				c.seen.AddListed(name)
 			}
-			if !yield(tag, err) {
+			if !yield(entry, err) {
 				return
 			}
 		}
@@ -55,21 +66,84 @@ func (c *Client) Tags(ctx context.Context, repository string) iter.Seq2[string, 
 // tags is Tags for the client itself, which does not remember that the caller knows the
 // tags.
 func (c *Client) tags(ctx context.Context, repository string) iter.Seq2[string, error] {
-	const op = "tags"
-	return func(yield func(string, error) bool) {
+	return walkTags(ctx, c, "tags", repository, list[string]{
+		entry: page.String, id: identity, check: grammar.Tag, harmless: isDigest,
+	})
+}
+
+// walkTags walks the list of tags of a repository. What is to be made of the entries is
+// in l.
+func walkTags[T any](ctx context.Context, c *Client, op, repository string, l list[T]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
 		name, err := c.repository(op, repository)
 		if err != nil {
-			yield("", err)
+			var zero T
+			yield(zero, err)
 			return
 		}
-		l := list[string]{
-			client: c,
-			op:     op, repository: name, path: "/v2/" + name + "/tags/list",
-			name: name, key: "tags", scope: auth.Scope{Type: "repository", Name: name, Action: "pull"},
-			paged: true, entry: page.String, id: identity, check: grammar.Tag, harmless: isDigest,
-		}
+		l := l // ranging again starts anew
+		l.client, l.op, l.repository, l.path = c, op, name, "/v2/"+name+"/tags/list"
+		l.name, l.key, l.paged = name, "tags", true
+		l.scope = auth.Scope{Type: "repository", Name: name, Action: "pull"}
 		l.walk(ctx, yield)
 	}
+}
+
+// A ListEntry is one entry of a list of what a repository has: a tag, a manifest, or a
+// manifest with its tags. What the list does not say is zero. [Client.List] reads such a
+// list from a registry; programs may have others, from the API that is a registry's own.
+type ListEntry struct {
+	Tags       []string   // the tags that point to the manifest, or one tag alone; none if no tag does
+	Descriptor Descriptor // digest, media type and size of the manifest, as far as the list has them
+	Created    time.Time  // when the image was built, as whoever built it says
+	Uploaded   time.Time  // when the registry received the manifest
+	Pulled     time.Time  // when it was last pulled; not in the lists that List reads
+	// NeverPulled says that the manifest has not been pulled since it was uploaded. If
+	// Pulled is zero, too, the last pull is unknown.
+	NeverPulled bool
+}
+
+// List lists everything that a registry says in its list of tags, in the registry's
+// order. Each tag is an entry of its own, without a descriptor.
+//
+// Google's registries list all manifests there, too, also those without a tag. Each is an
+// entry with its digest, media type, tags and times; the same tags are also entries of
+// their own. The times are unknown if they are missing, "0" or malformed. Artifact
+// Registry says "0" for the creation of every manifest. The size of the manifest is
+// unknown: what Google lists is the size of the image. Names of repositories below this
+// one are ignored. Artifactory lists the digests of the children of an index among the
+// tags. Each is an entry with the digest alone.
+//
+// The list is streamed like that of [Client.Tags], and complete under the same conditions.
+// A manifest is an entry once for each page that has it. List remembers hashes of all
+// manifests on up to two pages; one of them twice on a page makes the page malformed.
+// Artifact Registry cuts lists at 10,000 manifests or tags, without a sign: a list of
+// exactly that length is [ErrIncompleteList].
+//
+// Entries with names that are not valid are left out and named at the end, as by
+// [Client.Tags]. A manifest is left out if its digest is malformed, or one of its tags is:
+// without that tag, it would seem to have fewer tags than it has, or none.
+//
+// Errors: as [Client.Tags].
+//
+// Sends the requests of [Client.Tags].
+func (c *Client) List(ctx context.Context, repository string) iter.Seq2[ListEntry, error] {
+	entries := walkTags(ctx, c, "list", repository, list[listed]{
+		entry:   listedTag,
+		id:      func(l listed) string { return l.id },
+		check:   listed.check,
+		invalid: func(l listed) string { return l.invalid },
+		manifests: &manifestMap[listed]{
+			key: "manifest", entry: listedManifest, holds: func(l listed) bool { return l.isManifest },
+		},
+	})
+	return rememberListed(c, repository, func(yield func(ListEntry, error) bool) {
+		for l, err := range entries {
+			if !yield(l.ListEntry, err) {
+				return
+			}
+		}
+	})
 }
 
 // Repositories lists the repositories of the registry that the credentials may see.
@@ -97,3 +171,84 @@ func (c *Client) Repositories(ctx context.Context) iter.Seq2[string, error] {
 func identity(s string) string { return s }
 
 func isDigest(s string) bool { return grammar.Digest(Digest(s)) == nil }
+
+// A listed is an entry of List while it is checked.
+type listed struct {
+	ListEntry
+	id         string // the tag or digest, as it is listed
+	isManifest bool   // an entry of Google's map
+	invalid    string // the name that is not valid, if err is not nil
+	err        error
+}
+
+func (l listed) check() error { return l.err }
+
+// refuse marks an entry as invalid because of a name.
+func (l listed) refuse(name string, err error) listed {
+	l.invalid, l.err = name, err
+	return l
+}
+
+// listedTag decodes an element of the array of tags.
+func listedTag(d *jsontext.Decoder) (listed, error) {
+	name, err := page.String(d)
+	l := listed{id: name}
+	switch {
+	case err != nil:
+		return l, err
+	case isDigest(name):
+		l.Descriptor.Digest = Digest(name)
+		return l, nil
+	}
+	l.Tags = []string{name}
+	return l.refuse(name, grammar.Tag(name)), nil
+}
+
+// listedManifest decodes a member of Google's map of manifests. It reads the members of
+// the value from a map, because encoding/json would ignore the case of their names.
+func listedManifest(key string, d *jsontext.Decoder) (listed, error) {
+	l := listed{id: key, isManifest: true}
+	if err := grammar.Digest(Digest(key)); err != nil {
+		return l.refuse(key, err), d.SkipValue()
+	}
+	l.Descriptor.Digest = Digest(key)
+	value, err := page.Value[map[string]json.RawMessage](d)
+	if err != nil {
+		return l, err
+	}
+	if err := unmarshal(value["mediaType"], &l.Descriptor.MediaType); err != nil {
+		return l, err
+	}
+	if err := unmarshal(value["tag"], &l.Tags); err != nil {
+		return l, err
+	}
+	l.Created, l.Uploaded = milliseconds(value["timeCreatedMs"]), milliseconds(value["timeUploadedMs"])
+	for _, tag := range l.Tags {
+		if err := grammar.Tag(tag); err != nil {
+			return l.refuse(tag, err), nil
+		}
+	}
+	return l, nil
+}
+
+// unmarshal decodes a value, unless it is missing.
+func unmarshal(raw json.RawMessage, into any) error {
+	if raw == nil {
+		return nil
+	}
+	return json.Unmarshal(raw, into)
+}
+
+// milliseconds decodes a time as Google's registries write it: milliseconds since 1970, in
+// a string, or as a number, which Artifact Registry has sent. The result is zero if the
+// time is not known: see [ListEntry].
+//
+// See https://github.com/google/go-containerregistry/pull/667
+func milliseconds(raw json.RawMessage) time.Time {
+	const year10000 = 253402300800000 // the first time that JSON cannot have
+	ms, err := strconv.ParseInt(strings.Trim(string(raw), `"`), 10, 64)
+	if err != nil || ms <= 0 || ms >= year10000 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}

@@ -6,8 +6,9 @@
 //
 // Invariants: a page is decoded completely or fails with an error. Success means
 // that the body was read to its end, and that it held exactly one JSON object
-// with the wanted key exactly once. Memory use depends on the longest value of a
-// page, which the limit of the page bounds, but not on the number of values.
+// with the wanted key exactly once, and with that of the map at most once. Memory
+// use depends on the longest value of a page, which the limit of the page bounds,
+// but not on the number of values.
 package page
 
 import (
@@ -33,10 +34,11 @@ var (
 // memory may be many times as large.
 const MaxValue = 1 << 20
 
-// Form describes a page: {"<Key>": [entries…], "name": "<Name>", …}. Members
-// with other keys are skipped.
+// Form describes a page: {"<Key>": [entries…], "<Map>": {"…": entry, …}, "name":
+// "<Name>", …}. Members with other keys are skipped.
 type Form struct {
 	Key   string // of the array of entries
+	Map   string // of the object whose members are entries, for ReadWithMap
 	Name  string // the repository that "name" must agree with; empty to skip that member
 	Limit int64  // of the page, in bytes
 }
@@ -50,22 +52,35 @@ type Form struct {
 // skipped are the exception: to find them would cost memory for every key, and
 // Google's registries send one for every manifest of the repository.
 func Read[T any](body io.Reader, form Form, entry func(*jsontext.Decoder) (T, error), take func(T) error) error {
+	return ReadWithMap(body, form, entry, nil, take)
+}
+
+// ReadWithMap is Read for a page that may also have entries in an object. It
+// calls member with the key to decode the value of each member. It does not look
+// for duplicate keys in that object; take may do so. A page without the object,
+// or with another kind of value in its place, has no such entries.
+func ReadWithMap[T any](body io.Reader, form Form, entry func(*jsontext.Decoder) (T, error),
+	member func(string, *jsontext.Decoder) (T, error), take func(T) error,
+) error {
 	d := newDecoder(body, form.Limit)
 	if err := d.expect('{'); err != nil {
 		return err
 	}
-	var found, named bool
+	var found, mapped, named bool
 	for d.PeekKind() != '}' {
 		token, err := d.token()
 		if err != nil {
 			return err
 		}
 		switch key := token.String(); {
-		case key == form.Key && found, key == nameKey && named:
+		case key == form.Key && found, key == nameKey && named, key == form.Map && mapped:
 			return fmt.Errorf("%w: duplicate key %q", ErrMalformed, key)
 		case key == form.Key:
 			found = true
 			err = entries(d, entry, take)
+		case key == form.Map && member != nil:
+			mapped = true
+			err = members(d, member, take)
 		case key == nameKey && form.Name != "":
 			named = true
 			err = d.name(form.Name)
@@ -106,6 +121,30 @@ func entries[T any](d *decoder, entry func(*jsontext.Decoder) (T, error), take f
 		}
 	}
 	return d.expect(']')
+}
+
+// members reads the object whose members are entries.
+func members[T any](d *decoder, member func(string, *jsontext.Decoder) (T, error), take func(T) error) error {
+	if d.PeekKind() != '{' {
+		return d.check(d.SkipValue())
+	}
+	if err := d.expect('{'); err != nil {
+		return err
+	}
+	for d.PeekKind() != '}' {
+		key, err := d.token()
+		if err != nil {
+			return err
+		}
+		value, err := member(key.String(), d.Decoder)
+		if err != nil {
+			return d.check(err)
+		}
+		if err := take(value); err != nil {
+			return err
+		}
+	}
+	return d.expect('}')
 }
 
 // String decodes an entry that is a JSON string.
