@@ -97,3 +97,16 @@ func (g *Graph) prepare() {
 func (g *Graph) has(id ID, f Flag) bool { return g.Flags[id]&(f|Missing) == f }
 
 func (g *Graph) present(id ID) bool { return g.Flags[id]&Missing == 0 }
+
+// ListedBy returns the indexes that list a manifest. The caller must not change it.
+func (g *Graph) ListedBy(id ID) []ID {
+	g.prepare()
+	return g.listedBy.Of(id)
+}
+
+// Referrers returns the manifests whose subject is a manifest. The caller must not change
+// it.
+func (g *Graph) Referrers(id ID) []ID {
+	g.prepare()
+	return g.referrers.Of(id)
+}

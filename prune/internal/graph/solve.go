@@ -37,8 +37,9 @@ func (r *Result) Goes(id ID) bool { return r.state[id] == goes }
 func (r *Result) Concerned(id ID) bool { return r.state[id] != outside }
 
 // Reason returns the rule by which a concerned manifest stays, and the manifest that
-// causes it. That is the manifest itself if the cause is a tag or its own use. Following
-// the causes never leads in a circle.
+// causes it: for a companion tag what it belongs to, for an index above a manifest in use
+// the next one on the way down to it, and the manifest itself if the cause is any other tag
+// or its own use. Following the causes never leads in a circle.
 func (r *Result) Reason(id ID) (rule Rule, by ID) { return r.rule[id], r.by[id] }
 
 // Solve returns what is left of everything that is selected, listed by it or refers to
@@ -115,26 +116,34 @@ func (s *solver) takeOutPinned() {
 			s.takeOut(id, Tagged, id)
 		}
 	}
+	s.takeOutUsed()
+}
+
+// takeOutUsed takes out what is in use, then the indexes that list it, then those above.
+func (s *solver) takeOutUsed() {
+	seen := make([]bool, len(s.Flags))
 	var used []ID
 	for id := range ID(len(s.Flags)) {
 		if s.has(id, InUse) {
+			seen[id] = true
 			used = append(used, id)
+			s.takeOut(id, Used, id)
 		}
 	}
-	seen := make(map[ID]bool)
 	for len(used) > 0 {
-		id := used[len(used)-1]
-		used = used[:len(used)-1]
-		if seen[id] {
-			continue
-		}
-		seen[id] = true
-		s.takeOut(id, Used, id)
-		for _, index := range s.listedBy.Of(id) {
-			if s.present(index) {
-				used = append(used, index)
+		var above []ID
+		for _, id := range used {
+			for _, index := range s.listedBy.Of(id) {
+				if s.present(index) && !seen[index] {
+					above = append(above, index)
+					s.takeOut(index, Used, id)
+				}
 			}
 		}
+		for _, index := range above {
+			seen[index] = true
+		}
+		used = above
 	}
 }
 
