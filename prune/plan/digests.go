@@ -1,0 +1,93 @@
+package plan
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/prune/internal/graph"
+)
+
+// digests numbers digests, so that a repository with millions of manifests fits into
+// memory: 32 bytes each instead of a string and its header.
+type digests struct {
+	sums  [][sumSize]byte
+	ids   map[[sumSize]byte]graph.ID
+	other map[graph.ID]regret.Digest // those that are not sha256; their sums are those of the text
+}
+
+const sumSize = 32
+
+// none is the number of no digest.
+const none graph.ID = -1
+
+// add returns the number of a digest, which must be valid.
+func (d *digests) add(dgst regret.Digest) graph.ID {
+	sum := sumOf(dgst)
+	if id, ok := d.ids[sum]; ok {
+		return id
+	}
+	if d.ids == nil {
+		d.ids, d.other = make(map[[sumSize]byte]graph.ID), make(map[graph.ID]regret.Digest)
+	}
+	id := graph.ID(len(d.sums))
+	d.sums = append(d.sums, sum)
+	d.ids[sum] = id
+	if dgst.Algorithm() != digest.SHA256 {
+		d.other[id] = dgst
+	}
+	return id
+}
+
+func (d *digests) find(dgst regret.Digest) (graph.ID, bool) {
+	id, ok := d.ids[sumOf(dgst)]
+	return id, ok
+}
+
+func (d *digests) at(id graph.ID) regret.Digest {
+	if dgst, ok := d.other[id]; ok {
+		return dgst
+	}
+	return digest.NewDigestFromEncoded(digest.SHA256, hex.EncodeToString(d.sums[id][:]))
+}
+
+// compare orders digests as their texts are ordered.
+func (d *digests) compare(a, b graph.ID) int {
+	if len(d.other) > 0 {
+		return cmp.Compare(d.at(a), d.at(b))
+	}
+	return bytes.Compare(d.sums[a][:], d.sums[b][:])
+}
+
+// withPrefix returns the digests of an algorithm that begin with the hexadecimal digits.
+func (d *digests) withPrefix(algorithm digest.Algorithm, prefix string) []graph.ID {
+	if algorithm == digest.SHA256 {
+		if id, ok := d.find(digest.NewDigestFromEncoded(algorithm, prefix)); ok {
+			return []graph.ID{id}
+		}
+		return nil
+	}
+	var found []graph.ID
+	for id, dgst := range d.other {
+		if dgst.Algorithm() == algorithm && strings.HasPrefix(dgst.Encoded(), prefix) {
+			found = append(found, id)
+		}
+	}
+	return found
+}
+
+func sumOf(dgst regret.Digest) (sum [sumSize]byte) {
+	if dgst.Algorithm() != digest.SHA256 {
+		return sha256.Sum256([]byte(dgst))
+	}
+	decoded, err := hex.DecodeString(dgst.Encoded())
+	if err != nil || len(decoded) != len(sum) {
+		return sha256.Sum256([]byte(dgst))
+	}
+	return [sumSize]byte(decoded)
+}

@@ -1,0 +1,77 @@
+package plan
+
+import (
+	"fmt"
+
+	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/prune/internal/graph"
+)
+
+// Limits of what an image may consist of. What is larger was made to be large.
+const (
+	maxDepth = 8      // of indexes in an index, itself at depth 0
+	maxNodes = 10_000 // manifests in an index, to any depth
+)
+
+// A LimitError says that an index nests or lists more than planning reads.
+type LimitError struct {
+	Digest regret.Digest
+	Tag    string // one that points to it; may be empty
+	Limit  string // what is exceeded
+}
+
+func (e *LimitError) Error() string {
+	name := string(e.Digest)
+	if e.Tag != "" {
+		name = e.Tag + " (" + name + ")"
+	}
+	return fmt.Sprintf("%s: the index exceeds the limit of %s; nothing is planned", name, e.Limit)
+}
+
+// checkLimits bounds what tagged indexes consist of.
+func (d *Decision) checkLimits() error {
+	for id := range graph.ID(len(d.snapshot.nodes)) {
+		if d.snapshot.nodes[id].lists.n == 0 || len(d.tagsOf.Of(id)) == 0 {
+			continue
+		}
+		if limit := d.exceeded(id); limit != "" {
+			return &LimitError{d.snapshot.digests.at(id), d.snapshot.tags[d.tagsOf.Of(id)[0]].name, limit}
+		}
+	}
+	return nil
+}
+
+// exceeded returns the limit that an index exceeds, if any.
+func (d *Decision) exceeded(root graph.ID) string {
+	total := uint32(0)
+	level, seen := []graph.ID{root}, map[graph.ID]bool(nil)
+	for depth := 0; len(level) > 0; depth++ {
+		if depth > maxDepth {
+			return fmt.Sprintf("%d levels of indexes", maxDepth)
+		}
+		var next []graph.ID
+		for _, id := range level {
+			if total += d.snapshot.nodes[id].lists.n; total > maxNodes {
+				return fmt.Sprintf("%d manifests", maxNodes)
+			}
+			for _, child := range d.snapshot.lists(id) {
+				if seen[child] || !d.snapshot.isIndex(child) {
+					continue
+				}
+				if seen == nil {
+					seen = make(map[graph.ID]bool)
+				}
+				seen[child] = true
+				next = append(next, child)
+			}
+		}
+		level = next
+	}
+	return ""
+}
+
+// isIndex reports whether a manifest lists others, or may by its media type.
+func (s *Snapshot) isIndex(id graph.ID) bool {
+	n := &s.nodes[id]
+	return n.lists.n > 0 || isIndexType(s.texts.at(n.mediaType))
+}

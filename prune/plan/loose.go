@@ -1,0 +1,93 @@
+package plan
+
+import (
+	"slices"
+
+	"github.com/seed-8cb7cc86/regret/prune/internal/graph"
+	"github.com/seed-8cb7cc86/regret/prune/policy"
+)
+
+// selectLoose selects what is no image: untagged manifests, what belongs to images that
+// are gone, and the trash, each by rules of its own.
+func (d *Decision) selectLoose() {
+	for id := range graph.ID(len(d.snapshot.nodes)) {
+		if d.snapshot.nodes[id].flags&isMissing != 0 {
+			continue
+		}
+		if len(d.tagsOf.Of(id)) == 0 {
+			if d.isDueUntagged(id) {
+				d.loose = append(d.loose, id)
+			}
+		} else if d.candidate[id] < 0 && d.isDueByTags(id) {
+			d.loose = append(d.loose, id)
+		}
+	}
+}
+
+// isDueUntagged reports whether a rule selects a manifest without tags: one that a list
+// names with an upload time long enough ago. A manifest whose subject is gone is selected
+// by a rule for orphans, too.
+func (d *Decision) isDueUntagged(id graph.ID) bool {
+	n := &d.snapshot.nodes[id]
+	uploaded := d.plausible(n.uploaded)
+	if n.flags&isListed == 0 || uploaded == 0 {
+		return false
+	}
+	orphaned := n.subject != none && d.snapshot.nodes[n.subject].flags&isMissing != 0
+	return slices.ContainsFunc(d.removes, func(r *ranked) bool {
+		return (r.Untagged() || r.Orphans() && orphaned) && uploaded < d.dueSince(r.Rule)
+	})
+}
+
+// dueSince returns the time before which something must be uploaded for a rule to take it.
+func (d *Decision) dueSince(r *policy.Rule) int64 {
+	span, _ := r.OlderThan()
+	return span.Before(d.at).Unix()
+}
+
+// isDueByTags reports whether rules select a manifest that has companion and trash tags
+// only: if all of them are of the trash and due, or one belongs to something that is gone.
+// Its other companion tags then decide whether it goes.
+func (d *Decision) isDueByTags(id graph.ID) bool {
+	due, orphaned := true, false
+	for _, tag := range d.tagsOf.Of(id) {
+		name := classify(d.snapshot.tags[tag].name)
+		due = due && name.class == trash && d.isDueTrash(name)
+		orphaned = orphaned || name.class == companion && d.isOrphan(name)
+	}
+	return due || orphaned
+}
+
+func (d *Decision) isDueTrash(name className) bool {
+	return slices.ContainsFunc(d.removes, func(r *ranked) bool {
+		return r.Trash() && name.day.Unix() < d.dueSince(r.Rule)
+	})
+}
+
+// isOrphan reports whether a rule takes a companion tag because what it belongs to is
+// gone: the registry says so, or, where the tag does not hold the whole digest, its list
+// names every manifest of the repository.
+func (d *Decision) isOrphan(name className) bool {
+	if !slices.ContainsFunc(d.removes, func(r *ranked) bool { return r.Orphans() }) || len(d.snapshot.owners(name)) > 0 {
+		return false
+	}
+	if name.whole == "" {
+		return d.snapshot.namesAll
+	}
+	id, known := d.snapshot.digests.find(name.whole)
+	return known && d.snapshot.nodes[id].flags&isMissing != 0
+}
+
+// isPinned reports whether a tag stays whatever else goes, so that its manifest stays: a
+// trash tag that is not due, or a companion tag of something that is not known, or gone.
+// An ordinary tag stays if its manifest is not selected, which the graph knows.
+func (d *Decision) isPinned(tag int) bool {
+	name := classify(d.snapshot.tags[tag].name)
+	switch name.class {
+	case trash:
+		return !d.isDueTrash(name)
+	case companion:
+		return len(d.snapshot.owners(name)) == 0 && !d.isOrphan(name)
+	}
+	return false
+}

@@ -1,0 +1,397 @@
+package plan
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/seed-8cb7cc86/regret/prune/policy"
+)
+
+// A ranked is a rule with the ranking of all images that it matches, if it ranks at all.
+type ranked struct {
+	*policy.Rule
+	newest   []place           // by candidate: among the newest N
+	calendar []place           // by candidate: the newest of a period
+	open     [][]int32         // groups or pools that cannot be ranked before all dates are read
+	openOf   map[int32][]int32 // by candidate: the numbers of these
+}
+
+// A place is the place of an image in the ranking of a rule.
+type place struct {
+	status placeStatus
+	unit   int8  // of the calendar
+	better int32 // how many are better, in its best group; -1 if there is no number
+}
+
+type placeStatus uint8
+
+const (
+	unmatched placeStatus = iota
+	unranked              // without a usable date, version or number: it takes no place
+	placeOut              // not among the best
+	placeOpen             // some date decides that is not read yet
+	placeIn               // among the best
+)
+
+// A contender is an image in a group of a ranking.
+type contender struct {
+	candidate int32
+	group     int32
+	date      int64 // of the three, the one that ranks
+	version   *policy.Version
+	number    string
+	open      bool // its date is not read yet
+}
+
+// rank ranks the images that a rule matches, before any other rule.
+func (d *Decision) rank(rule *policy.Rule) *ranked {
+	r := &ranked{Rule: rule, openOf: make(map[int32][]int32)}
+	if rule.Count() > 0 {
+		r.newest = d.rankBy(r, rule.By(), d.newest)
+	}
+	if len(rule.Calendar()) > 0 {
+		r.calendar = d.rankBy(r, policy.ByDate, d.calendar)
+	}
+	return r
+}
+
+// A pool is a set of groups that are ranked together: those of one variant and of either
+// releases or pre-releases.
+type pool struct {
+	variant string
+	pre     bool
+}
+
+type groupKey struct {
+	pool
+	group string
+}
+
+// A ranking is a ranking in progress.
+type ranking struct {
+	rule    *ranked
+	by      policy.By
+	places  []place
+	groups  map[groupKey]int32
+	pools   []pool // by group
+	entries []contender
+}
+
+func (d *Decision) rankBy(r *ranked, by policy.By, judge func(*ranking, [][]contender)) []place {
+	k := &ranking{rule: r, by: by, places: make([]place, len(d.candidates)), groups: make(map[groupKey]int32)}
+	for c, id := range d.candidates {
+		if !d.snapshot.isReferrer(id) {
+			d.enter(k, c)
+		}
+	}
+	groups := k.byGroup()
+	parts := d.dropParts(groups)
+	judge(k, groups)
+	for len(parts) > 0 {
+		for part := range parts {
+			k.raisePart(part, parts)
+		}
+	}
+	return k.places
+}
+
+// enter enters an image into each group of its tags, by the best of these.
+func (d *Decision) enter(k *ranking, c int) {
+	first := len(k.entries)
+	var buffer [2]policy.Match
+	for _, tag := range d.ordinaryTags(c) {
+		for _, m := range k.rule.AppendMatches(buffer[:0], d.snapshot.tags[tag].name) {
+			k.places[c] = place{status: max(k.places[c].status, unranked), better: -1}
+			e, ok := d.contender(k, c, &m)
+			if !ok {
+				continue
+			}
+			same := slices.IndexFunc(k.entries[first:], func(o contender) bool { return o.group == e.group })
+			switch {
+			case same < 0:
+				k.entries = append(k.entries, e)
+			case k.compare(&e, &k.entries[first+same]) < 0:
+				k.entries[first+same] = e
+			}
+		}
+	}
+}
+
+// contender returns the entry of an image by one of its tags, if it can be ranked.
+func (d *Decision) contender(k *ranking, c int, m *policy.Match) (contender, bool) {
+	e := contender{candidate: int32(c)}
+	key := groupKey{pool{variant: m.Variant}, m.Group}
+	switch k.by {
+	case policy.ByVersion:
+		if m.Version == nil {
+			return e, false
+		}
+		key.pre = m.Pre
+		e.version = m.Version
+	case policy.ByNumber:
+		if m.Number == "" {
+			return e, false
+		}
+		e.number = m.Number
+	default:
+		a := d.dateFor(c, m)
+		if a.at == 0 && a.complete {
+			return e, false
+		}
+		e.date, e.open = a.at, !a.complete
+	}
+	e.group = k.group(key)
+	return e, true
+}
+
+func (k *ranking) group(key groupKey) int32 {
+	g, ok := k.groups[key]
+	if !ok {
+		g = int32(len(k.pools))
+		k.groups[key] = g
+		k.pools = append(k.pools, key.pool)
+	}
+	return g
+}
+
+// dateFor returns the date of a candidate for a rule: that in its tag if the pattern reads
+// one from it.
+func (d *Decision) dateFor(c int, m *policy.Match) age {
+	if !m.HasDate {
+		return d.ages[c]
+	}
+	if m.Date.IsZero() {
+		return age{complete: true}
+	}
+	return age{at: d.plausible(m.Date.Unix()), complete: true}
+}
+
+// compare orders contenders from the best to the worst.
+func (k *ranking) compare(a, b *contender) int {
+	switch k.by {
+	case policy.ByVersion:
+		return b.version.Compare(*a.version)
+	case policy.ByNumber:
+		return policy.CompareNumbers(b.number, a.number)
+	}
+	return cmp.Compare(b.date, a.date)
+}
+
+// byGroup returns the contenders of each group.
+func (k *ranking) byGroup() [][]contender {
+	sizes := make([]int, len(k.pools))
+	for _, e := range k.entries {
+		sizes[e.group]++
+	}
+	groups := make([][]contender, len(sizes))
+	for g, size := range sizes {
+		groups[g] = make([]contender, 0, size)
+	}
+	for _, e := range k.entries {
+		groups[e.group] = append(groups[e.group], e)
+	}
+	return groups
+}
+
+// dropParts removes the images that another one in their group lists: they take no place
+// of their own. It returns which ones list them.
+func (d *Decision) dropParts(groups [][]contender) map[int32][]int32 {
+	parts := make(map[int32][]int32)
+	for g, entries := range groups {
+		indexes := make(map[int32]bool)
+		for _, e := range entries {
+			if d.snapshot.nodes[d.candidates[e.candidate]].lists.n > 0 {
+				indexes[e.candidate] = true
+			}
+		}
+		if len(indexes) == 0 {
+			continue
+		}
+		groups[g] = slices.DeleteFunc(entries, func(e contender) bool {
+			isPart := false
+			for _, index := range d.graph.ListedBy(d.candidates[e.candidate]) {
+				if whole := d.candidate[index]; whole >= 0 && indexes[whole] {
+					parts[e.candidate] = append(parts[e.candidate], whole)
+					isPart = true
+				}
+			}
+			return isPart
+		})
+	}
+	return parts
+}
+
+// raisePart gives a part the place of the images that list it, and these first theirs if
+// they are parts themselves.
+func (k *ranking) raisePart(part int32, parts map[int32][]int32) {
+	wholes := parts[part]
+	delete(parts, part)
+	for _, whole := range wholes {
+		if _, isPart := parts[whole]; isPart {
+			k.raisePart(whole, parts)
+		}
+		k.raise(part, k.places[whole])
+		k.rule.openOf[part] = append(k.rule.openOf[part], k.rule.openOf[whole]...)
+	}
+}
+
+// raise improves the place of a candidate: one group that holds it suffices.
+func (k *ranking) raise(candidate int32, p place) {
+	now := &k.places[candidate]
+	switch {
+	case p.status > now.status:
+		now.status, now.unit = p.status, p.unit
+	case p.status == now.status:
+		now.unit = min(now.unit, p.unit)
+	}
+	if p.better >= 0 && (now.better < 0 || p.better < now.better) {
+		now.better = p.better
+	}
+}
+
+// leaveOpen records contenders that cannot be ranked before all their dates are read.
+func (k *ranking) leaveOpen(groups ...[]contender) {
+	var unread []int32
+	for _, entries := range groups {
+		for _, e := range entries {
+			if e.open {
+				unread = append(unread, e.candidate)
+			}
+			k.rule.openOf[e.candidate] = append(k.rule.openOf[e.candidate], int32(len(k.rule.open)))
+		}
+	}
+	k.rule.open = append(k.rule.open, unread)
+}
+
+// rivals returns the numbers of what must be read to rank a candidate, or its subject.
+func (d *Decision) rivals(r *ranked, c int) []int32 {
+	if d.snapshot.isReferrer(d.candidates[c]) {
+		root := d.snapshot.root(d.candidates[c])
+		if root == none || d.candidate[root] < 0 {
+			return nil
+		}
+		c = int(d.candidate[root])
+	}
+	return r.openOf[int32(c)]
+}
+
+// newest holds the best N of each group, and all that equal the last of these.
+func (d *Decision) newest(k *ranking, groups [][]contender) {
+	best := k.bestGroups(groups)
+	n := k.rule.Count()
+	for g, entries := range groups {
+		status := best[g]
+		if isOpen(entries) {
+			if status == placeIn && len(entries) > n {
+				status = placeOpen
+				k.leaveOpen(entries)
+			}
+			for _, e := range entries {
+				k.raise(e.candidate, place{status: status, better: -1})
+			}
+			continue
+		}
+		slices.SortFunc(entries, func(a, b contender) int { return k.compare(&a, &b) })
+		better := 0
+		for i := range entries {
+			if i > 0 && k.compare(&entries[i-1], &entries[i]) < 0 {
+				better = i
+			}
+			p := place{status: placeOut, better: int32(better)}
+			if better < n {
+				p.status = status
+			}
+			k.raise(entries[i].candidate, p)
+		}
+	}
+}
+
+// bestGroups returns for each group whether it is among the best G of its pool; all are if
+// the rule names no G.
+func (k *ranking) bestGroups(groups [][]contender) []placeStatus {
+	status := make([]placeStatus, len(groups))
+	for g := range status {
+		status[g] = placeIn
+	}
+	limit := k.rule.Groups()
+	if limit == 0 {
+		return status
+	}
+	pools := make(map[pool][]int)
+	for g := range groups {
+		if len(groups[g]) > 0 {
+			pools[k.pools[g]] = append(pools[k.pools[g]], g)
+		}
+	}
+	for _, members := range pools {
+		if len(members) <= limit {
+			continue
+		}
+		if slices.ContainsFunc(members, func(g int) bool { return isOpen(groups[g]) }) {
+			var all [][]contender
+			for _, g := range members {
+				status[g] = placeOpen
+				all = append(all, groups[g])
+			}
+			k.leaveOpen(all...)
+			continue
+		}
+		best := func(g int) contender {
+			return slices.MinFunc(groups[g], func(a, b contender) int { return k.compare(&a, &b) })
+		}
+		slices.SortFunc(members, func(a, b int) int {
+			x, y := best(a), best(b)
+			return k.compare(&x, &y)
+		})
+		last := best(members[limit-1])
+		for _, g := range members[limit:] {
+			if b := best(g); k.compare(&last, &b) < 0 {
+				status[g] = placeOut
+			}
+		}
+	}
+	return status
+}
+
+// calendar holds in each group the newest of each of the last N periods that have one, and
+// its equals.
+func (d *Decision) calendar(k *ranking, groups [][]contender) {
+	for _, entries := range groups {
+		if len(entries) > 1 && isOpen(entries) {
+			k.leaveOpen(entries)
+			for _, e := range entries {
+				k.raise(e.candidate, place{status: placeOpen, better: -1})
+			}
+			continue
+		}
+		slices.SortFunc(entries, func(a, b contender) int { return k.compare(&a, &b) })
+		for _, p := range k.rule.Calendar() {
+			k.period(p, entries)
+		}
+	}
+}
+
+func (k *ranking) period(p policy.Period, sorted []contender) {
+	var periods int
+	var last, newest int64
+	for _, e := range sorted {
+		key := p.Unit.Key(time.Unix(e.date, 0), k.rule.Location())
+		if periods == 0 || key != last {
+			if periods++; periods > p.N {
+				last = key
+			} else {
+				last, newest = key, e.date
+			}
+		}
+		status := placeOut
+		if periods <= p.N && e.date == newest {
+			status = placeIn
+		}
+		k.raise(e.candidate, place{status: status, better: -1, unit: int8(p.Unit)})
+	}
+}
+
+func isOpen(entries []contender) bool {
+	return slices.ContainsFunc(entries, func(e contender) bool { return e.open })
+}
