@@ -141,8 +141,9 @@ func DefaultRetries() Retries {
 	}
 }
 
-// Limits bound what is accepted from a registry. What exceeds one is refused
-// with [ErrTooLarge] (a list: [ErrIncompleteList]) and never cut.
+// Limits bound what is accepted from a registry, and what the client remembers of
+// it. What exceeds one is refused with [ErrTooLarge] (a list: [ErrIncompleteList])
+// and never cut.
 type Limits struct {
 	ErrorBytes    int64         // of an error response; the rest is ignored
 	ManifestBytes int64         // of a manifest
@@ -154,11 +155,17 @@ type Limits struct {
 	// WriteTimeout is the same for a DELETE, POST or PUT. Registries with many tags or
 	// slow storage take minutes, and a client that gives up leaves work half done.
 	WriteTimeout time.Duration
+	// RememberedManifests is the number of manifests that the client remembers at
+	// least: the latest that it has read or resolved, in whatever repository. It may
+	// remember twice as many, each in about 180 bytes. DeleteManifest deletes them
+	// without a HEAD. Raise the limit if more manifests and tags than that are read
+	// before the first of them is deleted.
+	RememberedManifests int
 }
 
 // DefaultLimits returns 64 KiB for errors, 4 MiB for manifests, 128 KiB for
 // token responses, 32 MiB for a page, 10,000 pages and 1,000,000 entries for a
-// list, 30 s for reads and 5 minutes for writes.
+// list, 30 s for reads, 5 minutes for writes, and 100,000 remembered manifests.
 func DefaultLimits() Limits {
 	return Limits{
 		ErrorBytes:    64 << 10,
@@ -169,6 +176,8 @@ func DefaultLimits() Limits {
 		Entries:       1_000_000,
 		ReadTimeout:   30 * time.Second,
 		WriteTimeout:  5 * time.Minute,
+
+		RememberedManifests: 100_000,
 	}
 }
 
@@ -204,7 +213,7 @@ func (l Limits) check() error {
 		}
 	}
 	if l.ErrorBytes <= 0 || l.ManifestBytes <= 0 || l.TokenBytes <= 0 || l.PageBytes <= 0 ||
-		l.Pages <= 0 || l.Entries <= 0 || l.ReadTimeout <= 0 || l.WriteTimeout <= 0 {
+		l.Pages <= 0 || l.Entries <= 0 || l.ReadTimeout <= 0 || l.WriteTimeout <= 0 || l.RememberedManifests <= 0 {
 		return errors.New("WithLimits: every limit must be positive; start from DefaultLimits")
 	}
 	return nil

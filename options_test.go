@@ -64,6 +64,8 @@ func TestInvalidOptions(t *testing.T) {
 		{"a zero limit for the number of pages", limits(func(l *regret.Limits) { l.Pages = 0 }), "WithLimits"},
 		{"a zero limit for entries", limits(func(l *regret.Limits) { l.Entries = 0 }), "WithLimits"},
 		{"a zero read time-out", limits(func(l *regret.Limits) { l.ReadTimeout = 0 }), "WithLimits"},
+		{"a zero number of remembered manifests", limits(func(l *regret.Limits) { l.RememberedManifests = 0 }), "WithLimits"},
+		{"a negative number of remembered manifests", limits(func(l *regret.Limits) { l.RememberedManifests = -1 }), "WithLimits"},
 		{"a zero write time-out", limits(func(l *regret.Limits) { l.WriteTimeout = 0 }), "WithLimits"},
 	} {
 		t.Run(test.rule+" is an error", func(t *testing.T) {

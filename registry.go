@@ -50,7 +50,7 @@ func New(registry string, opts ...Option) (*Client, error) {
 	if err := errors.Join(append([]error{err}, cfg.check(o)...)...); err != nil {
 		return nil, &Error{Op: "new client", Kind: ErrInvalid, Err: err}
 	}
-	c := &Client{origin: o, config: cfg, secrets: new(redact.Secrets), seen: memory.New()}
+	c := &Client{origin: o, config: cfg, secrets: new(redact.Secrets), seen: memory.New(cfg.limits.RememberedManifests)}
 	c.wire = transport.NewWire(o, c.transportConfig())
 	c.transport = transport.New(o, c.wire)
 	c.auth = auth.New(auth.Config{

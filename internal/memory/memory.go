@@ -7,6 +7,7 @@
 package memory
 
 import (
+	"math"
 	"slices"
 
 	"github.com/opencontainers/go-digest"
@@ -14,8 +15,9 @@ import (
 	"github.com/seed-8cb7cc86/regret/internal/bounded"
 )
 
-// maxRemembered bounds what a client remembers. The oldest entries are dropped
-// first; one that is missing costs a request.
+// maxRemembered bounds the tags and the lists that a client remembers. The oldest
+// entries are dropped first. Of tags, it is the latest that matter: a tag is resolved
+// shortly before it is removed.
 const maxRemembered = 16384
 
 // A Memory is bounded, and safe for concurrent use.
@@ -28,10 +30,11 @@ type Memory struct {
 // An imageName is a tag or digest of a repository.
 type imageName struct{ repository, reference string }
 
-// New returns an empty memory.
-func New() *Memory {
+// New returns an empty memory. It keeps at least the latest manifests, in the given
+// number, and at most twice as many: a [bounded.Map] may drop the older half.
+func New(manifests int) *Memory {
 	return &Memory{
-		manifests: bounded.New[imageName, string](maxRemembered),
+		manifests: bounded.New[imageName, string](2 * min(manifests, math.MaxInt/2)),
 		tags:      bounded.New[imageName, digest.Digest](maxRemembered),
 		listed:    bounded.New[string, struct{}](maxRemembered),
 	}

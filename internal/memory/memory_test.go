@@ -2,6 +2,8 @@ package memory
 
 import (
 	"fmt"
+	"math"
+	"runtime"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -52,7 +54,7 @@ func TestMemoryHoldsManifestsAndTags(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.rule, func(t *testing.T) {
 			t.Parallel()
-			m := New()
+			m := New(10)
 			tt.do(m)
 			if manifests, tags := m.manifests.Len(), m.tags.Len(); manifests != tt.manifests || tags != tt.tags {
 				t.Errorf("%d manifests and %d tags, want %d and %d", manifests, tags, tt.manifests, tt.tags)
@@ -63,22 +65,43 @@ func TestMemoryHoldsManifestsAndTags(t *testing.T) {
 
 func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
-	m := New()
-	for i := range maxRemembered + 10 {
-		m.Add(repository, fmt.Sprint("v", i), digest.FromString(fmt.Sprint(i)))
+	const manifests = maxRemembered + 1000
+	m := New(manifests)
+	dgst := func(i int) digest.Digest { return digest.FromString(fmt.Sprint(i)) }
+	for i := range 5 * manifests / 2 {
+		m.Add(repository, fmt.Sprint("v", i), dgst(i))
 	}
-	if n := max(m.manifests.Len(), m.tags.Len()); n > maxRemembered {
-		t.Errorf("%d entries, want at most %d", n, maxRemembered)
+	if n := m.manifests.Len(); n > 2*manifests {
+		t.Errorf("%d manifests, want at most %d", n, 2*manifests)
 	}
-	newest := fmt.Sprint("v", maxRemembered+9)
-	if _, known := m.Tag(repository, newest); !known {
+	if n := m.tags.Len(); n > maxRemembered {
+		t.Errorf("%d tags, want at most %d", n, maxRemembered)
+	}
+	last := 5*manifests/2 - 1
+	if _, known := m.Tag(repository, fmt.Sprint("v", last)); !known {
 		t.Error("the newest tag was dropped")
+	}
+	for i := range manifests {
+		if !m.IsManifest(repository, dgst(last-i)) {
+			t.Fatalf("only the latest %d manifests were kept, want %d", i, manifests)
+		}
+	}
+}
+
+func TestAnyNumberOfManifestsIsAllowed(t *testing.T) {
+	t.Parallel()
+	for _, manifests := range []int{1, 2, 3, math.MaxInt/2 + 1, math.MaxInt} {
+		m := New(manifests)
+		m.Add(repository, string(first), first)
+		if !m.IsManifest(repository, first) {
+			t.Errorf("with %d manifests, the only one was dropped", manifests)
+		}
 	}
 }
 
 func TestTagsOf(t *testing.T) {
 	t.Parallel()
-	m := New()
+	m := New(10)
 	m.Add(repository, "v2", first)
 	m.Add(repository, "v1", first)
 	m.Add(repository, "v3", second)
@@ -93,7 +116,7 @@ func TestTagsOf(t *testing.T) {
 
 func TestWhatWasSeenIsOfItsRepository(t *testing.T) {
 	t.Parallel()
-	m := New()
+	m := New(10)
 	m.Add(repository, "v1", first)
 	m.AddListed(repository)
 	for _, tt := range []struct {
@@ -109,5 +132,33 @@ func TestWhatWasSeenIsOfItsRepository(t *testing.T) {
 		if got := m.IsListed(tt.repository); got != tt.want {
 			t.Errorf("%s: is listed: %t, want %t", tt.repository, got, tt.want)
 		}
+	}
+}
+
+// BenchmarkHeap measures the memory that one manifest costs. Its times mean nothing.
+func BenchmarkHeap(b *testing.B) {
+	const n = 200_000
+	for _, bench := range []struct {
+		name      string
+		reference func(i int, dgst digest.Digest) string
+	}{
+		{"seen under its digest", func(_ int, dgst digest.Digest) string { return string(dgst) }},
+		{"seen under a tag", func(i int, _ digest.Digest) string { return fmt.Sprintf("pr-%06d", i) }},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			var before, after runtime.MemStats
+			for b.Loop() {
+				runtime.GC()
+				runtime.ReadMemStats(&before)
+				m := New(n)
+				for i := range n {
+					dgst := digest.FromString(fmt.Sprint(i))
+					m.Add(repository, bench.reference(i, dgst), dgst)
+				}
+				runtime.GC()
+				runtime.ReadMemStats(&after)
+				b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(m.manifests.Len()), "B/manifest")
+			}
+		})
 	}
 }
