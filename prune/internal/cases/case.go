@@ -39,8 +39,8 @@ type Listing string
 // The listings.
 const (
 	ListingOCI    Listing = "oci"    // tags
-	ListingGoogle Listing = "google" // tags, and all manifests with their upload times
-	ListingLister Listing = "lister" // tags; a native API lists all manifests with their times
+	ListingGoogle Listing = "google" // tags, and all manifests with their upload times: see regret.Client.List
+	ListingLister Listing = "lister" // tags; a native API lists all manifests with their times: see Case.Lister
 )
 
 // ReferrersSource is where the registry keeps the referrers of a manifest.

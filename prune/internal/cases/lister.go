@@ -17,12 +17,10 @@ type Lister struct {
 	begun atomic.Int32 // number of lists
 }
 
-// Lister returns the native API of a case with [ListingLister], and nil for any other.
-func (c *Case) Lister() *Lister {
-	if c.Listing != ListingLister {
-		return nil
-	}
-	return &Lister{c: c}
+// Lister returns the native API of the registry. It reports false if there is none, which is so
+// unless the case has [ListingLister].
+func (c *Case) Lister() (*Lister, bool) {
+	return &Lister{c: c}, c.Listing == ListingLister
 }
 
 // List yields an entry for each manifest. Of the faults, a truncated list ends with an error, and a
