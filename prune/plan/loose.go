@@ -28,14 +28,30 @@ func (d *Decision) selectLoose() {
 // names with an upload time long enough ago. A manifest whose subject is gone is selected
 // by a rule for orphans, too.
 func (d *Decision) isDueUntagged(id graph.ID) bool {
+	return slices.ContainsFunc(d.removes, func(r *ranked) bool { return d.takesUntagged(r, id) })
+}
+
+// takesUntagged reports whether a rule takes a manifest without tags.
+func (d *Decision) takesUntagged(r *ranked, id graph.ID) bool {
 	n := &d.snapshot.nodes[id]
 	uploaded := d.plausible(n.uploaded)
 	if n.flags&isListed == 0 || uploaded == 0 {
 		return false
 	}
 	orphaned := n.subject != none && d.snapshot.nodes[n.subject].flags&isMissing != 0
-	return slices.ContainsFunc(d.removes, func(r *ranked) bool {
-		return (r.Untagged() || r.Orphans() && orphaned) && uploaded < d.dueSince(r.Rule)
+	return (r.Untagged() || r.Orphans() && orphaned) && uploaded < d.dueSince(r.Rule)
+}
+
+// takesLoose reports whether a rule takes a manifest that is no image.
+func (d *Decision) takesLoose(r *ranked, id graph.ID) bool {
+	tags := d.tagsOf.Of(id)
+	if len(tags) == 0 {
+		return d.takesUntagged(r, id)
+	}
+	return slices.ContainsFunc(tags, func(tag graph.ID) bool {
+		name := classify(d.snapshot.tags[tag].name)
+		return r.Orphans() && name.class == companion && d.isOrphan(name) ||
+			r.Trash() && name.class == trash && name.day.Unix() < d.dueSince(r.Rule)
 	})
 }
 

@@ -15,6 +15,7 @@ type ranked struct {
 	calendar []place           // by candidate: the newest of a period
 	open     [][]int32         // groups or pools that cannot be ranked before all dates are read
 	openOf   map[int32][]int32 // by candidate: the numbers of these
+	tie      int               // the most images that share a place
 }
 
 // A place is the place of an image in the ranking of a rule.
@@ -298,6 +299,7 @@ func (d *Decision) newest(k *ranking, groups [][]contender) {
 			if i > 0 && k.compare(&entries[i-1], &entries[i]) < 0 {
 				better = i
 			}
+			k.rule.tie = max(k.rule.tie, i-better+1)
 			p := place{status: placeOut, better: int32(better)}
 			if better < n {
 				p.status = status

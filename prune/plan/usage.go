@@ -35,11 +35,7 @@ func (d *Decision) usage() (usage, error) {
 		if rule.File() == "" {
 			continue
 		}
-		var list *policy.InUse
-		if i := slices.IndexFunc(s.options.InUse, func(l *policy.InUse) bool { return l.Name() == rule.File() }); i >= 0 {
-			list = s.options.InUse[i]
-		}
-		tags, dgsts, err := list.Held(s.registry, s.repository, rule, d.at)
+		tags, dgsts, err := s.inUseList(rule.File()).Held(s.registry, s.repository, rule, d.at)
 		if err != nil {
 			return u, err
 		}
@@ -94,4 +90,12 @@ func (s *Snapshot) holdTags(held map[graph.ID]bool, tags []string) {
 			held[t.id] = true
 		}
 	}
+}
+
+// inUseList returns the in-use list of a name; nil if there is none.
+func (s *Snapshot) inUseList(name string) *policy.InUse {
+	if i := slices.IndexFunc(s.options.InUse, func(l *policy.InUse) bool { return l != nil && l.Name() == name }); i >= 0 {
+		return s.options.InUse[i]
+	}
+	return nil
 }
