@@ -23,9 +23,8 @@ type Span struct {
 type unit string
 
 // The units, and how many of each make the longest span: about a thousand years,
-// more than the calendar of package time needs and less than it can hold.
+// which is more than any policy needs and less than package time can hold.
 var (
-	units    = []unit{"h", "d", "w", "mo", "y"}
 	longest  = map[unit]int{"h": 8_766_000, "d": 365_250, "w": 52_178, "mo": 12_000, "y": 1_000}
 	hoursIn  = map[unit]int{"h": 1, "d": 24, "w": 7 * 24}
 	monthsIn = map[unit]int{"mo": 1, "y": 12}
