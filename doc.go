@@ -49,6 +49,28 @@
 // also removes a signature from the index under the fallback tag. Both send more
 // writes than one DELETE. [WithVerification] checks the result of every deletion.
 //
+// # Operations
+//
+// What each call does, and how many requests it sends. A token costs two more, the
+// first time.
+//
+//	Ping                   checks that the registry accepts the credentials      1
+//	ResolveDigest, Resolve find the manifest that a tag points to                1 or 2
+//	Manifest               reads a manifest                                      1
+//	Tags, Repositories     list tags or repositories                             1 a page
+//	List                   lists tags, and the manifests of Google's registries  1 a page
+//	Referrers              lists what refers to a manifest                       1 or 2
+//	HasReferrers           finds out whether there is the referrers API          1
+//	Blob                   reads a small blob, such as a configuration           1
+//	HasBlob                finds out whether a blob is there                     1 or 2
+//	CheckDelete            asks whether the credentials allow a deletion         1
+//	DeleteManifest         deletes a manifest with all its tags                  1 or 2
+//	Untag                  removes one tag                                       1
+//	UntagByOverwrite       removes one tag where only digests can be deleted     10 or more
+//	DeleteReferrer         deletes a referrer and its entry in the list          3 or more
+//	PutManifest            restores a manifest, or moves a tag                   1 or 2
+//	PutBlob                stores a small blob                                   1 or 3
+//
 // # Failures
 //
 // Every failed operation returns an [*Error] with the HTTP status, the registry's
@@ -116,11 +138,11 @@
 //
 // # Lists
 //
-// [Client.Tags], [Client.Repositories] and [Client.Referrers] return sequences for
-// range. A sequence that ends without an error is complete. Anything that prevents
-// that is reported once, as the last element. So is [ErrInvalidEntries], which names
-// entries that are not valid names and were left out. Collect a list before deleting
-// from it.
+// [Client.Tags], [Client.List], [Client.Repositories] and [Client.Referrers] return
+// sequences for range. A sequence that ends without an error is complete. Anything
+// that prevents that is reported once, as the last element. So is
+// [ErrInvalidEntries], which names entries that are not valid names and were left
+// out. Collect a list before deleting from it.
 //
 //	for tag, err := range c.Tags(ctx, "team/app") {
 //		if err != nil {

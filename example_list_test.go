@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
@@ -40,6 +41,34 @@ func ExampleClient_Tags() {
 	// Output:
 	// pr-17 <nil>
 	// pr-18 <nil>
+}
+
+// Google's registries list every manifest with its tags and the time when it was pushed. This
+// example finds those without a tag. An index may still need them: see [regret.Client.Manifest].
+func ExampleClient_List() {
+	ctx := context.Background()
+	registry := fakeregistry.Google().New()
+	image := registry.PutImage("team/app", "hello", "v1", "latest")
+	old := registry.PutImage("team/app", "an image whose tag was moved")
+	registry.SetTimes("team/app", image.Digest, time.Time{}, time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC))
+	registry.SetTimes("team/app", old.Digest, time.Time{}, time.Date(2026, 8, 28, 12, 0, 0, 0, time.UTC))
+	c, err := regret.New("europe-docker.pkg.dev", regret.WithTransport(registry))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	for entry, err := range c.List(ctx, "team/app") {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		if entry.Descriptor.Digest != "" && len(entry.Tags) == 0 {
+			fmt.Println("untagged:", entry.Descriptor.Digest, "pushed on", entry.Uploaded.Format(time.DateOnly))
+		}
+	}
+	// Output:
+	// untagged: sha256:54e337da89b92111b35a3e19bdbaa7c3668d56aac358c937e41e469e4a2f4bdf pushed on 2026-08-28
 }
 
 // A list with invalid entries is complete except for them. This example goes on with the rest.

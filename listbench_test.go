@@ -133,6 +133,77 @@ func BenchmarkTagsHeap(b *testing.B) {
 	b.ReportMetric(float64(peak-min(peak, before.HeapAlloc))/(1<<10), "KiB-heap-growth")
 }
 
+// A manifestStream is a page of one of Google's registries with n manifests, generated while it
+// is read and without allocations.
+type manifestStream struct {
+	n, next int
+	buffer  [512]byte
+	pending []byte
+}
+
+func (s *manifestStream) Read(p []byte) (int, error) {
+	const (
+		digits  = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef01234567"
+		between = `":{"imageSizeBytes":"763789","layerId":"","mediaType":"application/vnd.docker.distribution.manifest.v2+json","tag":["t`
+		after   = `"],"timeCreatedMs":"1595895577054","timeUploadedMs":"1597767277119"}`
+	)
+	if len(s.pending) == 0 && s.next > s.n {
+		return 0, io.EOF
+	}
+	if len(s.pending) == 0 {
+		s.pending = s.buffer[:0]
+		switch number := int64(10_000_000 + s.next); s.next {
+		case 0:
+			s.pending = append(s.pending, `{"child":[],"manifest":{"`+digits+`10000000`+between+`"]}`...)
+		case s.n:
+			s.pending = append(s.pending, `},"name":"team/app","tags":[]}`...)
+		default:
+			s.pending = strconv.AppendInt(append(s.pending, `,"`+digits...), number, 10)
+			s.pending = append(strconv.AppendInt(append(s.pending, between...), number, 10), after...)
+		}
+		s.next++
+	}
+	n := copy(p, s.pending)
+	s.pending = s.pending[n:]
+	return n, nil
+}
+
+// BenchmarkList lists the manifests of one of Google's registries, and measures how much the heap
+// grows meanwhile.
+func BenchmarkList(b *testing.B) {
+	const n = 100_000
+	c := newClient(b, roundTrip(func(req *http.Request) (*http.Response, error) {
+		resp := respond(req, http.StatusOK, "")
+		resp.Body = io.NopCloser(&manifestStream{n: n})
+		return resp, nil
+	}))
+	var before, now runtime.MemStats
+	peak := uint64(0)
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	b.ReportAllocs()
+	for b.Loop() {
+		count := 0
+		for _, err := range c.List(b.Context(), repo) {
+			if err != nil {
+				b.Fatal(err)
+			}
+			if count++; count == n {
+				b.StopTimer()
+				runtime.GC()
+				runtime.ReadMemStats(&now)
+				peak = max(peak, now.HeapAlloc)
+				b.StartTimer()
+			}
+		}
+		if count != n {
+			b.Fatalf("%d manifests, want %d", count, n)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/manifest")
+	b.ReportMetric(float64(peak-min(peak, before.HeapAlloc))/n, "B-heap-growth/manifest")
+}
+
 func TestAllocationsPerTag(t *testing.T) {
 	allocations := func(n int) float64 {
 		c := newClient(t, streamTags(n))

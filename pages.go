@@ -50,14 +50,6 @@ type list[T any] struct {
 	manifests  *manifestMap[T]  // entries in a JSON object, too; nil for none
 }
 
-// A manifestMap describes the JSON object of a page in which Google's registries list
-// manifests.
-type manifestMap[T any] struct {
-	key   string // name of the object
-	entry func(key string, value *jsontext.Decoder) (T, error)
-	holds func(T) bool // reports whether an entry is one of the object
-}
-
 // progress is the state of a walk.
 type progress struct {
 	pages, entries    int
@@ -70,15 +62,16 @@ type progress struct {
 	probing           bool // the current page was requested without a Link
 	loop              loopDetector
 	seed              maphash.Seed
-	manifestSeed      maphash.Seed // another one: a digest may be both a tag and a manifest
+	manifestSeed      maphash.Seed // differs from seed: a digest may be both an element and a member
 }
 
-// pageHashes holds the hashes of the entries of a page: of all manifests, whose number
-// the size of a page bounds, and of the first [pageSize] other entries.
+// pageHashes holds the hashes of the entries of a page: of the first [pageSize] elements
+// of the array, and of all members of the [manifestMap], whose number is bounded by the
+// limit for the size of a page.
 type pageHashes struct {
 	hashes    map[uint64]struct{}
-	count     int  // of entries other than manifests, including those without a hash
-	manifests int  // of entries of the manifestMap
+	count     int  // of elements, including those without a hash
+	manifests int  // of members
 	repeat    bool // the page repeats the previous one
 }
 
@@ -254,22 +247,6 @@ func (p *progress) compare(hash uint64) error {
 	return nil
 }
 
-// compareManifest is compare for an entry of the manifestMap. It may be on two pages,
-// because tags on both point to it, but only once on a page: of two entries, readers
-// take the first, the last, or what they have in common.
-func (p *progress) compareManifest(id string) error {
-	hash := maphash.String(p.manifestSeed, id)
-	again := p.seenBefore(hash)
-	if p.current.manifests++; p.probing && again != p.current.repeat {
-		return errRepeats()
-	}
-	if _, duplicate := p.current.hashes[hash]; duplicate {
-		return fmt.Errorf("%w: duplicate key %q", page.ErrMalformed, clip(id))
-	}
-	p.current.add(hash)
-	return nil
-}
-
 // seenBefore reports whether an entry is on the previous page. The first entry of a
 // page decides whether the page repeats the previous one.
 func (p *progress) seenBefore(hash uint64) bool {
@@ -286,7 +263,7 @@ func (p *progress) seenBefore(hash uint64) bool {
 func (l *list[T]) next(p *progress, link *url.URL) (*string, error) {
 	full := p.current.count == p.fullSize ||
 		p.probing && p.current.count > p.fullSize || // the registry applies last but ignores n
-		p.current.manifests == p.fullSize && p.current.count < p.fullSize // it may apply n to the manifests
+		p.current.manifests == p.fullSize && p.current.count < p.fullSize // the registry may apply n to manifests
 	p.probing = false
 	if !p.current.isEmpty() {
 		p.emptyPages = 0
@@ -301,7 +278,7 @@ func (l *list[T]) next(p *progress, link *url.URL) (*string, error) {
 	case link != nil:
 		return &link.RawQuery, nil
 	case p.current.mayBeCut():
-		return nil, errCut()
+		return nil, errMayBeCut()
 	case l.paged && p.size > 0 && full && !p.current.repeat:
 		// The size differs from that of the first page to distinguish a registry that
 		// applies n but not last from one that ignores both.

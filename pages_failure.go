@@ -104,25 +104,6 @@ func (l *list[T]) mayRefuseSize(e *Error) bool {
 	return fromRegistry && e.StatusCode/100 == 4 && e.Kind == "" && e.StatusCode != http.StatusNotFound && !e.hasCode(CodeNameInvalid)
 }
 
-// googleLimit is the number of images and of tags at which Artifact Registry cuts a list,
-// without a Link or any other sign.
-//
-// See https://cloud.google.com/artifact-registry/quotas
-const googleLimit = 10_000
-
-// mayBeCut reports whether a page of one of Google's registries has as many entries as
-// fit on it. A list of exactly that length cannot be told from a longer one.
-func (h *pageHashes) mayBeCut() bool {
-	return h.manifests > 0 && (h.manifests == googleLimit || h.count == googleLimit)
-}
-
-func errCut() error {
-	return &Error{
-		Kind: ErrIncompleteList, Err: fmt.Errorf("there may be more than the %d manifests or tags on this page", googleLimit),
-		Hint: "Artifact Registry cuts longer lists and does not say so; its own API has them all",
-	}
-}
-
 const hintLostCursor = "the entry after which this page begins may have been deleted while the list was read, to which zot responds with 404: " +
 	"list again, and delete only after the list is complete"
 

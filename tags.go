@@ -3,6 +3,8 @@ package regret
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"hash/maphash"
 	"iter"
 	"strconv"
 	"strings"
@@ -23,8 +25,9 @@ import (
 // that is reported once, as the last element: a page that fails or repeats, a Link
 // that is malformed or leads to another host or list, or a limit. Ranging over the
 // sequence again sends the requests again. One case cannot be detected: a registry
-// that cuts pages at a size of its own and sends no Link. A registry may skip tags if
-// some are deleted while it lists: collect the list first, then delete.
+// that cuts pages at a size of its own and sends no Link, as Artifact Registry does at
+// 10,000 tags; [Client.List] detects that one. A registry may skip tags if some are
+// deleted while it lists: collect the list first, then delete.
 //
 // Some registries list entries that are not tags. Tags never yields them. It ignores
 // digests, which Artifactory lists for the children of an index. All other invalid
@@ -45,8 +48,8 @@ func (c *Client) Tags(ctx context.Context, repository string) iter.Seq2[string, 
 	return rememberListed(c, repository, c.tags(ctx, repository))
 }
 
-// rememberListed returns the same list, and for WithVerification remembers that the caller
-// has read it.
+// rememberListed returns the same list. With WithVerification, the client remembers that
+// the caller has listed the tags of the repository.
 func rememberListed[T any](c *Client, repository string, list iter.Seq2[T, error]) iter.Seq2[T, error] {
 	if !c.config.verify {
 		return list
@@ -71,8 +74,8 @@ func (c *Client) tags(ctx context.Context, repository string) iter.Seq2[string, 
 	})
 }
 
-// walkTags walks the list of tags of a repository. What is to be made of the entries is
-// in l.
+// walkTags walks the list of tags of a repository. The caller sets the fields of l that
+// depend on the type of the entries.
 func walkTags[T any](ctx context.Context, c *Client, op, repository string, l list[T]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		name, err := c.repository(op, repository)
@@ -81,7 +84,7 @@ func walkTags[T any](ctx context.Context, c *Client, op, repository string, l li
 			yield(zero, err)
 			return
 		}
-		l := l // ranging again starts anew
+		l := l // the sequence may be ranged over several times at once
 		l.client, l.op, l.repository, l.path = c, op, name, "/v2/"+name+"/tags/list"
 		l.name, l.key, l.paged = name, "tags", true
 		l.scope = auth.Scope{Type: "repository", Name: name, Action: "pull"}
@@ -89,44 +92,44 @@ func walkTags[T any](ctx context.Context, c *Client, op, repository string, l li
 	}
 }
 
-// A ListEntry is one entry of a list of what a repository has: a tag, a manifest, or a
-// manifest with its tags. What the list does not say is zero. [Client.List] reads such a
-// list from a registry; programs may have others, from the API that is a registry's own.
+// A ListEntry is one entry of a list of the contents of a repository: a tag, a manifest,
+// or both. A field is zero if the list does not have it. [Client.List] reads such a list
+// with the registry API. Others can be made from the API of a registry's vendor.
 type ListEntry struct {
-	Tags       []string   // the tags that point to the manifest, or one tag alone; none if no tag does
-	Descriptor Descriptor // digest, media type and size of the manifest, as far as the list has them
-	Created    time.Time  // when the image was built, as whoever built it says
-	Uploaded   time.Time  // when the registry received the manifest
-	Pulled     time.Time  // when it was last pulled; not in the lists that List reads
-	// NeverPulled says that the manifest has not been pulled since it was uploaded. If
-	// Pulled is zero, too, the last pull is unknown.
+	Tags       []string   // tags that point to the manifest, or a single tag; nil for an untagged manifest
+	Descriptor Descriptor // digest, media type and size of the manifest
+	Created    time.Time  // when the image was built, according to the image
+	Uploaded   time.Time  // when the manifest was pushed
+	Pulled     time.Time  // when the manifest was last pulled; List never sets it
+	// NeverPulled reports that nobody has pulled the manifest since it was pushed. If it
+	// is false and Pulled is zero, the time of the last pull is unknown. List never sets
+	// it.
 	NeverPulled bool
 }
 
-// List lists everything that a registry says in its list of tags, in the registry's
-// order. Each tag is an entry of its own, without a descriptor.
+// List lists everything that the registry's list of tags contains, in the registry's
+// order. Each tag is an entry with that tag and nothing else.
 //
-// Google's registries list all manifests there, too, also those without a tag. Each is an
-// entry with its digest, media type, tags and times; the same tags are also entries of
-// their own. The times are unknown if they are missing, "0" or malformed. Artifact
-// Registry says "0" for the creation of every manifest. The size of the manifest is
-// unknown: what Google lists is the size of the image. Names of repositories below this
-// one are ignored. Artifactory lists the digests of the children of an index among the
-// tags. Each is an entry with the digest alone.
+// Google's registries also list every manifest there, even those without a tag. Each is
+// an entry with its digest, media type, tags and times, in addition to the entries of its
+// tags. A time that is missing, "0" or malformed is unknown; Artifact Registry has sent
+// "0" as the time of creation of every manifest. The size of the manifest is unknown:
+// the size in the list is that of the image. Each digest that Artifactory lists among
+// the tags is an entry with that digest and nothing else.
 //
-// The list is streamed like that of [Client.Tags], and complete under the same conditions.
-// A manifest is an entry once for each page that has it. List remembers hashes of all
-// manifests on up to two pages; one of them twice on a page makes the page malformed.
-// Artifact Registry cuts lists at 10,000 manifests or tags, without a sign: a list of
-// exactly that length is [ErrIncompleteList].
+// A sequence that ends without an error is complete, as with [Client.Tags]. A manifest
+// that is on several pages is an entry for each; twice on one page, it is an error.
+// Artifact Registry cuts lists at 10,000 manifests or tags without any sign, so that a
+// list of exactly that length is [ErrIncompleteList]. List streams each page, and keeps
+// only hashes of up to two pages of entries in memory.
 //
-// Entries with names that are not valid are left out and named at the end, as by
-// [Client.Tags]. A manifest is left out if its digest is malformed, or one of its tags is:
-// without that tag, it would seem to have fewer tags than it has, or none.
+// Invalid entries are left out and named at the end, as with [Client.Tags]. A manifest
+// is invalid if its digest or one of its tags is: without that tag it could look as if
+// it had none. The error then names that digest or tag.
 //
 // Errors: as [Client.Tags].
 //
-// Sends the requests of [Client.Tags].
+// Sends the same requests as [Client.Tags].
 func (c *Client) List(ctx context.Context, repository string) iter.Seq2[ListEntry, error] {
 	entries := walkTags(ctx, c, "list", repository, list[listed]{
 		entry:   listedTag,
@@ -172,18 +175,18 @@ func identity(s string) string { return s }
 
 func isDigest(s string) bool { return grammar.Digest(Digest(s)) == nil }
 
-// A listed is an entry of List while it is checked.
+// A listed is an entry of List before it is checked.
 type listed struct {
 	ListEntry
-	id         string // the tag or digest, as it is listed
-	isManifest bool   // an entry of Google's map
-	invalid    string // the name that is not valid, if err is not nil
+	id         string // the tag or digest as listed
+	isManifest bool   // the entry is one of Google's map
+	invalid    string // if err is not nil, the name that is not valid
 	err        error
 }
 
 func (l listed) check() error { return l.err }
 
-// refuse marks an entry as invalid because of a name.
+// refuse returns the entry with the error of one of its names, which may be nil.
 func (l listed) refuse(name string, err error) listed {
 	l.invalid, l.err = name, err
 	return l
@@ -204,8 +207,8 @@ func listedTag(d *jsontext.Decoder) (listed, error) {
 	return l.refuse(name, grammar.Tag(name)), nil
 }
 
-// listedManifest decodes a member of Google's map of manifests. It reads the members of
-// the value from a map, because encoding/json would ignore the case of their names.
+// listedManifest decodes a member of Google's map of manifests. It decodes the value into
+// a map because encoding/json ignores the case of keys when it decodes into a struct.
 func listedManifest(key string, d *jsontext.Decoder) (listed, error) {
 	l := listed{id: key, isManifest: true}
 	if err := grammar.Digest(Digest(key)); err != nil {
@@ -228,10 +231,13 @@ func listedManifest(key string, d *jsontext.Decoder) (listed, error) {
 			return l.refuse(tag, err), nil
 		}
 	}
+	if len(l.Tags) == 0 {
+		l.Tags = nil
+	}
 	return l, nil
 }
 
-// unmarshal decodes a value, unless it is missing.
+// unmarshal decodes a value unless it is missing.
 func unmarshal(raw json.RawMessage, into any) error {
 	if raw == nil {
 		return nil
@@ -239,16 +245,59 @@ func unmarshal(raw json.RawMessage, into any) error {
 	return json.Unmarshal(raw, into)
 }
 
-// milliseconds decodes a time as Google's registries write it: milliseconds since 1970, in
-// a string, or as a number, which Artifact Registry has sent. The result is zero if the
-// time is not known: see [ListEntry].
+// milliseconds decodes a time in milliseconds since 1970. Container Registry sends it as
+// a string; Artifact Registry has also sent a number. The result is zero if the time is
+// unknown.
 //
 // See https://github.com/google/go-containerregistry/pull/667
 func milliseconds(raw json.RawMessage) time.Time {
-	const year10000 = 253402300800000 // the first time that JSON cannot have
+	const year10000 = 253402300800000 // time.Time cannot be encoded as JSON from then on
 	ms, err := strconv.ParseInt(strings.Trim(string(raw), `"`), 10, 64)
 	if err != nil || ms <= 0 || ms >= year10000 {
 		return time.Time{}
 	}
 	return time.UnixMilli(ms).UTC()
+}
+
+// A manifestMap describes the JSON object in which Google's registries list manifests,
+// with their digests as keys.
+type manifestMap[T any] struct {
+	key   string // name of the object
+	entry func(key string, value *jsontext.Decoder) (T, error)
+	holds func(T) bool // reports whether an entry is one of the object
+}
+
+// compareManifest is compare for a member of the manifestMap. A manifest may be on two
+// pages, because tags on both may point to it. Twice on one page, it is ambiguous: some
+// readers take the first member with a key, others the last one.
+func (p *progress) compareManifest(id string) error {
+	hash := maphash.String(p.manifestSeed, id)
+	again := p.seenBefore(hash)
+	if p.current.manifests++; p.probing && again != p.current.repeat {
+		return errRepeats()
+	}
+	if _, duplicate := p.current.hashes[hash]; duplicate {
+		return fmt.Errorf("%w: duplicate key %q", page.ErrMalformed, clip(id))
+	}
+	p.current.add(hash)
+	return nil
+}
+
+// googleLimit is the number of manifests or tags at which Artifact Registry cuts a list,
+// without a Link or any other sign.
+//
+// See https://cloud.google.com/artifact-registry/quotas
+const googleLimit = 10_000
+
+// mayBeCut reports whether a page of one of Google's registries has exactly as many
+// entries as the registry lists at most.
+func (h *pageHashes) mayBeCut() bool {
+	return h.manifests > 0 && (h.manifests == googleLimit || h.count == googleLimit)
+}
+
+func errMayBeCut() error {
+	return &Error{
+		Kind: ErrIncompleteList, Err: fmt.Errorf("the list has exactly %d manifests or tags, so that more may be missing", googleLimit),
+		Hint: "Artifact Registry cuts longer lists without saying so; only its own API lists more",
+	}
 }

@@ -18,7 +18,8 @@ const maxVerifiedTags = 100
 // [ErrOutcomeUnknown]. The error names the tags.
 //
 // The tags are those in the list of tags that this client has resolved to the digest,
-// and, if [Client.Tags] has listed the repository, those that it has never resolved.
+// and, if [Client.Tags] or [Client.List] has listed the repository, those that it has
+// never resolved.
 //
 // It costs a HEAD and a GET for each deletion. If there may be such tags, it also costs
 // the list of tags, a HEAD of each listed tag that was resolved to the digest, and a

@@ -43,3 +43,40 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// FuzzReadWithMap checks that the pieces in which a page arrives do not matter, and that the
+// elements are those that Read finds.
+func FuzzReadWithMap(f *testing.F) {
+	for _, body := range []string{
+		`{"manifest":{"a":"b","c":"d"},"tags":["e"]}`, `{"tags":["e"],"manifest":{"a":"b"}}`, `{"manifest":null,"tags":[]}`, `{"manifest":[{}],"tags":null}`,
+		`{"manifest":{"a":"b"},"manifest":{}}`, `{"manifest":{"skip":{"x":[1]},"a":"b"},"tags":["e"]}`, `{"manifest":{"a":1},"tags":[]}`, `{"manifest":{"a"`,
+		`{"name":"team/app","manifest":{"":""},"tags":["e"]}x`, "{\"manifest\":{\"\xff\":\"\"},\"tags\":[]}",
+	} {
+		f.Add(body)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		got, err := readWithMap(strings.NewReader(body))
+		pieces, errOfPieces := readWithMap(iotest.OneByteReader(strings.NewReader(body)))
+		if (err == nil) != (errOfPieces == nil) || !cmp.Equal(got, pieces) {
+			t.Fatalf("in pieces %q, %v; at once %q, %v", pieces, errOfPieces, got, err)
+		}
+		if err != nil {
+			if !errors.Is(err, page.ErrMalformed) && !errors.Is(err, page.ErrTooLarge) || len(err.Error()) > 1000 {
+				t.Fatalf("not an error of the package: %v", err)
+			}
+			return
+		}
+		tags, err := readTags(strings.NewReader(body))
+		if err != nil || len(tags) > len(got) {
+			t.Fatalf("Read finds %q in %q: %v; want those of %q", tags, body, err, got)
+		}
+		var members map[string]json.RawMessage
+		var manifests map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(body), &members); err != nil {
+			t.Fatalf("accepted %q: %v", body, err)
+		}
+		if json.Unmarshal(members["manifest"], &manifests) == nil && len(manifests) > len(got)-len(tags) {
+			t.Fatalf("%d entries, of which %d are tags, but %d members", len(got), len(tags), len(manifests))
+		}
+	})
+}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-8cb7cc86/regret/internal/page"
@@ -180,6 +181,97 @@ func TestValue(t *testing.T) {
 			}
 		})
 	}
+}
+
+// readWithMap reads a page whose map is "manifest". It returns the elements of the array, and of
+// each member its key and value.
+func readWithMap(body io.Reader) (entries []string, err error) {
+	member := func(key string, d *jsontext.Decoder) (string, error) {
+		if key == "skip" {
+			return key, d.SkipValue()
+		}
+		value, err := page.String(d)
+		return key + "=" + value, err
+	}
+	form := page.Form{Key: "tags", Map: "manifest", Name: "team/app", Limit: 1 << 20}
+	err = page.ReadWithMap(body, form, page.String, member, func(entry string) error {
+		entries = append(entries, entry)
+		return nil
+	})
+	return entries, err
+}
+
+func TestPagesWithAMap(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		rule, body string
+		want       []string
+		malformed  bool
+	}{
+		{"members and elements are entries, in the order of the page", `{"manifest":{"a":"b","c":"d"},"tags":["e"]}`, []string{"a=b", "c=d", "e"}, false},
+		{"the map may follow the array", `{"tags":["e"],"name":"team/app","manifest":{"a":"b"}}`, []string{"e", "a=b"}, false},
+		{"the map may be missing", `{"tags":["e"]}`, []string{"e"}, false},
+		{"the map may be null", `{"manifest":null,"tags":["e"]}`, []string{"e"}, false},
+		{"the map may be empty", `{"manifest":{ },"tags":["e"]}`, []string{"e"}, false},
+		{"white space is allowed everywhere", "{ \"manifest\" : {\n\"a\"\t: \"b\" , \"c\":\"d\" } , \"tags\":[]}", []string{"a=b", "c=d"}, false},
+		{"an array is not the map", `{"manifest":["a",{"b":1}],"tags":["e"]}`, []string{"e"}, false},
+		{"a string is not the map", `{"manifest":"a","tags":["e"]}`, []string{"e"}, false},
+		{"a key in another case is not the map", `{"Manifest":{"a":"b"},"tags":["e"]}`, []string{"e"}, false},
+		{"keys are decoded", `{"m\u0061nifest":{"\u0061":"b"},"tags":[]}`, []string{"a=b"}, false},
+		{"a value may be skipped", `{"manifest":{"skip":[{"a":1}],"a":"b"},"tags":[]}`, []string{"skip", "a=b"}, false},
+		{"duplicate keys in the map are for the caller to judge", `{"manifest":{"a":"b","a":"c"},"tags":[]}`, []string{"a=b", "a=c"}, false},
+
+		{"a second map is an error", `{"manifest":{"a":"b"},"manifest":{"c":"d"},"tags":[]}`, []string{"a=b"}, true},
+		{"a second map is an error after null", `{"manifest":null,"manifest":{"c":"d"},"tags":[]}`, nil, true},
+		{"a map does not replace the array", `{"manifest":{"a":"b"}}`, []string{"a=b"}, true},
+		{"a value that cannot be decoded is an error", `{"manifest":{"a":"b","c":7},"tags":[]}`, []string{"a=b"}, true},
+		{"a map that is cut after a key is an error", `{"manifest":{"a"`, nil, true},
+		{"a map that is cut in a value is an error", `{"manifest":{"a":"b`, nil, true},
+		{"a map that is cut after a value is an error", `{"manifest":{"a":"b"`, []string{"a=b"}, true},
+		{"a map that is cut at its end is an error", `{"manifest":{"a":"b"}`, []string{"a=b"}, true},
+		{"a key that is a number is an error", `{"manifest":{1:"b"},"tags":[]}`, nil, true},
+		{"a comma too many is an error", `{"manifest":{"a":"b",},"tags":[]}`, []string{"a=b"}, true},
+		{"the wrong bracket is an error", `{"manifest":{"a":"b"],"tags":[]}`, []string{"a=b"}, true},
+		{"invalid UTF-8 in a key is an error", "{\"manifest\":{\"\xff\":\"b\"},\"tags\":[]}", nil, true},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			t.Parallel()
+			for how, body := range map[string]io.Reader{
+				"at once": strings.NewReader(test.body), "byte by byte": iotest.OneByteReader(strings.NewReader(test.body)),
+			} {
+				got, err := readWithMap(body)
+				if errors.Is(err, page.ErrMalformed) != test.malformed || !test.malformed && err != nil {
+					t.Errorf("%s: error %v", how, err)
+				}
+				if diff := cmp.Diff(test.want, got); diff != "" {
+					t.Errorf("%s: (-want +got):\n%s", how, diff)
+				}
+			}
+		})
+	}
+	t.Run("Read skips the map", func(t *testing.T) {
+		t.Parallel()
+		form := page.Form{Key: "tags", Map: "manifest", Limit: 100}
+		body := strings.NewReader(`{"manifest":{"a":7},"manifest":1,"tags":["e"]}`)
+		if err := page.Read(body, form, page.String, func(string) error { return nil }); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("an error of take ends the page", func(t *testing.T) {
+		t.Parallel()
+		stopped, taken := errors.New("stopped"), 0
+		form := page.Form{Key: "tags", Map: "manifest", Limit: 100}
+		member := func(key string, d *jsontext.Decoder) (string, error) { return key, d.SkipValue() }
+		err := page.ReadWithMap(strings.NewReader(`{"manifest":{"a":1,"b":2,"c`), form, page.String, member, func(string) error {
+			if taken++; taken == 2 {
+				return stopped
+			}
+			return nil
+		})
+		if err != stopped || taken != 2 {
+			t.Errorf("%d entries were taken: %v", taken, err)
+		}
+	})
 }
 
 func TestErrorsSayWhatIsWrong(t *testing.T) {
