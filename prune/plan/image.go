@@ -18,7 +18,7 @@ type Image struct {
 	Untag      []string        // ordinary tags that come off although it stays
 	KeptBy     []string        // keep rules that hold it
 	WantedBy   []string        // remove rules that want one of its tags
-	SharedWith []string        // tags that no rule wants, where others are wanted
+	SharedWith []string        // tags that no rule wants, where others are or, at some age, would be wanted
 	Needed     *Reason         // why it stays although rules select it
 	Missing    []regret.Digest // what it lists that is not there
 }
@@ -69,8 +69,8 @@ func (d *Decision) image(c int) Image {
 		}
 	}
 	i.WantedBy = d.rulesThatWant(id)
-	if len(i.WantedBy) > 0 {
-		i.SharedWith = d.sharedWith(c)
+	if unwanted := d.sharedWith(c); len(unwanted) < len(d.ordinaryTags(c)) {
+		i.SharedWith = unwanted
 	}
 	if d.selected[c] && !i.Goes {
 		reason := d.needed(id)

@@ -51,7 +51,19 @@ func (d *Decision) ask() {
 	}
 }
 
-func (d *Decision) selectsAny() bool { return len(d.loose) > 0 || slices.Contains(d.selected, true) }
+// selectsAny reports whether rules select anything, be it a tag only.
+func (d *Decision) selectsAny() bool {
+	return len(d.loose) > 0 || slices.Contains(d.selected, true) || d.hasOrphanTag()
+}
+
+func (d *Decision) hasOrphanTag() bool {
+	for i, t := range d.snapshot.tags {
+		if d.classes[i] == companion && d.isOrphan(classify(t.name)) {
+			return true
+		}
+	}
+	return false
+}
 
 type questions struct {
 	*Decision
@@ -95,12 +107,12 @@ func (q *questions) indexes() {
 	}
 }
 
-// dates asks for the dates that could let a candidate go: first for its own, and where
-// that does not settle it, for those of all that it is ranked with.
+// dates asks for the dates that could let a candidate, or one of its tags, go: first for
+// its own, and where that does not settle it, for those of all that it is ranked with.
 func (q *questions) dates() {
 	var open []int
 	for c := range q.candidates {
-		if wanted := q.wantedAll(c); q.held[c] != yes && wanted != no && (q.held[c] == maybe || wanted == maybe) {
+		if q.maySelect(c) || q.mayUntag(c) {
 			open = append(open, c)
 		}
 	}
@@ -125,6 +137,26 @@ func (q *questions) dates() {
 			}
 		}
 	}
+}
+
+// maySelect reports whether some date would let a candidate be selected, and another not.
+func (q *questions) maySelect(c int) bool {
+	wanted := q.wantedAll(c)
+	return q.held[c] != yes && wanted != no && (q.held[c] == maybe || wanted == maybe)
+}
+
+// mayUntag reports whether some date would let a rule take a tag off an image that stays.
+func (q *questions) mayUntag(c int) bool {
+	if q.snapshot.isReferrer(q.candidates[c]) {
+		return false
+	}
+	tags := q.ordinaryTags(c)
+	return slices.ContainsFunc(tags, func(tag graph.ID) bool { return q.wanted[tag] != yes }) &&
+		slices.ContainsFunc(q.removes, func(r *ranked) bool {
+			return r.Untag() && slices.ContainsFunc(tags, func(tag graph.ID) bool {
+				return q.wants(r, c, tag) == maybe && !q.isNamed(c, tag)
+			})
+		})
 }
 
 // undecided yields the rules that cannot decide about a candidate yet.
