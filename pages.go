@@ -205,7 +205,7 @@ func (l *list[T]) take(p *progress, entry T, yield func(T, error) bool) error {
 		}
 	}
 	if p.current.repeat {
-		if p.current.count > p.previous.count || p.current.manifests > p.previous.manifests {
+		if p.current.count > p.previous.count {
 			return errRepeats()
 		}
 		return nil
