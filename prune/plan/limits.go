@@ -10,10 +10,11 @@ import (
 // Limits of what an image may consist of. What is larger was made to be large.
 const (
 	maxDepth = 8      // of indexes in an index, itself at depth 0
-	maxNodes = 10_000 // manifests in an index, to any depth
+	maxNodes = 10_000 // manifests in an index, to any depth, and of what refers to one manifest
 )
 
-// A LimitError says that an index nests or lists more than planning reads.
+// A LimitError says that an index lists, or a manifest is referred to by, more than planning
+// reads.
 type LimitError struct {
 	Digest regret.Digest
 	Tag    string // one that points to it; may be empty
@@ -25,20 +26,48 @@ func (e *LimitError) Error() string {
 	if e.Tag != "" {
 		name = e.Tag + " (" + name + ")"
 	}
-	return fmt.Sprintf("%s: the index exceeds the limit of %s; nothing is planned", name, e.Limit)
+	return fmt.Sprintf("%s: it exceeds the limit of %s; nothing is planned", name, e.Limit)
 }
 
-// checkLimits bounds what tagged indexes consist of.
+// checkLimits bounds what indexes consist of and what refers to a manifest, so that a
+// registry that makes up more and more of it cannot keep planning busy for ever.
 func (d *Decision) checkLimits() error {
+	referrers := make(map[graph.ID]int) // of each manifest, and of these
 	for id := range graph.ID(len(d.snapshot.nodes)) {
-		if d.snapshot.nodes[id].lists.n == 0 || len(d.tagsOf.Of(id)) == 0 {
-			continue
+		limit := ""
+		if d.snapshot.nodes[id].lists.n > 0 && (len(d.tagsOf.Of(id)) > 0 || len(d.graph.ListedBy(id)) == 0) {
+			limit = d.exceeded(id)
 		}
-		if limit := d.exceeded(id); limit != "" {
-			return &LimitError{d.snapshot.digests.at(id), d.snapshot.tags[d.tagsOf.Of(id)[0]].name, limit}
+		if d.snapshot.isReferrer(id) {
+			subject, depth := d.rootSubject(id)
+			if referrers[subject]++; referrers[subject] > maxNodes {
+				limit = fmt.Sprintf("%d referrers", maxNodes)
+			}
+			if depth > maxDepth {
+				limit = fmt.Sprintf("%d referrers of referrers", maxDepth)
+			}
+		}
+		if limit != "" {
+			return &LimitError{d.snapshot.digests.at(id), d.tagOf(id), limit}
 		}
 	}
 	return nil
+}
+
+func (d *Decision) tagOf(id graph.ID) string {
+	if tags := d.tagsOf.Of(id); len(tags) > 0 {
+		return d.snapshot.tags[tags[0]].name
+	}
+	return ""
+}
+
+// rootSubject follows subjects as far as the limit allows.
+func (d *Decision) rootSubject(id graph.ID) (subject graph.ID, depth int) {
+	for depth <= maxDepth && d.snapshot.nodes[id].subject != none {
+		id = d.snapshot.nodes[id].subject
+		depth++
+	}
+	return id, depth
 }
 
 // exceeded returns the limit that an index exceeds, if any.

@@ -103,10 +103,3 @@ func (g *Graph) ListedBy(id ID) []ID {
 	g.prepare()
 	return g.listedBy.Of(id)
 }
-
-// Referrers returns the manifests whose subject is a manifest. The caller must not change
-// it.
-func (g *Graph) Referrers(id ID) []ID {
-	g.prepare()
-	return g.referrers.Of(id)
-}
