@@ -26,11 +26,11 @@ type Header struct {
 	At         time.Time       `json:"at"`     // of the decision
 	Policy     jsontext.Value  `json:"policy"` // in its canonical form
 	InUse      []InUseList     `json:"inUse,omitempty"`
-	Tags       regret.Digest   `json:"tags"`               // of all tags that were read and what they point to
-	NamesAll   bool            `json:"namesAll,omitempty"` // a list named every manifest
-	Gone       []regret.Digest `json:"gone,omitempty"`     // in use, but not here
-	Missing    []regret.Digest `json:"missing,omitempty"`  // listed by an index, or named by a tag, but not there
-	Broken     []string        `json:"broken,omitempty"`   // tags and entries of the list that lead to nothing
+	Tags       regret.Digest   `json:"tags"`              // of all tags that were read and what they point to
+	NamesAll   bool            `json:"namesAll,omitzero"` // a list named every manifest
+	Gone       []regret.Digest `json:"gone,omitempty"`    // in use, but not here
+	Missing    []regret.Digest `json:"missing,omitempty"` // listed by an index, or named by a tag, but not there
+	Broken     []string        `json:"broken,omitempty"`  // tags and entries of the list that lead to nothing
 	Rules      []RuleCount     `json:"rules"`
 }
 
@@ -45,7 +45,7 @@ type InUseList struct {
 // A RuleCount says how many images a rule matched, and how many of these it holds or wants.
 type RuleCount struct {
 	Rule    string `json:"rule"`
-	Keep    bool   `json:"keep,omitempty"`
+	Keep    bool   `json:"keep,omitzero"`
 	Matched int    `json:"matched"`
 	Decided int    `json:"decided"` // held by a keep rule, or wanted in part by a remove rule
 }
@@ -77,29 +77,29 @@ const (
 type Manifest struct {
 	Digest    regret.Digest   `json:"digest"`
 	MediaType string          `json:"mediaType,omitempty"`
-	Size      int64           `json:"size,omitempty"`
+	Size      int64           `json:"size,omitzero"`
 	Role      Role            `json:"role"`
 	Platform  string          `json:"platform,omitempty"`
-	Tags      []string        `json:"tags,omitempty"`     // that point to it, sorted
-	Lists     []regret.Digest `json:"lists,omitempty"`    // what it lists
-	Subject   regret.Digest   `json:"subject,omitempty"`  // what it refers to
-	Created   time.Time       `json:"created,omitzero"`   // the date that rules asked for; zero if none did or it is unknown
-	Source    AgeSource       `json:"source,omitempty"`   // of Created
-	Undated   bool            `json:"undated,omitempty"`  // rules asked for a date, and there is none that is usable
-	Selected  bool            `json:"selected,omitempty"` // rules want it gone
-	InUse     bool            `json:"inUse,omitempty"`
+	Tags      []string        `json:"tags,omitempty"`    // that point to it, sorted
+	Lists     []regret.Digest `json:"lists,omitempty"`   // what it lists
+	Subject   regret.Digest   `json:"subject,omitempty"` // what it refers to
+	Created   time.Time       `json:"created,omitzero"`  // the date that rules asked for; zero if none did or it is unknown
+	Source    AgeSource       `json:"source,omitempty"`  // of Created
+	Undated   bool            `json:"undated,omitzero"`  // rules asked for a date, and there is none that is usable
+	Selected  bool            `json:"selected,omitzero"` // rules want it gone
+	InUse     bool            `json:"inUse,omitzero"`
 }
 
 // A Step is one thing to do.
 type Step struct {
 	Action Action `json:"action"`
 	Manifest
-	Untag     []string        `json:"untag,omitempty"`     // of Untag: the tags that come off
-	Overwrite bool            `json:"overwrite,omitempty"` // of Untag: by overwriting them
-	After     []regret.Digest `json:"after,omitempty"`     // what must be deleted before
-	Rules     []string        `json:"rules,omitempty"`     // that want it
+	Untag     []string        `json:"untag,omitempty"`    // of Untag: the tags that come off
+	Overwrite bool            `json:"overwrite,omitzero"` // of Untag: by overwriting them
+	After     []regret.Digest `json:"after,omitempty"`    // what must be deleted before
+	Rules     []string        `json:"rules,omitempty"`    // that want it
 	Reason    string          `json:"reason"`
-	Bytes     int64           `json:"bytes,omitempty"` // that this step and those before it free at most, and those before it do not
+	Bytes     int64           `json:"bytes,omitzero"` // that this step and those before it free at most, and those before it do not
 }
 
 // A Kept is a manifest that stays: every image, and of the rest what has to do with
