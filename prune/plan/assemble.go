@@ -229,7 +229,8 @@ func (d *Decision) manifest(id graph.ID) Manifest {
 	s := d.snapshot
 	n := &s.nodes[id]
 	m := Manifest{
-		Digest: s.digests.at(id), MediaType: s.texts.at(n.mediaType), Size: n.size, Role: d.role(id), Platform: s.texts.at(n.platform),
+		Digest: s.digests.at(id), MediaType: s.texts.at(n.mediaType), ArtifactType: s.texts.at(n.artifactType),
+		Size: n.size, Role: d.role(id), Platform: s.texts.at(n.platform),
 		Tags: d.names(d.tagsOf.Of(id)), Selected: d.graph.Flags[id]&graph.Selected != 0, InUse: d.graph.Flags[id]&graph.InUse != 0,
 	}
 	for _, child := range s.lists(id) {

@@ -159,7 +159,7 @@ func (k *Kept) check() error {
 			return isDigest("/reasons", r.By)
 		}
 	}
-	return cmp.Or(k.Manifest.check(), areDigests("/missing", k.Missing), isSorted("/missing", k.Missing))
+	return cmp.Or(k.Manifest.check(), areDigests("/missing", k.Missing), isSorted("/missing", k.Missing), isSorted("/wantedBy", k.WantedBy))
 }
 
 func (t *Totals) check() error {

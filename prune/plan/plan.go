@@ -75,19 +75,20 @@ const (
 
 // A Manifest is what a plan knows of a manifest.
 type Manifest struct {
-	Digest    regret.Digest   `json:"digest"`
-	MediaType string          `json:"mediaType,omitempty"`
-	Size      int64           `json:"size,omitzero"`
-	Role      Role            `json:"role"`
-	Platform  string          `json:"platform,omitempty"`
-	Tags      []string        `json:"tags,omitempty"`    // that point to it, sorted
-	Lists     []regret.Digest `json:"lists,omitempty"`   // what it lists
-	Subject   regret.Digest   `json:"subject,omitempty"` // what it refers to
-	Created   time.Time       `json:"created,omitzero"`  // the date that rules asked for; zero if none did or it is unknown
-	Source    AgeSource       `json:"source,omitempty"`  // of Created
-	Undated   bool            `json:"undated,omitzero"`  // rules asked for a date, and there is none that is usable
-	Selected  bool            `json:"selected,omitzero"` // rules want it gone
-	InUse     bool            `json:"inUse,omitzero"`
+	Digest       regret.Digest   `json:"digest"`
+	MediaType    string          `json:"mediaType,omitempty"`
+	ArtifactType string          `json:"artifactType,omitempty"`
+	Size         int64           `json:"size,omitzero"`
+	Role         Role            `json:"role"`
+	Platform     string          `json:"platform,omitempty"`
+	Tags         []string        `json:"tags,omitempty"`    // that point to it, sorted
+	Lists        []regret.Digest `json:"lists,omitempty"`   // what it lists
+	Subject      regret.Digest   `json:"subject,omitempty"` // what it refers to
+	Created      time.Time       `json:"created,omitzero"`  // the date that rules asked for; zero if none did or it is unknown
+	Source       AgeSource       `json:"source,omitempty"`  // of Created
+	Undated      bool            `json:"undated,omitzero"`  // rules asked for a date, and there is none that is usable
+	Selected     bool            `json:"selected,omitzero"` // rules want it gone
+	InUse        bool            `json:"inUse,omitzero"`
 }
 
 // A Step is one thing to do.
@@ -106,8 +107,9 @@ type Step struct {
 // something that goes, lists or refers to something, or has a tag.
 type Kept struct {
 	Manifest
-	Reasons []Reason        `json:"reasons,omitempty"`
-	Missing []regret.Digest `json:"missing,omitempty"` // what it lists that is not there
+	WantedBy []string        `json:"wantedBy,omitempty"` // remove rules that want one of its tags
+	Reasons  []Reason        `json:"reasons,omitempty"`
+	Missing  []regret.Digest `json:"missing,omitempty"` // what it lists that is not there
 }
 
 // A Reason is one reason for a manifest to stay.

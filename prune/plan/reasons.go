@@ -11,12 +11,19 @@ import (
 )
 
 // kept returns what stays, with all reasons: every image, and of the rest what has to do
-// with something that goes, lists or refers to something, or has a tag.
+// with something that goes, lists or refers to something, or has a tag, a companion tag of
+// another manifest included.
 func (a *assembler) kept() []Kept {
 	var images, others []Kept
+	owns := make([]bool, len(a.snapshot.nodes)) // a companion tag belongs to it
+	for id := range graph.ID(len(owns)) {
+		for _, owner := range a.graph.Companions.Of(id) {
+			owns[owner] = true
+		}
+	}
 	for _, c := range a.sorted() {
 		if id := a.candidates[c]; !a.result.Goes(id) {
-			images = append(images, Kept{a.manifest(id), a.reasonsToStay(c), a.missingOf(id)})
+			images = append(images, Kept{a.manifest(id), a.rulesThatWant(id), a.reasonsToStay(c), a.missingOf(id)})
 		}
 	}
 	for id := range graph.ID(len(a.snapshot.nodes)) {
@@ -24,7 +31,7 @@ func (a *assembler) kept() []Kept {
 		if n.flags&isMissing != 0 || a.candidate[id] >= 0 || a.result.Goes(id) {
 			continue
 		}
-		if a.result.Concerned(id) || n.lists.n > 0 || n.subject != none || len(a.tagsOf.Of(id)) > 0 || a.graph.Flags[id]&graph.InUse != 0 {
+		if a.result.Concerned(id) || owns[id] || n.lists.n > 0 || n.subject != none || len(a.tagsOf.Of(id)) > 0 || a.graph.Flags[id]&graph.InUse != 0 {
 			k := Kept{Manifest: a.manifest(id), Missing: a.missingOf(id)}
 			if a.result.Concerned(id) {
 				k.Reasons = []Reason{a.needed(id)}
