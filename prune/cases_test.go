@@ -206,7 +206,7 @@ func TestNothingIsPlannedIfARequestFails(t *testing.T) {
 					reg.Intercept(0, isTarget, fakeregistry.Errors(status, "UNKNOWN", "it fails"))
 					_, p, err := planCase(t, c, reg, prune.ReadOptions{})
 					if e, ok := errors.AsType[*prune.IncompleteError](err); !ok || p != nil || e.Repository != c.Repository {
-						t.Errorf("%s is %d: error %v, plan %v", sent, status, err, p)
+						t.Errorf("%s is %d: there is a plan: %t, and the error %v", sent, status, p != nil, err)
 					}
 				}
 			}

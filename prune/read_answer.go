@@ -1,7 +1,9 @@
 package prune
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/prune/plan"
@@ -18,6 +20,9 @@ func (r *reading) answer(ctx context.Context, questions []plan.Question) error {
 	kinds := make(map[plan.QuestionKind][]plan.Question)
 	for _, q := range questions {
 		kinds[q.Kind] = append(kinds[q.Kind], q)
+	}
+	for _, questions := range kinds { // those about digests come in the order in which others were answered
+		slices.SortStableFunc(questions, func(a, b plan.Question) int { return cmp.Compare(a.Digest, b.Digest) })
 	}
 	if err := r.tags(ctx, kinds[plan.AskTag]); err != nil {
 		return err

@@ -17,26 +17,24 @@ func (r *reading) list(ctx context.Context) error {
 		seen[name] = true
 		return !known
 	}
-	for _, source := range r.lists() {
+	for i, list := range r.lists() {
 		var count entryCount
-		invalid, err := r.walk(ctx, source, func(e *regret.ListEntry) error {
+		invalid, err := r.walk(ctx, list, func(e *regret.ListEntry) error {
 			count.add(e)
 			return r.record(e, isNew)
 		})
 		if err != nil {
 			return err
 		}
-		for i := range invalid.Total() {
-			r.addInvalid(invalid, i, isNew)
-		}
-		if count.namesAll(source == r.Lister) {
+		r.addInvalid(invalid, isNew)
+		if isLister := i > 0; count.namesAll(isLister) {
 			r.snapshot.NamesAll()
 		}
 	}
 	return nil
 }
 
-// lists returns the lists to read.
+// lists returns the lists to read: the registry's own and then that of the Lister, if any.
 func (r *reading) lists() []Lister {
 	if r.Lister == nil {
 		return []Lister{r.Reader}
@@ -91,14 +89,16 @@ func (r *reading) record(e *regret.ListEntry, isNew func(string) bool) error {
 	return nil
 }
 
-// addInvalid adds an entry that a list reported as invalid. Those that the error does not
+// addInvalid adds entries that a list reported as invalid. Those that the error does not
 // name still count.
-func (r *reading) addInvalid(invalid *regret.InvalidEntriesError, i int, isNew func(string) bool) {
-	const unnamed = "(an entry that the error of the list leaves out)"
-	if i >= len(invalid.Entries) {
-		r.snapshot.AddInvalid(unnamed)
-	} else if isNew(invalid.Entries[i]) {
-		r.snapshot.AddInvalid(invalid.Entries[i])
+func (r *reading) addInvalid(invalid *regret.InvalidEntriesError, isNew func(string) bool) {
+	for _, entry := range invalid.Entries {
+		if isNew(entry) {
+			r.snapshot.AddInvalid(entry)
+		}
+	}
+	for range invalid.Omitted {
+		r.snapshot.AddInvalid("(an entry that the error of the list leaves out)")
 	}
 }
 
