@@ -43,6 +43,9 @@ func (a *assembler) kept() []Kept {
 	return append(images, others...)
 }
 
+// sharedWith begins the reason of an image that has tags that rules want, and others.
+const sharedWith = "shared with "
+
 // reasonsToStay returns why an image stays: every keep rule that holds it, tags that no
 // rule wants, what needs it.
 func (a *assembler) reasonsToStay(c int) []Reason {
@@ -59,7 +62,7 @@ func (a *assembler) reasonsToStay(c int) []Reason {
 	case len(unwanted) == len(a.ordinaryTags(c)):
 		reasons = append(reasons, Reason{Text: "no rule wants it"})
 	case len(unwanted) > 0:
-		reasons = append(reasons, Reason{Text: "shared with " + shorten(unwanted)})
+		reasons = append(reasons, Reason{Text: sharedWith + shorten(unwanted)})
 	}
 	return reasons
 }
