@@ -59,7 +59,8 @@ type Keep struct {
 	Monthly int `json:"monthly,omitempty"`
 	Yearly  int `json:"yearly,omitempty"`
 	// Zone is the time zone of these periods and of dates in tags, a name of the IANA
-	// database such as "Europe/Berlin"; the default is UTC.
+	// database such as "Europe/Berlin"; the default is UTC. For machines without that
+	// database, import time/tzdata into the program.
 	Zone string `json:"zone,omitempty"`
 	// Within holds images that are at most so old: "30d", see [ParseSpan].
 	Within string `json:"within,omitempty"`

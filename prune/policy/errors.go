@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Errors are all faults of a policy, in the order of the document. [Parse] and [New]
-// return them as an error. errors.As finds the first [Error] among them.
+// Errors are all faults of a policy. [Parse] and [New] return them as an error, in
+// which errors.As finds the first [Error].
 type Errors []*Error
 
 // Error returns one fault a line.

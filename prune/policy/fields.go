@@ -89,14 +89,13 @@ func (f *fieldList) flag(key string, set bool) {
 
 // patterns adds patterns as text that no other patterns have.
 func (f *fieldList) patterns(key string, patterns []Pattern) {
-	if patterns == nil {
-		return
+	var texts []string
+	for _, p := range patterns {
+		if p != (Pattern{}) { // one that could not be read
+			texts = append(texts, p.String())
+		}
 	}
-	texts := make([]string, len(patterns))
-	for i, p := range patterns {
-		texts[i] = p.String()
-	}
-	*f = append(*f, field{key, strings.Join(texts, " ")})
+	f.text(key, strings.Join(texts, " "))
 }
 
 // maxContentName is how long the name of a rule is that is called by its content.

@@ -20,7 +20,7 @@ import (
 //
 // Parse opens no file but those of the time zones that the policy names.
 //
-// Errors: [Errors].
+// Errors: [Errors], in the order of the document.
 func Parse(data []byte) (*Policy, error) {
 	if fault := checkSyntax(data); fault != nil {
 		return nil, Errors{fault}
@@ -36,10 +36,10 @@ func Parse(data []byte) (*Policy, error) {
 		return policy, nil
 	}
 	r.faults.list = found
+	r.faults.sort(r.offset)
 	for _, fault := range found {
 		fault.Pointer = r.inFile(fault.Pointer)
 	}
-	r.faults.sort(r.offset)
 	return nil, r.faults.list
 }
 
@@ -190,8 +190,15 @@ func (r *reader) patterns(at string) []Pattern {
 }
 
 func (r *reader) pattern(at string) (p Pattern) {
-	if r.dec.PeekKind() == '"' {
+	switch kind := r.dec.PeekKind(); kind {
+	case '"':
 		p.Glob = r.string(at)
+		return p
+	case '{':
+	default:
+		r.mark(at)
+		r.faults.add(at, "it must be a glob, which is a string, or an object, not %s", describe(kind))
+		r.skip()
 		return p
 	}
 	r.object(at, members{

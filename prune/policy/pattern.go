@@ -109,12 +109,15 @@ func (c *pattern) compileRegexp(s string) error {
 	}
 	c.prefix, _ = plain.LiteralPrefix()
 	for i, name := range c.re.SubexpNames() {
-		if name != "" {
-			if c.groups == nil {
-				c.groups = map[string]int{}
-			}
-			c.groups[name] = i
+		switch {
+		case name == "":
+			continue
+		case c.groups == nil:
+			c.groups = map[string]int{}
+		case c.groups[name] > 0:
+			return fmt.Errorf("%q has two groups of the name %q", redact.Clip(s), redact.Clip(name))
 		}
+		c.groups[name] = i
 	}
 	c.version, c.variant, c.number, c.date = c.groups["version"], c.groups["variant"], c.groups["number"], c.groups["date"]
 	return nil

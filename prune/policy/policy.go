@@ -37,7 +37,7 @@ type Brakes struct {
 // New checks a document and compiles it. It finds the same faults as [Parse], all at
 // once. The policy does not change if the document does.
 //
-// Errors: [Errors].
+// Errors: [Errors], in the order of the fields of Document.
 func New(doc Document) (*Policy, error) {
 	policy, found := compile(doc, nil)
 	if len(found) > 0 {
