@@ -135,7 +135,7 @@ func (o *outcome) why(k *ranked) string {
 	case keepInUse:
 		return "it is in use"
 	case keepUndated:
-		return "no usable date"
+		return noUsableDate
 	case keepUnranked:
 		if k.By() == policy.ByNumber {
 			return "no number to rank"

@@ -259,8 +259,7 @@ func (r *reader) allow() { r.in.left = r.InputOffset() + maxElement - r.in.read 
 
 var errTooLarge = fmt.Errorf("it is larger than %d bytes", maxElement)
 
-// A limitedReader reads no more than it may, so that nobody fills the memory with a single
-// value.
+// A limitedReader reads no more than it may, so that no single value fills the memory.
 type limitedReader struct {
 	r    io.Reader
 	read int64
@@ -268,18 +267,28 @@ type limitedReader struct {
 	err  error // the first error other than io.EOF
 }
 
-func (l *limitedReader) Read(p []byte) (int, error) {
+// maxEmptyReads is how often in a row a reader may return no data and no error. jsontext
+// has no such limit and would read for ever.
+const maxEmptyReads = 100
+
+func (l *limitedReader) Read(p []byte) (n int, err error) {
 	if l.err == nil && l.left <= 0 {
 		l.err = errTooLarge
 	}
-	if l.err != nil {
-		return 0, l.err
+	for range maxEmptyReads {
+		if l.err != nil {
+			return 0, l.err
+		}
+		n, err = l.r.Read(p[:min(int64(len(p)), l.left)])
+		l.read += int64(n)
+		l.left -= int64(n)
+		if err != io.EOF {
+			l.err = err
+		}
+		if n > 0 || err != nil {
+			return n, err
+		}
 	}
-	n, err := l.r.Read(p[:min(int64(len(p)), l.left)])
-	l.read += int64(n)
-	l.left -= int64(n)
-	if err != io.EOF {
-		l.err = err
-	}
-	return n, err
+	l.err = io.ErrNoProgress
+	return 0, l.err
 }

@@ -43,8 +43,12 @@ func (a *assembler) kept() []Kept {
 	return append(images, others...)
 }
 
-// sharedWith begins the reason of an image that has tags that rules want, and others.
-const sharedWith = "shared with "
+// Reasons that a reader of a plan looks for: of an image that has tags that rules want, and
+// others, and of one that a rule would want if it had a date.
+const (
+	sharedWith   = "shared with "
+	noUsableDate = "no usable date"
+)
 
 // reasonsToStay returns why an image stays: every keep rule that holds it, tags that no
 // rule wants, what needs it.
@@ -60,11 +64,22 @@ func (a *assembler) reasonsToStay(c int) []Reason {
 	case a.selected[c]:
 		reasons = append(reasons, a.needed(id))
 	case len(unwanted) == len(a.ordinaryTags(c)):
-		reasons = append(reasons, Reason{Text: "no rule wants it"})
+		reasons = append(reasons, Reason{Text: a.whyUnwanted(c)})
 	case len(unwanted) > 0:
 		reasons = append(reasons, Reason{Text: sharedWith + shorten(unwanted)})
 	}
 	return reasons
+}
+
+// whyUnwanted returns why no rule wants a candidate.
+func (d *Decision) whyUnwanted(c int) string {
+	if a := d.ages[c]; a.complete && a.at == 0 && slices.ContainsFunc(d.removes, func(r *ranked) bool {
+		_, asks := r.OlderThan()
+		return asks && len(d.matched(r, c)) > 0
+	}) {
+		return noUsableDate
+	}
+	return "no rule wants it"
 }
 
 // needed returns why a manifest stays although rules select it, or something that it
@@ -197,7 +212,7 @@ func (d *Decision) whyWanted(r *ranked, c int, wants bool) string {
 	}
 	if span, ok := r.OlderThan(); ok {
 		if a := d.ages[c]; a.complete && a.at == 0 {
-			return "no usable date"
+			return noUsableDate
 		}
 		return "not older than " + span.String()
 	}

@@ -125,7 +125,7 @@ func (t *tree) staying() {
 	for i := range t.kept {
 		k := &t.kept[i]
 		surprising := k.Selected || len(k.Missing) > 0 || k.isShared() || len(k.WantedBy) > 0 && !k.isHeld()
-		if !surprising && (len(k.WantedBy) > 0 || k.Undated) && held < maxHeld {
+		if !surprising && (len(k.WantedBy) > 0 || k.isUndated()) && held < maxHeld {
 			held++
 			surprising = true
 		}
@@ -152,6 +152,11 @@ func (k *Kept) isHeld() bool {
 // isShared reports whether it stays because of a tag that no rule wants, beside others.
 func (k *Kept) isShared() bool {
 	return slices.ContainsFunc(k.Reasons, func(r Reason) bool { return r.Rule == "" && strings.HasPrefix(r.Text, sharedWith) })
+}
+
+// isUndated reports whether a rule would hold it, or want it, by a date that it lacks.
+func (k *Kept) isUndated() bool {
+	return slices.ContainsFunc(k.Reasons, func(r Reason) bool { return r.Text == noUsableDate })
 }
 
 // print prints the tree.
