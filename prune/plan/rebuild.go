@@ -137,3 +137,10 @@ func (e *evidence) decide() {
 		}
 	}
 }
+
+// grow makes room for manifests that the snapshot has learned of.
+func (e *evidence) grow() {
+	for len(e.manifests) < len(e.snapshot.nodes) {
+		e.manifests, e.deleted = append(e.manifests, nil), append(e.deleted, false)
+	}
+}
