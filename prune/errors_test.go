@@ -85,7 +85,7 @@ func TestWhatCannotBeReadIsNamed(t *testing.T) {
 				before, id, _ := strings.Cut(strings.TrimSuffix(test.fail, "}"), "{")
 				return strings.Contains(req.URL.Path, before+digestOf(id).String())
 			}, fakeregistry.Errors(failing, "UNKNOWN", "it fails"))
-			_, p, err := planCase(t, test.c, reg, prune.ReadOptions{})
+			_, p, err := planCase(t, test.c, newClient(t, cases.Registry, reg), prune.ReadOptions{})
 			e, ok := errors.AsType[*prune.IncompleteError](err)
 			if !ok || p != nil {
 				t.Fatalf("a plan: %t; error: %v", p != nil, err)
@@ -141,7 +141,7 @@ func TestLimitsNameTagAndDigest(t *testing.T) {
 	t.Parallel()
 	i := slices.IndexFunc(loadCases(t), func(c *cases.Case) bool { return c.ID == "nested-too-deep" })
 	c := loadCases(t)[i]
-	_, _, err := planCase(t, c, c.Serve(), prune.ReadOptions{})
+	_, _, err := planCase(t, c, newClient(t, cases.Registry, c.Serve()), prune.ReadOptions{})
 	e, ok := errors.AsType[*prune.IncompleteError](err)
 	if !ok || e.Detail != prune.IncompleteLimit || e.Tag != "deep" || e.Digest != c.Digest("X") {
 		t.Fatalf("got %v", err)
