@@ -118,7 +118,8 @@ func (g glob) matchesEverything() bool {
 }
 
 // expandGlob checks a glob and returns the globs without braces that it stands for:
-// for "v{1,2}.*" these are "v1.*" and "v2.*".
+// for "v{1,2}.*" these are "v1.*" and "v2.*". Doublestar would do so while it matches,
+// but overlooks that an asterisk and braces after it may both match nothing.
 func expandGlob(s string) ([]string, error) {
 	switch {
 	case s == "":
