@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/seed-8cb7cc86/regret"
-	"github.com/seed-8cb7cc86/regret/internal/origin"
 	"github.com/seed-8cb7cc86/regret/prune/plan"
 	"github.com/seed-8cb7cc86/regret/prune/policy"
 )
@@ -97,7 +96,7 @@ func newReading(r Reader, repository string, o *ReadOptions) *reading {
 	if re.Concurrency <= 0 {
 		re.Concurrency = defaultConcurrency
 	}
-	registry := registryName(r.Registry())
+	registry := plan.RegistryName(r.Registry())
 	if registry == dockerHub && !strings.Contains(repository, "/") {
 		repository = "library/" + repository // as in-use lists name it, too
 	}
@@ -110,18 +109,6 @@ func newReading(r Reader, repository string, o *ReadOptions) *reading {
 
 // dockerHub is how people name the registry of Docker Hub.
 const dockerHub = "docker.io"
-
-// registryName returns the name of a registry as it is written before a repository.
-func registryName(registry string) string {
-	if _, host, ok := strings.Cut(registry, "://"); ok {
-		registry = host
-	}
-	registry = strings.TrimSuffix(registry, "/")
-	if origin.CanonicalHost(registry) == origin.DockerHub {
-		return dockerHub
-	}
-	return registry
-}
 
 // explainLimit makes an error of reading of that of a limit.
 func (r *reading) explainLimit(err error) error {
