@@ -3,9 +3,12 @@ package prune
 import (
 	"cmp"
 	"context"
+	"errors"
+	"net/http"
 	"slices"
 
 	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/internal/manifest"
 	"github.com/seed-8cb7cc86/regret/prune/plan"
 )
 
@@ -41,7 +44,7 @@ func (r *reading) answer(ctx context.Context, questions []plan.Question) error {
 
 func (r *reading) askManifest(ctx context.Context, q plan.Question) error {
 	m, err := r.manifest(ctx, q.Digest)
-	if isMissing(err) {
+	if isMissing(err) || isInternal(err) && r.isOtherBlob(ctx, q.Digest) {
 		r.snapshot.NotFound(q)
 		return nil
 	}
@@ -55,6 +58,22 @@ func (r *reading) askManifest(ctx context.Context, q plan.Question) error {
 		return r.incomplete(IncompleteIndex, q, err)
 	}
 	return r.incomplete(IncompleteManifest, q, err)
+}
+
+func isInternal(err error) bool {
+	e, ok := errors.AsType[*regret.Error](err)
+	return ok && e.StatusCode == http.StatusInternalServerError
+}
+
+// isOtherBlob reports whether a digest is that of something else than a manifest. In-use
+// lists may name configurations, about which as manifests distribution 2 responds with 500.
+func (r *reading) isOtherBlob(ctx context.Context, dgst regret.Digest) bool {
+	content, err := r.config(ctx, dgst)
+	if err != nil {
+		return false
+	}
+	_, err = manifest.TypeOf("", content)
+	return err != nil
 }
 
 func (r *reading) askExists(ctx context.Context, q plan.Question) error {

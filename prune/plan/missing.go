@@ -39,10 +39,13 @@ func (d *Decision) ask() {
 	q := &questions{Decision: d, asked: make(map[Question]bool)}
 	steps := []func(){q.tags, q.indexes, func() { q.dates(); q.orphans() }}
 	if d.selectsAny() {
-		steps = append(steps, func() { q.companions(); q.untagged(); q.used() }, q.concerned)
+		steps = append(steps, func() { q.companions(); q.untagged() }, q.concerned)
 	}
 	if d.snapshot.options.Thorough || d.snapshot.options.Sizes {
 		steps = append(steps, q.staying)
+	}
+	if d.selectsAny() { // last, because it may be the configuration of something that is read by then
+		steps = append(steps, q.used)
 	}
 	for _, step := range steps {
 		if step(); len(d.missing) > 0 {
