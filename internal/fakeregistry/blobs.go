@@ -70,6 +70,6 @@ func (r *Registry) deleteBlob(w http.ResponseWriter, req *http.Request, rt route
 	case !repo.hasBlob(dgst):
 		return r.refusalFor(reasonUnknownBlob, info, blobUnknown(dgst.String()))
 	}
-	delete(repo.blobs, dgst)
+	repo.removeBlob(dgst)
 	return writeAccepted(w)
 }

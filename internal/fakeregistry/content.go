@@ -163,7 +163,7 @@ func checkDescriptors(doc document) *problem {
 func (repo *repository) missingContent(m *manifest) []errorDetail {
 	var unknown []errorDetail
 	for _, desc := range slices.Concat(m.blobs, m.children) {
-		if repo.hasBlob(desc.Digest) || repo.manifests[desc.Digest] != nil || isForeign(desc) {
+		if repo.hasBlob(desc.Digest) || repo.manifests[desc.Digest] != nil || repo.layout.has(desc.Digest) || isForeign(desc) {
 			continue
 		}
 		unknown = append(unknown, errorDetail{

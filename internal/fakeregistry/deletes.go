@@ -65,7 +65,7 @@ func (r *Registry) remove(info requestInfo) (removal, *problem) {
 	tags := slices.Sorted(maps.Keys(repo.tagsByDigest[info.dgst]))
 	switch {
 	case m == nil && r.opts.blobDigestDelete && repo.hasBlob(info.dgst):
-		delete(repo.blobs, info.dgst)
+		repo.removeBlob(info.dgst)
 		return removal{}, nil
 	case m == nil && r.opts.distributionMajor > 0:
 		return removal{}, r.refusalFor(reasonUnknownManifest, info, manifestUnknown(nil))
@@ -80,6 +80,11 @@ func (r *Registry) remove(info requestInfo) (removal, *problem) {
 			repo.removeTag(tag)
 		}
 		return removal{lastTag: tags[batch-1]}, nil
+	}
+	if r.opts.heldByTags {
+		r.removeTags(repo, info.dgst, tags)
+		r.afterUntag(repo, m, tags[max(0, slices.IndexFunc(tags, func(tag string) bool { return !isCosignTag(tag) }))], false)
+		return removal{}, nil
 	}
 	r.removeManifest(repo, m, tags)
 	switch {
@@ -107,14 +112,23 @@ func (r *Registry) checkProtection(repo *repository, info requestInfo, tags []st
 	case r.opts.tagsFirst && len(tags) > 0:
 		info.cause = tags[0]
 		return r.refusalFor(reasonTagged, info, newProblem(http.StatusBadRequest, "GOOGLE_MANIFEST_DANGLING_TAG", "Manifest is still referenced by tag: "+info.cause, nil))
-	case r.opts.childProtection && repo.parentCount[info.dgst] > 0:
-		info.cause = repo.parentOf(info.dgst).String()
-		return r.refusalFor(reasonReferenced, info, newProblem(http.StatusMethodNotAllowed, codeDenied, "requested access to the resource is denied", map[string]string{
-			"description": "The access controller denied access for the operation on a resource.",
-			"reference":   info.dgst.String(),
-		}))
+	}
+	if r.opts.childProtection && repo.parentCount[info.dgst] > 0 {
+		return r.referenced(repo, info, info.dgst)
+	}
+	if listed, ok := r.listedAccessory(repo, info.dgst); ok && r.opts.childProtection {
+		return r.referenced(repo, info, listed)
 	}
 	return nil
+}
+
+// referenced returns the refusal of a deletion that would delete a manifest that an index lists.
+func (r *Registry) referenced(repo *repository, info requestInfo, child digest.Digest) *problem {
+	info.cause = repo.parentOf(child).String()
+	return r.refusalFor(reasonReferenced, info, newProblem(http.StatusMethodNotAllowed, codeDenied, "requested access to the resource is denied", map[string]string{
+		"description": "The access controller denied access for the operation on a resource.",
+		"reference":   child.String(),
+	}))
 }
 
 // removeTag deletes the tag that the request names. The caller holds the lock.
@@ -126,12 +140,13 @@ func (r *Registry) removeTag(repo *repository, info requestInfo) *problem {
 		info.cause = info.tag
 		return r.refusalFor(reasonImmutable, info, tagImmutable(info.tag))
 	}
-	m := repo.manifests[repo.tags[info.tag]]
+	dgst := repo.tags[info.tag]
+	if r.opts.lastTagDeletes && r.opts.childProtection && len(repo.tagsByDigest[dgst]) == 1 && repo.parentCount[dgst] > 0 {
+		return r.referenced(repo, info, dgst)
+	}
 	repo.removeTag(info.tag)
 	repo.markExpired(info.tag)
-	if m != nil && r.opts.lastTagDeletes && len(repo.tagsByDigest[m.desc.Digest]) == 0 && !(r.opts.digestPins && repo.pinned[m.desc.Digest]) {
-		repo.removeManifest(m)
-	}
+	r.afterUntag(repo, repo.manifests[dgst], info.tag, r.opts.lastTagDeletes)
 	return nil
 }
 
@@ -145,23 +160,21 @@ func (r *Registry) unknownTag(repo *repository, info requestInfo) *problem {
 }
 
 // removeManifest deletes a manifest and then restores the given tags, which still point to its
-// digest. With WithCascade it also deletes the referrers of the manifest, and its children that
-// have no tag and are in no other index.
+// digest. It also deletes what goes along, see WithCascade and WithReferrerCascade.
 func (r *Registry) removeManifest(repo *repository, m *manifest, tags []string) {
-	if r.opts.cascade {
-		for _, dgst := range slices.Clone(repo.referrers[m.desc.Digest]) {
-			r.removeByDigest(repo, dgst)
-		}
+	for _, dgst := range r.accessories(repo, m.desc.Digest) {
+		r.removeByDigest(repo, dgst)
 	}
 	repo.removeManifest(m)
 	for _, tag := range tags {
 		repo.setTag(tag, m.desc.Digest)
 	}
-	if r.opts.cascade {
-		for _, child := range m.children {
-			if repo.parentCount[child.Digest] == 0 && len(repo.tagsByDigest[child.Digest]) == 0 {
-				r.removeByDigest(repo, child.Digest)
-			}
+	if !r.opts.cascadeChildren {
+		return
+	}
+	for _, child := range m.children {
+		if repo.parentCount[child.Digest] == 0 && len(repo.tagsByDigest[child.Digest]) == 0 {
+			r.removeByDigest(repo, child.Digest)
 		}
 	}
 }

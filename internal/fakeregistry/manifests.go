@@ -244,16 +244,17 @@ func (r *Registry) storeManifest(name string, m *manifest, tags []string) *probl
 		}
 	}
 	repo = r.repository(name)
-	repo.putManifest(m)
-	if len(tags) == 0 {
-		repo.pinned[m.desc.Digest] = true
-	}
+	repo.putManifest(m, tags)
 	for _, tag := range tags {
 		old := repo.manifests[repo.tags[tag]]
 		repo.setTag(tag, m.desc.Digest)
-		if r.opts.pruneOnOverwrite && old != nil && old != m {
+		if old == nil || old.desc.Digest == m.desc.Digest {
+			continue
+		}
+		if r.opts.pruneOnOverwrite {
 			repo.prune(old)
 		}
+		r.afterUntag(repo, old, tag, r.opts.overwriteDeletes)
 	}
 	return nil
 }

@@ -32,6 +32,7 @@ type options struct {
 	withoutLog        bool
 
 	deleteOptions
+	alongOptions
 	listOptions
 	readOptions
 	selfHostedOptions

@@ -12,7 +12,6 @@ type deleteOptions struct {
 	immutable           map[string]bool
 	tagsFirst           bool
 	withoutDigestDelete bool
-	cascade             bool
 	tagsLeft            bool
 	untaggedHidden      bool
 	backgroundDelete    bool
@@ -20,7 +19,6 @@ type deleteOptions struct {
 	untagTime           time.Duration
 	throttled           int
 	pushDisabled        bool
-	lastTagDeletes      bool
 	pruneOnOverwrite    bool
 	tagCopies           bool
 	untagFailure        string
@@ -50,12 +48,6 @@ func WithTagsFirst() Option {
 // tag, as Docker Hub did in 2023.
 func WithoutDigestDelete() Option {
 	return func(o *options) { o.withoutDigestDelete = true }
-}
-
-// WithCascade makes the deletion of an index delete its children that have no tag and are in no
-// other index, and the deletion of any manifest delete its referrers, as Harbor does.
-func WithCascade() Option {
-	return func(o *options) { o.cascade = true }
 }
 
 // WithTagsLeft keeps the tags of a deleted manifest, which then dangle, as Nexus has been seen to
@@ -106,11 +98,6 @@ func WithUntagFailure(tag string) Option {
 // TOOMANYREQUESTS and Retry-After, unless a profile has a response of its own.
 func WithThrottledDeletes(n int) Option {
 	return func(o *options) { o.throttled = n }
-}
-
-// WithLastTagDeletes deletes a manifest when its last tag is deleted, as ECR does.
-func WithLastTagDeletes() Option {
-	return func(o *options) { o.lastTagDeletes = true }
 }
 
 // WithPruneOnOverwrite removes the manifest that a tag pointed to as soon as the tag is pushed with

@@ -17,7 +17,6 @@ type selfHostedOptions struct {
 	catalogLinkAlways   bool
 	linkEchoes          bool
 	tagCaseIgnored      bool
-	digestPins          bool
 	challengeScope      string
 	numberIgnored       bool
 }
@@ -94,12 +93,6 @@ func (r *Registry) existingTag(name, ref string) string {
 		}
 	}
 	return ref
-}
-
-// WithDigestPins keeps a manifest that was pushed by its digest when its last tag is deleted. Gitea
-// does so; without that push it deletes the manifest, as with [WithLastTagDeletes].
-func WithDigestPins() Option {
-	return func(o *options) { o.lastTagDeletes, o.digestPins = true, true }
 }
 
 // WithChallengeScope sets the scope of every Bearer challenge. In Gitea it is "*".

@@ -65,6 +65,10 @@ type Profile struct {
 	Options []Option
 	Claims  []Claim
 
+	// Collectors are the ways in which it collects garbage, for [Registry.CollectGarbage]. The first is
+	// the default.
+	Collectors []Collector
+
 	offersBasic   bool     // it accepts Basic credentials in addition to tokens, and offers both
 	basicOnly     bool     // it accepts Basic credentials only, no tokens
 	deleteActions []string // the actions a token needs for a DELETE; nil for "delete"

@@ -10,8 +10,10 @@ import "net/http"
 func Distribution2() Profile {
 	return Profile{
 		Name: "distribution 2.8", Version: "2.8.2 and 2.8.3",
-		Options: []Option{WithDistribution2()},
+		Options:    []Option{WithDistribution2()},
+		Collectors: distribution2Collectors(),
 		Claims: append(distributionClaims(),
+			Claim{TopicGarbage, Measured, "With --delete-untagged, every manifest without a tag goes, even the children of a tagged index; it fails, and nothing goes, if a repository with manifests has never had a tag."},
 			Claim{TopicResolve, Measured, "If Accept does not include the stored type, the registry converts the manifest to schema1 or returns the child for one platform."},
 			Claim{TopicList, Measured, "All tags in one response, unsorted; n and last are ignored, and there is no Link."},
 			Claim{TopicUntag, Measured, "400 DIGEST_INVALID, whether the tag exists or not, because the registry treats it as a malformed digest."},
@@ -34,7 +36,9 @@ func Distribution3() Profile {
 			func(o *options) { o.distributionMajor = 3 },
 			withRefusals(distribution3Refusals()),
 		},
+		Collectors: distribution3Collectors(),
 		Claims: append(distributionClaims(),
+			Claim{TopicGarbage, Measured, "With --delete-untagged, manifests without a tag go, referrers included, but not the children of an index that stays. A blob that only a later repository refers to is dropped from an earlier one, also if the manifest there stays."},
 			Claim{TopicResolve, Measured, "Indexes are served regardless of Accept; OCI images only if Accept includes them; instead of a Docker manifest list that is not accepted, one child is served."},
 			Claim{TopicList, Measured, "Sorted, in pages of n, with a relative Link."},
 			Claim{TopicUntag, Measured, "202, and only the tag is removed."},
@@ -75,7 +79,7 @@ func distributionClaims() []Claim {
 		{TopicThrottled, NoSuch, "It has no rate limit; a proxy in front of it may have one."},
 		{TopicReferrers, Measured, "No API: 404 in plain text. A list of referrers that names a manifest that is gone is refused: 400 MANIFEST_BLOB_UNKNOWN."},
 		{TopicGarbage, Documented, "Only when its operator runs it."},
-		{TopicGarbage, Measured, "Until then, a deleted manifest can be pushed again, because its blobs stay."},
+		{TopicGarbage, Measured, "Until then, a deleted manifest can be pushed again, because its blobs stay. By default it takes only blobs that no manifest refers to, at any age."},
 	}
 }
 

@@ -12,6 +12,7 @@ func Harbor() Profile {
 			WithCharset(), WithoutTagDelete(), WithChildProtection(), WithCascade(),
 			withRefusals(harborRefusals()),
 		},
+		Collectors:  harborCollectors(),
 		authOptions: []Option{WithUnofferedBasic()},
 		Claims: []Claim{
 			{TopicResolve, ReadSource, "HEAD returns the digest."},
@@ -27,7 +28,8 @@ func Harbor() Profile {
 			{TopicImmutable, ReadSource, "412 PRECONDITION."},
 			{TopicReadOnly, ReadSource, "403 DENIED; the message says that it is in read-only mode."},
 			{TopicThrottled, NoSuch, "It has no rate limit; a proxy in front of it may have one."},
-			{TopicReferrers, ReadSource, "It has the API; referrers are deleted with their subject."},
+			{TopicReferrers, ReadSource, "It has the API; referrers are deleted with their subject, with their tags, and so is a signature of cosign under the tag that is named after it. If an index lists one of them, the deletion is 412 VIOLATE_FOREIGN_KEY_CONSTRAINT."},
+			{TopicGarbage, ReadSource, "By its schedule: blobs that no manifest refers to, once they are older than two hours; with delete_untagged also artifacts without a tag that are neither children nor accessories, at any age."},
 			{TopicCredential, ReadSource, "Tokens are valid for half an hour; a read without one is 401 even if anonymous reads are allowed."},
 		},
 	}

@@ -72,11 +72,13 @@ func GHCR() Profile {
 }
 
 // Google is Google's Artifact Registry and the older Container Registry.
+//
+// https://github.com/chainguard-dev/terraform-provider-cosign/pull/577
 func Google() Profile {
 	return Profile{
 		Name: "Google (GAR, GCR)", Version: "reports of 2018 to 2026", Host: "europe-docker.pkg.dev",
 		Options: []Option{
-			WithTagsFirst(), WithChildProtection(), WithGoogleTags(), WithHeader("Server", "Docker Registry"),
+			WithTagsFirst(), WithChildProtection(), WithReferrerCascade(), WithGoogleTags(), WithHeader("Server", "Docker Registry"),
 			withRefusals(refusals{
 				reasonReferenced: always(newProblem(http.StatusBadRequest, "GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE",
 					"Manifest is still referenced by one or more parent images", nil)),
@@ -87,7 +89,8 @@ func Google() Profile {
 			{TopicDelete, Reported, "400 GOOGLE_MANIFEST_DANGLING_TAG while a tag points to it."},
 			{TopicUntagged, Reported, "202."},
 			{TopicUntag, Reported, "202, and only the tag is removed."},
-			{TopicChild, Reported, "400 GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE while an index lists it."},
+			{TopicChild, Reported, "400 GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE while an index lists it, tagged or not, and also a list of referrers."},
+			{TopicReferrers, Reported, "It has the API; attachments, as it calls referrers, are deleted with what they refer to."},
 			{TopicMissing, Unverified, "The body of its 404 is not known."},
 			{TopicImmutable, Unverified, "Immutable tags cannot be deleted; the response is not known."},
 		},
@@ -95,13 +98,19 @@ func Google() Profile {
 }
 
 // ECR is Amazon's registry. Most of its error responses in this protocol are not known.
+//
+// https://github.com/oras-project/oras/issues/1228
 func ECR() Profile {
 	return Profile{
 		Name: "Amazon ECR", Version: "documentation and reports to 2025", Host: "123456789012.dkr.ecr.eu-central-1.amazonaws.com",
 		Options: []Option{
-			WithPageCap(100), WithLastTagDeletes(),
-			withRefusals(refusals{reasonUnknownManifest: always(newProblem(http.StatusNotFound, codeManifestUnknown, "Requested image not found", nil)),
-				reasonUnknownTag: always(newProblem(http.StatusNotFound, codeManifestUnknown, "Requested image not found", nil))}),
+			WithPageCap(100), WithLastTagDeletes(), WithChildProtection(),
+			withRefusals(refusals{
+				reasonUnknownManifest: always(newProblem(http.StatusNotFound, codeManifestUnknown, "Requested image not found", nil)),
+				reasonUnknownTag:      always(newProblem(http.StatusNotFound, codeManifestUnknown, "Requested image not found", nil)),
+				// The message is that of its own API; status and code are invented.
+				reasonReferenced: always(newProblem(http.StatusBadRequest, codeUnknown, "Requested image referenced by manifest list", nil)),
+			}),
 		},
 		basicOnly: true,
 		Claims: []Claim{
@@ -109,7 +118,7 @@ func ECR() Profile {
 			{TopicUntag, Unverified, "Its own API removes the tag, and with the last tag the image; the response of the registry API is not known."},
 			{TopicTwice, Reported, "404 MANIFEST_UNKNOWN, \"Requested image not found\"."},
 			{TopicMissing, Unverified, "A read gets 404 MANIFEST_UNKNOWN; the response to a DELETE is not known."},
-			{TopicChild, Unverified, "Its own API refuses it with ImageReferencedByManifestList; the response of the registry API is not known."},
+			{TopicChild, Unverified, "Its own API refuses it with ImageReferencedByManifestList, and a user reports that the registry API refuses it, too; its response is not known."},
 		},
 	}
 }
@@ -118,13 +127,14 @@ func ECR() Profile {
 func ACR() Profile {
 	return Profile{
 		Name: "Azure (ACR)", Version: "documentation and reports to 2025", Host: "example.azurecr.io",
-		Options: []Option{withRefusals(refusals{reasonImmutable: always(jsonProblem(http.StatusMethodNotAllowed,
+		Options: []Option{WithReferrerCascade(), withRefusals(refusals{reasonImmutable: always(jsonProblem(http.StatusMethodNotAllowed,
 			`{"errors":[{"code":"REGISTRY_DISALLOWED_OPERATION","message":"The operation is disallowed on this registry, repository or image. `+
 				`View troubleshooting steps at https://aka.ms/acr/faq/#why-does-my-pull-or-push-request-fail-with-disallowed-operation","detail":{}}]}`))})},
 		Claims: []Claim{
 			{TopicDelete, Documented, "202, and every tag that points to it is removed."},
 			{TopicUntag, Unverified, "Deletion is documented to work by digest only; the status is not known."},
 			{TopicImmutable, Reported, "405 REGISTRY_DISALLOWED_OPERATION."},
+			{TopicReferrers, Documented, "It has the API; referrers are deleted with their subject, and theirs with them."},
 		},
 	}
 }

@@ -10,8 +10,9 @@ func Olareg() Profile {
 	return Profile{
 		Name: "olareg", Version: "0.2.2 and main of 2026",
 		Options: []Option{
-			WithLinkForm(LinkUnquoted), WithAcceptedOnly(), WithoutEtag(), WithoutNewline(), withRefusals(olaregRefusals()),
+			WithLinkForm(LinkUnquoted), WithAcceptedOnly(), WithoutEtag(), WithoutNewline(), WithOCILayout(), withRefusals(olaregRefusals()),
 		},
+		Collectors:  olaregCollectors(),
 		authOptions: []Option{WithQuietChallenge()},
 		Claims: []Claim{
 			{TopicResolve, Measured, "HEAD returns the digest; a manifest that Accept does not include is 404, but for an index requested by tag it serves the first child that Accept includes."},
@@ -30,7 +31,8 @@ func Olareg() Profile {
 			{TopicDisabledTag, Measured, "405 UNSUPPORTED, as by digest."},
 			{TopicThrottled, Measured, "429 with Retry-After: 1 and no body."},
 			{TopicReferrers, Measured, "It has the API; referrers stay when their subject is deleted, until garbage is collected."},
-			{TopicGarbage, Measured, "By itself, every 15 minutes by default, after an hour of grace: referrers of what is gone, and the children of a deleted index, go."},
+			{TopicGarbage, Measured, "By itself, every 15 minutes by default: the children of a deleted index and the referrers of a deleted subject are no longer served, at any age; their content goes after an hour of grace. Other manifests without a tag stay, unless the option untagged is set, and so do referrers that are pushed after their subject has been collected."},
+			{TopicGarbage, Measured, "A child that was deleted while its index stays is served again."},
 			{TopicPeculiar, Measured, "An index that lists a manifest that was deleted is accepted until garbage is collected; one that lists a manifest that was never there is 400 MANIFEST_BLOB_UNKNOWN."},
 			{TopicPeculiar, Measured, "There is no catalog: 404."},
 		},

@@ -32,7 +32,7 @@ func Gitea() Profile {
 		Name: "Gitea", Version: "1.26, and source of 2023",
 		Options: []Option{
 			WithLinkAlways(), WithLinkEchoes(), WithInvalidNumberIgnored(), WithoutReferrersAPI(), WithDigestPins(), WithTagCaseIgnored(),
-			WithUnknownBlobAccepted(), withRefusals(refusals{
+			WithUnknownBlobAccepted(), WithOverwriteDeletes(), WithBlobsAtOnce(), withRefusals(refusals{
 				reasonUnknownRepository: missing(codeManifestUnknown),
 				reasonUnknownManifest:   missing(codeManifestUnknown),
 				reasonUnknownTag:        missing(codeManifestUnknown),
@@ -41,6 +41,7 @@ func Gitea() Profile {
 					withHeader("WWW-Authenticate", `Basic realm="Gitea Package API"`)),
 			}),
 		},
+		Collectors:   giteaCollectors(),
 		authOptions:  []Option{WithChallengeScope("*"), WithBasicRealm("Gitea Container Registry")},
 		tokenOptions: []TokenOption{WithScopesIgnored()},
 		offersBasic:  true,
@@ -58,6 +59,8 @@ func Gitea() Profile {
 			{TopicForbidden, Measured, "401 in plain text, with a Basic challenge."},
 			{TopicReferrers, Measured, "No API: 404 in plain text."},
 			{TopicGarbage, Measured, "Layers go at once with the last manifest that refers to them, so a deletion cannot be undone."},
+			{TopicGarbage, Documented, "Every night by default, blobs that were uploaded without a manifest go, once they are older than a day."},
+			{TopicPeculiar, ReadSource, "A push replaces what the tag pointed to: with its last tag, that goes like with a deletion by tag."},
 			{TopicPeculiar, Measured, "Tags that differ only in case are the same tag."},
 			{TopicPeculiar, Measured, "Pushing a manifest under the digest of another is 201; one whose blobs are missing is 404 BLOB_UNKNOWN. Deleting an unknown blob is 202."},
 			{TopicPeculiar, Measured, "The catalog has no Link on a page that is not full."},

@@ -13,6 +13,7 @@ func Zot() Profile {
 			WithoutEtag(), WithoutListHead(), WithBlobProtection(), WithCatalogLinkAlways(),
 			withRefusals(zotRefusals()),
 		},
+		Collectors:  zotCollectors(),
 		basicOnly:   true,
 		authOptions: []Option{WithBasicRealm("zot")},
 		Claims: []Claim{
@@ -30,6 +31,7 @@ func Zot() Profile {
 			{TopicThrottled, Measured, "429 in plain text with Ratelimit-Reset in seconds, without Retry-After."},
 			{TopicReferrers, Measured, "It has the API; referrers stay when their subject is deleted."},
 			{TopicGarbage, Measured, "By itself, every hour by default: untagged manifests, the children of a deleted index and their layers go, once they are older than an hour."},
+			{TopicGarbage, ReadSource, "Referrers stay, also when their subject is gone, unless a retention policy has deleteReferrers: then these go, even with a tag, and so do cosign's signatures and SBOMs of images that are gone."},
 			{TopicPeculiar, Measured, "When a tag is overwritten, the manifest that it pointed to goes at once, and with an index its children, unless another tag holds them."},
 			{TopicPeculiar, Measured, "With detectManifestCollision, the deletion of a digest with two tags is 409 MANIFEST_INVALID."},
 			{TopicPeculiar, Measured, "Docker's media types are 415 unless the option compat has docker2s2."},

@@ -36,6 +36,7 @@ type Registry struct {
 	repositories map[string]*repository
 	uploads      map[string]*upload
 	uploadCount  int
+	clock        Moment
 }
 
 // repository is the content under one name. It is created with its first blob or manifest and
@@ -53,6 +54,11 @@ type repository struct {
 	times        map[digest.Digest]manifestTimes   // what SetTimes has set
 	everTagged   bool                              // the repository has or had a tag
 	expiredTags  map[string]bool                   // tags that were deleted
+
+	clock       *Moment                  // of the registry
+	arrivals    map[digest.Digest]Moment // of manifests and blobs
+	layout      *layout                  // what olareg knows besides; nil without WithOCILayout
+	blobsAtOnce bool                     // see WithBlobsAtOnce
 }
 
 // New returns an empty registry.
@@ -131,6 +137,10 @@ func (r *Registry) repository(name string) *repository {
 			referrers:    map[digest.Digest][]digest.Digest{},
 			parentCount:  map[digest.Digest]int{},
 			times:        map[digest.Digest]manifestTimes{},
+			clock:        &r.clock,
+			arrivals:     map[digest.Digest]Moment{},
+			layout:       r.newLayout(),
+			blobsAtOnce:  r.opts.blobsAtOnce,
 		}
 		r.repositories[name] = repo
 	}
@@ -170,10 +180,33 @@ func (repo *repository) removeTag(tag string) {
 	repo.sortedTags = nil
 }
 
-// putManifest stores a manifest. The same bytes with another media type replace the stored
-// manifest.
-func (repo *repository) putManifest(m *manifest) {
+// arrive records when a manifest or blob was stored. If it is stored again, it keeps its time.
+func (repo *repository) arrive(dgst digest.Digest) {
+	if _, ok := repo.arrivals[dgst]; !ok {
+		*repo.clock++
+		repo.arrivals[dgst] = *repo.clock
+	}
+}
+
+func (repo *repository) putBlob(dgst digest.Digest, content []byte) {
+	repo.blobs[dgst] = content
+	repo.arrive(dgst)
+}
+
+func (repo *repository) removeBlob(dgst digest.Digest) {
+	delete(repo.blobs, dgst)
+	delete(repo.arrivals, dgst)
+}
+
+// putManifest stores a manifest that is pushed with tags or, without any, by its digest. The
+// caller sets the tags. The same bytes with another media type replace the stored manifest.
+func (repo *repository) putManifest(m *manifest, tags []string) {
 	dgst := m.desc.Digest
+	repo.arrive(dgst)
+	repo.layout.push(repo, m, len(tags) > 0)
+	if len(tags) == 0 {
+		repo.pinned[dgst] = true
+	}
 	if old, ok := repo.manifests[dgst]; ok {
 		if old.desc.MediaType == m.desc.MediaType {
 			return
@@ -201,6 +234,14 @@ func (repo *repository) removeManifest(m *manifest) {
 	}
 	delete(repo.tagsByDigest, dgst)
 	repo.unlink(m)
+	if repo.layout != nil {
+		repo.layout.removed[dgst] = m
+		return
+	}
+	delete(repo.arrivals, dgst)
+	if repo.blobsAtOnce {
+		repo.removeUnusedBlobs(m)
+	}
 }
 
 // unlink removes a manifest from the referrers of its subject and from the parent counts of its

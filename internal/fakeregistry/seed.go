@@ -20,7 +20,7 @@ func (r *Registry) PutBlob(repository string, content []byte) ocispec.Descriptor
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.repository(repository).blobs[desc.Digest] = content
+	r.repository(repository).putBlob(desc.Digest, content)
 	return desc
 }
 
@@ -38,10 +38,7 @@ func (r *Registry) storeUnchecked(repository, mediaType string, raw []byte, tags
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	repo := r.repository(repository)
-	repo.putManifest(m)
-	if len(tags) == 0 {
-		repo.pinned[m.desc.Digest] = true
-	}
+	repo.putManifest(m, tags)
 	for _, tag := range tags {
 		repo.setTag(tag, m.desc.Digest)
 	}

@@ -65,7 +65,7 @@ func (r *Registry) mount(name, from string, dgst digest.Digest) bool {
 	}
 	for other, repo := range r.repositories {
 		if content, ok := repo.blobs[dgst]; ok && (from == "" || from == other) {
-			r.repository(name).blobs[dgst] = content
+			r.repository(name).putBlob(dgst, content)
 			return true
 		}
 	}
@@ -200,7 +200,7 @@ func (r *Registry) storeBlob(w http.ResponseWriter, name string, dgst digest.Dig
 		return digestInvalid(map[string]string{"digest": dgst.String()})
 	}
 	r.mu.Lock()
-	r.repository(name).blobs[dgst] = content
+	r.repository(name).putBlob(dgst, content)
 	r.mu.Unlock()
 	return r.writeBlobCreated(w, name, dgst)
 }
