@@ -52,19 +52,25 @@ func (a alphabet) canMatch(glob string) error {
 		if i > 0 {
 			allowed += a.other
 		}
-		matches := func(c rune) bool { return doublestar.MatchUnvalidated(element, string(c)) }
-		if element != "/" && !strings.ContainsFunc(allowed, matches) || element == "/" && !strings.Contains(allowed, "/") {
-			if i == 0 && strings.ContainsFunc(a.other, matches) {
+		if !possible(element, allowed) {
+			if i == 0 && possible(element, a.other) {
 				return fmt.Errorf("%s do not begin with %q", a.names, element)
 			}
 			return fmt.Errorf("%s do not contain %q", a.names, element)
 		}
-		characters++
-	}
-	if characters > a.most {
-		return fmt.Errorf("%s have at most %d characters", a.names, a.most)
+		if characters++; characters > a.most {
+			return fmt.Errorf("%s have at most %d characters", a.names, a.most)
+		}
 	}
 	return nil
+}
+
+// possible reports whether an element of a glob matches one of some characters.
+func possible(element, characters string) bool {
+	if element == "/" || len(element) == 1 && strings.Contains(characters, element) {
+		return strings.Contains(characters, element)
+	}
+	return strings.ContainsFunc(characters, func(c rune) bool { return doublestar.MatchUnvalidated(element, string(c)) })
 }
 
 // globElement returns the first element of a glob without braces: an asterisk, a

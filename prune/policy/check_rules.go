@@ -85,6 +85,7 @@ func (c *checker) removeOther(at string, r *Rule, m Remove) {
 		}
 	}
 	switch {
+	case c.faults.within(at):
 	case m.Trash && m.OlderThan == "":
 		c.faults.add(at+"/older-than", "it is missing: the trash is emptied by age")
 	case !m.Trash && m.OlderThan == "":

@@ -135,6 +135,9 @@ func FuzzSpan(f *testing.F) {
 		if before := span.Before(at); !before.Before(at) || at.Sub(before) < time.Hour {
 			t.Fatalf("%s before %s is %s", span, at, before)
 		}
+		if after := span.After(at); !after.After(at) || after.Sub(at) < time.Hour {
+			t.Fatalf("%s after %s is %s", span, at, after)
+		}
 	})
 }
 

@@ -58,7 +58,7 @@ func (u *InUse) check(registry string, ours bool, rule *Rule, at time.Time) erro
 		return fail(InUseForeign, "it has no digest and no tag of %s: if it has another name for this registry, add that to \"registries\"", redact.Clip(registry))
 	case u.made.IsZero():
 		return fail(InUseStale, "its age is unknown: add a line such as \"# made %s\"", at.UTC().Format(time.RFC3339))
-	case u.made.Before(rule.maxAge.Before(at)):
+	case rule.maxAge.After(u.made).Before(at):
 		return fail(InUseStale, "it was made at %s, more than %s ago: make it anew", u.made.UTC().Format(time.RFC3339), rule.maxAge)
 	case u.made.After(at.Add(24 * time.Hour)):
 		return fail(InUseStale, "it was made at %s, which is in the future: make it anew", u.made.UTC().Format(time.RFC3339))

@@ -231,6 +231,7 @@ func TestInUseListsThatCannotBeTrustedHoldNothing(t *testing.T) {
 		}
 		checkDetail(t, "", list, keepRule(t, `{"name": "in use", "file": "in-use.txt", "max-age": "1w"}`))
 		checkDetail(t, policy.InUseStale, list, keepRule(t, `{"name": "in use", "file": "in-use.txt", "max-age": "5d"}`))
+		checkDetail(t, "", list, keepRule(t, `{"name": "in use", "file": "in-use.txt", "max-age": "1mo"}`))
 	})
 }
 

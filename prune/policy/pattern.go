@@ -39,9 +39,7 @@ type patternError struct {
 	problem string
 }
 
-func (e *patternError) Error() string { return e.problem }
-
-// compilePattern returns a *patternError for each fault.
+// compilePattern returns a compiled pattern, or what is wrong with it.
 func compilePattern(p Pattern) (*pattern, *patternError) {
 	c := &pattern{source: p}
 	if fault := checkPattern(p); fault != nil {

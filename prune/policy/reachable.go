@@ -20,7 +20,7 @@ func canMatchTag(expression string) bool {
 	if err != nil || len(prog.Inst) > maxProgram {
 		return true
 	}
-	w := walk{prog: prog}
+	w := walk{prog: prog, allowed: map[uint32]bool{}}
 	threads := map[uint32]bool{uint32(prog.Start): true}
 	for length := 0; length <= tagsOnly.most && len(threads) > 0; length++ {
 		if length > 0 && w.closure(threads, length, true)[matched] {
@@ -38,7 +38,10 @@ const matched = ^uint32(0)
 // expressions of policies have dozens.
 const maxProgram = 5000
 
-type walk struct{ prog *syntax.Prog }
+type walk struct {
+	prog    *syntax.Prog
+	allowed map[uint32]bool // by instruction: whether it matches a character that tags have after the first one
+}
 
 // closure follows instructions that consume no character, before a tag's character
 // of a number, or at the end of the tag.
@@ -77,10 +80,6 @@ func (w walk) closure(threads map[uint32]bool, length int, end bool) map[uint32]
 // step returns the instructions after one more character, for all characters that a
 // tag can have there.
 func (w walk) step(threads map[uint32]bool, length int) map[uint32]bool {
-	allowed := tagsOnly.first
-	if length > 0 {
-		allowed += tagsOnly.other
-	}
 	next := map[uint32]bool{}
 	for pc := range threads {
 		if pc == matched {
@@ -89,10 +88,19 @@ func (w walk) step(threads map[uint32]bool, length int) map[uint32]bool {
 		inst := &w.prog.Inst[pc]
 		switch inst.Op {
 		case syntax.InstRune, syntax.InstRune1, syntax.InstRuneAny, syntax.InstRuneAnyNotNL:
-			if strings.ContainsFunc(allowed, inst.MatchRune) {
+			if length == 0 && strings.ContainsFunc(tagsOnly.first, inst.MatchRune) || length > 0 && w.matchesLater(pc) {
 				next[inst.Out] = true
 			}
 		}
 	}
 	return next
+}
+
+func (w walk) matchesLater(pc uint32) bool {
+	matches, ok := w.allowed[pc]
+	if !ok {
+		matches = strings.ContainsFunc(tagsOnly.first+tagsOnly.other, w.prog.Inst[pc].MatchRune)
+		w.allowed[pc] = matches
+	}
+	return matches
 }

@@ -37,22 +37,22 @@ func compileConstraint(text, pre string) (*constraint, error) {
 	preOnly := pre == "only"
 	allowed.IncludePrerelease = preOnly
 	c := &constraint{from: boundaries(text)}
-	any := false
+	satisfiable := false
 	for i, v := range c.from {
 		// All versions of a kind in an interval are like the first one. An interval may have none.
-		release, pre := Version{v.Major, v.Minor, v.Patch, ""}, v
+		release, preRelease := Version{v.Major, v.Minor, v.Patch, ""}, v
 		if v.Pre == "" {
-			pre = Version{v.Major, v.Minor, v.Patch + 1, "0"}
+			preRelease = Version{v.Major, v.Minor, v.Patch + 1, "0"}
 		}
 		within := func(v Version) bool { return i+1 == len(c.from) || v.Compare(c.from[i+1]) < 0 }
 		c.releases = append(c.releases, !preOnly && within(release) && allowed.Check(masterminds(release)))
-		c.pres = append(c.pres, within(pre) && allowed.Check(masterminds(pre)))
-		any = any || c.releases[i] || c.pres[i]
+		c.pres = append(c.pres, within(preRelease) && allowed.Check(masterminds(preRelease)))
+		satisfiable = satisfiable || c.releases[i] || c.pres[i]
 	}
 	switch {
-	case !any && preOnly:
+	case !satisfiable && preOnly:
 		return nil, fmt.Errorf("no pre-release is in the range %q", redact.Clip(text))
-	case !any:
+	case !satisfiable:
 		return nil, fmt.Errorf("no version is in the range %q", redact.Clip(text))
 	}
 	return c, nil

@@ -75,7 +75,7 @@ func (s Span) Before(t time.Time) time.Time {
 }
 
 // After returns the instant that lies the span after t, in UTC, by the same calendar as
-// Before.
+// [Span.Before]: one month after 31 January is 28 or 29 February.
 func (s Span) After(t time.Time) time.Time {
 	return Span{n: -s.n, unit: s.unit}.Before(t)
 }

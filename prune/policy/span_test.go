@@ -56,6 +56,29 @@ func TestSpansReachBack(t *testing.T) {
 	})
 }
 
+func TestSpansReachForward(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ span, from, want string }{
+		"hours":                      {"36h", "2026-11-25T00:00:00Z", "2026-11-26T12:00:00Z"},
+		"weeks":                      {"2w", "2026-12-20T12:00:00Z", "2027-01-03T12:00:00Z"},
+		"a month over the year":      {"1mo", "2026-12-31T12:00:00Z", "2027-01-31T12:00:00Z"},
+		"a month to February":        {"1mo", "2026-01-31T12:00:00Z", "2026-02-28T12:00:00Z"},
+		"a month to a leap February": {"1mo", "2028-01-30T12:00:00Z", "2028-02-29T12:00:00Z"},
+		"a year from 29 February":    {"1y", "2028-02-29T12:00:00Z", "2029-02-28T12:00:00Z"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			span, err := policy.ParseSpan(test.span)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := span.After(instant(t, test.from)).Format(time.RFC3339Nano); got != test.want {
+				t.Errorf("%s after %s is %s, want %s", test.span, test.from, got, test.want)
+			}
+		})
+	}
+}
+
 func TestWhatIsNoSpanSaysWhatToWrite(t *testing.T) {
 	t.Parallel()
 	for text, problem := range map[string]string{
