@@ -29,6 +29,9 @@ func (p *Plan) DOT(w io.Writer) error {
 	if more := picture.more(); more != "" {
 		fmt.Fprintf(out, "  more [label=%s, style=dashed]\n", dotText(more))
 	}
+	if len(picture.nodes) == 0 {
+		fmt.Fprintf(out, "  nothing [label=%s, style=dashed]\n", dotText("nothing goes"))
+	}
 	for _, e := range picture.edges {
 		if e.kind == "lists" {
 			fmt.Fprintf(out, "  n%d -> n%d\n", e.from, e.to)

@@ -38,10 +38,8 @@ func Read(r io.Reader) (*Plan, error) {
 	switch written := p.write(again); {
 	case written.err != nil:
 		return nil, &FormatError{Problem: written.err.Error()}
-	case written.content != content:
-		return nil, &FormatError{Path: "/content", Problem: "the plan was changed after it was made; make a new one"}
-	case !bytes.Equal(again.Sum(nil), whole.Sum(nil)):
-		return nil, &FormatError{Problem: "the plan was formatted anew after it was made; make a new one"}
+	case written.content != content || !bytes.Equal(again.Sum(nil), whole.Sum(nil)):
+		return nil, &FormatError{Path: "/content", Problem: "the plan was edited or formatted anew after it was made; make a new one"}
 	}
 	if err := p.verify(); err != nil {
 		return nil, err

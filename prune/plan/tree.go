@@ -14,7 +14,7 @@ import (
 // TreeOptions say what [Plan.Tree] shows. The zero value is right for a terminal.
 type TreeOptions struct {
 	All   bool // everything that the plan knows of what stays, and all tags
-	Width int  // cuts lines at that many characters; 0: never
+	Width int  // cuts lines, the first one excepted, at that many characters; 0: never
 }
 
 // String returns the plan as a tree for people: see [Plan.Tree].
@@ -161,10 +161,16 @@ func (k *Kept) isUndated() bool {
 
 // print prints the tree.
 func (t *tree) print(w *bufio.Writer) {
-	t.printLine(w, t.title())
+	w.WriteString(t.title() + "\n") // never cut: it has the totals
 	names := t.names()
-	var width treeWidths
+	width := treeWidths{most: maxNameColumn}
+	if t.Width > 0 {
+		width.most = min(width.most, t.Width*2/5)
+	}
 	for i, line := range t.lines {
+		if t.Width > 0 {
+			names[i] = cut(names[i], width.most)
+		}
 		if line.verdict != "" {
 			width.fit(names[i], line)
 		}
@@ -259,21 +265,29 @@ func inWords(digests []regret.Digest) string {
 }
 
 func (t *tree) printLine(w *bufio.Writer, text string) {
-	if t.Width > 0 && utf8.RuneCountInString(text) > t.Width {
-		text = string([]rune(text)[:t.Width-1]) + "…"
+	if t.Width > 0 {
+		text = cut(text, t.Width)
 	}
 	w.WriteString(text)
 	w.WriteByte('\n')
 }
 
+// cut cuts a text at so many characters.
+func cut(text string, width int) string {
+	if utf8.RuneCountInString(text) <= width {
+		return text
+	}
+	return string([]rune(text)[:max(0, width-1)]) + "…"
+}
+
 // treeWidths are the widths of the columns of a tree.
-type treeWidths struct{ name, kind, age, verdict int }
+type treeWidths struct{ name, kind, age, verdict, most int }
 
 // maxNameColumn bounds the column of names: a longer name moves its line to the right.
 const maxNameColumn = 48
 
 func (c *treeWidths) fit(name string, l treeLine) {
-	if n := utf8.RuneCountInString(name); n <= maxNameColumn {
+	if n := utf8.RuneCountInString(name); n <= c.most {
 		c.name = max(c.name, n)
 	}
 	c.kind, c.age, c.verdict = max(c.kind, len(l.kind)), max(c.age, len(l.age)), max(c.verdict, len(l.verdict))

@@ -176,6 +176,9 @@ func (e *evidence) checkManifests() error {
 // checkDeletions checks the order of the steps that delete, and what each comes after.
 func (e *evidence) checkDeletions() error {
 	order := e.graph.Order(e.result.Goes)
+	if len(order) < len(e.steps) {
+		return wrong("", "what goes lists itself, which no digest can")
+	}
 	for i, o := range order {
 		dgst := e.snapshot.digests.at(o.ID)
 		if i >= len(e.plan.steps) || e.plan.steps[i].Action != Delete || e.plan.steps[i].Digest != dgst {

@@ -13,11 +13,7 @@ import (
 // they come off, ordinary ones only where a rule may say so, and none where the manifest
 // would be left without a tag.
 func (e *evidence) checkUntags() error {
-	first := slices.IndexFunc(e.plan.steps, func(s Step) bool { return s.Action == Untag })
-	if first < 0 {
-		first = len(e.plan.steps)
-	}
-	steps := e.plan.steps[first:]
+	steps := e.plan.steps[len(e.steps):] // those before delete
 	off := make(map[graph.ID][]string)
 	for i := range steps {
 		s := &steps[i]
