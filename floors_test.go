@@ -22,7 +22,7 @@ var floors = [][]string{
 	{"."},
 	{"prune/internal/graph", "prune/policy"},
 	{"prune/plan"},
-	{"prune"},
+	{"prune", "prune/undo"},
 }
 
 const module = "github.com/seed-8cb7cc86/regret"
