@@ -133,14 +133,14 @@ func (g *collection) removeBlobs() {
 	used := map[digest.Digest]bool{}
 	if g.blobs == inRegistry {
 		for _, repo := range g.repositories {
-			repo.markBlobs(used)
+			g.markBlobs(repo.repository, used)
 		}
 	}
 	for _, repo := range g.repositories {
 		if g.blobs == inRepository {
 			clear(used)
 		}
-		repo.markBlobs(used)
+		g.markBlobs(repo.repository, used)
 		for _, dgst := range slices.Collect(maps.Keys(repo.blobs)) {
 			if !used[dgst] && !(g.sparesYoung && g.isYoung(repo.repository, dgst)) {
 				repo.removeBlob(dgst)
@@ -159,9 +159,17 @@ func (g *collection) removeBlobs() {
 	}
 }
 
-// markBlobs adds the blobs that manifests refer to.
-func (repo *repository) markBlobs(used map[digest.Digest]bool) {
-	for _, m := range repo.manifests {
+// markBlobs adds the blobs that manifests refer to. distribution 3 does not look at those that are left
+// only because another repository holds them.
+func (g *collection) markBlobs(repo *repository, used map[digest.Digest]bool) {
+	held := map[digest.Digest]bool{}
+	for dgst := range repo.tagsByDigest {
+		repo.visit(repo.manifests[dgst], held)
+	}
+	for dgst, m := range repo.manifests {
+		if g.blobs == inRepositoryOrPrior && g.takes != nil && !held[dgst] {
+			continue
+		}
 		for _, blob := range m.blobs {
 			used[blob.Digest] = true
 		}

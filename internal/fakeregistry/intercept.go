@@ -50,7 +50,8 @@ func glob(pattern, s string) bool {
 // the handler that serves the remaining requests.
 type server struct {
 	requestLog
-	inner http.HandlerFunc
+	inner  http.HandlerFunc
+	before hook
 
 	interceptMu  sync.Mutex
 	interceptors []*interceptor
@@ -81,6 +82,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	rec, req := s.record(w, req, req.Host)
 	returned := false
 	defer func() { rec.finish(returned) }()
+	s.before.call(req)
 	if !s.runInterceptors(rec, req) {
 		s.inner(rec, req)
 	}
