@@ -32,7 +32,7 @@ const MediaType = "application/vnd.docker.distribution.manifest.v2+json"
 
 // Settings configure the server for one measurement.
 type Settings struct {
-	Tags     int           // number of tags to resolve and delete; see [Tag]
+	Tags     int           // number of tags to resolve and delete; see [Tag]. The same of the list have the same manifests
 	Latency  time.Duration // added to every response
 	Bearer   bool          // whether requests need a token
 	Listed   int           // number of tags in the list; see [ListedTag]
@@ -68,19 +68,21 @@ type server struct {
 type manifest struct {
 	raw    []byte
 	digest string
-	tag    string
+	tags   []string
 }
 
 func newServer() *server { return &server{tokens: make(map[string]string)} }
 
 // reset replaces the state and sets all counts to zero.
 func (s *server) reset(settings Settings) {
-	manifests := make(map[string]*manifest, 2*settings.Tags)
+	manifests := make(map[string]*manifest, 3*settings.Tags)
 	for i := range settings.Tags {
-		tag := Tag(i)
 		raw, digest := Manifest(i)
-		m := &manifest{raw: raw, digest: digest, tag: tag}
-		manifests[tag], manifests[m.digest] = m, m
+		m := &manifest{raw: raw, digest: digest, tags: []string{Tag(i), ListedTag(i)}}
+		manifests[m.digest] = m
+		for _, tag := range m.tags {
+			manifests[tag] = m
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,7 +104,7 @@ func (s *server) find(reference string) *manifest {
 	return s.manifests[reference]
 }
 
-// remove deletes a manifest and its tag. It reports whether the manifest existed.
+// remove deletes a manifest and its tags. It reports whether the manifest existed.
 func (s *server) remove(digest string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,7 +112,9 @@ func (s *server) remove(digest string) bool {
 	if m == nil || m.digest != digest {
 		return false
 	}
-	delete(s.manifests, m.tag)
+	for _, tag := range m.tags {
+		delete(s.manifests, tag)
+	}
 	delete(s.manifests, digest)
 	return true
 }
