@@ -269,6 +269,8 @@ func (m *memory) clone() *memory {
 
 func digestOf(data []byte) string { return digest.FromBytes(data).String() }
 
+func sha512Of(data []byte) regret.Digest { return digest.SHA512.FromBytes(data) }
+
 func blobName(dgst regret.Digest) string {
 	return "blobs/" + strings.Replace(string(dgst), ":", "/", 1)
 }

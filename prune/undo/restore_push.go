@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/seed-8cb7cc86/regret"
 )
 
@@ -177,12 +179,20 @@ func (r *restoring) putTag(ctx context.Context, name string, want regret.Digest,
 	return r.put(ctx, name, m, result)
 }
 
-// put pushes a manifest under a tag. If the outcome is unknown, a look decides.
+// put pushes a manifest under a tag. If the outcome is unknown, a look decides, and also if
+// the digest is none of sha256: what is pushed under a tag, registries know by that.
 func (r *restoring) put(ctx context.Context, name string, m *regret.Manifest, result Result) Result {
 	err := r.writer.PutManifest(ctx, r.repository, name, m)
-	if errors.Is(err, regret.ErrOutcomeUnknown) {
-		if there, look := r.writer.Resolve(ctx, r.repository, name); look == nil && there.Digest == m.Descriptor.Digest {
+	unknown := errors.Is(err, regret.ErrOutcomeUnknown)
+	if unknown || err == nil && m.Descriptor.Digest.Algorithm() != digest.Canonical {
+		there, look := r.writer.Resolve(ctx, r.repository, name)
+		switch {
+		case look == nil && there.Digest == m.Descriptor.Digest:
 			err = nil
+		case look == nil && !unknown:
+			return Result{Status: Refused, Found: there.Digest, Reason: "the registry knows it as " + string(there.Digest) + " under this tag"}
+		case !unknown:
+			err = look
 		}
 	}
 	if err != nil {
