@@ -1,14 +1,13 @@
 package prune_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
@@ -18,16 +17,24 @@ import (
 	"github.com/seed-8cb7cc86/regret/prune/policy"
 )
 
+// A tester is a *testing.T or a *rapid.T.
+type tester interface {
+	Helper()
+	Fatal(args ...any)
+	Context() context.Context
+}
+
 // A run is what came of planning a case.
 type run struct {
 	result   cases.Result
-	plan     *plan.Plan
-	text     string   // the plan, or the error
-	requests []string // that were sent, sorted; nil if the registry is not a fake
+	plan     *plan.Plan // nil if there is an error
+	looked   *plan.Plan // the same, or a plan that limits refuse
+	text     string     // the error, and the bytes of the plan
+	requests []string   // that were sent, sorted; nil if the registry is not a fake
 }
 
 // runCase plans a case with a registry of its own.
-func runCase(t *testing.T, c *cases.Case, o prune.ReadOptions) run {
+func runCase(t tester, c *cases.Case, o prune.ReadOptions) run {
 	t.Helper()
 	reg := c.Serve()
 	got := planWith(t, c, newClient(t, cases.Registry, reg), o)
@@ -39,10 +46,14 @@ func runCase(t *testing.T, c *cases.Case, o prune.ReadOptions) run {
 }
 
 // planWith plans a case with a reader.
-func planWith(t *testing.T, c *cases.Case, r prune.Reader, o prune.ReadOptions) run {
+func planWith(t tester, c *cases.Case, r prune.Reader, o prune.ReadOptions) run {
 	t.Helper()
 	d, p, err := planCase(t, c, r, o)
-	got := run{plan: p, text: textOf(t, p, err)}
+	got := run{plan: p, looked: p}
+	if refused, ok := errors.AsType[*plan.BrakeError](err); ok {
+		got.looked = refused.Plan
+	}
+	got.text = textOf(t, got.looked, err)
 	if e, ok := errors.AsType[*prune.IncompleteError](err); ok {
 		got.result.Errors = []cases.Error{{Kind: cases.ErrorIncomplete, Detail: string(e.Detail), Names: []string{e.Tag, e.Digest.String()}}}
 	} else {
@@ -51,7 +62,7 @@ func planWith(t *testing.T, c *cases.Case, r prune.Reader, o prune.ReadOptions) 
 	return got
 }
 
-func planCase(t *testing.T, c *cases.Case, r prune.Reader, o prune.ReadOptions) (*plan.Decision, *plan.Plan, error) {
+func planCase(t tester, c *cases.Case, r prune.Reader, o prune.ReadOptions) (*plan.Decision, *plan.Plan, error) {
 	t.Helper()
 	p, err := policy.Parse(c.PolicyJSON())
 	if err != nil {
@@ -97,19 +108,19 @@ func inUse(c *cases.Case, p *policy.Policy) ([]*policy.InUse, error) {
 	return lists, nil
 }
 
-// textOf returns all that a plan says, or the error in its place.
-func textOf(t *testing.T, p *plan.Plan, err error) string {
+// textOf returns an error and the bytes of a plan, either of which may be missing.
+func textOf(t tester, p *plan.Plan, err error) string {
 	t.Helper()
+	var b strings.Builder
 	if err != nil {
-		return err.Error()
+		b.WriteString(err.Error() + "\n")
 	}
-	text, err := json.Marshal(map[string]any{
-		"header": p.Header(), "steps": slices.Collect(p.Steps()), "kept": slices.Collect(p.Kept()), "totals": p.Totals(),
-	}, json.Deterministic(true), jsontext.Multiline(true))
-	if err != nil {
-		t.Fatal(err)
+	if p != nil {
+		if _, err := p.WriteTo(&b); err != nil {
+			t.Fatal(err)
+		}
 	}
-	return string(text)
+	return b.String()
 }
 
 func loadCases(t *testing.T) []*cases.Case {

@@ -13,7 +13,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // newClient returns a client of a registry under a name, which retries nothing.
-func newClient(t *testing.T, name string, reg *fakeregistry.Registry) *regret.Client {
+func newClient(t tester, name string, reg *fakeregistry.Registry) *regret.Client {
 	t.Helper()
 	client, err := regret.New(name, regret.WithTransport(reg), regret.WithRetries(regret.Retries{}))
 	if err != nil {
