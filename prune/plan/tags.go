@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/opencontainers/go-digest"
+
+	trashtag "github.com/seed-8cb7cc86/regret/prune/internal/trash"
 )
 
 // A tagClass says what kind of tag a tag is by its name.
@@ -39,8 +41,9 @@ func classify(name string) className {
 		return classifyCompanion(digest.SHA256, name[len("sha256-"):])
 	case strings.HasPrefix(name, "sha512-"):
 		return classifyCompanion(digest.SHA512, name[len("sha512-"):])
-	case strings.HasPrefix(name, trashPrefix):
-		return classifyTrash(name[len(trashPrefix):])
+	}
+	if t, ok := trashtag.Parse(name); ok {
+		return className{class: trash, day: t.End()}
 	}
 	return className{}
 }
@@ -61,25 +64,16 @@ func classifyCompanion(algorithm digest.Algorithm, rest string) className {
 	return c
 }
 
-// A trash tag is regret-trash-<day>-<8 digits of a plan>-<12 digits of the digest>, or with
-// names-<number> in place of the digest's digits.
-const trashPrefix = "regret-trash-"
-
-func classifyTrash(rest string) className {
-	parts := strings.Split(rest, "-")
-	if len(parts) < 3 || len(parts[0]) != 8 || !isHexOf(parts[1], 8) {
-		return className{}
+// OrdinaryTags returns those of the tags that are neither companion tags nor of the trash, and
+// so are what people call the manifest.
+func (m *Manifest) OrdinaryTags() []string {
+	var tags []string
+	for _, tag := range m.Tags {
+		if classify(tag).class == ordinary {
+			tags = append(tags, tag)
+		}
 	}
-	day, err := time.Parse("20060102", parts[0])
-	if err != nil {
-		return className{}
-	}
-	digest := len(parts) == 3 && isHexOf(parts[2], 12)
-	names := len(parts) == 4 && parts[2] == "names" && isDecimal(parts[3])
-	if !digest && !names {
-		return className{}
-	}
-	return className{class: trash, day: day.AddDate(0, 0, 1)}
+	return tags
 }
 
 func isHexOf(s string, n int) bool {
@@ -87,7 +81,3 @@ func isHexOf(s string, n int) bool {
 }
 
 func isHex(r rune) bool { return '0' <= r && r <= '9' || 'a' <= r && r <= 'f' }
-
-func isDecimal(s string) bool {
-	return s != "" && strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' }) < 0
-}
