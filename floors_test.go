@@ -66,6 +66,42 @@ func TestNoLayerFindsAnObjectInAContext(t *testing.T) {
 	}
 }
 
+// Deciding what to delete depends on its input alone, so that the same snapshot, policy and time
+// always result in the same plan.
+func TestDecidingReadsNoClockAndSendsNothing(t *testing.T) {
+	t.Parallel()
+	files := libraryFiles(t)
+	for _, dir := range []string{"prune/internal/graph", "prune/policy", "prune/plan"} {
+		if len(files[dir]) == 0 {
+			t.Errorf("there is no package %s", dir)
+		}
+		for _, file := range files[dir] {
+			for _, spec := range file.Imports {
+				path, err := strconv.Unquote(spec.Path.Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				switch first, _, _ := strings.Cut(path, "/"); {
+				case first == "context", first == "net", first == "os", first == "syscall", strings.HasPrefix(path, "math/rand"), path == "crypto/rand":
+					t.Errorf("package %s imports %s", dir, path)
+				}
+			}
+			ast.Inspect(file, func(n ast.Node) bool {
+				s, ok := n.(*ast.SelectorExpr)
+				if !ok {
+					return true
+				}
+				of, ok := s.X.(*ast.Ident)
+				clock := []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTicker", "NewTimer", "Local"}
+				if ok && of.Name == "time" && slices.Contains(clock, s.Sel.Name) {
+					t.Errorf("package %s uses time.%s", dir, s.Sel.Name)
+				}
+				return true
+			})
+		}
+	}
+}
+
 // libraryFiles parses the library's code by folder: without tests, nested
 // modules, examples and the packages that only tests import.
 func libraryFiles(t *testing.T) map[string][]*ast.File {
