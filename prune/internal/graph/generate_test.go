@@ -6,51 +6,55 @@ import (
 	"slices"
 
 	"github.com/seed-8cb7cc86/regret/prune/internal/graph"
+	"github.com/seed-8cb7cc86/regret/prune/internal/model/slow"
 	"pgregory.net/rapid"
 )
+
+// A repository is all its manifests.
+type repository struct{ slow.Nodes }
 
 // drawRepository draws a small repository. A manifest names its children and its subject by their
 // digests, so these come before it; tags can belong to anything, itself included.
 func drawRepository(t *rapid.T) repository {
-	r := make(repository, 1+dice.Draw(t, "manifests")%12)
-	for m := range r {
-		r[m] = manifest{
-			subject:  none,
-			inUse:    chance(t, 1, "in use"),
-			missing:  chance(t, 2, "missing"),
-			selected: chance(t, 10, "selected"),
+	r := repository{make(slow.Nodes, 1+dice.Draw(t, "manifests")%12)}
+	for m := range r.Nodes {
+		r.Nodes[m] = slow.Node{
+			Subject:  slow.NoSubject,
+			InUse:    chance(t, 1, "in use"),
+			Missing:  chance(t, 2, "missing"),
+			Selected: chance(t, 10, "selected"),
 		}
 		if m > 0 && chance(t, 8, "has a subject") {
-			r[m].subject = dice.Draw(t, "subject") % m
+			r.Nodes[m].Subject = dice.Draw(t, "subject") % m
 		}
 		for m > 0 && chance(t, 16, "lists one more") {
-			r[m].lists = append(r[m].lists, dice.Draw(t, "lists")%m)
+			r.Nodes[m].Lists = append(r.Nodes[m].Lists, dice.Draw(t, "lists")%m)
 		}
 		for chance(t, 13, "has one more tag") {
-			r[m].tags = append(r[m].tags, drawTag(t, len(r)))
+			r.Nodes[m].Tags = append(r.Nodes[m].Tags, drawTag(t, len(r.Nodes)))
 		}
 	}
-	for m := range r {
-		for i, tag := range r[m].tags {
-			if tag.kind == taken { // rules remove the companion tags of what is gone only
-				r[m].tags[i].of = slices.DeleteFunc(tag.of, func(owner int) bool { return !r[owner].missing })
+	for m := range r.Nodes {
+		for i, tag := range r.Nodes[m].Tags {
+			if tag.Kind == slow.Taken { // rules remove the companion tags of what is gone only
+				r.Nodes[m].Tags[i].Of = slices.DeleteFunc(tag.Of, func(owner int) bool { return !r.Nodes[owner].Missing })
 			}
 		}
 	}
 	return r
 }
 
-func drawTag(t *rapid.T, manifests int) tag {
-	kinds := []tagKind{ordinary, ordinary, ordinary, companion, companion, companion, taken, fixed}
+func drawTag(t *rapid.T, manifests int) slow.Tag {
+	kinds := []slow.TagKind{slow.Ordinary, slow.Ordinary, slow.Ordinary, slow.Companion, slow.Companion, slow.Companion, slow.Taken, slow.Fixed}
 	kind := kinds[dice.Draw(t, "kind")%len(kinds)]
 	var of []int
-	if kind == companion || kind == taken {
+	if kind == slow.Companion || kind == slow.Taken {
 		of = append(of, dice.Draw(t, "belongs to")%manifests)
 		if chance(t, 8, "belongs to another, too") {
 			of = append(of, dice.Draw(t, "belongs to")%manifests)
 		}
 	}
-	return tag{kind, of}
+	return slow.Tag{Kind: kind, Of: of}
 }
 
 // dice gives each number below 32 as often as any other. The numbers of rapid.IntRange are small
@@ -73,7 +77,7 @@ func chance(t *rapid.T, times int, label string) bool { return dice.Draw(t, labe
 type numbering []graph.ID
 
 func inOrder(r repository) numbering {
-	n := make(numbering, len(r))
+	n := make(numbering, len(r.Nodes))
 	for m := range n {
 		n[m] = graph.ID(m)
 	}
@@ -96,17 +100,17 @@ func (n numbering) manifests() []int {
 // graph returns the repository as a graph. The seed decides in which order it has its edges.
 func (r repository) graph(n numbering, seed uint64) *graph.Graph {
 	var lists, subjects, companions []graph.Pair
-	flags := make([]graph.Flag, len(r))
-	for m := range r {
+	flags := make([]graph.Flag, len(r.Nodes))
+	for m := range r.Nodes {
 		flags[n[m]] = r.flags(m)
-		for _, child := range r[m].lists {
+		for _, child := range r.Nodes[m].Lists {
 			lists = append(lists, graph.Pair{From: n[m], To: n[child]})
 		}
-		if r[m].subject != none {
-			subjects = append(subjects, graph.Pair{From: n[m], To: n[r[m].subject]})
+		if r.Nodes[m].Subject != slow.NoSubject {
+			subjects = append(subjects, graph.Pair{From: n[m], To: n[r.Nodes[m].Subject]})
 		}
-		for _, t := range r[m].tags {
-			for _, owner := range t.of {
+		for _, t := range r.Nodes[m].Tags {
+			for _, owner := range t.Of {
 				companions = append(companions, graph.Pair{From: n[m], To: n[owner]})
 			}
 		}
@@ -118,9 +122,9 @@ func (r repository) graph(n numbering, seed uint64) *graph.Graph {
 	back := n.manifests()
 	return &graph.Graph{
 		Flags:      flags,
-		Lists:      graph.NewEdges(len(r), lists),
-		Subjects:   graph.NewEdges(len(r), subjects),
-		Companions: graph.NewEdges(len(r), companions),
+		Lists:      graph.NewEdges(len(r.Nodes), lists),
+		Subjects:   graph.NewEdges(len(r.Nodes), subjects),
+		Companions: graph.NewEdges(len(r.Nodes), companions),
 		Compare:    func(a, b graph.ID) int { return cmp.Compare(back[a], back[b]) },
 	}
 }
@@ -131,11 +135,11 @@ func (r repository) flags(m int) graph.Flag {
 		is bool
 		graph.Flag
 	}{
-		{r[m].selected, graph.Selected},
-		{r.hasOrdinaryTag(m), graph.Ordinary},
-		{slices.ContainsFunc(r[m].tags, r.isPinned), graph.Pinned},
-		{r[m].inUse, graph.InUse},
-		{r[m].missing, graph.Missing},
+		{r.Nodes[m].Selected, graph.Selected},
+		{r.HasOrdinaryTag(m), graph.Ordinary},
+		{slices.ContainsFunc(r.Nodes[m].Tags, r.isPinned), graph.Pinned},
+		{r.Nodes[m].InUse, graph.InUse},
+		{r.Nodes[m].Missing, graph.Missing},
 	} {
 		if flag.is {
 			f |= flag.Flag
@@ -146,7 +150,7 @@ func (r repository) flags(m int) graph.Flag {
 
 // isPinned reports whether a tag stays whatever goes. A companion tag does if what it belongs to is
 // missing and no rule removes it.
-func (r repository) isPinned(t tag) bool {
-	return t.kind == fixed ||
-		t.kind == companion && !slices.ContainsFunc(t.of, func(owner int) bool { return !r[owner].missing })
+func (r repository) isPinned(t slow.Tag) bool {
+	return t.Kind == slow.Fixed ||
+		t.Kind == slow.Companion && !slices.ContainsFunc(t.Of, func(owner int) bool { return !r.Nodes[owner].Missing })
 }

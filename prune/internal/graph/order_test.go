@@ -7,28 +7,29 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/seed-8cb7cc86/regret/prune/internal/graph"
+	"github.com/seed-8cb7cc86/regret/prune/internal/model/slow"
 	"pgregory.net/rapid"
 )
 
 // mustPrecede reports whether a manifest goes before another in the order that the rules ask for, if
 // that leads nowhere in a circle: an index before what it lists, a subject before what refers to it.
 func (r repository) mustPrecede(m, other int) bool {
-	return r.listsIt(m, other) || r.refersTo(other, m)
+	return r.ListsIt(m, other) || r.RefersTo(other, m)
 }
 
 // leadsTo reports whether a manifest must go before another, directly or by way of others that go.
-func (r repository) leadsTo(m, other int, goes set, seen set) bool {
+func (r repository) leadsTo(m, other int, goes slow.Set, seen slow.Set) bool {
 	seen[m] = true
-	return r.any(func(next int) bool {
+	return r.Any(func(next int) bool {
 		return goes[next] && r.mustPrecede(m, next) && (next == other || !seen[next] && r.leadsTo(next, other, goes, seen))
 	})
 }
 
 // after returns what must go before a manifest. A subject need not if it must also go after it.
-func (r repository) after(m int, goes set) (after []int) {
-	for other := range r {
-		inACircle := r.leadsTo(m, other, goes, make(set, len(r)))
-		if goes[other] && (r.listsIt(other, m) || r.refersTo(m, other) && !inACircle) {
+func (r repository) after(m int, goes slow.Set) (after []int) {
+	for other := range r.Nodes {
+		inACircle := r.leadsTo(m, other, goes, make(slow.Set, len(r.Nodes)))
+		if goes[other] && (r.ListsIt(other, m) || r.RefersTo(m, other) && !inACircle) {
 			after = append(after, other)
 		}
 	}
@@ -41,7 +42,7 @@ type step struct {
 	After    []int
 }
 
-func order(r repository, n numbering, seed uint64, goes set) (steps []step) {
+func order(r repository, n numbering, seed uint64, goes slow.Set) (steps []step) {
 	back := n.manifests()
 	for _, s := range r.graph(n, seed).Order(func(id graph.ID) bool { return goes[back[id]] }) {
 		var after []int
@@ -54,15 +55,15 @@ func order(r repository, n numbering, seed uint64, goes set) (steps []step) {
 }
 
 // drawGoes draws what goes: what can be deleted, or anything that is there.
-func drawGoes(t *rapid.T, r repository) set {
+func drawGoes(t *rapid.T, r repository) slow.Set {
 	if rapid.Bool().Draw(t, "anything") {
-		goes := make(set, len(r))
-		for m := range r {
-			goes[m] = !r[m].missing && rapid.Bool().Draw(t, "goes")
+		goes := make(slow.Set, len(r.Nodes))
+		for m := range r.Nodes {
+			goes[m] = !r.Nodes[m].Missing && rapid.Bool().Draw(t, "goes")
 		}
 		return goes
 	}
-	return r.goes(tagged, used, listed, subjectStays, referrerStays, listsWhatStays)
+	return r.Goes(slow.AllRules...)
 }
 
 func TestEachStepComesAfterWhatItMustFollow(t *testing.T) {
@@ -70,7 +71,7 @@ func TestEachStepComesAfterWhatItMustFollow(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := drawRepository(t)
 		goes := drawGoes(t, r)
-		done := make(set, len(r))
+		done := make(slow.Set, len(r.Nodes))
 		for _, step := range order(r, inOrder(r), 0, goes) {
 			if done[step.Manifest] {
 				t.Errorf("%d goes twice", step.Manifest)
@@ -122,7 +123,7 @@ func TestOrder(t *testing.T) {
 			t.Parallel()
 			r, names := parse(t, test.manifests)
 			var got []string
-			goes := r.goes(tagged, used, listed, subjectStays, referrerStays, listsWhatStays)
+			goes := r.Goes(slow.AllRules...)
 			for _, step := range order(r, inOrder(r), 0, goes) {
 				got = append(got, names[step.Manifest])
 			}
@@ -136,7 +137,7 @@ func TestOrder(t *testing.T) {
 func TestASubjectIsNotWaitedForInACircle(t *testing.T) {
 	t.Parallel()
 	r, names := parse(t, "A wanted\nc companion=A companion=s\ns companion=c")
-	for _, step := range order(r, inOrder(r), 0, set{true, true, true}) {
+	for _, step := range order(r, inOrder(r), 0, slow.Set{true, true, true}) {
 		want := map[string][]int{"A": nil, "c": {slices.Index(names, "A")}, "s": nil}[names[step.Manifest]]
 		if diff := cmp.Diff(want, step.After); diff != "" {
 			t.Errorf("%s goes after (-want +got):\n%s", names[step.Manifest], diff)

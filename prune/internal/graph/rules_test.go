@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/seed-8cb7cc86/regret/prune/internal/graph"
+	"github.com/seed-8cb7cc86/regret/prune/internal/model/slow"
 )
 
 // parse reads a repository, a manifest a line: its name, then what it is and has.
@@ -38,34 +39,34 @@ func parse(t *testing.T, text string) (r repository, names []string) {
 		return ms
 	}
 	for _, line := range lines {
-		m := manifest{subject: none}
+		m := slow.Node{Subject: slow.NoSubject}
 		for _, word := range strings.Fields(line)[1:] {
 			word, list, _ := strings.Cut(word, "=")
 			switch word {
 			case "tag", "wanted":
-				m.tags = append(m.tags, tag{kind: ordinary})
-				m.selected = word == "wanted"
+				m.Tags = append(m.Tags, slow.Tag{Kind: slow.Ordinary})
+				m.Selected = word == "wanted"
 			case "selected":
-				m.selected = true
+				m.Selected = true
 			case "trash":
-				m.tags = append(m.tags, tag{kind: fixed})
+				m.Tags = append(m.Tags, slow.Tag{Kind: slow.Fixed})
 			case "orphan":
-				m.tags = append(m.tags, tag{kind: taken})
+				m.Tags = append(m.Tags, slow.Tag{Kind: slow.Taken})
 			case "used":
-				m.inUse = true
+				m.InUse = true
 			case "missing":
-				m.missing = true
+				m.Missing = true
 			case "lists":
-				m.lists = numbers(list)
+				m.Lists = numbers(list)
 			case "subject":
-				m.subject = numbers(list)[0]
+				m.Subject = numbers(list)[0]
 			case "companion":
-				m.tags = append(m.tags, tag{companion, numbers(list)})
+				m.Tags = append(m.Tags, slow.Tag{Kind: slow.Companion, Of: numbers(list)})
 			default:
 				t.Fatalf("%q says nothing of a manifest", word)
 			}
 		}
-		r = append(r, m)
+		r.Nodes = append(r.Nodes, m)
 	}
 	return r, names
 }

@@ -25,7 +25,7 @@ func (s *scenario) age(id string) date {
 }
 
 // newestDateIn returns the newest of the dates in a manifest: its annotation, and that of its config
-// or those of its runnable children.
+// or those of its runnable children. Of equal ones, that of an annotation counts.
 func (s *scenario) newestDateIn(id string) date {
 	m := s.manifests[id]
 	if !m.there {
@@ -33,7 +33,7 @@ func (s *scenario) newestDateIn(id string) date {
 	}
 	newest := s.dateOf(m.Created.Annotation, "annotation")
 	add := func(d date) {
-		if d.After(newest.Time) {
+		if d.After(newest.Time) || d.Equal(newest.Time) && d.source == "annotation" {
 			newest = d
 		}
 	}

@@ -2,30 +2,50 @@ package model
 
 import "slices"
 
-// unknownDates returns how many images have no usable date although the decision needs it. It needs
-// the date of an image that some date would let be selected; and if that is ranked by date, those of
-// all in its groups.
-func (d *decision) unknownDates() int {
-	return len(d.where(func(m *manifest) bool {
-		return m.isImage() && d.age(m.ID).IsZero() && slices.Contains(d.datesNeeded(), m.ID)
-	}))
-}
-
-func (d *decision) datesNeeded() (ids []string) {
+// datesNeeded returns of what the decision needs the date: of what some date would let be selected,
+// or some date would let lose a tag; and if that is ranked by date, of all in its groups. A tagged
+// referrer has the date of its subject.
+func (d *decision) datesNeeded() map[string]bool {
+	needed := map[string]bool{}
 	for _, id := range d.where(func(m *manifest) bool { return m.isImage() || m.isTaggedReferrer() }) {
-		if d.mightBeSelected(id) != maybe {
+		if d.mightBeSelected(id) != maybe && !d.mightLoseTag(id) {
 			continue
 		}
-		ids = append(ids, d.ranked(id))
+		needed[d.root(id)] = true
 		for _, r := range slices.Concat(d.policy.Keep, d.policy.Remove) {
 			for _, n := range r.rankedByDate() {
 				if k := d.rank(r, "date"); k.isContested(d.ranked(id), n) {
-					ids = append(ids, k.rivals(d.ranked(id))...)
+					for _, rival := range k.rivals(d.ranked(id)) {
+						needed[rival] = true
+					}
 				}
 			}
 		}
 	}
-	return ids
+	return needed
+}
+
+// mightLoseTag reports whether dates decide which tags rules take off an image.
+func (d *decision) mightLoseTag(id string) bool {
+	m := d.manifests[id]
+	remains := no // a tag that no rule wants
+	for _, tag := range m.ordinary {
+		remains = max(remains, not(d.mightBeWanted(id, tag)))
+	}
+	return m.isImage() && slices.ContainsFunc(m.ordinary, func(tag string) bool {
+		untags := no
+		for _, r := range d.policy.Remove {
+			if r.Untag {
+				untags = max(untags, d.mightWant(r, id, tag))
+			}
+		}
+		for _, r := range d.policy.Keep {
+			if len(r.matches(tag)) > 0 {
+				untags = min(untags, not(d.mightKeep(r, id)))
+			}
+		}
+		return min(untags, remains) == maybe
+	})
 }
 
 // perhaps is what is known of something before any date is.
@@ -50,16 +70,20 @@ func not(p perhaps) perhaps { return yes - p }
 func (d *decision) mightBeSelected(id string) perhaps {
 	selected := yes
 	for _, tag := range d.manifests[id].ordinary {
-		wanted := no
-		for _, r := range d.policy.Remove {
-			wanted = max(wanted, d.mightWant(r, id, tag))
-		}
-		selected = min(selected, wanted)
+		selected = min(selected, d.mightBeWanted(id, tag))
 	}
 	for _, r := range d.policy.Keep {
 		selected = min(selected, not(d.mightKeep(r, id)))
 	}
 	return selected
+}
+
+func (d *decision) mightBeWanted(id, tag string) perhaps {
+	wanted := no
+	for _, r := range d.policy.Remove {
+		wanted = max(wanted, d.mightWant(r, id, tag))
+	}
+	return wanted
 }
 
 func (d *decision) mightWant(r Rule, id, tag string) perhaps {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/prune/internal/cases"
+	"github.com/seed-8cb7cc86/regret/prune/internal/model/slow"
 )
 
 // An Outcome is what must be planned.
@@ -13,6 +14,7 @@ type Outcome struct {
 	cases.Result                          // whatever the brakes say
 	Others       map[string]cases.Verdict // of the manifests that are known and no images
 	Brakes       map[string]int           // limits that refuse the plan, and the number that would not
+	DateNeeded   map[string]bool          // ids of what rules must know the date of
 }
 
 // Planned returns the result with the error that takes the place of the plan, if there is one.
@@ -36,7 +38,7 @@ func Decide(c *cases.Case) (*Outcome, error) {
 	}
 	s.know()
 	d := &decision{scenario: s, nodes: s.nodes()}
-	d.goes = d.nodes.Goes(AllRules...)
+	d.goes = d.nodes.Goes(slow.AllRules...)
 	o := &Outcome{Others: map[string]cases.Verdict{}, Brakes: d.brakes()}
 	o.Images = map[string]cases.Image{}
 	for _, id := range s.ids {
@@ -49,7 +51,8 @@ func Decide(c *cases.Case) (*Outcome, error) {
 	}
 	o.Steps = d.steps()
 	o.Reported = d.withMissingChild()
-	o.UnknownDates = d.unknownDates()
+	o.DateNeeded = d.datesNeeded()
+	o.UnknownDates = len(d.where(func(m *manifest) bool { return m.isImage() && o.DateNeeded[m.ID] && d.age(m.ID).IsZero() }))
 	o.Freed, o.FreedBytes = d.freed()
 	return o, nil
 }
@@ -57,8 +60,8 @@ func Decide(c *cases.Case) (*Outcome, error) {
 // A decision is a scenario of which is known what goes.
 type decision struct {
 	*scenario
-	nodes Nodes
-	goes  Set
+	nodes slow.Nodes
+	goes  slow.Set
 }
 
 func (d *decision) isGoing(id string) bool { return d.goes[d.place(id)] }

@@ -3,6 +3,8 @@ package model_test
 import (
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/seed-8cb7cc86/regret/prune/internal/cases"
 	"github.com/seed-8cb7cc86/regret/prune/internal/model"
 )
@@ -47,4 +49,34 @@ func TestTheModelAgreesWithEveryCase(t *testing.T) {
 	if compared < 90 {
 		t.Errorf("only %d cases were compared", compared)
 	}
+}
+
+func TestDecisionsAreConsistent(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		c := model.Draw(t)
+		o := decide(t, c)
+		for id, image := range o.Images {
+			if image.Verdict == cases.Remove && (len(image.KeptBy) > 0 || len(image.SharedWith) > 0 || image.Needed) {
+				t.Errorf("image %s goes although something holds it: %+v", id, image)
+			}
+			if image.Verdict == cases.Untag && len(image.SharedWith) == 0 {
+				t.Errorf("image %s loses its last tag that a rule does not want", id)
+			}
+		}
+		done := map[string]bool{}
+		for _, step := range o.Steps {
+			for _, before := range step.After {
+				if !done[before] {
+					t.Errorf("%s %s comes before %s", step.Action, step.ID, before)
+				}
+			}
+			done[step.ID] = done[step.ID] || step.Action == cases.DeleteManifest
+		}
+		for id, verdict := range o.Others {
+			if (verdict == cases.Remove) != done[id] {
+				t.Errorf("manifest %s: the verdict is %s, and a step deletes it: %t", id, verdict, done[id])
+			}
+		}
+	})
 }

@@ -31,6 +31,14 @@ func (s *scenario) isInUse(m *manifest) bool {
 	return slices.ContainsFunc(s.inUse, func(l inUseList) bool { return m.there && l.holds(s, m) })
 }
 
+// isReadAsInUse reports whether a manifest is read because a list names its digest. The digest of a
+// config does not lead to its manifest.
+func (s *scenario) isReadAsInUse(m *manifest) bool {
+	return m.there && slices.ContainsFunc(s.inUse, func(l inUseList) bool {
+		return slices.Contains(l.digests, s.Digest(m.ID).String())
+	})
+}
+
 // readInUse reads the in-use lists of the policy.
 func (s *scenario) readInUse() *cases.Error {
 	for _, r := range s.policy.Keep {

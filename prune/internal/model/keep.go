@@ -8,29 +8,33 @@ import (
 
 // dateFor returns the date that counts for a manifest under a rule that read m from its tag: that in
 // the tag if the pattern reads one, and otherwise the age of the manifest. The age of a tagged
-// referrer is that of its subject.
+// referrer is that of its subject, and of the subject of that, down to what refers to nothing.
 func (s *scenario) dateFor(id string, m match) time.Time {
 	switch {
 	case m.dated && !s.isPlausible(m.date):
 		return time.Time{}
 	case m.dated:
 		return m.date
-	case s.manifests[id].isTaggedReferrer():
-		return s.age(s.manifests[id].Subject).Time
 	}
-	return s.age(id).Time
+	return s.age(s.root(id)).Time
 }
 
-// newestDate returns the newest date that counts for tags of a manifest under a rule, or zero.
-func (s *scenario) newestDate(r Rule, id string, tags []string) (newest time.Time) {
+// root returns what a manifest refers to in the end. What refers to nothing is its own root.
+func (s *scenario) root(id string) string {
+	for s.manifests[id].Subject != "" {
+		id = s.manifests[id].Subject
+	}
+	return id
+}
+
+// datesFor returns the dates that count for tags of a manifest under a rule. Zero is unknown.
+func (s *scenario) datesFor(r Rule, id string, tags []string) (dates []time.Time) {
 	for _, tag := range tags {
 		for _, m := range r.matches(tag) {
-			if date := s.dateFor(id, m); date.After(newest) {
-				newest = date
-			}
+			dates = append(dates, s.dateFor(id, m))
 		}
 	}
-	return newest
+	return dates
 }
 
 // ranked returns whose rank counts for a manifest: that of the subject of a tagged referrer.
@@ -70,8 +74,8 @@ func (s *scenario) keeps(r Rule, id string) bool {
 		}
 	}
 	if r.Within != "" {
-		date := s.newestDate(r, id, m.ordinary)
-		if held(date.IsZero() || !date.Before(s.ago(r.Within))) {
+		isYoung := func(date time.Time) bool { return date.IsZero() || !date.Before(s.ago(r.Within)) }
+		if held(slices.ContainsFunc(s.datesFor(r, id, m.ordinary), isYoung)) {
 			return true
 		}
 	}

@@ -151,27 +151,23 @@ func (k *ranking) bestOf(g group) (best entry, ok bool) {
 type standing int
 
 const (
-	unknown standing = iota // it has nothing that ranks
+	unknown standing = iota // it has nothing that ranks, or it is in no group
 	inside
 	outside
 )
 
-// standing returns whether an image is among those that a condition selects, of which inside decides
+// standing returns whether an image is among those that a condition selects, of which isInside decides
 // for an entry that takes a place. One group that holds the image suffices.
 func (k *ranking) standing(id string, isInside func(e entry) bool) standing {
-	return k.standingOf(k.of(id), isInside)
-}
-
-func (k *ranking) standingOf(entries []entry, isInside func(e entry) bool) standing {
-	if len(entries) == 0 {
-		return unknown
-	}
-	result := outside
-	for _, e := range entries {
+	result := unknown
+	for i, e := range k.of(id) {
 		var of standing
 		switch parents := k.listedBy(e); {
 		case len(parents) > 0:
-			of = k.standingOf(parents, isInside)
+			of = outside
+			for _, parent := range parents {
+				of = best(of, k.standing(parent.id, isInside))
+			}
 		case e.best == nil:
 			of = unknown
 		case isInside(e):
@@ -179,14 +175,23 @@ func (k *ranking) standingOf(entries []entry, isInside func(e entry) bool) stand
 		default:
 			of = outside
 		}
-		if of != outside {
+		if i == 0 {
 			result = of
 		}
-		if of == inside {
-			return inside
-		}
+		result = best(result, of)
 	}
 	return result
+}
+
+// best returns which of two standings counts for an image that has both.
+func best(a, b standing) standing {
+	switch {
+	case a == inside || b == inside:
+		return inside
+	case a == unknown || b == unknown:
+		return unknown
+	}
+	return outside
 }
 
 // newest returns whether an image is among the newest n of a group.
@@ -196,18 +201,23 @@ func (k *ranking) newest(id string, n int) standing {
 
 // place returns the place of an image in its best group, and whether it has any.
 func (k *ranking) place(id string) (place int, ok bool) {
-	var count func(entries []entry)
-	count = func(entries []entry) {
-		for _, e := range entries {
-			switch parents := k.listedBy(e); {
-			case len(parents) > 0:
-				count(parents)
-			case e.best != nil && (!ok || 1+k.better(e) < place):
-				place, ok = 1+k.better(e), true
-			}
+	better := func(p int) {
+		if !ok || p < place {
+			place, ok = p, true
 		}
 	}
-	count(k.of(id))
+	for _, e := range k.of(id) {
+		switch parents := k.listedBy(e); {
+		case len(parents) > 0:
+			for _, parent := range parents {
+				if p, ok := k.place(parent.id); ok {
+					better(p)
+				}
+			}
+		case e.best != nil:
+			better(1 + k.better(e))
+		}
+	}
 	return place, ok
 }
 

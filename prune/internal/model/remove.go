@@ -12,8 +12,13 @@ func (s *scenario) wants(r Rule, id, tag string) bool {
 		return false
 	}
 	if r.OlderThan != "" {
-		date := s.newestDate(r, id, []string{tag})
-		if date.IsZero() && !r.Undated || !date.IsZero() && !date.Before(s.ago(r.OlderThan)) {
+		isOld := func(date time.Time) bool {
+			if date.IsZero() {
+				return r.Undated
+			}
+			return date.Before(s.ago(r.OlderThan))
+		}
+		if !slices.ContainsFunc(s.datesFor(r, id, []string{tag}), isOld) {
 			return false
 		}
 	}
@@ -33,11 +38,9 @@ func (s *scenario) isIdle(id, span string) bool {
 	var last time.Time
 	switch {
 	case s.Listing != "lister":
-	case m.Pulled.Never:
-		if s.isPlausible(m.Uploaded) {
-			last = m.Uploaded
-		}
-	default:
+	case m.Pulled.Never && s.isPlausible(m.Uploaded):
+		last = m.Uploaded
+	case s.isPlausible(m.Pulled.At):
 		last = m.Pulled.At
 	}
 	return !last.IsZero() && last.Before(s.ago(span))
@@ -103,11 +106,16 @@ func (s *scenario) allTagsAreTaken(m *manifest) bool {
 // isDueWithoutTag reports whether a rule wants a manifest without tags: a list names it with an upload
 // time that is long ago, and for the rule about orphans, its subject is gone.
 func (s *scenario) isDueWithoutTag(r Rule, m *manifest) bool {
+	orphan := m.Subject != "" && !s.subjectThere(m)
+	return (r.Untagged || r.Orphans && orphan) && s.isDueBy(r, m)
+}
+
+// isDueBy reports whether a list says that a manifest without tags was uploaded before the time that a
+// rule for such gives it.
+func (s *scenario) isDueBy(r Rule, m *manifest) bool {
 	span := "24h"
 	if r.OlderThan != "" {
 		span = r.OlderThan
 	}
-	orphan := m.Subject != "" && !s.subjectThere(m)
-	return (r.Untagged || r.Orphans && orphan) && s.listsDigests() && s.isPlausible(m.Uploaded) &&
-		m.Uploaded.Truncate(time.Second).Before(s.ago(span))
+	return !m.hasTags() && s.listsDigests() && s.isPlausible(m.Uploaded) && m.Uploaded.Truncate(time.Second).Before(s.ago(span))
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed-8cb7cc86/regret/prune/internal/cases"
+	"github.com/seed-8cb7cc86/regret/prune/internal/model/slow"
 )
 
 // A scenario is a repository and a policy.
@@ -19,6 +20,8 @@ type scenario struct {
 	broken    []string             // tags
 	known     map[string]bool      // ids of what the decision knows of
 	rankings  map[string]*ranking  // that were asked for before
+
+	subjectKnown map[string]bool // ids of what is known to have a subject or none
 }
 
 // A manifest is one of the repository, with its tags sorted by class.
@@ -120,28 +123,41 @@ func (s *scenario) subjectThere(m *manifest) bool {
 
 // know finds out what the decision knows of: what any tag points to, what a list names, what is in
 // use by its digest, and what these list; and what refers to anything that may go, if the registry
-// can say so.
+// can say so. Of what a list names, only what could be an index, may be an orphan or may go is read.
 func (s *scenario) know() {
-	s.known = map[string]bool{}
+	s.known, s.subjectKnown = map[string]bool{}, map[string]bool{}
 	for _, id := range s.where(func(m *manifest) bool {
-		return m.hasTags() || s.listsDigests() || slices.Contains(s.Faults.DigestEntries, m.ID) || s.isInUse(m)
+		return m.hasTags() || s.listsDigests() || slices.Contains(s.Faults.DigestEntries, m.ID) || s.isReadAsInUse(m)
 	}) {
 		s.learn(id)
 	}
-	for s.Referrers == cases.ReferrersAPI {
-		before := len(s.known)
+	for changed := true; changed; {
+		before := len(s.known) + len(s.subjectKnown)
+		for _, id := range s.where(s.isRead) {
+			s.subjectKnown[id] = true
+		}
 		nodes := s.nodes()
-		for i, mayGo := range nodes.Goes(Tagged, Used, Listed) {
-			if mayGo {
-				for _, id := range s.where(func(m *manifest) bool { return m.Subject == s.ids[i] }) {
+		for i, mayGo := range nodes.Goes(slow.Tagged, slow.Used, slow.Listed) {
+			if !mayGo {
+				continue
+			}
+			s.subjectKnown[s.ids[i]] = true
+			for _, id := range s.where(func(m *manifest) bool { return m.there && m.Subject == s.ids[i] }) {
+				if s.Referrers == cases.ReferrersAPI {
 					s.learn(id)
+					s.subjectKnown[id] = true
 				}
 			}
 		}
-		if len(s.known) == before {
-			return
-		}
+		changed = len(s.known)+len(s.subjectKnown) > before
 	}
+}
+
+// isRead reports whether the content of a manifest is read even if it cannot go.
+func (s *scenario) isRead(m *manifest) bool {
+	mayBeIndex := m.Kind == cases.KindIndex || m.Kind == cases.KindFallback || slices.Contains(s.Faults.DigestEntries, m.ID)
+	mayBeOrphan := slices.ContainsFunc(s.policy.Remove, func(r Rule) bool { return r.Orphans && s.isDueBy(r, m) })
+	return s.known[m.ID] && (m.hasTags() || mayBeIndex || s.isReadAsInUse(m) || mayBeOrphan)
 }
 
 // learn adds a manifest and what it lists to what is known.
@@ -156,28 +172,28 @@ func (s *scenario) learn(id string) {
 }
 
 // nodes returns what is known as the computation of what goes sees it, by the places in s.ids.
-func (s *scenario) nodes() Nodes {
-	nodes := make(Nodes, len(s.ids))
+func (s *scenario) nodes() slow.Nodes {
+	nodes := make(slow.Nodes, len(s.ids))
 	for i, id := range s.ids {
 		m := s.manifests[id]
-		nodes[i] = Node{Subject: NoSubject, Missing: !s.known[id] && !s.isKnownToExist(id)}
+		nodes[i] = slow.Node{Subject: slow.NoSubject, Missing: !s.known[id] && !s.isKnownToExist(id)}
 		if !s.known[id] {
 			continue
 		}
 		nodes[i].Selected, nodes[i].InUse = s.isSelected(m), s.isInUse(m)
 		for range m.ordinary {
-			nodes[i].Tags = append(nodes[i].Tags, Tag{Kind: Ordinary})
+			nodes[i].Tags = append(nodes[i].Tags, slow.Tag{Kind: slow.Ordinary})
 		}
 		for _, tag := range m.companions {
 			nodes[i].Tags = append(nodes[i].Tags, s.companionTag(tag))
 		}
 		for _, tag := range m.trash {
-			nodes[i].Tags = append(nodes[i].Tags, Tag{Kind: kindOf(s.trashIsDue(tag))})
+			nodes[i].Tags = append(nodes[i].Tags, slow.Tag{Kind: kindOf(s.trashIsDue(tag))})
 		}
 		for _, child := range m.lists {
 			nodes[i].Lists = append(nodes[i].Lists, s.place(child))
 		}
-		if m.Subject != "" {
+		if m.Subject != "" && s.subjectKnown[id] {
 			nodes[i].Subject = s.place(m.Subject)
 		}
 	}
@@ -187,32 +203,32 @@ func (s *scenario) nodes() Nodes {
 // isKnownToExist reports whether a manifest is there and something known refers to it. Of such a
 // manifest no more is known: a look whether it is there does not read it.
 func (s *scenario) isKnownToExist(id string) bool {
-	return s.manifests[id].there && len(s.where(func(m *manifest) bool { return s.known[m.ID] && m.Subject == id })) > 0
+	return s.manifests[id].there && len(s.where(func(m *manifest) bool { return s.subjectKnown[m.ID] && m.Subject == id })) > 0
 }
 
 func (s *scenario) place(id string) int { return slices.Index(s.ids, id) }
 
 // companionTag returns a companion tag as a node has it. If it belongs to what is there but not
 // known, it stays.
-func (s *scenario) companionTag(tag string) Tag {
+func (s *scenario) companionTag(tag string) slow.Tag {
 	if s.isOrphan(tag) {
-		return Tag{Kind: kindOf(s.orphansRule() != nil)}
+		return slow.Tag{Kind: kindOf(s.orphansRule() != nil)}
 	}
-	t := Tag{Kind: Companion}
+	t := slow.Tag{Kind: slow.Companion}
 	for _, owner := range s.owners(tag) {
 		if !s.known[owner] {
-			return Tag{Kind: Fixed}
+			return slow.Tag{Kind: slow.Fixed}
 		}
 		t.Of = append(t.Of, s.place(owner))
 	}
 	return t
 }
 
-func kindOf(taken bool) TagKind {
+func kindOf(taken bool) slow.TagKind {
 	if taken {
-		return Taken
+		return slow.Taken
 	}
-	return Fixed
+	return slow.Fixed
 }
 
 // trashIsDue reports whether a rule takes a trash tag off: the end of its day is older than the rule

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/seed-8cb7cc86/regret/prune/internal/cases"
+	"github.com/seed-8cb7cc86/regret/prune/internal/model/slow"
 )
 
 // steps returns the steps of the plan, the deletions first, in an order in which each comes after
@@ -25,11 +26,20 @@ func (d *decision) steps() []cases.Step {
 		}
 	}
 	for _, id := range d.ids {
-		if tags := d.tagsTakenOff(id); len(tags) > 0 {
-			steps = append(steps, cases.Step{
-				Action: cases.RemoveTags, ID: id, Role: d.role(id), Tags: tags,
-				After: d.ownersThatGo(tags), Overwrite: d.overwrites(id, tags),
-			})
+		plain, overwritten := d.tagsTakenOff(id), []string{}
+		plain = slices.DeleteFunc(plain, func(tag string) bool {
+			if d.overwrites(id, tag) {
+				overwritten = append(overwritten, tag)
+				return true
+			}
+			return false
+		})
+		for i, tags := range [][]string{plain, overwritten} {
+			if len(tags) > 0 {
+				steps = append(steps, cases.Step{
+					Action: cases.RemoveTags, ID: id, Role: d.role(id), Tags: tags, After: d.ownersThatGo(tags), Overwrite: i == 1,
+				})
+			}
 		}
 	}
 	return steps
@@ -75,12 +85,12 @@ func (d *decision) role(id string) string {
 		return "list"
 	case len(m.trash) > 0:
 		return "trash"
+	case !slices.ContainsFunc(d.ids, func(index string) bool { return d.known[index] && slices.Contains(d.manifests[index].lists, id) }):
+		return "untagged"
 	case m.Kind == cases.KindAttestation:
 		return "attestation"
-	case slices.ContainsFunc(d.ids, func(index string) bool { return d.isGoing(index) && slices.Contains(d.manifests[index].lists, id) }):
-		return "child"
 	}
-	return "untagged"
+	return "child"
 }
 
 // tagsTakenOff returns the tags that are taken off a manifest that stays, sorted: companion tags of
@@ -93,7 +103,7 @@ func (d *decision) tagsTakenOff(id string) (tags []string) {
 	m := d.manifests[id]
 	for _, tag := range m.companions {
 		t := d.companionTag(tag)
-		if t.Kind == Taken || t.Kind == Companion && d.nodes.allGo(t.Of, d.goes) {
+		if t.Kind == slow.Taken || t.Kind == slow.Companion && d.nodes.AllGo(t.Of, d.goes) {
 			tags = append(tags, tag)
 		}
 	}
@@ -122,10 +132,8 @@ func (d *decision) ownersThatGo(tags []string) []string {
 	return slices.Compact(owners)
 }
 
-// overwrites reports whether a rule says that ordinary tags come off by overwriting.
-func (d *decision) overwrites(id string, tags []string) bool {
-	return slices.ContainsFunc(tags, func(tag string) bool {
-		return slices.Contains(d.untagged(id), tag) &&
-			slices.ContainsFunc(d.policy.Remove, func(r Rule) bool { return r.Untag && r.Overwrite && d.wants(r, id, tag) })
-	})
+// overwrites reports whether a rule says that a tag comes off by overwriting.
+func (d *decision) overwrites(id, tag string) bool {
+	return slices.Contains(d.untagged(id), tag) &&
+		slices.ContainsFunc(d.policy.Remove, func(r Rule) bool { return r.Untag && r.Overwrite && d.wants(r, id, tag) })
 }

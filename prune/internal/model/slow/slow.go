@@ -1,4 +1,6 @@
-package model
+// Package slow computes what can be deleted in the slowest and most obvious way: it applies the rules by
+// which manifests stay to everything, until nothing changes. Only tests import it.
+package slow
 
 import "slices"
 
@@ -119,16 +121,16 @@ func (n Nodes) tagStays(m int, t Tag, left Set) bool {
 	case Ordinary:
 		return !n[m].Selected || !left[m]
 	case Companion:
-		return !n.allGo(t.Of, left)
+		return !n.AllGo(t.Of, left)
 	case Fixed:
 		return true
 	}
 	return false
 }
 
-// allGo reports whether all go that a companion tag belongs to. What is missing does not count, and
+// AllGo reports whether all go that a companion tag belongs to. What is missing does not count, and
 // a tag that belongs to nothing else stays.
-func (n Nodes) allGo(owners []int, left Set) bool {
+func (n Nodes) AllGo(owners []int, left Set) bool {
 	there := slices.DeleteFunc(slices.Clone(owners), func(owner int) bool { return n[owner].Missing })
 	return len(there) > 0 && !slices.ContainsFunc(there, func(owner int) bool { return !left[owner] })
 }
@@ -139,7 +141,10 @@ func Tagged(n Nodes, m int, _, left Set) bool {
 }
 
 // Used belongs to the first rule: it is in use, or it lists what is in use, at any depth.
-func Used(n Nodes, m int, _, _ Set) bool { return n.isUsed(m, nil) }
+func Used(n Nodes, m int, _, _ Set) bool { return n.IsUsed(m) }
+
+// IsUsed reports whether a manifest is in use or lists what is, at any depth.
+func (n Nodes) IsUsed(m int) bool { return n.isUsed(m, nil) }
 
 func (n Nodes) isUsed(m int, above []int) bool {
 	if n[m].Missing || slices.Contains(above, m) {
