@@ -98,6 +98,7 @@ func TestWhatGoes(t *testing.T) {
 		{"an orphan under a companion tag of what goes goes with it", "A wanted\ns orphan companion=A", "A s"},
 		{"what is in use stays", "A wanted used\nB wanted", "B"},
 		{"an index above what is in use stays, at any depth", "X wanted lists=n\nn lists=p\np used\nB wanted", "B"},
+		{"an index above what is in use stays only if nothing between them is missing", "X wanted lists=n\nn missing lists=p\np used", "X"},
 		{"what is in use elsewhere holds nothing", "A used tag\nB wanted", "B"},
 
 		// Rule 2: what an index lists.
