@@ -85,17 +85,19 @@ func (s *Snapshot) broken() []string {
 	return broken
 }
 
-// gone returns what is in use but not in the repository.
+// gone returns what in-use lists expect here and the registry does not have.
 func (d *Decision) gone() []regret.Digest {
+	s := d.snapshot
 	var gone []regret.Digest
-	for _, held := range d.inUse.byRule {
-		for id := range held {
-			if d.snapshot.nodes[id].flags&isMissing != 0 {
-				gone = append(gone, d.snapshot.digests.at(id))
+	for _, rule := range d.policy.Keep() {
+		list := s.inUseList(rule.File())
+		for id := range d.inUse.byRule[rule.Name()] {
+			dgst := s.digests.at(id)
+			if s.nodes[id].flags&isMissing != 0 && list.Expects(s.registry, s.repository, rule, dgst) {
+				gone = append(gone, dgst)
 			}
 		}
 	}
-	gone = append(gone, d.inUse.unknown...)
 	slices.Sort(gone)
 	return slices.Compact(gone)
 }

@@ -30,7 +30,7 @@ func (b Brake) String() string {
 	}
 	const shown = 10
 	names := b.Names[:min(len(b.Names), shown)]
-	return fmt.Sprintf("%d tags lead to nothing and may hide what is needed (%q); push them again or untag them, or set limits.broken to %d", b.Needed, names, b.Needed)
+	return fmt.Sprintf("tags that lead to nothing may hide what is needed: %q, %d in all; push them again or untag them, or set limits.broken to %d", names, b.Needed, b.Needed)
 }
 
 // A BrakeError says which limits of the policy refuse a plan, and what to write into the

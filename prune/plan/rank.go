@@ -3,7 +3,6 @@ package plan
 import (
 	"cmp"
 	"slices"
-	"time"
 
 	"github.com/seed-8cb7cc86/regret/prune/policy"
 )
@@ -288,9 +287,7 @@ func (d *Decision) newest(k *ranking, groups [][]contender) {
 				status = placeOpen
 				k.leaveOpen(entries)
 			}
-			for _, e := range entries {
-				k.raise(e.candidate, place{status: status, better: -1})
-			}
+			k.raiseAll(entries, status)
 			continue
 		}
 		slices.SortFunc(entries, func(a, b contender) int { return k.compare(&a, &b) })
@@ -354,44 +351,6 @@ func (k *ranking) bestGroups(groups [][]contender) []placeStatus {
 		}
 	}
 	return status
-}
-
-// calendar holds in each group the newest of each of the last N periods that have one, and
-// its equals.
-func (d *Decision) calendar(k *ranking, groups [][]contender) {
-	for _, entries := range groups {
-		if len(entries) > 1 && isOpen(entries) {
-			k.leaveOpen(entries)
-			for _, e := range entries {
-				k.raise(e.candidate, place{status: placeOpen, better: -1})
-			}
-			continue
-		}
-		slices.SortFunc(entries, func(a, b contender) int { return k.compare(&a, &b) })
-		for _, p := range k.rule.Calendar() {
-			k.period(p, entries)
-		}
-	}
-}
-
-func (k *ranking) period(p policy.Period, sorted []contender) {
-	var periods int
-	var last, newest int64
-	for _, e := range sorted {
-		key := p.Unit.Key(time.Unix(e.date, 0), k.rule.Location())
-		if periods == 0 || key != last {
-			if periods++; periods > p.N {
-				last = key
-			} else {
-				last, newest = key, e.date
-			}
-		}
-		status := placeOut
-		if periods <= p.N && e.date == newest {
-			status = placeIn
-		}
-		k.raise(e.candidate, place{status: status, better: -1, unit: int8(p.Unit)})
-	}
 }
 
 func isOpen(entries []contender) bool {

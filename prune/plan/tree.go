@@ -251,7 +251,7 @@ func (t *tree) notes() []string {
 		notes = append(notes, count(len(gone), "digest")+" in use, but not here: "+inWords(gone))
 	}
 	if broken := t.header.Broken; len(broken) > 0 {
-		notes = append(notes, count(len(broken), "tag")+" that lead to nothing: "+printable(shorten(broken)))
+		notes = append(notes, "tags that lead to nothing: "+printable(shorten(broken)))
 	}
 	return notes
 }

@@ -22,9 +22,9 @@ type InUse struct {
 	name    string
 	made    time.Time
 	digest  regret.Digest
-	lines   int // that are references or digests
-	digests map[regret.Digest]bool
-	tags    map[regret.Reference]bool // with canonical registries, and without digests
+	lines   int                                  // that are references or digests
+	digests map[regret.Digest][]regret.Reference // the names that each has, with canonical registries; none of a digest alone
+	tags    map[regret.Reference]bool            // with canonical registries, and without digests
 }
 
 const (
@@ -43,7 +43,7 @@ const (
 // Names are short forms as docker has them: "nginx" is docker.io/library/nginx:latest.
 // A digest counts under any name, and then a tag beside it does not. Blank lines, lines
 // that begin with "#", white space around a line, line ends of Windows, a byte order
-// mark and the prefix "docker-pullable://" are fine. Any other line that is no
+// mark and the prefixes "docker-pullable://" and "docker://" are fine. Any other line that is no
 // reference is an error, because what wrote the list may have failed.
 //
 // Made is when the list was made, such as the time of its file. A line
@@ -55,7 +55,7 @@ const (
 // [InUse.Held] tells.
 func ParseInUse(name string, r io.Reader, made time.Time) (*InUse, error) {
 	hash := sha256.New()
-	p := &inUseParser{list: &InUse{name: name, digests: map[regret.Digest]bool{}, tags: map[regret.Reference]bool{}}}
+	p := &inUseParser{list: &InUse{name: name, digests: map[regret.Digest][]regret.Reference{}, tags: map[regret.Reference]bool{}}}
 	scanner := bufio.NewScanner(io.TeeReader(r, hash))
 	scanner.Buffer(nil, maxLine)
 	for scanner.Scan() {
@@ -115,7 +115,7 @@ func (p *inUseParser) line(raw []byte) {
 		p.comment(line)
 	default:
 		p.list.lines++
-		p.image(strings.TrimPrefix(line, "docker-pullable://"))
+		p.image(strings.TrimPrefix(strings.TrimPrefix(line, "docker-pullable://"), "docker://"))
 	}
 }
 
@@ -137,7 +137,7 @@ func (p *inUseParser) comment(line string) {
 
 func (p *inUseParser) image(line string) {
 	if d := regret.Digest(line); d.Validate() == nil {
-		p.list.digests[d] = true
+		p.list.digests[d] = append(p.list.digests[d], regret.Reference{})
 		return
 	}
 	ref, err := regret.ParseReference(line)
@@ -152,7 +152,8 @@ func (p *inUseParser) image(line string) {
 		}
 		p.malformed("no reference: %v", err)
 	case ref.Digest != "":
-		p.list.digests[ref.Digest] = true
+		name := regret.Reference{Registry: canonicalRegistry(ref.Registry), Repository: ref.Repository}
+		p.list.digests[ref.Digest] = append(p.list.digests[ref.Digest], name)
 	default:
 		if ref.Tag == "" {
 			ref.Tag = "latest"

@@ -20,10 +20,7 @@ import (
 //
 // Errors: an [*InUseError] with any detail but [InUseMalformed].
 func (u *InUse) Held(registry, repository string, rule *Rule, at time.Time) (tags []string, digests []regret.Digest, err error) {
-	registries := map[string]bool{canonicalRegistry(registry): true}
-	for _, name := range rule.registries {
-		registries[canonicalRegistry(name)] = true
-	}
+	registries := rule.namesOf(registry)
 	ours := false
 	if u != nil {
 		for ref := range u.tags {
@@ -41,6 +38,24 @@ func (u *InUse) Held(registry, repository string, rule *Rule, at time.Time) (tag
 	}
 	slices.Sort(tags)
 	return slices.Compact(tags), slices.Sorted(maps.Keys(u.digests)), nil
+}
+
+// Expects reports whether a list says that a digest is in this repository: by its name, or
+// by the digest alone. If the repository does not have it then, it may be gone.
+func (u *InUse) Expects(registry, repository string, rule *Rule, dgst regret.Digest) bool {
+	registries := rule.namesOf(registry)
+	return u != nil && slices.ContainsFunc(u.digests[dgst], func(name regret.Reference) bool {
+		return name == (regret.Reference{}) || registries[name.Registry] && name.Repository == repository
+	})
+}
+
+// namesOf returns the names under which an in-use list may have a registry.
+func (r *Rule) namesOf(registry string) map[string]bool {
+	names := map[string]bool{canonicalRegistry(registry): true}
+	for _, name := range r.registries {
+		names[canonicalRegistry(name)] = true
+	}
+	return names
 }
 
 // check reports what makes a list useless for a rule. An age that is negative by
