@@ -25,7 +25,8 @@ type Collector struct {
 	Name     string
 	Evidence Evidence
 
-	takes       func(*collection, *repository, *manifest) bool // nil if it takes no manifests
+	takes       func(*collection, *repository, *manifest) bool        // nil if it takes no manifests
+	reaches     func(*collection, *repository) map[digest.Digest]bool // instead: what it leaves; olareg
 	blobs       blobScope
 	sparesYoung bool   // it leaves what is young, see SparingSince
 	revives     bool   // deleted manifests that an index lists come back, see WithOCILayout
@@ -73,7 +74,7 @@ func (r *Registry) CollectGarbage(c Collector) ([]Collected, error) {
 		if c.needsTags && !repo.everTagged && len(repo.manifests) > 0 {
 			return nil, ErrNeverTagged
 		}
-		g.repositories = append(g.repositories, collectedRepository{repo, name, maps.Clone(repo.manifests)})
+		g.repositories = append(g.repositories, collectedRepository{repo, name, maps.Clone(repo.manifests), nil})
 	}
 	g.removeManifests()
 	g.removeBlobs()
@@ -98,28 +99,31 @@ type collection struct {
 
 type collectedRepository struct {
 	*repository
-	name   string
-	before map[digest.Digest]*manifest // the manifests at the start
+	name    string
+	before  map[digest.Digest]*manifest // the manifests at the start
+	reached map[digest.Digest]bool      // what reaches returns
 }
 
 // removeManifests removes what the collector takes, until there is nothing more: the children of an
 // index go after it.
 func (g *collection) removeManifests() {
-	for again := true; again; {
+	for again := g.takes != nil; again; {
 		again = false
 		for _, repo := range g.repositories {
-			if g.revives && repo.revive() {
-				again = true
-			}
 			for _, dgst := range slices.Sorted(maps.Keys(repo.manifests)) {
-				if m := repo.manifests[dgst]; g.takes != nil && m != nil && g.takes(g, repo.repository, m) {
+				if m := repo.manifests[dgst]; m != nil && g.takes(g, repo.repository, m) {
 					g.registry.removeManifest(repo.repository, m, nil)
 					again = true
 				}
 			}
 		}
 	}
-	for _, repo := range g.repositories {
+	for i := range g.repositories {
+		repo := &g.repositories[i]
+		if g.reaches != nil {
+			repo.reached = g.reaches(g, repo.repository)
+			g.removeUnreached(repo)
+		}
 		for dgst := range repo.before {
 			if repo.manifests[dgst] == nil {
 				g.removed = append(g.removed, Collected{repo.name, dgst, true})
@@ -133,22 +137,19 @@ func (g *collection) removeBlobs() {
 	used := map[digest.Digest]bool{}
 	if g.blobs == inRegistry {
 		for _, repo := range g.repositories {
-			g.markBlobs(repo.repository, used)
+			g.markBlobs(repo, used)
 		}
 	}
 	for _, repo := range g.repositories {
 		if g.blobs == inRepository {
 			clear(used)
 		}
-		g.markBlobs(repo.repository, used)
+		g.markBlobs(repo, used)
 		for _, dgst := range slices.Collect(maps.Keys(repo.blobs)) {
 			if !used[dgst] && !(g.sparesYoung && g.isYoung(repo.repository, dgst)) {
 				repo.removeBlob(dgst)
 				g.removed = append(g.removed, Collected{repo.name, dgst, false})
 			}
-		}
-		if repo.layout != nil {
-			maps.DeleteFunc(repo.layout.removed, func(dgst digest.Digest, _ *manifest) bool { return !g.isYoung(repo.repository, dgst) })
 		}
 		if g.endsPins {
 			maps.DeleteFunc(repo.pinned, func(dgst digest.Digest, _ bool) bool {
@@ -159,34 +160,34 @@ func (g *collection) removeBlobs() {
 	}
 }
 
-// markBlobs adds the blobs that manifests refer to. distribution 3 does not look at those that are left
-// only because another repository holds them.
-func (g *collection) markBlobs(repo *repository, used map[digest.Digest]bool) {
-	held := map[digest.Digest]bool{}
-	for dgst := range repo.tagsByDigest {
-		repo.visit(repo.manifests[dgst], held)
+// markBlobs adds the blobs that manifests refer to. olareg looks at what it leaves, distribution 3 not at
+// manifests that are left only because another repository holds them.
+func (g *collection) markBlobs(repo collectedRepository, used map[digest.Digest]bool) {
+	held := repo.reached
+	switch {
+	case held != nil:
+	case g.blobs == inRepositoryOrPrior && g.takes != nil:
+		held = map[digest.Digest]bool{}
+		for dgst := range repo.tagsByDigest {
+			repo.visit(repo.manifests[dgst], held)
+		}
 	}
 	for dgst, m := range repo.manifests {
-		if g.blobs == inRepositoryOrPrior && g.takes != nil && !held[dgst] {
-			continue
+		if held == nil || held[dgst] {
+			m.markBlobs(used)
 		}
-		for _, blob := range m.blobs {
-			used[blob.Digest] = true
+	}
+	for dgst := range held {
+		if repo.layout.has(dgst) {
+			repo.layout.removed[dgst].markBlobs(used)
 		}
 	}
 }
 
-// revive puts back deleted manifests that an index lists, and reports whether there were any.
-func (repo *repository) revive() (revived bool) {
-	for dgst, m := range repo.layout.removed {
-		if repo.parentCount[dgst] > 0 {
-			repo.putManifest(m, nil)
-			delete(repo.pinned, dgst)
-			repo.layout.adopted[dgst] = true
-			revived = true
-		}
+func (m *manifest) markBlobs(used map[digest.Digest]bool) {
+	for _, blob := range m.blobs {
+		used[blob.Digest] = true
 	}
-	return revived
 }
 
 // isYoung reports whether a manifest or blob was stored after the moment that SparingSince gives.

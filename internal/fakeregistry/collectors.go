@@ -1,5 +1,7 @@
 package fakeregistry
 
+import "github.com/opencontainers/go-digest"
+
 // The functions below return the collectors of each registry. What those of distribution and olareg
 // take is measured with the real ones in the integration tests.
 
@@ -67,26 +69,18 @@ func (repo *repository) isOrphanAtZot(m *manifest) bool {
 	return m.subject != "" && repo.manifests[m.subject] == nil
 }
 
-// olaregCollectors are those of olareg. By default, it takes only what was found through an index or a
-// subject that is gone, at any age, and spares young content only; with the option untagged also every
-// other manifest without a tag, once it is not young. A referrer whose subject was never there, or has
-// been collected before, stays.
+// olaregCollectors are those of olareg. By default, it takes what was found only through an index or a
+// subject that is gone; with the option untagged also every other manifest without a tag.
 //
 // https://github.com/olareg/olareg/blob/main/internal/store/store.go
 func olaregCollectors() []Collector {
-	lost := func(repo *repository, m *manifest) bool {
-		return !repo.isTagged(m) && !repo.isListed(m) &&
-			(m.subject == "" || repo.manifests[m.subject] == nil && repo.layout.has(m.subject))
-	}
 	return []Collector{
-		{Name: "gc", Evidence: Measured, sparesYoung: true, revives: true,
-			takes: func(_ *collection, repo *repository, m *manifest) bool {
-				return lost(repo, m) && repo.layout.adopted[m.desc.Digest]
-			}},
-		{Name: "gc with untagged", Evidence: Measured, sparesYoung: true, revives: true,
-			takes: func(g *collection, repo *repository, m *manifest) bool {
-				return lost(repo, m) && (repo.layout.adopted[m.desc.Digest] || !g.isYoung(repo, m.desc.Digest))
-			}},
+		{Name: "gc", Evidence: Measured, sparesYoung: true, reaches: func(_ *collection, repo *repository) map[digest.Digest]bool {
+			return repo.reachLayout(func(*manifest) bool { return true })
+		}},
+		{Name: "gc with untagged", Evidence: Measured, sparesYoung: true, reaches: func(g *collection, repo *repository) map[digest.Digest]bool {
+			return repo.reachLayout(func(m *manifest) bool { return g.isYoung(repo, m.desc.Digest) })
+		}},
 	}
 }
 

@@ -274,3 +274,25 @@ func TestOlaregAcceptsAnIndexOfDeletedManifestsUntilGarbageIsCollected(t *testin
 	f.collect(olareg.Collectors[0])
 	f.c.do("PUT", "/v2/a/manifests/list", raw, "Content-Type", ocispec.MediaTypeImageIndex).want(t, 400)
 }
+
+func TestRestartOfOlareg(t *testing.T) {
+	t.Parallel()
+	f := newFamily(t, fakeregistry.Olareg())
+	image := f.image("image", "v1")
+	f.referrer("about image", image)
+	f.index("deleted outer index", "gone", f.index("inner index", "", f.image("grandchild"), f.image("tagged grandchild", "c1")))
+	f.index("index", "multi", f.image("deleted child"))
+	for _, name := range []string{"image", "deleted outer index", "deleted child"} {
+		f.delete(name).want(t, 202)
+	}
+	f.wantGone("image", "deleted outer index", "deleted child")
+	f.c.reg.Restart()
+	f.wantGone("image", "deleted outer index", "inner index", "grandchild")
+	f.c.do("HEAD", "/v2/a/blobs/"+digestOf("grandchild"), "").want(t, 200)
+
+	other := newFamily(t, fakeregistry.Zot())
+	other.index("index", "multi", other.image("child"))
+	other.delete("index").want(t, 202)
+	other.c.reg.Restart()
+	other.wantGone("index")
+}

@@ -28,14 +28,7 @@ func Distribution2() Kind {
 
 func startDistribution2(t testing.TB, config []byte) string {
 	t.Helper()
-	name := os.Getenv(binaryVariable)
-	if name == "" {
-		name = "docker-registry"
-	}
-	binary, err := exec.LookPath(name)
-	if err != nil {
-		t.Fatalf("%v\n%s", err, installHint)
-	}
+	binary := findDistribution2(t)
 	file := writeFile(t, "config.yml", config)
 
 	log := &serverLog{address: make(chan string, 1)}
@@ -66,6 +59,19 @@ func startDistribution2(t testing.TB, config []byte) string {
 		t.Fatalf("%s did not start to listen: %v", binary, ctx.Err())
 	}
 	return ""
+}
+
+func findDistribution2(t testing.TB) string {
+	t.Helper()
+	name := os.Getenv(binaryVariable)
+	if name == "" {
+		name = "docker-registry"
+	}
+	binary, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, installHint)
+	}
+	return binary
 }
 
 // startProcess starts a process that does not outlive this one, however this one exits. The returned
