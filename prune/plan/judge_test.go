@@ -8,11 +8,11 @@ import (
 	"time"
 
 	"github.com/seed-8cb7cc86/regret"
-	"github.com/seed-8cb7cc86/regret/prune/internal/model"
+	"github.com/seed-8cb7cc86/regret/prune/internal/model/slow"
 	"github.com/seed-8cb7cc86/regret/prune/policy"
 )
 
-// This file says with the slow model of package model whether what a plan deletes is what
+// This file says with the model of package slow whether what a plan deletes is what
 // can be deleted.
 
 var (
@@ -37,7 +37,7 @@ func (d *document) fault() string {
 		return err.Error()
 	}
 	nodes, digests := d.nodes(p)
-	goes := nodes.Goes(model.AllRules...)
+	goes := nodes.Goes(slow.AllRules...)
 	deleted := map[regret.Digest]bool{}
 	for _, s := range d.Steps {
 		switch {
@@ -85,13 +85,13 @@ func (d *document) faultOfOrder(deleted map[regret.Digest]bool) string {
 }
 
 // nodes returns all manifests that the document names, and their digests.
-func (d *document) nodes(p *policy.Policy) (nodes model.Nodes, digests []regret.Digest) {
+func (d *document) nodes(p *policy.Policy) (nodes slow.Nodes, digests []regret.Digest) {
 	number := func(dgst regret.Digest) int {
 		i := slices.Index(digests, dgst)
 		if i < 0 {
 			i = len(digests)
 			digests = append(digests, dgst)
-			nodes = append(nodes, model.Node{Subject: model.NoSubject})
+			nodes = append(nodes, slow.Node{Subject: slow.NoSubject})
 		}
 		return i
 	}
@@ -129,21 +129,21 @@ func (d *document) nodes(p *policy.Policy) (nodes model.Nodes, digests []regret.
 }
 
 // tag returns what kind of tag a tag is, by the policy.
-func (d *document) tag(p *policy.Policy, name string, nodes model.Nodes, digests []regret.Digest) model.Tag {
+func (d *document) tag(p *policy.Policy, name string, nodes slow.Nodes, digests []regret.Digest) slow.Tag {
 	if m := trashPattern.FindStringSubmatch(name); m != nil {
 		day, err := time.Parse("20060102", m[1])
 		for _, r := range p.Remove() {
 			if span, ok := r.OlderThan(); err == nil && ok && r.Trash() && day.AddDate(0, 0, 1).Before(span.Before(d.At)) {
-				return model.Tag{Kind: model.Taken}
+				return slow.Tag{Kind: slow.Taken}
 			}
 		}
-		return model.Tag{Kind: model.Fixed}
+		return slow.Tag{Kind: slow.Fixed}
 	}
 	m := companionPattern.FindStringSubmatch(name)
 	if m == nil {
-		return model.Tag{Kind: model.Ordinary}
+		return slow.Tag{Kind: slow.Ordinary}
 	}
-	tag := model.Tag{Kind: model.Companion}
+	tag := slow.Tag{Kind: slow.Companion}
 	hex := (m[2] + m[3])[:min(len(m[2]+m[3]), map[string]int{"sha256": 64, "sha512": 128}[m[1]])]
 	whole := regret.Digest(m[1] + ":" + hex)
 	there, gone := false, false
@@ -155,7 +155,7 @@ func (d *document) tag(p *policy.Policy, name string, nodes model.Nodes, digests
 	}
 	orphans := slices.ContainsFunc(p.Remove(), func(r *policy.Rule) bool { return r.Orphans() })
 	if cut := whole.Validate() != nil; orphans && !there && (gone || cut && d.NamesAll) {
-		tag.Kind = model.Taken
+		tag.Kind = slow.Taken
 	}
 	return tag
 }
