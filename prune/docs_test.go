@@ -81,7 +81,7 @@ func TestRetentionPageIsTrue(t *testing.T) {
 		if *updateDocs {
 			lines = slices.Replace(lines, b.line, b.line+b.lines, truth[i])
 		} else if diff := cmp.Diff(b.text, truth[i]); diff != "" {
-			t.Errorf("%s (-page +truth):\n%s\nTo write what is true: go test -run Retention -update ./prune", b, diff)
+			t.Errorf("%s (-page +truth):\n%s\nTo write what is true: go test ./prune -run Retention -update", b, diff)
 		}
 	}
 	if *updateDocs && !t.Failed() {
