@@ -75,7 +75,7 @@ const (
 // [ErrOtherPlan], all before any request; errors of [undo.Write]; [ErrKeepLost];
 // [*JournalError]; [ErrStopped]; [ErrLost]; the error of the context.
 func Apply(ctx context.Context, w Writer, p *plan.Plan, archive undo.Store, o *Options) (*Report, error) {
-	r, err := newRun(w, p, archive, o)
+	r, err := newRun(w, p, archive, o, false)
 	if err != nil {
 		return nil, err
 	}
@@ -100,6 +100,7 @@ type run struct {
 	journal recorder
 	limiter limiter
 	report  *Report
+	trash   *trashing // nil if the plan is applied
 
 	mu        sync.Mutex // guards all below
 	guard     *plan.Guard
@@ -112,7 +113,7 @@ type run struct {
 }
 
 // newRun checks everything that needs no request.
-func newRun(w Writer, p *plan.Plan, archive undo.Store, o *Options) (*run, error) {
+func newRun(w Writer, p *plan.Plan, archive undo.Store, o *Options, quarantine bool) (*run, error) {
 	r := &run{Writer: w, plan: p, header: p.Header(), byDigest: make(map[regret.Digest]int), rechecked: make(map[int]bool)}
 	if o != nil {
 		r.Options = *o
@@ -148,7 +149,7 @@ func newRun(w Writer, p *plan.Plan, archive undo.Store, o *Options) (*run, error
 			r.report.Results[i].Tags = step.Untag
 		}
 	}
-	return r, r.openJournal()
+	return r, r.openJournal(quarantine)
 }
 
 // check refuses a plan that is not for this registry, not the expected one, or too old.
@@ -174,11 +175,14 @@ func (r *run) check(now time.Time) error {
 }
 
 // openJournal reads what earlier runs have done.
-func (r *run) openJournal() error {
+func (r *run) openJournal(quarantine bool) error {
 	if r.Journal == nil {
 		return nil
 	}
 	h, err := readJournal(r.Journal, r.report.Plan, len(r.steps))
+	if err == nil && h.begun && h.quarantine != quarantine {
+		err = fmt.Errorf("%w: one is for applying the plan, the other for quarantine", ErrOtherPlan)
+	}
 	if err != nil {
 		return err
 	}

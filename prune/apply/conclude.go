@@ -43,11 +43,14 @@ func (r *run) conclude(ctx context.Context) error {
 // findStillPresent finds tags that should be gone and still lead to what was deleted.
 func (r *run) findStillPresent(ctx context.Context, here map[string]bool) error {
 	for i, result := range r.report.Results {
-		tags := r.steps[i].Tags
-		if result.Status == Untagged {
+		var tags []string
+		switch result.Status {
+		case Deleted:
+			tags = r.steps[i].Tags
+		case Untagged:
 			tags = r.steps[i].Untag
-		} else if result.Status != Deleted {
-			continue
+		case Quarantined:
+			tags = r.steps[i].OrdinaryTags()
 		}
 		for _, tag := range tags {
 			if !here[tag] {

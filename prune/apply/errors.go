@@ -18,6 +18,10 @@ var (
 	ErrKeepLost = errors.New("an image that a keep rule holds is gone")
 )
 
+// ErrNoQuarantine: the registry does not remove a tag that was put there, so that images could
+// not lose their tags, or not come back. [Quarantine] has put nothing in the trash.
+var ErrNoQuarantine = errors.New("the registry allows no quarantine")
+
 // The reasons why a run ended early, or did not end well. Its report says more.
 var (
 	// ErrStopped: the registry refuses what every step needs, or 20 steps in a row failed.

@@ -28,9 +28,12 @@ type entry struct {
 	Journal string        `json:"regret,omitempty"` // of the first line: the form
 	Plan    regret.Digest `json:"plan,omitempty"`   // of the first line
 	At      time.Time     `json:"at,omitzero"`
-	Intent  []int         `json:"intent,omitempty"` // steps that are about to be taken
-	Result  *outcome      `json:"result,omitempty"`
-	End     *ending       `json:"end,omitempty"` // of the last line: the run is finished
+	// Quarantine says in the first line that the plan is not applied, but its images put in
+	// the trash.
+	Quarantine bool     `json:"quarantine,omitempty"`
+	Intent     []int    `json:"intent,omitempty"` // steps that are about to be taken
+	Result     *outcome `json:"result,omitempty"`
+	End        *ending  `json:"end,omitempty"` // of the last line: the run is finished
 }
 
 // An outcome is a result in a journal.
@@ -57,11 +60,12 @@ const maxLine = 16 << 20
 
 // A history is what a journal says of earlier runs.
 type history struct {
-	begun   bool
-	results map[int]outcome
-	intents map[int]bool // without a result
-	end     *ending
-	torn    bool // the last line is cut off
+	begun      bool
+	quarantine bool
+	results    map[int]outcome
+	intents    map[int]bool // without a result
+	end        *ending
+	torn       bool // the last line is cut off
 }
 
 // readJournal reads what earlier runs have done.
@@ -132,7 +136,7 @@ func (h *history) add(e entry, plan regret.Digest, steps int) error {
 		if e.Plan != plan {
 			return fmt.Errorf("%w: %.80q", ErrOtherPlan, e.Plan)
 		}
-		h.begun = true
+		h.begun, h.quarantine = true, e.Quarantine
 	case !h.begun:
 		return errors.New("it does not begin with the plan")
 	case e.Result != nil:
@@ -170,11 +174,11 @@ type recorder struct {
 
 // begin starts a run. A line that was cut off is ended first, so that it does not spoil the
 // next one.
-func (r *recorder) begin(torn bool, plan regret.Digest, at time.Time) error {
+func (r *recorder) begin(torn bool, plan regret.Digest, quarantine bool, at time.Time) error {
 	if torn {
 		r.pending.WriteByte('\n')
 	}
-	r.add(entry{Journal: journalForm, Plan: plan, At: at})
+	r.add(entry{Journal: journalForm, Plan: plan, Quarantine: quarantine, At: at})
 	return r.sync()
 }
 

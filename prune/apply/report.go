@@ -15,6 +15,7 @@ const (
 	Deleted      Status = "deleted"
 	Untagged     Status = "untagged"
 	Quarantined  Status = "quarantined"   // it has a trash tag now, and no ordinary one
+	Spared       Status = "spared"        // quarantine does not delete it
 	AlreadyGone  Status = "already gone"  // the registry did not have it any more
 	Stale        Status = "stale"         // something needs it that the plan did not know
 	Held         Status = "held"          // something that must go before it did not go
@@ -26,7 +27,7 @@ const (
 
 // isDone reports whether a step needs no other try.
 func (s Status) isDone() bool {
-	return s == Deleted || s == Untagged || s == Quarantined || s == AlreadyGone
+	return s == Deleted || s == Untagged || s == Quarantined || s == Spared || s == AlreadyGone
 }
 
 // isGone reports whether the manifest of a deletion is gone.

@@ -13,7 +13,7 @@ import (
 
 // run takes all steps and looks what came of them.
 func (r *run) run(ctx context.Context) (*Report, error) {
-	if err := r.journal.begin(r.history.torn, r.report.Plan, r.report.Started); err != nil {
+	if err := r.journal.begin(r.history.torn, r.report.Plan, r.trash != nil, r.report.Started); err != nil {
 		return nil, err
 	}
 	if err := r.sweep(ctx); err != nil {
@@ -21,8 +21,16 @@ func (r *run) run(ctx context.Context) (*Report, error) {
 	}
 	writing, stop := settling(ctx)
 	defer stop()
+	if r.trash != nil {
+		if err := r.trash.prepare(ctx, writing); err != nil {
+			return nil, err
+		}
+	}
 	r.settleIntents(writing)
 	err := r.takeSteps(ctx, writing)
+	if err == nil && r.trash != nil {
+		err = r.trash.empty(ctx, writing)
+	}
 	err = errors.Join(err, r.journal.sync())
 	if err == nil {
 		err = r.conclude(ctx)
@@ -104,7 +112,7 @@ func (r *run) ready(again map[int]bool) []int {
 		if len(block) == blockSize {
 			break
 		}
-		if r.report.Results[i].Status != NotAttempted || again[i] {
+		if r.report.Results[i].Status != NotAttempted || again[i] || r.trash.postpones(i) {
 			continue
 		}
 		switch blocker, state := r.blocker(step); state {

@@ -17,8 +17,11 @@ func (r *run) take(ctx, writing context.Context, i int) Result {
 		return result
 	}
 	step := &r.steps[i]
-	if step.Action == plan.Untag {
+	switch {
+	case step.Action == plan.Untag:
 		return r.untag(ctx, writing, result, step)
+	case r.trash != nil && step.Role == plan.RoleImage:
+		return r.trash.take(ctx, writing, result, step)
 	}
 	if err := r.recheck(ctx, step); err != nil {
 		return failure(result, err)

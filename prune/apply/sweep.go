@@ -56,6 +56,7 @@ func (r *run) sweep(ctx context.Context) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.trash.sweep(found)
 	for tag, dgst := range found {
 		r.guard.SetTag(tag, dgst)
 	}
