@@ -29,7 +29,6 @@ type Collector struct {
 	reaches     func(*collection, *repository) map[digest.Digest]bool // instead: what it leaves; olareg
 	blobs       blobScope
 	sparesYoung bool   // it leaves what is young, see SparingSince
-	revives     bool   // deleted manifests that an index lists come back, see WithOCILayout
 	endsPins    bool   // a push by its digest no longer holds an image, see WithHeldByTags
 	needsTags   bool   // it fails if a repository with manifests has never had a tag
 	youngFrom   Moment // 0 if nothing is young

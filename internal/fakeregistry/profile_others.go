@@ -60,7 +60,7 @@ func Gitea() Profile {
 			{TopicReferrers, Measured, "No API: 404 in plain text."},
 			{TopicGarbage, Measured, "Layers go at once with the last manifest that refers to them, so a deletion cannot be undone."},
 			{TopicGarbage, Documented, "Every night by default, blobs that were uploaded without a manifest go, once they are older than a day."},
-			{TopicPeculiar, ReadSource, "A push replaces what the tag pointed to: with its last tag, that goes like with a deletion by tag."},
+			{TopicPeculiar, ReadSource, "A push to an existing tag deletes what the tag pointed to if that was its last tag, as a deletion by tag does."},
 			{TopicPeculiar, Measured, "Tags that differ only in case are the same tag."},
 			{TopicPeculiar, Measured, "Pushing a manifest under the digest of another is 201; one whose blobs are missing is 404 BLOB_UNKNOWN. Deleting an unknown blob is 202."},
 			{TopicPeculiar, Measured, "The catalog has no Link on a page that is not full."},

@@ -16,8 +16,8 @@ import (
 	"github.com/olareg/olareg/config"
 )
 
-// CollectGarbage runs the registry's own garbage collection in the storage of a server that nobody uses
-// meanwhile. The server may not notice; start another one in the same Root to look at the result. With
+// CollectGarbage runs the registry's own garbage collection in the storage of a server, while no
+// client uses it. The server may not notice; start another one in the same Root to look at the result. With
 // untagged, it also collects manifests without a tag. olareg spares content that is younger than grace;
 // the others have no such time.
 func (s Server) CollectGarbage(t testing.TB, untagged bool, grace time.Duration, repositories ...string) error {
