@@ -118,7 +118,7 @@ func (f *fixture) state(t testing.TB) state { return stateOf(t, f.reg, f.all) }
 
 func stateOf(t testing.TB, reg *fakeregistry.Registry, digests []regret.Digest) state {
 	t.Helper()
-	client := newClient(t, http.RoundTripper(fakeregistry.RoundTripper(http.HandlerFunc(reg.Serve))))
+	client := newClient(t, fakeregistry.RoundTripper(http.HandlerFunc(reg.Serve)))
 	s := state{Tags: reg.Tags(repository), Manifests: make(map[regret.Digest]string)}
 	for _, dgst := range digests {
 		m, err := client.Manifest(t.Context(), repository, dgst.String())

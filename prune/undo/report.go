@@ -17,6 +17,7 @@ const (
 	AlreadyThere Status = "already there"
 	Joined       Status = "joined"        // a list of referrers: its entries are in the list that is there by now
 	Moved        Status = "moved"         // a tag that pointed elsewhere
+	Removed      Status = "removed"       // a tag of the trash that is not needed any more, or an index of names
 	Elsewhere    Status = "elsewhere"     // a tag that points to something else, and was left there
 	Lost         Status = "lost"          // it, or what it needs, is neither at the registry nor in the archive
 	Refused      Status = "refused"       // the registry does not allow it, or did not allow what it needs
@@ -27,7 +28,7 @@ const (
 // IsBack reports whether a manifest or tag is as it was, or, if it is a list of referrers,
 // holds what it held.
 func (s Status) IsBack() bool {
-	return s == Restored || s == AlreadyThere || s == Joined || s == Moved
+	return s == Restored || s == AlreadyThere || s == Joined || s == Moved || s == Removed
 }
 
 // A Result says how restoring one manifest or one tag ended.
@@ -45,7 +46,7 @@ type Result struct {
 func (r Result) String() string {
 	name := string(r.Digest)
 	if r.Tag != "" {
-		name = r.Tag + " " + name
+		name = strings.TrimSuffix(r.Tag+" "+name, " ")
 	}
 	text := name + ": " + string(r.Status)
 	for _, part := range []string{r.Reason, errorText(r.Err)} {
@@ -63,11 +64,11 @@ func errorText(err error) string {
 	return err.Error()
 }
 
-// A Report says what a call of [Restore] did. Its results add up: there is one for each
-// manifest that the plan takes away or takes tags off, in the order of the plan, and then
-// one for each tag.
+// A Report says what a call of [Restore] or [RestoreTrash] did. Its results add up: of
+// Restore, there is one for each manifest that the plan takes away or takes tags off, in the
+// order of the plan, and then one for each tag.
 type Report struct {
-	Plan                 regret.Digest
+	Plan                 regret.Digest // of Restore
 	Registry, Repository string
 	DryRun               bool
 	Results              []Result
@@ -102,7 +103,7 @@ func (r *Report) String() string {
 		b.WriteString(" (dry run)")
 	}
 	separator := ": "
-	for _, s := range []Status{Restored, AlreadyThere, Joined, Moved, Elsewhere, Lost, Refused, Failed, NotAttempted} {
+	for _, s := range []Status{Restored, AlreadyThere, Joined, Moved, Removed, Elsewhere, Lost, Refused, Failed, NotAttempted} {
 		if n := r.Count(s); n > 0 {
 			fmt.Fprintf(&b, "%s%d %s", separator, n, s)
 			separator = ", "

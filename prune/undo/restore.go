@@ -28,6 +28,9 @@ type RestoreOptions struct {
 	// Move moves a tag that points to something else by now. What it pointed to then may be
 	// left without a tag; zot removes it at once.
 	Move bool
+	// Overwrite lets [RestoreTrash] remove tags of the trash by
+	// [regret.Client.UntagByOverwrite] where the registry does not delete by tag.
+	Overwrite bool
 	// Concurrency is how many requests are in flight at once; by default 8.
 	Concurrency int
 	// OnResult is called with each result as it comes, from one goroutine at a time.
