@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"strings"
 
 	"github.com/opencontainers/go-digest"
 
@@ -19,6 +18,7 @@ type digests struct {
 	sums  [][sumSize]byte
 	ids   map[[sumSize]byte]graph.ID
 	other map[graph.ID]regret.Digest // those that are not sha256; their sums are those of the text
+	begin map[string][]graph.ID      // of other: by algorithm and the digits that companion tags have
 }
 
 const sumSize = 32
@@ -33,13 +33,15 @@ func (d *digests) add(dgst regret.Digest) graph.ID {
 		return id
 	}
 	if d.ids == nil {
-		d.ids, d.other = make(map[[sumSize]byte]graph.ID), make(map[graph.ID]regret.Digest)
+		d.ids, d.other, d.begin = make(map[[sumSize]byte]graph.ID), make(map[graph.ID]regret.Digest), make(map[string][]graph.ID)
 	}
 	id := graph.ID(len(d.sums))
 	d.sums = append(d.sums, sum)
 	d.ids[sum] = id
 	if dgst.Algorithm() != digest.SHA256 {
 		d.other[id] = dgst
+		begin := beginning(dgst.Algorithm(), dgst.Encoded())
+		d.begin[begin] = append(d.begin[begin], id)
 	}
 	return id
 }
@@ -64,21 +66,20 @@ func (d *digests) compare(a, b graph.ID) int {
 	return bytes.Compare(d.sums[a][:], d.sums[b][:])
 }
 
-// withPrefix returns the digests of an algorithm that begin with the hexadecimal digits.
-func (d *digests) withPrefix(algorithm digest.Algorithm, prefix string) []graph.ID {
-	if algorithm == digest.SHA256 {
-		if id, ok := d.find(digest.NewDigestFromEncoded(algorithm, prefix)); ok {
-			return []graph.ID{id}
-		}
-		return nil
+// beginsWith returns the digests of an algorithm that begin with the digits of a companion
+// tag.
+func (d *digests) beginsWith(algorithm digest.Algorithm, digits string) []graph.ID {
+	if algorithm != digest.SHA256 {
+		return d.begin[beginning(algorithm, digits)]
 	}
-	var found []graph.ID
-	for id, dgst := range d.other {
-		if dgst.Algorithm() == algorithm && strings.HasPrefix(dgst.Encoded(), prefix) {
-			found = append(found, id)
-		}
+	if id, ok := d.find(digest.NewDigestFromEncoded(algorithm, digits)); ok {
+		return []graph.ID{id}
 	}
-	return found
+	return nil
+}
+
+func beginning(algorithm digest.Algorithm, digits string) string {
+	return string(algorithm) + ":" + digits[:min(companionDigits, len(digits))]
 }
 
 func sumOf(dgst regret.Digest) (sum [sumSize]byte) {

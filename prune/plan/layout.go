@@ -77,7 +77,7 @@ func (s *Snapshot) owners(name className) []graph.ID {
 	if name.class != companion {
 		return nil
 	}
-	return slices.DeleteFunc(s.digests.withPrefix(name.algorithm, name.hex), func(id graph.ID) bool {
+	return slices.DeleteFunc(slices.Clone(s.digests.beginsWith(name.algorithm, name.hex)), func(id graph.ID) bool {
 		return s.nodes[id].flags&isMissing != 0
 	})
 }
