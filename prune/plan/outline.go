@@ -46,27 +46,37 @@ func (p *Plan) outline() *outline {
 		o.missing[dgst] = true
 	}
 	owners := make(map[string][]regret.Digest) // by what companion tags begin with
-	for dgst := range o.items {
-		if hex := dgst.Encoded(); len(hex) >= companionDigits {
-			key := string(dgst.Algorithm()) + hex[:companionDigits]
-			owners[key] = append(owners[key], dgst)
-		}
-	}
-	for dgst, e := range o.items {
-		o.belongs(dgst, e.Subject)
-		for _, tag := range e.Tags {
+	o.each(func(m *Manifest) {
+		key := beginning(m.Digest.Algorithm(), m.Digest.Encoded())
+		owners[key] = append(owners[key], m.Digest)
+	})
+	o.each(func(m *Manifest) {
+		o.belongs(m.Digest, m.Subject)
+		for _, tag := range m.Tags {
 			if name := classify(tag); name.class == companion {
-				of := owners[string(name.algorithm)+name.hex]
-				o.belongs(dgst, of...)
-				o.owned[dgst] = append(o.owned[dgst], of...)
+				of := owners[beginning(name.algorithm, name.hex)]
+				o.belongs(m.Digest, of...)
+				o.owned[m.Digest] = append(o.owned[m.Digest], of...)
 			}
 		}
-	}
+	})
 	for owner, all := range o.belonging {
 		slices.SortFunc(all, o.compare)
 		o.belonging[owner] = slices.Compact(all)
 	}
 	return o
+}
+
+// each calls visit for what goes, then for what stays.
+func (o *outline) each(visit func(m *Manifest)) {
+	for i := range o.steps {
+		if o.steps[i].Action == Delete {
+			visit(&o.steps[i].Manifest)
+		}
+	}
+	for i := range o.kept {
+		visit(&o.kept[i].Manifest)
+	}
 }
 
 func (o *outline) belongs(dgst regret.Digest, owners ...regret.Digest) {
@@ -90,9 +100,9 @@ func (o *outline) compare(a, b regret.Digest) int {
 }
 
 // parts returns what a manifest lists, then what belongs to it, once each.
-func (o *outline) parts(e item) []regret.Digest {
+func (o *outline) parts(i item) []regret.Digest {
 	seen := make(map[regret.Digest]bool)
-	return slices.DeleteFunc(slices.Concat(e.Lists, o.belonging[e.Digest]), func(dgst regret.Digest) bool {
+	return slices.DeleteFunc(slices.Concat(i.Lists, o.belonging[i.Digest]), func(dgst regret.Digest) bool {
 		again := seen[dgst]
 		seen[dgst] = true
 		return again
@@ -207,12 +217,12 @@ func (m *Manifest) kind() string {
 }
 
 // why returns why a manifest goes or stays.
-func (e item) why() string {
-	if e.step != nil {
-		return prose(e.step.Reason)
+func (i item) why() string {
+	if i.step != nil {
+		return prose(i.step.Reason)
 	}
 	var texts []string
-	for _, r := range e.kept.Reasons {
+	for _, r := range i.kept.Reasons {
 		if r.Rule != "" {
 			texts = append(texts, r.Rule+": "+r.Text)
 		} else {

@@ -16,6 +16,7 @@ type picture struct {
 	edges    []pictureEdge
 	number   map[regret.Digest]int // of a node
 	omitted  map[regret.Digest]bool
+	lines    int // edges that are omitted
 }
 
 type pictureNode struct {
@@ -53,7 +54,8 @@ func (o *outline) picture(maxNodes, maxEdges int) *picture {
 			p.connect(from)
 		}
 	}
-	p.edges = p.edges[:min(len(p.edges), maxEdges)]
+	p.lines = max(0, len(p.edges)-maxEdges)
+	p.edges = p.edges[:len(p.edges)-p.lines]
 	return p
 }
 
@@ -130,10 +132,13 @@ func (p *picture) connect(from int) {
 
 // more says what a picture leaves out; it is empty if that is nothing.
 func (p *picture) more() string {
-	if len(p.omitted) == 0 {
-		return ""
+	switch {
+	case len(p.omitted) > 0:
+		return count(len(p.omitted), "more manifest") + " not shown"
+	case p.lines > 0:
+		return count(p.lines, "more line") + " not shown"
 	}
-	return count(len(p.omitted), "more manifest") + " not shown"
+	return ""
 }
 
 // title returns what a picture shows.

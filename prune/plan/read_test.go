@@ -231,7 +231,7 @@ func TestReadBoundsWhatItReadsAtOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := plan.Read(io.MultiReader(strings.NewReader(c.begin), endless(c.more)))
+			_, err := plan.Read(io.MultiReader(strings.NewReader(c.begin), endless(strings.Repeat(c.more, 4096))))
 			malformed, ok := errors.AsType[*plan.FormatError](err)
 			if !ok || !strings.Contains(malformed.Problem, c.problem) {
 				t.Errorf("got %.300v", err)

@@ -64,7 +64,7 @@ func (t *tree) removed() {
 
 // add adds a manifest, and below it what it lists and what belongs to it.
 func (t *tree) add(depth int, dgst regret.Digest) {
-	e, known := t.items[dgst]
+	i, known := t.items[dgst]
 	switch {
 	case t.missing[dgst]:
 		t.lines = append(t.lines, treeLine{depth: depth, name: short(dgst), verdict: "missing", reason: "it is listed, but it is not there"})
@@ -72,40 +72,40 @@ func (t *tree) add(depth int, dgst regret.Digest) {
 	case !known:
 		return
 	}
-	line := treeLine{depth: depth, name: e.name, verdict: "keep", reason: e.why()}
+	line := treeLine{depth: depth, name: i.name, verdict: "keep", reason: i.why()}
 	if t.All {
-		line.name = e.Manifest.name(true)
+		line.name = i.Manifest.name(true)
 	}
-	if depth == 0 || len(e.Lists) > 0 || e.Role == RoleImage {
-		line.kind = e.kind()
+	if depth == 0 || len(i.Lists) > 0 || i.Role == RoleImage {
+		line.kind = i.kind()
 	}
-	if e.Role == RoleImage {
-		line.age = t.age(e)
+	if i.Role == RoleImage {
+		line.age = t.age(i)
 	}
-	if e.step != nil {
+	if i.step != nil {
 		line.verdict = "remove"
 	}
 	t.lines = append(t.lines, line)
-	if t.shown[dgst] || e.kept != nil && !t.All {
+	if t.shown[dgst] || i.kept != nil && !t.All {
 		t.shown[dgst] = true
 		return
 	}
 	t.shown[dgst] = true
-	for _, part := range t.parts(e) {
+	for _, part := range t.parts(i) {
 		t.add(depth+1, part)
 	}
 }
 
 // age returns the age of an image in days; "?" if it is not known, and nothing if no rule
 // asked for it.
-func (t *tree) age(e item) string {
+func (t *tree) age(i item) string {
 	switch {
-	case e.Undated:
+	case i.Undated:
 		return "?"
-	case e.Created.IsZero():
+	case i.Created.IsZero():
 		return ""
 	}
-	return fmt.Sprintf("%d d", max(0, int(t.header.At.Sub(e.Created).Hours()/24)))
+	return fmt.Sprintf("%d d", max(0, int(t.header.At.Sub(i.Created).Hours()/24)))
 }
 
 // untagged adds the tags that come off what stays.
