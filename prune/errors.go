@@ -28,23 +28,25 @@ const (
 	IncompleteIndex     IncompleteDetail = "index"     // something that an index lists
 	IncompleteReferrers IncompleteDetail = "referrers" // what refers to a manifest
 	IncompleteConfig    IncompleteDetail = "config"    // the configuration of an image, by its own digest
-	IncompleteLimit     IncompleteDetail = "limit"     // an index that exceeds a limit
+	IncompleteLimit     IncompleteDetail = "limit"     // more in an index, or about a manifest, than is read
 )
 
-// subjects says in words what each detail is about.
-var subjects = map[IncompleteDetail]string{
+// unread says in words what each detail is about.
+var unread = map[IncompleteDetail]string{
 	IncompleteList:      "the list of tags",
 	IncompleteManifest:  "the manifest",
 	IncompleteIndex:     "a manifest of an index",
 	IncompleteReferrers: "the referrers",
 	IncompleteConfig:    "the configuration",
-	IncompleteLimit:     "the index",
 }
 
 // Error names what could not be read, and says why.
 func (e *IncompleteError) Error() string {
+	if e.Detail == IncompleteLimit {
+		return fmt.Sprintf("%s: %v", e.Repository, e.Err)
+	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: nothing is planned, because %s", e.Repository, subjects[e.Detail])
+	fmt.Fprintf(&b, "%s: nothing is planned, because %s", e.Repository, unread[e.Detail])
 	for _, name := range []string{e.Tag, string(e.Digest)} {
 		if name != "" {
 			b.WriteString(" " + name)

@@ -77,7 +77,7 @@ type Progress struct {
 // A Phase is what is being read.
 type Phase string
 
-// The phases. All but the first may come more than once, with what is still missing.
+// The phases. Each may come more than once, with what is still missing.
 const (
 	PhaseList      Phase = "list"      // the list of tags; Done counts its entries
 	PhaseTags      Phase = "tags"      // what tags point to
