@@ -223,12 +223,13 @@ func (q *trashing) empty(ctx, writing context.Context) error {
 	return err
 }
 
-// tellGuard tells the guard which tags are there, by what the run has done.
+// tellGuard tells the guard which tags are there, by what the run has done. Names of an image
+// that may have lost them are not missed while it is in the trash.
 func (q *trashing) tellGuard() {
 	images := make(map[regret.Digest]int)
 	for i, tag := range q.tags {
-		switch {
-		case q.report.Results[i].Status == Quarantined:
+		switch status := q.report.Results[i].Status; {
+		case status == Quarantined, status == Unknown:
 			images[q.steps[i].Digest] = i
 		case tag != "":
 			q.guard.DropTag(tag)

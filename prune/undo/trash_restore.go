@@ -113,19 +113,30 @@ func (r *trashRestoring) deleteIndex(ctx context.Context, index *namesIndex) {
 		r.settleIndex(index, Result{Status: Removed})
 		return
 	}
-	err := r.writer.DeleteManifest(ctx, r.repository, index.digest)
-	if errors.Is(err, regret.ErrStillTagged) { // Google's registries want tags to be removed first
-		if err = r.writer.Untag(ctx, r.repository, index.name); err == nil {
-			err = r.writer.DeleteManifest(ctx, r.repository, index.digest)
-		}
-	}
-	if err == nil || errors.Is(err, regret.ErrNotFound) {
-		r.settleIndex(index, Result{Status: Removed})
+	// First its tag: Google's registries want that, and others leave the tag of a manifest that
+	// is deleted. Then the index, which some registries delete with its tag.
+	untagged := r.writer.Untag(ctx, r.repository, index.name)
+	if untagged != nil && !errors.Is(untagged, regret.ErrNotFound) && !errors.Is(untagged, regret.ErrTagDeleteUnsupported) {
+		r.settleIndex(index, unneeded(untagged))
 		return
 	}
+	result := Result{Status: Removed}
+	err := r.writer.DeleteManifest(ctx, r.repository, index.digest)
+	switch {
+	case err == nil, errors.Is(err, regret.ErrNotFound):
+	case errors.Is(untagged, regret.ErrTagDeleteUnsupported):
+		result = unneeded(err)
+	default:
+		result.Reason = "it is left without a tag, because it could not be deleted: " + err.Error()
+	}
+	r.settleIndex(index, result)
+}
+
+// unneeded returns the result of an index of names that could not be deleted.
+func unneeded(err error) Result {
 	result := failure(err)
 	result.Reason = "it holds nothing, and its names are not needed any more"
-	r.settleIndex(index, result)
+	return result
 }
 
 // isNeededFor reports whether a tag of the trash may stay and need the index.
