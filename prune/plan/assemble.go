@@ -197,7 +197,7 @@ func (d *Decision) untagged(c int) map[graph.ID]bool {
 	off := make(map[graph.ID]bool)
 	for _, tag := range d.ordinaryTags(c) {
 		for _, r := range d.removes {
-			if r.Untag() && d.wants(r, c, tag) == yes && !d.isNamed(c, tag) {
+			if r.Untag() && d.wants(r, c, tag) == yes && d.named(c, tag) == no {
 				off[tag] = off[tag] || r.Overwrite()
 			}
 		}
@@ -205,17 +205,19 @@ func (d *Decision) untagged(c int) map[graph.ID]bool {
 	return off
 }
 
-// isNamed reports whether a keep rule that holds a candidate names one of its tags.
-func (d *Decision) isNamed(c int, tag graph.ID) bool {
-	return slices.ContainsFunc(d.keeps, func(k *ranked) bool {
-		if d.keep(k, c).answer != yes {
-			return false
-		}
+// named returns whether a keep rule that holds a candidate names one of its tags.
+func (d *Decision) named(c int, tag graph.ID) answer {
+	named := no
+	for _, k := range d.keeps {
+		names := len(k.Match(d.snapshot.tags[tag].name)) > 0
 		if k.File() != "" {
-			return slices.Contains(d.inUse.tags, d.snapshot.tags[tag].name)
+			names = slices.Contains(d.inUse.tags, d.snapshot.tags[tag].name)
 		}
-		return len(k.Match(d.snapshot.tags[tag].name)) > 0
-	})
+		if names {
+			named = max(named, d.keep(k, c).answer)
+		}
+	}
+	return named
 }
 
 func (d *Decision) names(tags []graph.ID) []string {
@@ -244,9 +246,8 @@ func (d *Decision) manifest(id graph.ID) Manifest {
 	if c := d.candidate[id]; c >= 0 && d.ages[c].complete {
 		if a := d.ages[c]; a.at != 0 {
 			m.Created, m.Source = instant(a.at), a.source
-		} else {
-			m.Undated = true
 		}
+		m.Undated = d.isUndated(int(c))
 	}
 	return m
 }

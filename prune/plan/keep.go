@@ -105,16 +105,27 @@ func (o *outcome) holdWithin(since int64, a age) {
 	}
 }
 
-// placeOf returns the place of an image, or of the subject of a tagged referrer.
+// placeOf returns the place of an image, or of the subject of a tagged referrer. A subject
+// that is no image, or that the rule does not match, has none.
 func (d *Decision) placeOf(places []place, c int) place {
-	if !d.snapshot.isReferrer(d.candidates[c]) {
-		return places[c]
+	if ranked := d.rankedAs(c); ranked >= 0 && places[ranked].status != unmatched {
+		return places[ranked]
 	}
-	root := d.snapshot.root(d.candidates[c])
-	if root == none || d.candidate[root] < 0 || places[d.candidate[root]].status == unmatched {
-		return place{status: unranked, better: -1}
+	return place{status: unranked, better: -1}
+}
+
+// rankedAs returns the image whose rank rules ask for: a candidate itself, or the subject
+// of a tagged referrer. It is -1 if the subject is no image.
+func (d *Decision) rankedAs(c int) int {
+	id := d.candidates[c]
+	if !d.snapshot.isReferrer(id) {
+		return c
 	}
-	return places[d.candidate[root]]
+	subject := d.snapshot.nodes[id].subject
+	if d.snapshot.isReferrer(subject) {
+		return -1
+	}
+	return int(d.candidate[subject])
 }
 
 // why says in words why a keep rule holds a candidate, or how nearly it did.

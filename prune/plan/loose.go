@@ -62,16 +62,12 @@ func (d *Decision) dueSince(r *policy.Rule) int64 {
 }
 
 // isDueByTags reports whether rules select a manifest that has companion and trash tags
-// only: if all of them are of the trash and due, or one belongs to something that is gone.
-// Its other companion tags then decide whether it goes.
+// only: if each of them belongs to something that is gone, or is of the trash and due.
 func (d *Decision) isDueByTags(id graph.ID) bool {
-	due, orphaned := true, false
-	for _, tag := range d.tagsOf.Of(id) {
+	return !slices.ContainsFunc(d.tagsOf.Of(id), func(tag graph.ID) bool {
 		name := classify(d.snapshot.tags[tag].name)
-		due = due && name.class == trash && d.isDueTrash(name)
-		orphaned = orphaned || name.class == companion && d.isOrphan(name)
-	}
-	return due || orphaned
+		return !(name.class == trash && d.isDueTrash(name) || name.class == companion && d.isOrphan(name))
+	})
 }
 
 func (d *Decision) isDueTrash(name className) bool {

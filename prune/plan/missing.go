@@ -148,18 +148,29 @@ func (q *questions) maySelect(c int) bool {
 	return q.held[c] != yes && wanted != no && (q.held[c] == maybe || wanted == maybe)
 }
 
-// mayUntag reports whether some date would let a rule take a tag off an image that stays.
+// mayUntag reports whether some date would let a rule take a tag off an image that stays,
+// and another not: the rule may want the tag or not, a keep rule that names it may hold the
+// image or not, and a tag that no rule wants may remain or not.
 func (q *questions) mayUntag(c int) bool {
 	if q.snapshot.isReferrer(q.candidates[c]) {
 		return false
 	}
 	tags := q.ordinaryTags(c)
-	return slices.ContainsFunc(tags, func(tag graph.ID) bool { return q.wanted[tag] != yes }) &&
-		slices.ContainsFunc(q.removes, func(r *ranked) bool {
-			return r.Untag() && slices.ContainsFunc(tags, func(tag graph.ID) bool {
-				return q.wants(r, c, tag) == maybe && !q.isNamed(c, tag)
-			})
-		})
+	remains := no
+	for _, tag := range tags {
+		remains = max(remains, yes-q.wanted[tag])
+	}
+	for _, r := range q.removes {
+		if !r.Untag() {
+			continue
+		}
+		for _, tag := range tags {
+			if all := min(remains, q.wants(r, c, tag), yes-q.named(c, tag)); all == maybe {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // undecided yields the rules that cannot decide about a candidate yet.
@@ -295,7 +306,7 @@ func (q *questions) concerned() {
 // staying asks for what options ask about manifests that stay.
 func (q *questions) staying() {
 	for id := range graph.ID(len(q.snapshot.nodes)) {
-		if q.is(id, isMissing) || !q.is(id, isPresent) {
+		if q.is(id, isMissing) || !q.is(id, isPresent|isEntry) {
 			continue
 		}
 		if q.snapshot.options.Sizes && !q.is(id, isRead) {

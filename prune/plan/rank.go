@@ -42,6 +42,7 @@ type contender struct {
 	version   *policy.Version
 	number    string
 	open      bool // its date is not read yet
+	unranked  bool // it has no usable date, version or number, and takes no place
 }
 
 // rank ranks the images that a rule matches, before any other rule.
@@ -76,10 +77,11 @@ type ranking struct {
 	groups  map[groupKey]int32
 	pools   []pool // by group
 	entries []contender
+	unknown map[int32]bool // candidates that have no place in one group, which counts more than a bad one in another
 }
 
 func (d *Decision) rankBy(r *ranked, by policy.By, judge func(*ranking, [][]contender)) []place {
-	k := &ranking{rule: r, by: by, places: make([]place, len(d.candidates)), groups: make(map[groupKey]int32)}
+	k := &ranking{rule: r, by: by, places: make([]place, len(d.candidates)), groups: make(map[groupKey]int32), unknown: make(map[int32]bool)}
 	for c, id := range d.candidates {
 		if !d.snapshot.isReferrer(id) {
 			d.enter(k, c)
@@ -87,6 +89,7 @@ func (d *Decision) rankBy(r *ranked, by policy.By, judge func(*ranking, [][]cont
 	}
 	groups := k.byGroup()
 	parts := d.dropParts(groups)
+	k.dropUnranked(groups)
 	judge(k, groups)
 	for len(parts) > 0 {
 		for part := range parts {
@@ -104,30 +107,27 @@ func (d *Decision) enter(k *ranking, c int) {
 		for _, m := range k.rule.AppendMatches(buffer[:0], d.snapshot.tags[tag].name) {
 			k.places[c] = place{status: max(k.places[c].status, unranked), better: -1}
 			e, ok := d.contender(k, c, &m)
-			if !ok {
-				continue
-			}
+			e.unranked = !ok
 			same := slices.IndexFunc(k.entries[first:], func(o contender) bool { return o.group == e.group })
 			switch {
 			case same < 0:
 				k.entries = append(k.entries, e)
-			case k.compare(&e, &k.entries[first+same]) < 0:
+			case k.entries[first+same].unranked || !e.unranked && k.compare(&e, &k.entries[first+same]) < 0:
 				k.entries[first+same] = e
 			}
 		}
 	}
 }
 
-// contender returns the entry of an image by one of its tags, if it can be ranked.
+// contender returns the entry of an image by one of its tags, and whether it can be ranked.
 func (d *Decision) contender(k *ranking, c int, m *policy.Match) (contender, bool) {
 	e := contender{candidate: int32(c)}
-	key := groupKey{pool{variant: m.Variant}, m.Group}
+	e.group = k.group(groupKey{pool{m.Variant, m.Pre}, m.Group})
 	switch k.by {
 	case policy.ByVersion:
 		if m.Version == nil {
 			return e, false
 		}
-		key.pre = m.Pre
 		e.version = m.Version
 	case policy.ByNumber:
 		if m.Number == "" {
@@ -141,7 +141,6 @@ func (d *Decision) contender(k *ranking, c int, m *policy.Match) (contender, boo
 		}
 		e.date, e.open = a.at, !a.complete
 	}
-	e.group = k.group(key)
 	return e, true
 }
 
@@ -222,6 +221,19 @@ func (d *Decision) dropParts(groups [][]contender) map[int32][]int32 {
 	return parts
 }
 
+// dropUnranked removes what cannot be ranked. Where versions or numbers rank, another tag of
+// the image may have a place; where dates rank, the date is unknown in each group.
+func (k *ranking) dropUnranked(groups [][]contender) {
+	for g, entries := range groups {
+		groups[g] = slices.DeleteFunc(entries, func(e contender) bool {
+			if e.unranked && k.by == policy.ByDate {
+				k.unknown[e.candidate] = true
+			}
+			return e.unranked
+		})
+	}
+}
+
 // raisePart gives a part the place of the images that list it, and these first theirs if
 // they are parts themselves.
 func (k *ranking) raisePart(part int32, parts map[int32][]int32) {
@@ -232,7 +244,17 @@ func (k *ranking) raisePart(part int32, parts map[int32][]int32) {
 			k.raisePart(whole, parts)
 		}
 		k.raise(part, k.places[whole])
+		k.unknown[part] = k.unknown[part] || k.places[whole].status == unranked
 		k.rule.openOf[part] = append(k.rule.openOf[part], k.rule.openOf[whole]...)
+	}
+	k.settleUnknown(part)
+}
+
+// settleUnknown makes the place of a part unknown if that of what lists it is, unless
+// something else that lists it is among the best: unknown is never old.
+func (k *ranking) settleUnknown(part int32) {
+	if now := &k.places[part]; k.unknown[part] && now.status == placeOut {
+		*now = place{status: unranked, better: -1}
 	}
 }
 
@@ -266,14 +288,7 @@ func (k *ranking) leaveOpen(groups ...[]contender) {
 
 // rivals returns the numbers of what must be read to rank a candidate, or its subject.
 func (d *Decision) rivals(r *ranked, c int) []int32 {
-	if d.snapshot.isReferrer(d.candidates[c]) {
-		root := d.snapshot.root(d.candidates[c])
-		if root == none || d.candidate[root] < 0 {
-			return nil
-		}
-		c = int(d.candidate[root])
-	}
-	return r.openOf[int32(c)]
+	return r.openOf[int32(d.rankedAs(c))]
 }
 
 // newest holds the best N of each group, and all that equal the last of these.

@@ -65,7 +65,8 @@ type nodeFlag uint16
 const (
 	isRead        nodeFlag = 1 << iota // its content is known
 	isMissing                          // the registry does not have it
-	isPresent                          // the registry has it, or an index lists it
+	isPresent                          // the registry has it
+	isEntry                            // an index lists it, so that it should be there
 	isAttestation                      // an index lists it as such
 	isDated                            // its configuration may say when it was created
 	isListed                           // a list of the registry names it

@@ -206,7 +206,7 @@ func (s *Snapshot) child(e *entry) graph.ID {
 	id := s.node(e.Digest)
 	s.describe(id, e.MediaType, e.Size)
 	n := &s.nodes[id]
-	n.flags |= isPresent
+	n.flags |= isEntry
 	if e.isAttestation() {
 		n.flags |= isAttestation
 	}

@@ -19,7 +19,7 @@ func (d *Decision) totals(p *Plan) Totals {
 		t.Bytes += step.Bytes
 	}
 	for c, id := range d.candidates {
-		if a := d.ages[c]; !d.snapshot.isReferrer(id) && a.complete && a.at == 0 {
+		if !d.snapshot.isReferrer(id) && d.isUndated(c) {
 			t.Undated++
 		}
 	}
@@ -27,6 +27,17 @@ func (d *Decision) totals(p *Plan) Totals {
 		t.Tie = max(t.Tie, r.tie)
 	}
 	return t
+}
+
+// isUndated reports whether a rule asks for the date of a candidate, and it has none that
+// is usable.
+func (d *Decision) isUndated(c int) bool {
+	if a := d.ages[c]; !a.complete || a.at != 0 {
+		return false
+	}
+	return slices.ContainsFunc(slices.Concat(d.keeps, d.removes), func(r *ranked) bool {
+		return r.AsksDate() && len(d.matched(r, c)) > 0
+	})
 }
 
 // ruleCounts returns how many images each rule matches, and holds or wants.

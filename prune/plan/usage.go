@@ -50,7 +50,7 @@ func (d *Decision) usage() (usage, error) {
 			found := false
 			if id, ok := s.digests.find(dgst); ok {
 				held[id] = true
-				found = s.nodes[id].flags&(isPresent|isMissing) != 0
+				found = s.nodes[id].flags&(isPresent|isEntry|isMissing) != 0
 			}
 			if config, ok := s.blobs.find(dgst); ok {
 				for _, id := range configs[config] {

@@ -196,7 +196,7 @@ func (c *checker) combine(at string, r *Rule, k ranking) {
 // per reports a value that no pattern has.
 func (c *checker) per(at string, per []string, missing string) {
 	at += "/per/" + strconv.Itoa(slices.Index(per, missing))
-	if missing == "major" || missing == "minor" || missing == "patch" {
+	if missing == "major" || missing == "minor" {
 		c.faults.add(at, "no pattern of the rule has a version whose %s number could make groups", missing)
 		return
 	}

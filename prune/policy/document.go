@@ -41,8 +41,8 @@ type Keep struct {
 
 	// Newest holds the newest N images of each group, and all that are equal to the N-th.
 	Newest int `json:"newest,omitempty"`
-	// Per makes groups, of tags with the same values: "major", "minor" and "patch" of the
-	// version, and named groups of the regular expressions. Variants and pre-releases
+	// Per makes groups, of tags with the same values: "major" and "minor" of the version,
+	// "pattern" for those of each pattern apart, and named groups of the regular expressions. Variants and pre-releases
 	// are always groups of their own.
 	Per []string `json:"per,omitempty"`
 	// By says what ranks images: "version", "number" or "date". By default that is the

@@ -38,7 +38,7 @@ func TestMatchesHaveWhatGroupsSay(t *testing.T) {
 		"a date that is none":          {`"tags": {"regexp": "n-(?P<date>.+)"}, "within": "1d"`, "n-20261326", []policy.Match{{HasDate: true}}},
 		"per minor":                    {`"tags": {"semver": "*"}, "newest": 1, "per": "minor"`, "1.20.3", []policy.Match{{Version: version(1, 20, 3, ""), Group: "1.20"}}},
 		"per major":                    {`"tags": {"semver": "*"}, "newest": 1, "per": "major"`, "10.2.3", []policy.Match{{Version: version(10, 2, 3, ""), Group: "10"}}},
-		"per patch of a pre-release":   {`"tags": {"semver": "*-0"}, "newest": 1, "per": "patch"`, "v1.2.3-rc.1", []policy.Match{{Version: version(1, 2, 3, "rc.1"), Pre: true, Group: "1.2.3"}}},
+		"per pattern":                  {`"tags": ["a-*", "b-*"], "newest": 1, "per": "pattern"`, "b-1", []policy.Match{{Group: "2"}}},
 		"per a group":                  {`"tags": {"regexp": "(?P<app>[a-z]+)-\\d+"}, "newest": 1, "per": "app"`, "web-12", []policy.Match{{Group: "web"}}},
 		"per a group, none":            {`"tags": {"regexp": "b\\d+(?P<flavour>-debug)?"}, "newest": 1, "per": "flavour"`, "b12", []policy.Match{{}}},
 		"per a date":                   {`"tags": {"regexp": "(?P<date>\\d{8})-\\d+"}, "newest": 1, "per": "date"`, "20261126-3", []policy.Match{{HasDate: true, Date: day, Group: "20261126"}}},

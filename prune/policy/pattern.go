@@ -3,7 +3,7 @@ package policy
 import (
 	"fmt"
 	"regexp"
-	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -25,11 +25,13 @@ type pattern struct {
 
 	version, variant, number, date int // indices of these groups; 0: none
 	per                            []part
+	noGroup                        string // the group of a match without values
 }
 
 // A part is where one value of "per" comes from.
 type part struct {
-	component string // "major", "minor" or "patch" of the version, or
+	component string // "major" or "minor" of the version, or
+	text      string // of the pattern itself, or
 	group     int    // index of a named group; 0: this pattern has no such value
 }
 
@@ -132,9 +134,12 @@ func (c *pattern) hasNumber() bool { return c.number > 0 }
 func resolvePer(patterns []*pattern, per []string) (missing string, ok bool) {
 	for _, name := range per {
 		found := false
-		for _, c := range patterns {
+		for i, c := range patterns {
 			p := part{group: c.groups[name]}
-			if c.hasVersion() && slices.Contains([]string{"major", "minor", "patch"}, name) {
+			switch {
+			case name == "pattern":
+				p = part{text: strconv.Itoa(i + 1)}
+			case c.hasVersion() && (name == "major" || name == "minor"):
 				p = part{component: name}
 			}
 			c.per = append(c.per, p)
@@ -143,6 +148,9 @@ func resolvePer(patterns []*pattern, per []string) (missing string, ok bool) {
 		if !found {
 			return name, false
 		}
+	}
+	for _, c := range patterns {
+		c.noGroup = c.groupOf("", nil, nil)
 	}
 	return "", true
 }
@@ -160,7 +168,7 @@ func (c *pattern) matches(tag string) bool {
 func (c *pattern) match(tag string, zone *time.Location) (Match, bool) {
 	switch {
 	case c.glob != nil:
-		return Match{Group: c.noGroup()}, c.glob.match(tag)
+		return Match{Group: c.noGroup}, c.glob.match(tag)
 	case c.re == nil:
 		v, ok := parseVersion(tag)
 		if !ok || !c.semver.match(v) {
@@ -170,7 +178,7 @@ func (c *pattern) match(tag string, zone *time.Location) (Match, bool) {
 	case !strings.HasPrefix(tag, c.prefix):
 		return Match{}, false
 	case c.groups == nil:
-		return Match{Group: c.noGroup()}, c.re.MatchString(tag)
+		return Match{Group: c.noGroup}, c.re.MatchString(tag)
 	}
 	found := c.re.FindStringSubmatchIndex(tag)
 	if found == nil {
@@ -194,45 +202,41 @@ func (c *pattern) read(tag string, found []int, v *Version, zone *time.Location)
 	if m.HasDate {
 		m.Date = parseDate(group(tag, found, c.date), zone)
 	}
-	switch len(c.per) {
-	case 0:
-	case 1:
-		m.Group = c.per[0].value(tag, found, v)
-	default:
-		values := make([]string, len(c.per))
-		for i, p := range c.per {
-			values[i] = p.value(tag, found, v)
-		}
-		m.Group = strings.Join(values, ",") // tags have no commas
-	}
+	m.Group = c.groupOf(tag, found, v)
 	return m
 }
 
-// noGroup returns the group of a match without values: as many empty ones as
-// "per" has.
-func (c *pattern) noGroup() string {
-	if len(c.per) < 2 {
+// groupOf returns the values of "per".
+func (c *pattern) groupOf(tag string, found []int, v *Version) string {
+	switch len(c.per) {
+	case 0:
 		return ""
+	case 1:
+		return c.per[0].value(tag, found, v)
 	}
-	return strings.Repeat(",", len(c.per)-1)
+	values := make([]string, len(c.per))
+	for i, p := range c.per {
+		values[i] = p.value(tag, found, v)
+	}
+	return strings.Join(values, ",") // tags have no commas
 }
 
 func (p part) value(tag string, found []int, v *Version) string {
 	switch {
+	case p.text != "":
+		return p.text
 	case p.component == "" || v == nil:
 		return group(tag, found, p.group)
 	case p.component == "major":
 		return v.major()
-	case p.component == "minor":
-		return v.minor()
-	default:
-		return Version{v.Major, v.Minor, v.Patch, ""}.String()
 	}
+	return v.minor()
 }
 
-// group returns the text of a group of a regular expression. Index 0 is no group.
+// group returns the text of a group of a regular expression. Index 0 is no group, and found
+// is nil if the expression has none.
 func group(tag string, found []int, index int) string {
-	if index == 0 || found[2*index] < 0 {
+	if index == 0 || found == nil || found[2*index] < 0 {
 		return ""
 	}
 	return tag[found[2*index]:found[2*index+1]]

@@ -161,7 +161,7 @@ func (r *Rule) drawRanking(t *rapid.T, count int) {
 		}
 	}
 	if all("version") {
-		per = append(per, "major", "minor", "patch")
+		per = append(per, "major", "minor", "pattern")
 	}
 	if counts && len(per) > 0 && chance(t, 16, "per") {
 		r.Per = Strings{pick(t, "per", per...)}

@@ -149,13 +149,13 @@ func (r Rule) groupOf(m match) group {
 		switch {
 		case per == "pattern":
 			value = m.pattern.Glob + "|" + m.pattern.Regexp + "|" + m.pattern.Semver + "|" + m.pattern.Pre
-		case per != "major" && per != "minor" && per != "patch":
+		case per != "major" && per != "minor":
 			value = m.named[per]
 		case m.version == nil:
 			value = "no version"
 		default:
 			numbers := []uint64{m.version.Major(), m.version.Minor(), m.version.Patch()}
-			for _, number := range numbers[:1+slices.Index([]string{"major", "minor", "patch"}, per)] {
+			for _, number := range numbers[:1+slices.Index([]string{"major", "minor"}, per)] {
 				value += strconv.FormatUint(number, 10) + "."
 			}
 		}
