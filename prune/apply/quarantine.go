@@ -86,13 +86,14 @@ type trashing struct {
 	last         map[int]bool             // steps that are taken once all images are in the trash
 	emptying     bool                     // these are being taken
 	found        map[string]regret.Digest // tags of the trash of this plan that are there, and what they point to
+	inTrash      map[int]bool             // images that have their tag of the trash; guarded by the mutex of the run
 }
 
 // newTrashing prepares a run for quarantine. It sends nothing.
 func newTrashing(r *run, mayOverwrite bool, now time.Time) error {
 	q := &trashing{
 		run: r, mayOverwrite: mayOverwrite, today: trash.New(now, r.report.Plan, ""), tags: make([]string, len(r.steps)),
-		taken: make(map[string]regret.Digest), spared: make(map[int]string), last: make(map[int]bool),
+		taken: make(map[string]regret.Digest), spared: make(map[int]string), last: make(map[int]bool), inTrash: make(map[int]bool),
 	}
 	for i := range r.steps {
 		step := &r.steps[i]
@@ -229,7 +230,7 @@ func (q *trashing) tellGuard() {
 	images := make(map[regret.Digest]int)
 	for i, tag := range q.tags {
 		switch status := q.report.Results[i].Status; {
-		case status == Quarantined, status == Unknown:
+		case status == Quarantined, status == Unknown && q.inTrash[i]:
 			images[q.steps[i].Digest] = i
 		case tag != "":
 			q.guard.DropTag(tag)

@@ -39,13 +39,14 @@ type trashFixture struct {
 
 	keep, image, index, amd64, signature regret.Descriptor
 	tags                                 map[string]regret.Digest // before
+	ctx                                  context.Context          // of the test, for other clients
 }
 
 // newTrashFixture fills a registry with an image that stays, one with two tags, and an index
 // of two images with a signature under a companion tag that go.
 func newTrashFixture(t testing.TB, host string, options ...fakeregistry.Option) *trashFixture {
 	t.Helper()
-	f := &trashFixture{reg: fakeregistry.New(options...), store: newTrashStore()}
+	f := &trashFixture{reg: fakeregistry.New(options...), store: newTrashStore(), ctx: t.Context()}
 	f.client = newTrashClient(t, host, f.reg)
 	f.keep = f.reg.PutImage(trashRepository, "kept", "latest")
 	f.image = f.reg.PutImage(trashRepository, "image", "pr-1", "pr-1-amd64")
@@ -72,13 +73,13 @@ func (f *trashFixture) plan(t testing.TB, policyJSON string) *plan.Plan {
 	return makeTrashPlan(t, f.client, policyJSON)
 }
 
-func makeTrashPlan(t testing.TB, client prune.Reader, policyJSON string) *plan.Plan {
+func makeTrashPlan(t testing.TB, client prune.Reader, policyJSON string, inUse ...*policy.InUse) *plan.Plan {
 	t.Helper()
 	rules, err := policy.Parse([]byte(policyJSON))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := prune.Make(t.Context(), client, trashRepository, rules, nil)
+	p, err := prune.Make(t.Context(), client, trashRepository, rules, &prune.ReadOptions{InUse: inUse})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,16 +184,6 @@ func (s *trashStore) Get(_ context.Context, name string) ([]byte, error) {
 	}
 	return bytes.Clone(data), nil
 }
-
-// A trashJournal is a journal in memory.
-type trashJournal struct{ bytes.Buffer }
-
-// again returns a journal with the same content, to be read from its beginning.
-func (j *trashJournal) again() *trashJournal {
-	return &trashJournal{*bytes.NewBuffer(bytes.Clone(j.Bytes()))}
-}
-
-func (*trashJournal) Sync() error { return nil }
 
 // A keptJournal keeps all that was written to it, whatever was read.
 type keptJournal struct {

@@ -42,6 +42,9 @@ func (q *trashing) take(ctx, writing context.Context, result Result, step *plan.
 			return result
 		}
 	}
+	q.mu.Lock()
+	q.inTrash[result.Step] = true
+	q.mu.Unlock()
 	removed, err := q.removeNames(writing, step.Digest, still)
 	if err == nil {
 		result.Status = Quarantined
