@@ -73,7 +73,13 @@ type fixture struct {
 // of two images, a referrer and its list under a companion tag that all go.
 func newFixture(t testing.TB, options ...fakeregistry.Option) *fixture {
 	t.Helper()
-	f := &fixture{reg: fakeregistry.New(append(options, fakeregistry.WithoutReferrersAPI())...), store: newMemory()}
+	return newFixtureAt(t, fakeregistry.New(append(options, fakeregistry.WithoutReferrersAPI())...))
+}
+
+// newFixtureAt fills an empty registry.
+func newFixtureAt(t testing.TB, reg *fakeregistry.Registry) *fixture {
+	t.Helper()
+	f := &fixture{reg: reg, store: newMemory()}
 	f.keep = f.reg.PutImage(repository, "kept", "latest")
 	f.image = f.reg.PutImage(repository, "image", "pr-1", "pr-1-amd64")
 	f.index = f.reg.PutIndex(repository, []string{"amd64", "arm64"}, "pr-2")

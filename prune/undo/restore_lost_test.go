@@ -26,6 +26,20 @@ func (f *fixture) imageOf(t *testing.T, dgst regret.Digest) ocispec.Manifest {
 	return m
 }
 
+// layersIn returns the layers of a manifest; none if it is an index.
+func layersIn(t testing.TB, raw []byte) []regret.Digest {
+	t.Helper()
+	var m ocispec.Manifest
+	if err := json.Unmarshal(raw, &m); err != nil {
+		t.Fatal(err)
+	}
+	var layers []regret.Digest
+	for _, layer := range m.Layers {
+		layers = append(layers, layer.Digest)
+	}
+	return layers
+}
+
 func TestRestoreWithoutLayers(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -62,6 +62,7 @@ func RestoreTrash(ctx context.Context, w TrashWriter, repository string, o *Rest
 	}
 	r.arrange()
 	r.each(ctx, len(r.images), func(ctx context.Context, i int) { r.restoreImage(ctx, r.images[i]) })
+	r.each(ctx, len(r.tags), func(ctx context.Context, i int) { r.finishRemoval(ctx, r.tags[i]) })
 	r.each(ctx, len(r.indexes), func(ctx context.Context, i int) { r.deleteIndex(ctx, r.indexes[i]) })
 	return r.conclude(ctx)
 }
@@ -81,10 +82,11 @@ type trashRestoring struct {
 // A trashTag is a tag of the trash.
 type trashTag struct {
 	trash.Tag
-	name   string
-	digest regret.Digest // what it points to; empty if that is not known or nothing
-	names  []string      // of the image, before; empty if they are not known
-	result Result
+	name        string
+	digest      regret.Digest // of the image that it points to; empty if that is not known or none
+	placeholder regret.Digest // what it points to instead if its removal was interrupted
+	names       []string      // of the image, before; empty if they are not known
+	result      Result
 }
 
 // A namesIndex is an index of names.
@@ -108,7 +110,7 @@ type trashedImage struct {
 func (r *trashRestoring) arrange() {
 	byDigest := make(map[regret.Digest]*trashedImage)
 	for _, t := range r.tags {
-		if t.result.Status != "" {
+		if t.result.Status != "" || t.placeholder != "" {
 			continue
 		}
 		image := byDigest[t.digest]

@@ -87,11 +87,33 @@ func (r *trashRestoring) lookAt(ctx context.Context, t *trashTag) {
 	case err != nil:
 		r.settleTag(t, failure(err))
 	case !strings.HasPrefix(d.Digest.Encoded(), t.Manifest):
-		r.settleTag(t, Result{Status: Elsewhere, Found: d.Digest, Reason: "it points to another image than it is named after, and is left there"})
+		r.lookAtOther(ctx, t, d.Digest)
 	default:
 		t.digest = d.Digest
 		t.result.Digest = d.Digest
 	}
+}
+
+// lookAtOther looks at a tag of the trash that does not point to its image.
+func (r *trashRestoring) lookAtOther(ctx context.Context, t *trashTag, found regret.Digest) {
+	switch is, err := r.isPlaceholder(ctx, found); {
+	case err != nil:
+		r.settleTag(t, failure(err))
+	case is:
+		t.placeholder = found
+	default:
+		r.settleTag(t, Result{Status: Elsewhere, Found: found, Reason: "it points to another image than it is named after, and is left there"})
+	}
+}
+
+// isPlaceholder reports whether a manifest is what UntagByOverwrite has left under a tag when
+// it was interrupted.
+func (r *trashRestoring) isPlaceholder(ctx context.Context, dgst regret.Digest) (bool, error) {
+	m, err := r.writer.Manifest(ctx, r.repository, string(dgst))
+	if errors.Is(err, regret.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && trash.IsPlaceholder(m.Raw), err
 }
 
 func (r *trashRestoring) settleTag(t *trashTag, result Result) {

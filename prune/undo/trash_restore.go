@@ -39,20 +39,32 @@ func (r *trashRestoring) restoreImage(ctx context.Context, image *trashedImage) 
 // restoreName makes a tag point to an image again.
 func (r *trashRestoring) restoreName(ctx context.Context, dgst regret.Digest, name string, content **regret.Manifest) Result {
 	there, err := r.writer.Resolve(ctx, r.repository, name)
-	result := Result{Status: Restored}
+	result, placeholder := Result{Status: Restored}, false
 	switch {
 	case errors.Is(err, regret.ErrNotFound):
 	case err != nil:
 		return failure(err)
 	case there.Digest == dgst:
 		return Result{Status: AlreadyThere}
-	case !r.Move:
-		return Result{Status: Elsewhere, Found: there.Digest, Reason: "it points to " + string(there.Digest) + " by now"}
 	default:
-		result = Result{Status: Moved, Found: there.Digest}
+		if placeholder, err = r.isPlaceholder(ctx, there.Digest); err != nil {
+			return failure(err)
+		}
+		switch {
+		case placeholder:
+		case r.Move:
+			result = Result{Status: Moved, Found: there.Digest}
+		default:
+			return Result{Status: Elsewhere, Found: there.Digest, Reason: "it points to " + string(there.Digest) + " by now"}
+		}
 	}
 	if r.DryRun {
 		return result
+	}
+	if placeholder {
+		if err := r.deletePlaceholder(ctx, there.Digest); err != nil {
+			return failure(err)
+		}
 	}
 	if *content == nil {
 		m, err := r.writer.Manifest(ctx, r.repository, string(dgst))
@@ -67,6 +79,30 @@ func (r *trashRestoring) restoreName(ctx context.Context, dgst regret.Digest, na
 		return failed
 	}
 	return result
+}
+
+// deletePlaceholder deletes what UntagByOverwrite has left, with its tag.
+func (r *trashRestoring) deletePlaceholder(ctx context.Context, dgst regret.Digest) error {
+	err := r.writer.DeleteManifest(ctx, r.repository, dgst)
+	if errors.Is(err, regret.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// finishRemoval removes a tag of the trash whose removal was interrupted. Its image has its
+// names back since then.
+func (r *trashRestoring) finishRemoval(ctx context.Context, t *trashTag) {
+	if t.placeholder == "" {
+		return
+	}
+	result := Result{Status: Removed}
+	if !r.DryRun {
+		if err := r.deletePlaceholder(ctx, t.placeholder); err != nil {
+			result = failure(err)
+		}
+	}
+	r.settleTag(t, result)
 }
 
 // put pushes an image under a tag. If the outcome is unknown, a look decides.
