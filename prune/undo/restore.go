@@ -58,9 +58,9 @@ type RestoreOptions struct {
 // then one of [Open], or [ErrOtherRegistry]. Otherwise it is nil, or that of the context.
 //
 // Sends one HEAD for each manifest; for each that is missing, one for each of its layers and
-// for each manifest that it lists and that is not in the archive; a HEAD for each tag; and a
-// PUT for each manifest and each tag that are to be restored, besides those of
-// [regret.Client.PutBlob].
+// for each manifest that it lists and that is not in the archive; a HEAD for each tag, and a GET
+// for one that points to another index; and a PUT for each manifest and each tag that are to be
+// restored, besides those of [regret.Client.PutBlob].
 func Restore(ctx context.Context, w Writer, store Store, o *RestoreOptions) (*Report, error) {
 	a, err := Open(ctx, store)
 	if err != nil {

@@ -38,7 +38,7 @@ func (r *restoring) joinList(ctx context.Context, name string, want regret.Diges
 	found := theirs.Descriptor.Digest
 	joined, err := join(theirs, ours)
 	if err != nil {
-		result := r.moveTag(ctx, name, want, found)
+		result := r.moveTag(ctx, name, want, theirs.Descriptor)
 		result.Reason = "it is no list of referrers any more"
 		return result
 	}

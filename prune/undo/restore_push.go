@@ -7,8 +7,10 @@ import (
 	"slices"
 
 	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/prune/internal/trash"
 )
 
 // levels groups the manifests that are to be pushed, so that each comes after what it lists
@@ -154,16 +156,23 @@ func (r *restoring) restoreTag(ctx context.Context, i int) {
 	case isListTag(t.name):
 		r.settleTag(i, r.joinList(ctx, t.name, want))
 	default:
-		r.settleTag(i, r.moveTag(ctx, t.name, want, there.Digest))
+		r.settleTag(i, r.moveTag(ctx, t.name, want, there))
 	}
 }
 
-// moveTag moves a tag that points elsewhere, if that is allowed.
-func (r *restoring) moveTag(ctx context.Context, name string, want, found regret.Digest) Result {
-	if !r.Move {
-		return Result{Status: Elsewhere, Found: found, Reason: "it points to " + string(found) + " by now"}
+// moveTag moves a tag that points elsewhere, if that is allowed, or if it points to nothing
+// that anybody needs: to what an interrupted UntagByOverwrite leaves.
+func (r *restoring) moveTag(ctx context.Context, name string, want regret.Digest, there regret.Descriptor) Result {
+	found := there.Digest
+	if r.Move {
+		return r.putTag(ctx, name, want, Result{Status: Moved, Found: found})
 	}
-	return r.putTag(ctx, name, want, Result{Status: Moved, Found: found})
+	if there.MediaType == ocispec.MediaTypeImageIndex {
+		if m, err := r.writer.Manifest(ctx, r.repository, string(found)); err == nil && trash.IsPlaceholder(m.Raw) {
+			return r.putTag(ctx, name, want, Result{Status: Restored, Found: found})
+		}
+	}
+	return Result{Status: Elsewhere, Found: found, Reason: "it points to " + string(found) + " by now"}
 }
 
 // putTag makes a tag point to a manifest of the archive. It returns the given result if that
