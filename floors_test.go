@@ -20,9 +20,10 @@ var floors = [][]string{
 	{"credentials", "internal/grammar", "internal/transport"},
 	{"internal/auth"},
 	{"."},
-	{"prune/internal/graph", "prune/policy"},
+	{"prune/internal/graph", "prune/internal/trash", "prune/policy"},
 	{"prune/plan"},
 	{"prune", "prune/undo"},
+	{"prune/apply"},
 }
 
 const module = "github.com/seed-8cb7cc86/regret"
@@ -71,7 +72,7 @@ func TestNoLayerFindsAnObjectInAContext(t *testing.T) {
 func TestDecidingReadsNoClockAndSendsNothing(t *testing.T) {
 	t.Parallel()
 	files := libraryFiles(t)
-	for _, dir := range []string{"prune/internal/graph", "prune/policy", "prune/plan"} {
+	for _, dir := range []string{"prune/internal/graph", "prune/internal/trash", "prune/policy", "prune/plan"} {
 		if len(files[dir]) == 0 {
 			t.Errorf("there is no package %s", dir)
 		}
