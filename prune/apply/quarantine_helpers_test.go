@@ -185,14 +185,22 @@ func (s *trashStore) Get(_ context.Context, name string) ([]byte, error) {
 	return bytes.Clone(data), nil
 }
 
-// A keptJournal keeps all that was written to it, whatever was read.
+// A keptJournal keeps all that is written to it, whatever is read, until its process has died.
 type keptJournal struct {
 	read, all bytes.Buffer
+	until     func() bool // reports whether the process has died
 }
 
-func (j *keptJournal) Read(p []byte) (int, error)  { return j.read.Read(p) }
-func (j *keptJournal) Write(p []byte) (int, error) { return j.all.Write(p) }
-func (*keptJournal) Sync() error                   { return nil }
+func (j *keptJournal) Read(p []byte) (int, error) { return j.read.Read(p) }
+
+func (j *keptJournal) Write(p []byte) (int, error) {
+	if j.until != nil && j.until() {
+		return len(p), nil
+	}
+	return j.all.Write(p)
+}
+
+func (*keptJournal) Sync() error { return nil }
 
 // reopen returns the journal as another process finds it.
 func (j *keptJournal) reopen() *keptJournal {
@@ -213,6 +221,12 @@ type dyingTransport struct {
 	mu   sync.Mutex
 	left int
 	dead bool
+}
+
+func (d *dyingTransport) isDead() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.dead
 }
 
 func (d *dyingTransport) RoundTrip(req *http.Request) (*http.Response, error) {

@@ -78,6 +78,13 @@ func (q *trashing) keepNames(ctx, writing context.Context, names []trash.Index) 
 	for i, index := range names {
 		there, stands := q.found[index.Tag]
 		if stands && there != index.Manifest.Descriptor.Digest {
+			removed, err := q.removePlaceholder(ctx, writing, index.Tag)
+			if err != nil {
+				return err
+			}
+			stands = !removed
+		}
+		if stands && there != index.Manifest.Descriptor.Digest {
 			return fmt.Errorf("%w: the tag %s points to %s, which is not what this plan puts there; if it is not needed, delete it", ErrNoQuarantine, index.Tag, there)
 		}
 		if !stands {
@@ -156,6 +163,33 @@ func (q *trashing) remove(ctx context.Context, tag string) error {
 		return q.UntagByOverwrite(ctx, q.header.Repository, tag)
 	}
 	return q.Untag(ctx, q.header.Repository, tag)
+}
+
+// removePlaceholder removes a tag if an earlier run has been interrupted while it overwrote it.
+func (q *trashing) removePlaceholder(ctx, writing context.Context, tag string) (removed bool, err error) {
+	if !q.overwrite {
+		return false, nil
+	}
+	m, err := q.Manifest(ctx, q.header.Repository, tag)
+	switch {
+	case errors.Is(err, regret.ErrNotFound):
+		return false, nil
+	case err != nil:
+		return false, err
+	case !trash.IsPlaceholder(m.Raw):
+		return false, nil
+	}
+	if err := q.limiter.wait(ctx); err != nil {
+		return false, err
+	}
+	err = q.DeleteManifest(writing, q.header.Repository, m.Descriptor.Digest)
+	if err != nil && !errors.Is(err, regret.ErrNotFound) {
+		return false, err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.guard.DropTag(tag)
+	return true, nil
 }
 
 // putTag puts a manifest under a tag. If the outcome is unknown, a look decides.

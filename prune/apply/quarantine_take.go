@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/prune/plan"
@@ -46,6 +47,11 @@ func (q *trashing) take(ctx, writing context.Context, result Result, step *plan.
 	q.inTrash[result.Step] = true
 	q.mu.Unlock()
 	removed, err := q.removeNames(writing, step.Digest, still)
+	for _, name := range result.Tags {
+		if err == nil && !slices.Contains(still, name) {
+			_, err = q.removePlaceholder(ctx, writing, name)
+		}
+	}
 	if err == nil {
 		result.Status = Quarantined
 		return result
