@@ -94,11 +94,11 @@ func TestRestoreAfterADeletionThatWasInterrupted(t *testing.T) {
 // restores again.
 func TestRestoreGoesOnAfterEachFailure(t *testing.T) {
 	t.Parallel()
-	whole := newFixture(t)
-	whole.archive(t)
-	whole.apply(t, -1)
-	whole.restore(t, nil)
-	for _, sent := range whole.reg.Requests() {
+	f := newFixture(t)
+	f.archive(t)
+	f.apply(t, -1)
+	f.restore(t, nil)
+	for _, sent := range f.reg.Requests() {
 		if strings.Contains(sent.Path, "/uploads/") && sent.Method == http.MethodPut {
 			continue // its path is not known before
 		}
@@ -112,8 +112,6 @@ func TestRestoreGoesOnAfterEachFailure(t *testing.T) {
 			"is lost":                        (*fakeregistry.Registry).LoseRequest,
 			"has no response, but an effect": (*fakeregistry.Registry).LoseResponse,
 		} {
-			f := newFixture(t)
-			f.archive(t)
 			f.apply(t, -1)
 			f.reg.Intercept(1, func(req *http.Request) bool { return req.Method == sent.Method && req.URL.Path == sent.Path }, fault(f.reg))
 			report := f.restore(t, nil)
