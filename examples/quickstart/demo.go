@@ -14,11 +14,15 @@ import (
 
 const repository = "team/app"
 
-// serveRegistry starts a registry on the loopback interface. It holds one image index for two
-// platforms under two tags. The caller must call stop.
-func serveRegistry(opts ...fakeregistry.Option) (url string, stop func() error, err error) {
+// appRegistry returns a registry with one image index for two platforms under two tags.
+func appRegistry(opts ...fakeregistry.Option) *fakeregistry.Registry {
 	registry := fakeregistry.New(opts...)
 	registry.PutIndex(repository, []string{"hello on amd64", "hello on arm64"}, "v1.2", "latest")
+	return registry
+}
+
+// serveRegistry serves a registry on the loopback interface. The caller must call stop.
+func serveRegistry(registry *fakeregistry.Registry) (url string, stop func() error, err error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", nil, err
@@ -28,9 +32,9 @@ func serveRegistry(opts ...fakeregistry.Option) (url string, stop func() error, 
 	return "http://" + listener.Addr().String(), server.Close, nil
 }
 
-// withRegistry runs one part of the demo against a new registry.
-func withRegistry(ctx context.Context, p *printer, part func(context.Context, *printer, *regret.Client) error, opts ...fakeregistry.Option) (err error) {
-	url, stop, err := serveRegistry(opts...)
+// withRegistry runs one part of the demo against a registry.
+func withRegistry(ctx context.Context, p *printer, registry *fakeregistry.Registry, part func(context.Context, *printer, *regret.Client) error) (err error) {
+	url, stop, err := serveRegistry(registry)
 	if err != nil {
 		return err
 	}
@@ -45,10 +49,13 @@ func withRegistry(ctx context.Context, p *printer, part func(context.Context, *p
 
 // runDemo runs the whole demo.
 func runDemo(ctx context.Context, p *printer) error {
-	if err := withRegistry(ctx, p, demoDeletion); err != nil {
+	if err := withRegistry(ctx, p, appRegistry(), demoDeletion); err != nil {
 		return err
 	}
-	if err := withRegistry(ctx, p, demoDeleteDisabled, fakeregistry.WithDeleteDisabled()); err != nil {
+	if err := withRegistry(ctx, p, appRegistry(fakeregistry.WithDeleteDisabled()), demoDeleteDisabled); err != nil {
+		return err
+	}
+	if err := withRegistry(ctx, p, shopRegistry(), demoShop); err != nil {
 		return err
 	}
 	p.line("\nTo delete from a registry of yours, where the command shows the image and asks first:")

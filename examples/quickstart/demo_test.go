@@ -61,15 +61,27 @@ func TestDemo(t *testing.T) {
 			}
 		}
 	})
-	t.Run("fits on a screen", func(t *testing.T) {
+	t.Run("plans for a repository, carries out the plan, and takes it back", func(t *testing.T) {
 		t.Parallel()
-		lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
-		if len(lines) > 45 {
-			t.Errorf("%d lines", len(lines))
+		if !strings.Contains(withPort5000(out), planOutput+applyOutput) {
+			t.Errorf("the plan is missing in:\n%s", out)
 		}
-		for _, line := range lines {
-			if len([]rune(line)) > 100 {
-				t.Errorf("%d columns: %s", len([]rune(line)), line)
+	})
+	t.Run("fits on a screen, act by act", func(t *testing.T) {
+		t.Parallel()
+		acts := regexp.MustCompile(`(?m)^(Now for a whole repository|10 )`).Split(out, -1)
+		if len(acts) != 3 {
+			t.Fatalf("%d acts", len(acts))
+		}
+		for _, act := range acts {
+			lines := strings.Split(strings.TrimSpace(act), "\n")
+			if len(lines) > 45 {
+				t.Errorf("%d lines:\n%s", len(lines), act)
+			}
+			for _, line := range lines {
+				if len([]rune(line)) > 100 && !strings.HasSuffix(line, "after garbage collection") { // the totals of a plan
+					t.Errorf("%d columns: %s", len([]rune(line)), line)
+				}
 			}
 		}
 	})

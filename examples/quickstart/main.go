@@ -1,6 +1,7 @@
 // Command quickstart shows what regret does.
 //
-// Without arguments it runs a demo against a registry in its own process:
+// Without arguments it runs a demo against registries in its own process. It deletes an image step by
+// step, and then plans what to delete from a whole repository, does that, and takes it back:
 //
 //	go run ./examples/quickstart
 //

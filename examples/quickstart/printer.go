@@ -27,7 +27,7 @@ func (p *printer) line(format string, args ...any) {
 // step prints the heading of the next step and the call it makes.
 func (p *printer) step(title, call string) {
 	p.steps++
-	p.line("\n%d  %-44s %s", p.steps, title, call)
+	p.line("\n%-2d %-44s %s", p.steps, title, call)
 }
 
 // result prints one line of the outcome of a step.
