@@ -8,9 +8,9 @@ import (
 )
 
 // calendar holds in each group the newest of each of the last N periods that have one, and
-// its equals. The best groups are those with the newest images.
+// its equals.
 func (d *Decision) calendar(k *ranking, groups [][]contender) {
-	best := k.bestGroups(groups)
+	best := d.bestGroupsOfCalendar(k, groups)
 	for g, entries := range groups {
 		status := best[g]
 		if status == placeIn && len(entries) > 1 && isOpen(entries) {
@@ -26,6 +26,20 @@ func (d *Decision) calendar(k *ranking, groups [][]contender) {
 			k.period(p, entries)
 		}
 	}
+}
+
+// bestGroupsOfCalendar returns which groups a calendar counts in. The rule may rank groups
+// by version or number, although its calendar ranks images by date.
+func (d *Decision) bestGroupsOfCalendar(k *ranking, groups [][]contender) []placeStatus {
+	if k.rule.Groups() == 0 || k.rule.By() == k.by {
+		return k.bestGroups(groups)
+	}
+	byRule, ranked, _ := d.contest(k.rule, k.rule.By())
+	best, status := byRule.bestGroups(ranked), make([]placeStatus, len(groups))
+	for key, g := range k.groups {
+		status[g] = best[byRule.groups[key]]
+	}
+	return status
 }
 
 func (k *ranking) raiseAll(entries []contender, status placeStatus) {

@@ -30,6 +30,7 @@ type entry struct {
 	MediaType   string            `json:"mediaType"`
 	Digest      regret.Digest     `json:"digest"`
 	Size        int64             `json:"size"`
+	URLs        []string          `json:"urls"`
 	Platform    *ocispec.Platform `json:"platform"`
 	Annotations map[string]string `json:"annotations"`
 }

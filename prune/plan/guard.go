@@ -11,15 +11,27 @@ import (
 )
 
 // A Guard follows what happens to a repository while a plan is carried out, and says which
-// steps must not be taken any more: of what the plan wants to delete, what a tag now leads
-// to or what is in use by now. It only takes steps back, and never adds one.
+// steps must not be taken any more, because of what a tag points to or what is in use by now.
+// It only takes steps back, and never adds one.
+//
+// It knows of the repository what the plan says and what it is told. While [Guard.Missing]
+// has questions, it does not know enough to answer.
 //
 // It is not safe for concurrent use.
 type Guard struct {
 	evidence *evidence
-	tags     map[string]int // the numbers of tags, by name
-	planned  map[string]regret.Digest
-	changed  bool
+	tags     map[string]int           // the numbers of tags, by name
+	planned  map[string]regret.Digest // what tags pointed to when the plan was made
+	known    graph.ID                 // how many manifests the plan names
+	inUse    usedNow
+	outdated bool // the result does not know the latest changes
+	unread   bool // there may be something to read
+}
+
+// A usedNow is what newer in-use lists name.
+type usedNow struct {
+	tags    map[string]bool
+	digests []regret.Digest // of manifests or of their configurations
 }
 
 // Guard returns a guard for the plan as it is.
@@ -32,18 +44,15 @@ func (p *Plan) Guard() (*Guard, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Guard{evidence: e, tags: make(map[string]int), planned: make(map[string]regret.Digest)}
+	g := &Guard{
+		evidence: e, tags: make(map[string]int), planned: make(map[string]regret.Digest),
+		known: graph.ID(len(e.snapshot.nodes)), inUse: usedNow{tags: make(map[string]bool)},
+	}
 	for i, t := range e.snapshot.tags {
 		g.tags[t.name] = i
 		g.planned[t.name] = e.snapshot.digests.at(t.id)
 	}
 	return g, nil
-}
-
-// Planned returns what a tag pointed to when the plan was made.
-func (g *Guard) Planned(tag string) (regret.Digest, bool) {
-	dgst, ok := g.planned[tag]
-	return dgst, ok
 }
 
 // SetTag records what a tag points to now. It reports whether that is new.
@@ -58,28 +67,35 @@ func (g *Guard) SetTag(name string, dgst regret.Digest) bool {
 		g.tags[name] = i
 		s.tags = append(s.tags, tag{name: name})
 	}
-	id := g.evidence.node(dgst)
-	s.nodes[id].flags = s.nodes[id].flags&^isMissing | isPresent
+	g.Found(dgst)
+	id, _ := s.digests.find(dgst)
 	s.tags[i].id, s.tags[i].state = id, tagRead
-	g.changed = true
+	g.unread = true
 	return true
 }
 
-// DropTag records that a tag is gone.
+// DropTag records that a tag is gone. What it held may still be held until something else
+// changes: to compute that anew for each tag that goes with its image would take long.
 func (g *Guard) DropTag(name string) {
 	if i, known := g.tags[name]; known && g.evidence.snapshot.tags[i].state == tagRead {
 		g.evidence.snapshot.tags[i].id, g.evidence.snapshot.tags[i].state = none, tagVanished
-		g.changed = true
 	}
 }
 
-// Use records further in-use lists, each for the rule of the policy that names it.
+// Found records that the registry has a manifest.
+func (g *Guard) Found(dgst regret.Digest) {
+	n := &g.evidence.snapshot.nodes[g.evidence.node(dgst)]
+	n.flags = n.flags&^isMissing | isPresent
+	g.outdated = true
+}
+
+// Use records further in-use lists, each for the rule of the policy that names it. What they
+// name stays, besides what the lists name that the plan was made with.
 //
 // Errors: [*policy.InUseError].
 func (g *Guard) Use(lists []*policy.InUse, at time.Time) error {
 	e := g.evidence
-	e.snapshot.options.InUse, e.at = lists, at
-	defer func() { e.at = e.plan.header.At }()
+	e.snapshot.options.InUse = lists
 	for _, rule := range e.policy.Keep() {
 		list := e.snapshot.inUseList(rule.File())
 		if rule.File() == "" || list == nil {
@@ -89,32 +105,64 @@ func (g *Guard) Use(lists []*policy.InUse, at time.Time) error {
 		if err != nil {
 			return err
 		}
-		used := e.inUse.byRule[""]
-		e.snapshot.holdTags(used, tags)
-		for _, dgst := range dgsts {
-			used[e.node(dgst)] = true
+		for _, name := range tags {
+			g.inUse.tags[name] = true
 		}
-		g.changed = true
+		for _, dgst := range dgsts {
+			e.node(dgst) // now, so that no number is given while the others are in use
+			g.inUse.digests = append(g.inUse.digests, dgst)
+		}
 	}
+	g.outdated, g.unread = true, true
 	return nil
 }
 
-// Missing yields what must be read of manifests that tags lead to since the plan was made:
-// [AskManifest] only.
+// NamesUnknown reports whether an in-use list names a digest that no manifest has that the
+// plan or the guard knows. It may be that of a configuration, which CRI-O reports; see
+// [Guard.Config].
+func (g *Guard) NamesUnknown() bool {
+	return slices.ContainsFunc(g.inUse.digests, func(dgst regret.Digest) bool {
+		return g.evidence.node(dgst) >= g.known
+	})
+}
+
+// Config records which configuration a manifest has. The plan does not say that.
+func (g *Guard) Config(dgst, config regret.Digest) {
+	s := g.evidence.snapshot
+	s.nodes[g.evidence.node(dgst)].config = s.blob(config, 0)
+	g.outdated = true
+}
+
+// Missing yields what must be read before the guard can answer: manifests that tags lead to
+// since the plan was made, and what is in use under no tag. All questions are [AskManifest].
 func (g *Guard) Missing() iter.Seq[Question] {
-	e := g.evidence
 	return func(yield func(Question) bool) {
+		if !g.unread {
+			return
+		}
 		asked := make(map[graph.ID]bool)
-		ask := func(id graph.ID) bool {
-			n := &e.snapshot.nodes[id]
-			if asked[id] || e.manifests[id] != nil || n.flags&(isRead|isMissing) != 0 {
-				return true
+		for id := range g.unreadManifests() {
+			if asked[id] {
+				continue
 			}
 			asked[id] = true
-			return yield(Question{Kind: AskManifest, Digest: e.snapshot.digests.at(id)})
+			if !yield(Question{Kind: AskManifest, Digest: g.evidence.snapshot.digests.at(id)}) {
+				return
+			}
 		}
+		g.unread = len(asked) > 0
+	}
+}
+
+// unreadManifests yields manifests that are to be read, some of them more than once.
+func (g *Guard) unreadManifests() iter.Seq[graph.ID] {
+	e := g.evidence
+	isUnread := func(id graph.ID) bool {
+		return e.manifests[id] == nil && e.snapshot.nodes[id].flags&(isRead|isMissing) == 0
+	}
+	return func(yield func(graph.ID) bool) {
 		for _, t := range e.snapshot.tags {
-			if t.state == tagRead && !ask(t.id) {
+			if t.state == tagRead && isUnread(t.id) && !yield(t.id) {
 				return
 			}
 		}
@@ -123,17 +171,27 @@ func (g *Guard) Missing() iter.Seq[Question] {
 				continue
 			}
 			for _, child := range e.snapshot.lists(id) {
-				if e.snapshot.isIndex(child) && !ask(child) {
+				if e.snapshot.isIndex(child) && isUnread(child) && !yield(child) {
 					return
 				}
+			}
+		}
+		configs := e.snapshot.byConfig()
+		for _, dgst := range g.inUse.digests {
+			if config, ok := e.snapshot.blobs.find(dgst); ok && len(configs[config]) > 0 {
+				continue
+			}
+			// What the plan names and does not describe lists nothing.
+			if id := e.node(dgst); id >= g.known && isUnread(id) && !yield(id) {
+				return
 			}
 		}
 	}
 }
 
-// Manifest answers a question of Missing.
+// Manifest answers a question of Missing. It fails if the content is no manifest.
 func (g *Guard) Manifest(q Question, m *regret.Manifest) error {
-	g.changed = true
+	g.outdated, g.unread = true, true
 	err := g.evidence.snapshot.Manifest(q, m)
 	g.evidence.grow()
 	return err
@@ -141,8 +199,17 @@ func (g *Guard) Manifest(q Question, m *regret.Manifest) error {
 
 // NotFound answers a question of Missing about a manifest that is gone.
 func (g *Guard) NotFound(q Question) {
-	g.changed = true
+	g.outdated, g.unread = true, true
 	g.evidence.snapshot.NotFound(q)
+}
+
+// CheckLimits returns an error if what was read exceeds a limit of what planning reads, so
+// that a tag that leads to ever more indexes cannot keep a run busy for ever.
+//
+// Errors: [*LimitError].
+func (g *Guard) CheckLimits() error {
+	g.decide()
+	return g.evidence.checkLimits()
 }
 
 // Holds returns why a manifest that the plan deletes must stay by now.
@@ -159,39 +226,51 @@ func (g *Guard) Holds(dgst regret.Digest) (Reason, bool) {
 	return e.needed(id), true
 }
 
-// decide computes again what goes, if anything has changed.
-func (g *Guard) decide() {
-	if !g.changed {
-		return
+// HoldsTag returns why a step must not take a tag off by now: it is in use, or what it belongs
+// to stays.
+func (g *Guard) HoldsTag(step *Step, name string) (Reason, bool) {
+	g.decide()
+	switch i, known := g.tags[name]; {
+	case g.inUse.tags[name]:
+		return Reason{Text: "the tag is in use"}, true
+	case known && classify(name).class != ordinary && !g.evidence.comesOffAlone(graph.ID(i)):
+		return Reason{Text: "what the tag belongs to stays, or is there again"}, true
 	}
-	g.changed = false
-	e := g.evidence
-	e.grow()
-	e.loose, e.keeps, e.removes = nil, nil, nil
-	used := e.inUse.byRule[""]
-	e.decide()
-	for id := range used {
-		e.inUse.byRule[""][id] = true
-	}
-	for c, id := range e.candidates {
-		if e.selected[c] && !g.onlyPlannedTags(c, id) {
-			e.selected[c] = false
-		}
-	}
-	for id := range e.graph.Flags {
-		e.graph.Flags[id] = 0
-	}
-	e.flags()
-	e.result = e.graph.Solve()
+	return Reason{}, false
 }
 
-// onlyPlannedTags reports whether no ordinary tag was put on a manifest since the plan was
-// made: rules have not judged such a tag.
-func (g *Guard) onlyPlannedTags(c int, id graph.ID) bool {
-	dgst := g.evidence.snapshot.digests.at(id)
-	return !slices.ContainsFunc(g.evidence.ordinaryTags(c), func(tag graph.ID) bool {
-		return g.planned[g.evidence.snapshot.tags[tag].name] != dgst
+// Others returns the tags of a manifest of which one must be left for a step to take a tag
+// off: ordinary ones for an ordinary tag, and of those that the step does not take off. Some
+// registries delete a manifest with its last tag.
+func (g *Guard) Others(step *Step, name string) []string {
+	isOrdinary := classify(name).class == ordinary
+	return slices.DeleteFunc(g.TagsOf(step.Digest), func(other string) bool {
+		return slices.Contains(step.Untag, other) || isOrdinary && classify(other).class != ordinary
 	})
+}
+
+// Presumed returns the manifests that a step counts on to be gone, because what it takes away
+// belongs to them: the owners of companion tags, and the subject.
+func (g *Guard) Presumed(step *Step) []regret.Digest {
+	s := g.evidence.snapshot
+	var gone []regret.Digest
+	add := func(dgst regret.Digest) {
+		if id, known := s.digests.find(dgst); known && s.nodes[id].flags&isMissing != 0 && !slices.Contains(gone, dgst) {
+			gone = append(gone, dgst)
+		}
+	}
+	tags := step.Tags
+	if step.Action == Untag {
+		tags = step.Untag
+	} else if step.Subject != "" {
+		add(step.Subject)
+	}
+	for _, name := range tags {
+		if whole := classify(name).whole; whole != "" {
+			add(whole)
+		}
+	}
+	return gone
 }
 
 // Tags yields the tags that are there as far as the guard knows, and what they point to.
@@ -203,4 +282,71 @@ func (g *Guard) Tags() iter.Seq2[string, regret.Digest] {
 			}
 		}
 	}
+}
+
+// TagsOf returns the tags that point to a manifest as far as the guard knows, sorted.
+func (g *Guard) TagsOf(dgst regret.Digest) []string {
+	g.decide()
+	e := g.evidence
+	id, known := e.snapshot.digests.find(dgst)
+	if !known {
+		return nil
+	}
+	var names []string
+	for _, i := range e.tagsOf.Of(id) {
+		if t := e.snapshot.tags[i]; t.state == tagRead && t.id == id { // or else it was dropped since
+			names = append(names, t.name)
+		}
+	}
+	return names
+}
+
+// decide computes again what goes, if anything has changed.
+func (g *Guard) decide() {
+	if !g.outdated {
+		return
+	}
+	g.outdated = false
+	e := g.evidence
+	e.grow()
+	e.arrange()
+	g.markUsed(e.inUse.byRule[""])
+	for c, id := range e.candidates {
+		if e.selected[c] && !g.onlyPlannedTags(c, id) {
+			e.selected[c] = false
+		}
+	}
+	e.solve()
+}
+
+// markUsed marks what newer in-use lists name. Of a tag that has moved, what it pointed to
+// may be what is in use.
+func (g *Guard) markUsed(used map[graph.ID]bool) {
+	s := g.evidence.snapshot
+	for name := range g.inUse.tags {
+		if i, known := g.tags[name]; known && s.tags[i].id != none {
+			used[s.tags[i].id] = true
+		}
+		if dgst, known := g.planned[name]; known {
+			used[g.evidence.node(dgst)] = true
+		}
+	}
+	configs := s.byConfig()
+	for _, dgst := range g.inUse.digests {
+		used[g.evidence.node(dgst)] = true
+		if config, ok := s.blobs.find(dgst); ok {
+			for _, id := range configs[config] {
+				used[id] = true
+			}
+		}
+	}
+}
+
+// onlyPlannedTags reports whether no ordinary tag was put on a manifest since the plan was
+// made: rules have not judged such a tag.
+func (g *Guard) onlyPlannedTags(c int, id graph.ID) bool {
+	dgst := g.evidence.snapshot.digests.at(id)
+	return !slices.ContainsFunc(g.evidence.ordinaryTags(c), func(tag graph.ID) bool {
+		return g.planned[g.evidence.snapshot.tags[tag].name] != dgst
+	})
 }

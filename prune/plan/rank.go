@@ -81,15 +81,7 @@ type ranking struct {
 }
 
 func (d *Decision) rankBy(r *ranked, by policy.By, judge func(*ranking, [][]contender)) []place {
-	k := &ranking{rule: r, by: by, places: make([]place, len(d.candidates)), groups: make(map[groupKey]int32), unknown: make(map[int32]bool)}
-	for c, id := range d.candidates {
-		if !d.snapshot.isReferrer(id) {
-			d.enter(k, c)
-		}
-	}
-	groups := k.byGroup()
-	parts := d.dropParts(groups)
-	k.dropUnranked(groups)
+	k, groups, parts := d.contest(r, by)
 	judge(k, groups)
 	for len(parts) > 0 {
 		for part := range parts {
@@ -97,6 +89,20 @@ func (d *Decision) rankBy(r *ranked, by policy.By, judge func(*ranking, [][]cont
 		}
 	}
 	return k.places
+}
+
+// contest returns the contenders of each group, and the images that are parts of others.
+func (d *Decision) contest(r *ranked, by policy.By) (k *ranking, groups [][]contender, parts map[int32][]int32) {
+	k = &ranking{rule: r, by: by, places: make([]place, len(d.candidates)), groups: make(map[groupKey]int32), unknown: make(map[int32]bool)}
+	for c, id := range d.candidates {
+		if !d.snapshot.isReferrer(id) {
+			d.enter(k, c)
+		}
+	}
+	groups = k.byGroup()
+	parts = d.dropParts(groups)
+	k.dropUnranked(groups)
+	return k, groups, parts
 }
 
 // enter enters an image into each group of its tags, by the best of these.

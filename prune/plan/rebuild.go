@@ -109,10 +109,23 @@ func (e *evidence) decide() {
 	for _, rule := range e.policy.Remove() {
 		e.removes = append(e.removes, &ranked{Rule: rule})
 	}
+	e.arrange()
+	e.solve()
+	e.steps = make(map[graph.ID]regret.Digest)
+	for id, deleted := range e.deleted {
+		if deleted {
+			e.steps[graph.ID(id)] = e.manifests[id].Digest
+		}
+	}
+}
+
+// arrange arranges what is known, and takes over from the plan what rules select and what is
+// in use.
+func (e *evidence) arrange() {
 	e.layout = e.snapshot.layout()
 	used := make(map[graph.ID]bool)
 	e.inUse = usage{byRule: map[string]map[graph.ID]bool{"": used}}
-	e.selected, e.ages = make([]bool, len(e.candidates)), make([]age, len(e.candidates))
+	e.selected, e.ages, e.loose = make([]bool, len(e.candidates)), make([]age, len(e.candidates)), nil
 	for id := range graph.ID(len(e.manifests)) {
 		m := e.manifests[id]
 		if m == nil {
@@ -128,14 +141,12 @@ func (e *evidence) decide() {
 			e.loose = append(e.loose, id)
 		}
 	}
+}
+
+// solve computes what goes.
+func (e *evidence) solve() {
 	e.flags()
 	e.result = e.graph.Solve()
-	e.steps = make(map[graph.ID]regret.Digest)
-	for id, deleted := range e.deleted {
-		if deleted {
-			e.steps[graph.ID(id)] = e.manifests[id].Digest
-		}
-	}
 }
 
 // grow makes room for manifests that the snapshot has learned of.

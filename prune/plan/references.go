@@ -19,7 +19,7 @@ func ReadReferences(content []byte) (References, error) {
 	}
 	var r References
 	add := func(to *[]regret.Descriptor, e *entry) {
-		*to = append(*to, regret.Descriptor{MediaType: e.MediaType, Digest: e.Digest, Size: e.Size})
+		*to = append(*to, regret.Descriptor{MediaType: e.MediaType, Digest: e.Digest, Size: e.Size, URLs: e.URLs})
 	}
 	for i := range c.Manifests {
 		add(&r.Manifests, &c.Manifests[i])

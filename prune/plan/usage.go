@@ -11,7 +11,7 @@ import (
 // A usage is what the in-use lists say about the repository.
 type usage struct {
 	byRule  map[string]map[graph.ID]bool // what a rule holds
-	unknown []regret.Digest              // digests that nothing read so far has
+	unknown []regret.Digest              // digests of what is not read yet
 	tags    []string                     // tags that are in use
 }
 
@@ -50,7 +50,7 @@ func (d *Decision) usage() (usage, error) {
 			found := false
 			if id, ok := s.digests.find(dgst); ok {
 				held[id] = true
-				found = s.nodes[id].flags&(isPresent|isEntry|isMissing) != 0
+				found = s.nodes[id].flags&(isRead|isMissing) != 0
 			}
 			if config, ok := s.blobs.find(dgst); ok {
 				for _, id := range configs[config] {

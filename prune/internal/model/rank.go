@@ -126,7 +126,7 @@ func (k *ranking) isBestGroup(g group) bool {
 	inOrder := k.rank(k.rule, k.rule.rankedBy()) // which orders groups even where a calendar asks
 	best, ok := inOrder.bestOf(g)
 	if !ok {
-		return false
+		return true // nothing tells its rank, and unknown is never old
 	}
 	better := map[group]bool{}
 	for _, e := range inOrder.entries {
