@@ -279,9 +279,9 @@ func Example_explain() {
 	// 1.3.9: releases: number 3, not among the newest 2
 	// 1.3.9: old releases: not older than 30d
 	// 1.4.1: releases: number 2 of the newest 2
-	// 1.4.1: old releases: not older than 30d
+	// 1.4.1: old releases: date not needed
 	// 1.4.2: releases: number 1 of the newest 2
-	// 1.4.2: old releases: not older than 30d
+	// 1.4.2: old releases: date not needed
 }
 
 // Plan for the repositories of a registry, or for this process's share of them.

@@ -128,6 +128,10 @@ func (d *Decision) rankedAs(c int) int {
 	return int(d.candidate[subject])
 }
 
+// dateNotNeeded is why a rule that asks for a date says nothing: others decide, so that the
+// date was not read.
+const dateNotNeeded = "date not needed"
+
 // why says in words why a keep rule holds a candidate, or how nearly it did.
 func (o *outcome) why(k *ranked) string {
 	switch o.reason {
@@ -153,7 +157,7 @@ func (o *outcome) why(k *ranked) string {
 		}
 		return "no version to rank"
 	case keepUndecided:
-		return "not decided yet"
+		return dateNotNeeded
 	}
 	if o.newest.better >= 0 {
 		return fmt.Sprintf("number %d, not among the newest %d", o.newest.better+1, k.Count())

@@ -201,22 +201,35 @@ func (d *Decision) whyWanted(r *ranked, c int, wants bool) string {
 		}
 		return "the rule names its tag"
 	}
-	if r.newest != nil && d.beyond(r, c) != yes {
+	switch span, asks := r.NotPulled(); {
+	case r.newest != nil && d.beyond(r, c) == no:
 		if p := d.placeOf(r.newest, c); p.better >= 0 {
 			return fmt.Sprintf("number %d of the newest %d", p.better+1, r.Count())
 		}
 		return fmt.Sprintf("not known to be beyond the newest %d", r.Count())
-	}
-	if span, ok := r.NotPulled(); ok && d.notPulled(r, c) != yes {
+	case asks && d.notPulled(r, c) != yes:
 		return "not known to be unused for " + span.String()
 	}
-	if span, ok := r.OlderThan(); ok {
-		if a := d.ages[c]; a.complete && a.at == 0 {
-			return noUsableDate
+	return d.whyNotOld(r, c)
+}
+
+// whyNotOld says why the date of an image does not let a remove rule want it.
+func (d *Decision) whyNotOld(r *ranked, c int) string {
+	span, _ := r.OlderThan()
+	undated := true
+	for _, tag := range d.ordinaryTags(c) {
+		for _, m := range r.Match(d.snapshot.tags[tag].name) {
+			a := d.dateFor(c, &m)
+			if !a.complete && d.olderThan(r, a) == maybe || d.beyond(r, c) == maybe {
+				return dateNotNeeded
+			}
+			undated = undated && a.at == 0
 		}
-		return "not older than " + span.String()
 	}
-	return "not wanted"
+	if undated {
+		return "no usable date"
+	}
+	return "not older than " + span.String()
 }
 
 // explainUntag completes a step that takes tags off.
