@@ -15,13 +15,10 @@ import (
 // digests numbers digests, so that a repository with millions of manifests fits into
 // memory: 32 bytes each instead of a string and its header.
 type digests struct {
-	sums  [][sumSize]byte
-	ids   map[[sumSize]byte]graph.ID
+	sums  sums
 	other map[graph.ID]regret.Digest // those that are not sha256; their sums are those of the text
 	begin map[string][]graph.ID      // of other: by algorithm and the digits that companion tags have
 }
-
-const sumSize = 32
 
 // none is the number of no digest.
 const none graph.ID = -1
@@ -29,16 +26,14 @@ const none graph.ID = -1
 // add returns the number of a digest, which must be valid.
 func (d *digests) add(dgst regret.Digest) graph.ID {
 	sum := sumOf(dgst)
-	if id, ok := d.ids[sum]; ok {
+	id, isNew := d.sums.add(&sum)
+	if !isNew {
 		return id
 	}
-	if d.ids == nil {
-		d.ids, d.other, d.begin = make(map[[sumSize]byte]graph.ID), make(map[graph.ID]regret.Digest), make(map[string][]graph.ID)
-	}
-	id := graph.ID(len(d.sums))
-	d.sums = append(d.sums, sum)
-	d.ids[sum] = id
 	if dgst.Algorithm() != digest.SHA256 {
+		if d.other == nil {
+			d.other, d.begin = make(map[graph.ID]regret.Digest), make(map[string][]graph.ID)
+		}
 		d.other[id] = dgst
 		begin := beginning(dgst.Algorithm(), dgst.Encoded())
 		d.begin[begin] = append(d.begin[begin], id)
@@ -47,15 +42,15 @@ func (d *digests) add(dgst regret.Digest) graph.ID {
 }
 
 func (d *digests) find(dgst regret.Digest) (graph.ID, bool) {
-	id, ok := d.ids[sumOf(dgst)]
-	return id, ok
+	sum := sumOf(dgst)
+	return d.sums.find(&sum)
 }
 
 func (d *digests) at(id graph.ID) regret.Digest {
 	if dgst, ok := d.other[id]; ok {
 		return dgst
 	}
-	return digest.NewDigestFromEncoded(digest.SHA256, hex.EncodeToString(d.sums[id][:]))
+	return digest.NewDigestFromEncoded(digest.SHA256, hex.EncodeToString(d.sums.all[id][:]))
 }
 
 // compare orders digests as their texts are ordered.
@@ -63,7 +58,7 @@ func (d *digests) compare(a, b graph.ID) int {
 	if len(d.other) > 0 {
 		return cmp.Compare(d.at(a), d.at(b))
 	}
-	return bytes.Compare(d.sums[a][:], d.sums[b][:])
+	return bytes.Compare(d.sums.all[a][:], d.sums.all[b][:])
 }
 
 // beginsWith returns the digests of an algorithm that begin with the digits of a companion
