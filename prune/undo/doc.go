@@ -11,6 +11,8 @@
 //
 // How long that works is up to the registry; see docs/undo.md.
 //
+// [RestoreTrash] needs no archive: it gives images that are in quarantine their tags back.
+//
 // # The archive
 //
 // An archive is that of one plan, and an OCI image layout that other tools can read:
@@ -27,7 +29,8 @@
 // # What the package knows
 //
 // It knows which manifests a plan takes away, and what each needs to be pushed again. It
-// knows no policy, deletes nothing, and starts no goroutine that outlives a call.
+// knows no policy, and starts no goroutine that outlives a call. It deletes nothing but what
+// quarantine has put beside images, and what an interrupted removal of a tag has left.
 //
 // Invariants: everything that is read from an archive or a registry hashes to its digest, or
 // is an error. Nothing is written to a store that holds the archive of another plan, or
