@@ -1,17 +1,34 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
-	"strings"
+	"sync"
+	"time"
 
 	"github.com/seed-8cb7cc86/regret"
-	"github.com/seed-8cb7cc86/regret/prune/plan"
 )
 
-// conclude looks what is left, and ends the journal.
-func (r *run) conclude(ctx context.Context) error {
+// conclude finds out what came of the run, and ends the journal if the run has got to its end.
+func (r *run) conclude(ctx context.Context, finished bool) error {
+	var err error
+	if r.report.Lost = r.lost; ctx.Err() == nil && (r.dirty || finished && (len(r.steps) > 0 || r.Verify)) {
+		err = r.takeStock(ctx, finished)
+	}
+	slices.SortFunc(r.report.Lost, func(a, b Lost) int { return cmp.Compare(a.Tag, b.Tag) })
+	if finished && err == nil {
+		r.report.Ended = time.Now()
+		r.journal.addEnd(r.report)
+		err = r.journal.sync()
+	}
+	return errors.Join(err, r.report.problem())
+}
+
+// takeStock finds out which tags are left that should be gone, and which are gone that should
+// be left; and, if it was asked for, whether all that stays is served.
+func (r *run) takeStock(ctx context.Context, finished bool) error {
 	listed, err := r.list(ctx)
 	if err != nil {
 		return err
@@ -20,83 +37,96 @@ func (r *run) conclude(ctx context.Context) error {
 	for _, tag := range listed {
 		here[tag] = true
 	}
-	if err := r.findStillPresent(ctx, here); err != nil {
+	if err := r.findRemnants(ctx, here); err != nil {
 		return err
 	}
-	r.findLost(here)
-	if r.Verify {
-		if err := r.survey(ctx); err != nil {
-			return err
-		}
+	r.noteLost(func(tag string) bool { return here[tag] })
+	r.report.Lost = slices.DeleteFunc(r.lost, func(l Lost) bool { return here[l.Tag] })
+	if !finished || !r.Verify {
+		return nil
 	}
-	end := &ending{Started: r.report.Started, Ended: r.report.Ended, Lost: r.report.Lost, StillPresent: r.report.StillPresent, Survival: r.report.Survival}
-	r.journal.add(entry{End: end})
-	if err := r.journal.sync(); err != nil {
-		return err
-	}
-	if len(r.report.Lost) > 0 {
-		return lostError(r.report.Lost)
-	}
-	return nil
+	r.report.Survival, err = r.survey(ctx, here)
+	return err
 }
 
-// findStillPresent finds tags that should be gone and still lead to what was deleted.
-func (r *run) findStillPresent(ctx context.Context, here map[string]bool) error {
-	for i, result := range r.report.Results {
-		var tags []string
-		switch result.Status {
-		case Deleted:
-			tags = r.steps[i].Tags
-		case Untagged:
-			tags = r.steps[i].Untag
-		case Quarantined:
-			tags = r.steps[i].OrdinaryTags()
-		}
-		for _, tag := range tags {
-			if !here[tag] {
-				continue
-			}
-			d, err := r.Resolve(ctx, r.header.Repository, tag)
-			switch {
-			case errors.Is(err, regret.ErrNotFound):
-			case err != nil:
-				return err
-			case d.Digest == result.Digest:
-				r.report.StillPresent = append(r.report.StillPresent, tag)
-			}
-		}
-	}
-	slices.Sort(r.report.StillPresent)
-	return nil
-}
-
-// findLost finds tags that the plan did not mean to remove and that are gone: most likely
-// somebody moved one onto a manifest between the last look at it and its deletion.
-func (r *run) findLost(here map[string]bool) {
-	meant := make(map[string]bool)
-	deleted := make(map[regret.Digest]bool)
-	for i, step := range r.steps {
-		if step.Action == plan.Delete && r.report.Results[i].Status.isGone() {
-			deleted[step.Digest] = true
-			for _, tag := range step.Tags {
-				meant[tag] = true
-			}
-		}
-		for _, tag := range step.Untag {
-			meant[tag] = true
-		}
+// noteLost records tags that are not there any more although the plan does not take them: they
+// were moved onto a manifest between the last look at it and its deletion, or somebody else
+// has removed them. What was gone before the first step is none of the run's business.
+func (r *run) noteLost(isHere func(tag string) bool) {
+	if !r.dirty && !r.history.isDirty() {
+		return
 	}
 	for tag, dgst := range r.guard.Tags() {
-		if !here[tag] && (!meant[tag] || !deleted[dgst]) && !r.wasUntagged(tag, dgst) {
-			r.report.Lost = append(r.report.Lost, Lost{tag, dgst, deleted[dgst]})
+		if isHere(tag) || r.takes(tag, dgst) {
+			continue
+		}
+		isKnown := func(l Lost) bool { return l.Tag == tag }
+		if !slices.ContainsFunc(r.lost, isKnown) {
+			r.lost = append(r.lost, Lost{tag, dgst, r.isGone(dgst)})
 		}
 	}
-	slices.SortFunc(r.report.Lost, func(a, b Lost) int { return strings.Compare(a.Tag, b.Tag) })
 }
 
-// wasUntagged reports whether a step took this tag off this manifest.
-func (r *run) wasUntagged(tag string, dgst regret.Digest) bool {
-	return slices.ContainsFunc(r.steps, func(step plan.Step) bool {
-		return step.Action == plan.Untag && step.Digest == dgst && slices.Contains(step.Untag, tag)
+// isGone reports whether a step deleted a manifest.
+func (r *run) isGone(dgst regret.Digest) bool {
+	i, known := r.byDigest[dgst]
+	return known && r.report.Results[i].Status.isGone()
+}
+
+// findRemnants finds tags that should be gone and that the registry still lists.
+func (r *run) findRemnants(ctx context.Context, here map[string]bool) error {
+	var candidates []Remnant
+	for i := range r.report.Results {
+		for _, tag := range r.tagsGoneBy(i) {
+			if here[tag] {
+				candidates = append(candidates, Remnant{Tag: tag, Digest: r.steps[i].Digest})
+			}
+		}
+	}
+	var mu sync.Mutex
+	var served, dangling []Remnant
+	err := each(ctx, r.Concurrency, len(candidates), func(ctx context.Context, i int) error {
+		at, err := r.where(ctx, candidates[i].Tag)
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case err != nil:
+			return err
+		case at == candidates[i].Digest:
+			candidates[i].Served = true
+			served = append(served, candidates[i])
+		case at == "":
+			dangling = append(dangling, candidates[i])
+		}
+		return nil
 	})
+	if err == nil && len(dangling) > 0 {
+		dangling, err = r.stillListed(ctx, dangling)
+	}
+	r.report.StillPresent = slices.Concat(served, dangling)
+	slices.SortFunc(r.report.StillPresent, func(a, b Remnant) int { return cmp.Compare(a.Tag, b.Tag) })
+	return err
+}
+
+// tagsGoneBy returns the tags that are gone if a step has ended as its result says.
+func (r *run) tagsGoneBy(i int) []string {
+	switch r.report.Results[i].Status {
+	case Deleted, AlreadyGone, Untagged, Quarantined:
+		return r.report.Results[i].Tags
+	}
+	return nil
+}
+
+// stillListed returns the remnants that a second list still has: a tag that was not found may
+// have been removed after the first.
+func (r *run) stillListed(ctx context.Context, remnants []Remnant) ([]Remnant, error) {
+	listed, err := r.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	here := make(map[string]bool, len(listed))
+	for _, tag := range listed {
+		here[tag] = true
+	}
+	return slices.DeleteFunc(remnants, func(left Remnant) bool { return !here[left.Tag] }), nil
 }

@@ -3,18 +3,22 @@ package apply
 import (
 	"errors"
 	"fmt"
-	"strings"
+
+	"github.com/seed-8cb7cc86/regret"
 )
 
-// The reasons to refuse a plan. They are found before anything is sent, except for the last.
+// The reasons to refuse a plan. They are found before anything is sent, except for ErrKeepLost.
 var (
 	ErrOtherRegistry = errors.New("the plan is for another registry")
 	ErrOtherPlan     = errors.New("the journal is that of another plan")
 	ErrUnexpected    = errors.New("the plan is not the one that was expected")
 	ErrTooOld        = errors.New("the plan is too old")
-	ErrInUseExpired  = errors.New("an in-use list of the plan has expired")
+	// ErrInUseExpired: what is in use by now is not known. It also ends a run that takes so
+	// long that a list expires meanwhile.
+	ErrInUseExpired = errors.New("an in-use list of the plan has expired")
 	// ErrKeepLost: an image that a keep rule holds is not there any more, so that the plan
-	// is not about this repository as it is now. Nothing is deleted.
+	// is not about the repository as it is now. It is looked for before anything is deleted,
+	// and whenever all tags are looked at again.
 	ErrKeepLost = errors.New("an image that a keep rule holds is gone")
 )
 
@@ -26,8 +30,9 @@ var ErrNoQuarantine = errors.New("the registry allows no quarantine")
 var (
 	// ErrStopped: the registry refuses what every step needs, or 20 steps in a row failed.
 	ErrStopped = errors.New("stopped")
-	// ErrLost: a tag that was to stay is gone.
-	ErrLost = errors.New("a tag that was to stay is gone")
+	// ErrLost: a tag that was to stay is gone, or something that stays needs what the run
+	// deleted.
+	ErrLost = errors.New("something that was to stay is gone")
 )
 
 // A JournalError says that the journal cannot be read or written. Without a journal nothing
@@ -47,12 +52,32 @@ func (e *JournalError) Error() string {
 // Unwrap returns the cause.
 func (e *JournalError) Unwrap() error { return e.Err }
 
-// lostError names the tags that are lost.
-func lostError(lost []Lost) error {
-	const shown = 10
-	names := make([]string, 0, shown)
-	for i := range lost[:min(len(lost), shown)] {
-		names = append(names, lost[i].Tag)
+// problem returns the error for what a run found at its end.
+func (r *Report) problem() error {
+	var problems []error
+	if len(r.Lost) > 0 {
+		names := listNames(len(r.Lost), func(i int) string { return r.Lost[i].Tag })
+		problems = append(problems, fmt.Errorf("%w: the tags %s; see the report", ErrLost, names))
 	}
-	return fmt.Errorf("%w: %s (%d in all); restore them from the archive", ErrLost, strings.Join(names, ", "), len(lost))
+	if n := r.oursMissing(); n > 0 {
+		problems = append(problems, fmt.Errorf("%w: %d manifests that are needed; see the report, and restore from the archive", ErrLost, n))
+	}
+	if len(r.StillPresent) > 0 {
+		names := listNames(len(r.StillPresent), func(i int) string { return r.StillPresent[i].Tag })
+		problems = append(problems, fmt.Errorf("%w: the tags %s", regret.ErrStillPresent, names))
+	}
+	return errors.Join(problems...)
+}
+
+// oursMissing counts what something that stays needs and the run has deleted.
+func (r *Report) oursMissing() (n int) {
+	if r.Survival == nil {
+		return 0
+	}
+	for _, damage := range r.Survival.Missing {
+		if damage.Ours {
+			n++
+		}
+	}
+	return n
 }

@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
+	"strings"
 	"time"
 
 	"github.com/seed-8cb7cc86/regret"
@@ -17,23 +17,33 @@ import (
 // [*os.File] that is opened for reading and appending is one.
 //
 // It consists of JSON objects, one a line: first the plan, then what is about to be done,
-// and what came of it. What is there is read first; a last line that was cut off is ignored.
+// what came of it, and at the end of a run that got to its end what that found. What is there
+// is read first. A last line that was cut off is ignored.
 type Journal interface {
 	io.ReadWriter
+	// Sync returns once everything that was written survives a loss of power.
 	Sync() error
 }
 
-// An entry is a line of a journal.
+const journalForm = "journal/1"
+
+// An entry is a line of a journal. The first line has the form and the plan; each of the
+// others has one of the further fields.
 type entry struct {
-	Journal string        `json:"regret,omitempty"` // of the first line: the form
-	Plan    regret.Digest `json:"plan,omitempty"`   // of the first line
-	At      time.Time     `json:"at,omitzero"`
-	// Quarantine says in the first line that the plan is not applied, but its images put in
-	// the trash.
-	Quarantine bool     `json:"quarantine,omitempty"`
-	Intent     []int    `json:"intent,omitempty"` // steps that are about to be taken
-	Result     *outcome `json:"result,omitempty"`
-	End        *ending  `json:"end,omitempty"` // of the last line: the run is finished
+	Journal    string        `json:"regret,omitempty"`
+	Plan       regret.Digest `json:"plan,omitempty"`
+	Quarantine bool          `json:"quarantine,omitempty"` // the images are not deleted, but put in the trash
+	At         time.Time     `json:"at,omitzero"`
+
+	Tags   map[string]regret.Digest `json:"tags,omitempty"`   // what tags point to by now
+	Gone   []string                 `json:"gone,omitempty"`   // tags that are not there any more
+	Intent []int                    `json:"intent,omitempty"` // steps that are about to be taken
+	Result *outcome                 `json:"result,omitempty"`
+
+	Lost    *Lost    `json:"lost,omitempty"`
+	Remnant *Remnant `json:"stillPresent,omitempty"`
+	Damage  *Damage  `json:"damage,omitempty"`
+	End     *ending  `json:"end,omitempty"` // the run is finished
 }
 
 // An outcome is a result in a journal.
@@ -44,69 +54,129 @@ type outcome struct {
 	Kind   regret.Kind `json:"kind,omitempty"`
 }
 
-// An ending is what only the end of a run tells.
+// An ending is what the last line of a finished run says.
 type ending struct {
-	Started      time.Time `json:"started"`
-	Ended        time.Time `json:"ended"`
-	Lost         []Lost    `json:"lost,omitempty"`
-	StillPresent []string  `json:"stillPresent,omitempty"`
-	Survival     *Survival `json:"survival,omitempty"`
+	Started  time.Time `json:"started"`
+	Ended    time.Time `json:"ended"`
+	Survival *Survival `json:"survival,omitempty"` // without what is missing
 }
-
-const journalForm = "journal/1"
-
-// maxLine bounds the lines of a journal.
-const maxLine = 16 << 20
 
 // A history is what a journal says of earlier runs.
 type history struct {
 	begun      bool
 	quarantine bool
+	tags       map[string]regret.Digest // what tags pointed to when they were last looked at; empty if they were gone
 	results    map[int]outcome
 	intents    map[int]bool // without a result
-	end        *ending
-	torn       bool // the last line is cut off
+
+	lost     []Lost
+	remnants []Remnant
+	damages  []Damage
+	end      *ending
+	unended  bool // the last line has no end
 }
 
-// readJournal reads what earlier runs have done.
+// isDirty reports whether earlier runs may have changed something.
+func (h *history) isDirty() bool { return len(h.results)+len(h.intents) > 0 }
+
+// mayHaveTaken reports whether an earlier run may have taken a step without being able to
+// say so.
+func (h *history) mayHaveTaken(step int) bool {
+	return h.intents[step] || h.results[step].Status == Unknown
+}
+
+// hasTried reports whether an earlier run may have begun a step.
+func (h *history) hasTried(step int) bool {
+	_, ended := h.results[step]
+	return ended || h.intents[step]
+}
+
+// maxLine bounds the lines of a journal.
+const maxLine = 16 << 20
+
+// A journalReader reads what earlier runs have done.
+type journalReader struct {
+	history
+	plan  regret.Digest
+	steps int
+
+	torn     error // of a line that cannot be read; nil once another run has begun
+	tornLine int
+}
+
+// readJournal reads the journal of a plan with so many steps.
+//
+// Errors: [ErrOtherPlan], [*JournalError].
 func readJournal(r io.Reader, plan regret.Digest, steps int) (history, error) {
-	h := history{results: make(map[int]outcome), intents: make(map[int]bool)}
-	lines := bufio.NewReaderSize(r, 64<<10)
-	var torn error // of a line that cannot be read
-	for n := 1; ; n++ {
-		line, err := readLine(lines)
+	j := journalReader{plan: plan, steps: steps, history: history{
+		tags: make(map[string]regret.Digest), results: make(map[int]outcome), intents: make(map[int]bool),
+	}}
+	number, err := j.read(bufio.NewReaderSize(r, 64<<10))
+	if err == nil || errors.Is(err, ErrOtherPlan) {
+		return j.history, err
+	}
+	return history{}, &JournalError{number, err}
+}
+
+// read reads all lines. It returns the number of the one that fails.
+func (j *journalReader) read(r *bufio.Reader) (number int, err error) {
+	for number := 1; ; number++ {
+		line, err := readLine(r)
 		if errors.Is(err, io.EOF) {
-			h.torn = len(line) > 0
-			return h, torn
+			j.unended = len(line) > 0
+			if j.unended && !j.begun && !j.isHeader(line) {
+				return number, errors.New("it is no journal")
+			}
+			return 0, nil
 		}
 		if err != nil {
-			return h, &JournalError{n, err}
+			return number, err
 		}
-		e, err := parseEntry(line)
-		if torn != nil && (err != nil || e.Journal == "") {
-			return h, torn
-		}
-		torn = nil
-		switch {
-		case err != nil: // the end of an earlier run, if the next line begins another
-			torn = &JournalError{n, err}
-		default:
-			err = h.add(e, plan, steps)
-		}
-		if torn == nil && err != nil {
-			if errors.Is(err, ErrOtherPlan) {
-				return h, err
+		if err := j.line(number, line); err != nil {
+			if j.torn != nil {
+				number = j.tornLine
 			}
-			return h, &JournalError{n, err}
+			return number, err
 		}
 	}
+}
+
+// line reads a line. Lines that cannot be read were cut off when a run ended, if what comes
+// next is the beginning of another run, or nothing.
+func (j *journalReader) line(number int, line []byte) error {
+	e, err := parseEntry(line)
+	switch {
+	case err == nil && (j.torn == nil || e.Journal != ""):
+		j.torn = nil
+		return j.add(e)
+	case err == nil:
+		return j.torn
+	case j.torn != nil:
+		return nil
+	case !j.begun && !j.isHeader(line):
+		return err
+	}
+	j.torn, j.tornLine = err, number
+	return nil
+}
+
+// isHeader reports whether a line is the first one of a journal of this plan, or its
+// beginning.
+func (j *journalReader) isHeader(line []byte) bool {
+	begin := fmt.Sprintf(`{"regret":%q,"plan":%q,`, journalForm, j.plan)
+	return strings.HasPrefix(begin, string(line[:min(len(line), len(begin))]))
 }
 
 func parseEntry(line []byte) (e entry, err error) {
 	decoder := json.NewDecoder(bytes.NewReader(line))
 	decoder.DisallowUnknownFields()
-	err = decoder.Decode(&e)
-	return e, err
+	if err := decoder.Decode(&e); err != nil {
+		return e, err
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return e, errors.New("there is more than one value")
+	}
+	return e, nil
 }
 
 // readLine returns a line without its end. With io.EOF it returns what is left of a line
@@ -127,106 +197,61 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 	}
 }
 
-func (h *history) add(e entry, plan regret.Digest, steps int) error {
+// add takes over what a line says.
+func (j *journalReader) add(e entry) error {
 	switch {
 	case e.Journal != "":
-		if e.Journal != journalForm {
-			return fmt.Errorf("the form is %.40q, not %q", e.Journal, journalForm)
-		}
-		if e.Plan != plan {
-			return fmt.Errorf("%w: %.80q", ErrOtherPlan, e.Plan)
-		}
-		h.begun, h.quarantine = true, e.Quarantine
-	case !h.begun:
+		return j.addHeader(e)
+	case !j.begun:
 		return errors.New("it does not begin with the plan")
 	case e.Result != nil:
-		if e.Result.Step < 0 || e.Result.Step >= steps {
-			return fmt.Errorf("the plan has no step %d", e.Result.Step)
+		if err := j.checkStep(e.Result.Step); err != nil {
+			return err
 		}
-		h.results[e.Result.Step] = *e.Result
-		delete(h.intents, e.Result.Step)
+		j.results[e.Result.Step] = *e.Result
+		delete(j.intents, e.Result.Step)
+	case e.Lost != nil:
+		j.lost = append(j.lost, *e.Lost)
+	case e.Remnant != nil:
+		j.remnants = append(j.remnants, *e.Remnant)
+	case e.Damage != nil:
+		j.damages = append(j.damages, *e.Damage)
 	case e.End != nil:
-		h.end = e.End
+		j.end = e.End
+	}
+	for tag, dgst := range e.Tags {
+		j.tags[tag] = dgst
+	}
+	for _, tag := range e.Gone {
+		j.tags[tag] = ""
 	}
 	for _, step := range e.Intent {
-		if step < 0 || step >= steps {
-			return fmt.Errorf("the plan has no step %d", step)
+		if err := j.checkStep(step); err != nil {
+			return err
 		}
-		h.intents[step] = true
-		h.end = nil
+		j.intents[step] = true
 	}
 	return nil
 }
 
-// A recorder writes a journal. Entries that are added while others are written share the
-// next write and sync.
-type recorder struct {
-	journal Journal
-
-	writing sync.Mutex // held while entries are written
-
-	mu      sync.Mutex
-	pending bytes.Buffer
-	added   int   // how many entries there are
-	durable int   // how many of them are durable
-	err     error // nothing more is written after a failure
+// addHeader takes over the beginning of a run.
+func (j *journalReader) addHeader(e entry) error {
+	switch {
+	case e.Journal != journalForm:
+		return fmt.Errorf("the form is %.40q, not %q", e.Journal, journalForm)
+	case e.Plan != j.plan:
+		return fmt.Errorf("%w: that of %.80q, not of %s", ErrOtherPlan, e.Plan, j.plan)
+	case j.begun && e.Quarantine != j.quarantine:
+		return errors.New("a run that puts images in the trash and one that deletes them share it")
+	}
+	j.begun, j.quarantine = true, e.Quarantine
+	j.lost, j.remnants, j.damages, j.end = nil, nil, nil, nil // what an earlier run found is looked for again
+	return nil
 }
 
-// begin starts a run. A line that was cut off is ended first, so that it does not spoil the
-// next one.
-func (r *recorder) begin(torn bool, plan regret.Digest, quarantine bool, at time.Time) error {
-	if torn {
-		r.pending.WriteByte('\n')
+func (j *journalReader) checkStep(step int) error {
+	if step < 0 || step >= j.steps {
+		return fmt.Errorf("the plan has no step %d", step)
 	}
-	r.add(entry{Journal: journalForm, Plan: plan, Quarantine: quarantine, At: at})
-	return r.sync()
-}
-
-// add records an entry, which becomes durable with the next sync.
-func (r *recorder) add(e entry) {
-	if r.journal == nil {
-		return
-	}
-	line, err := json.Marshal(e)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err != nil && r.err == nil {
-		r.err = &JournalError{0, err}
-	}
-	r.pending.Write(line)
-	r.pending.WriteByte('\n')
-	r.added++
-}
-
-// sync makes all entries durable that were added before.
-func (r *recorder) sync() error {
-	if r.journal == nil {
-		return nil
-	}
-	r.mu.Lock()
-	mine := r.added
-	r.mu.Unlock()
-	r.writing.Lock()
-	defer r.writing.Unlock()
-	r.mu.Lock()
-	lines, all, done, err := bytes.Clone(r.pending.Bytes()), r.added, r.durable >= mine, r.err
-	if !done {
-		r.pending.Reset()
-	}
-	r.mu.Unlock()
-	if done || err != nil {
-		return err
-	}
-	_, err = r.journal.Write(lines)
-	if err == nil {
-		err = r.journal.Sync()
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err != nil {
-		r.err = &JournalError{0, err}
-		return r.err
-	}
-	r.durable = all
 	return nil
 }

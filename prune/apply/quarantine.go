@@ -62,13 +62,7 @@ func Quarantine(ctx context.Context, w Writer, p *plan.Plan, archive undo.Store,
 	if err != nil {
 		return nil, err
 	}
-	if r.history.end != nil {
-		return r.finished(), nil
-	}
 	if err := newTrashing(r, o.Overwrite, time.Now()); err != nil {
-		return nil, err
-	}
-	if r.archive, err = undo.Write(ctx, w, p, archive, &undo.WriteOptions{Concurrency: r.Concurrency}); err != nil {
 		return nil, err
 	}
 	return r.run(ctx)

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 	"github.com/seed-8cb7cc86/regret/prune/apply"
 	"github.com/seed-8cb7cc86/regret/prune/plan"
 	"github.com/seed-8cb7cc86/regret/prune/policy"
@@ -91,6 +92,22 @@ func TestQuarantineOfARepositoryThatHasChanged(t *testing.T) {
 				t.Errorf("it is in the trash: %t", trash)
 			}
 		})
+	}
+}
+
+// TestQuarantineOfAnImageThatIsNotInTheArchive leaves an image alone that was gone when the archive was
+// written, and was pushed again since.
+func TestQuarantineOfAnImageThatIsNotInTheArchive(t *testing.T) {
+	t.Parallel()
+	f := newTrashFixture(t, "registry.example")
+	p := f.plan(t, trashPolicy)
+	f.reg.Intercept(1, fakeregistry.On("GET", at(string(f.image.Digest))), fakeregistry.Errors(404, "MANIFEST_UNKNOWN", "no"))
+	report := f.quarantine(t, p, nil)
+	if result := resultOf(t, report, f.image.Digest); result.Status != apply.Stale || !strings.Contains(result.Reason, "make a new plan") {
+		t.Errorf("the image ended as %s: %s", result.Status, result.Reason)
+	}
+	if tags := f.reg.Tags(trashRepository); tags["pr-1"] != f.image.Digest || tags[trashTagOf(p, f.image.Digest)] != "" {
+		t.Errorf("tags: %s", sortedTags(tags))
 	}
 }
 

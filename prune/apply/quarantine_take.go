@@ -15,7 +15,7 @@ func (q *trashing) take(ctx, writing context.Context, result Result, step *plan.
 	tag := q.tags[result.Step]
 	still, err := q.look(ctx, step.Digest, result.Tags)
 	if err != nil {
-		return failure(result, err)
+		return q.notTaken(ctx, result, err)
 	}
 	q.mu.Lock()
 	reason, held := q.guard.Holds(step.Digest)
@@ -31,12 +31,12 @@ func (q *trashing) take(ctx, writing context.Context, result Result, step *plan.
 			result.Status = AlreadyGone
 			return result
 		case err != nil:
-			return failure(result, err)
+			return q.notTaken(ctx, result, err)
 		}
 	}
 	was, err := q.isInTrash(ctx, step, tag)
 	if err != nil {
-		return failure(result, err)
+		return q.notTaken(ctx, result, err)
 	}
 	if !was {
 		if result, ok := q.tag(ctx, writing, result, tag); !ok {
@@ -56,7 +56,7 @@ func (q *trashing) take(ctx, writing context.Context, result Result, step *plan.
 		result.Status = Quarantined
 		return result
 	}
-	result = q.refusal(result, err)
+	result = q.refusal(writing, result, err)
 	if result.Kind == regret.ErrTagDeleteUnsupported {
 		q.stop(err)
 	}
@@ -94,13 +94,13 @@ func (q *trashing) tag(ctx, writing context.Context, result Result, tag string) 
 	}
 	m, err := q.archive.Manifest(ctx, result.Digest)
 	if err != nil {
-		return failure(result, err), false
+		return q.notTaken(ctx, result, err), false
 	}
 	if q.limiter.wait(ctx) != nil {
 		return result, false
 	}
 	if err := q.putTag(writing, tag, m); err != nil {
-		result = q.refusal(result, err)
+		result = q.refusal(writing, result, err)
 		if errors.Is(err, regret.ErrContentMissing) {
 			result.Status = Refused
 		}

@@ -4,39 +4,120 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/prune/plan"
+	"github.com/seed-8cb7cc86/regret/prune/undo"
 )
 
-// run takes all steps and looks what came of them.
-func (r *run) run(ctx context.Context) (*Report, error) {
-	if err := r.journal.begin(r.history.torn, r.report.Plan, r.trash != nil, r.report.Started); err != nil {
+// A run carries out a plan once.
+type run struct {
+	*job    // what is to be done
+	*watch  // what the repository is like by now
+	*ledger // what was done
+	store   undo.Store
+	archive *undo.Archive // in the store, once it is written
+	history history
+	limiter limiter
+	trash   *trashing // nil if the plan is applied
+
+	tagsFirst atomic.Bool // the registry refuses to delete what a tag points to
+}
+
+// newRun returns a run, after it has checked everything that needs no request.
+func newRun(w Writer, p *plan.Plan, archive undo.Store, o *Options, quarantine bool) (*run, error) {
+	if archive == nil {
+		return nil, errors.New("there is no archive to restore from")
+	}
+	j := newJob(w, p, o)
+	if err := j.checkPlan(); err != nil {
 		return nil, err
 	}
-	if err := r.sweep(ctx); err != nil {
+	r := &run{job: j, store: archive, limiter: limiter{perSecond: j.Writes}}
+	r.ledger = &ledger{report: newReport(j), onResult: j.OnResult}
+	if err := r.openJournal(quarantine); err != nil || r.history.end != nil {
+		return r, err
+	}
+	now := time.Now()
+	if err := errors.Join(j.checkAge(now), j.checkNames()); err != nil {
 		return nil, err
+	}
+	if err := j.findExpiry(); err != nil {
+		return nil, err
+	}
+	if err := j.checkInUse(now); err != nil {
+		return nil, err
+	}
+	var err error
+	r.watch, err = newWatch(j, &r.history, now)
+	return r, err
+}
+
+// openJournal reads what earlier runs have done.
+func (r *run) openJournal(quarantine bool) (err error) {
+	if r.Journal == nil {
+		return nil
+	}
+	if r.history, err = readJournal(r.Journal, r.digest, len(r.steps)); err != nil {
+		return err
+	}
+	if r.history.begun && r.history.quarantine != quarantine {
+		return fmt.Errorf("%w: one is for applying the plan, the other for quarantine", ErrOtherPlan)
+	}
+	r.journal.journal = r.Journal
+	r.resume(&r.history)
+	return nil
+}
+
+// run takes all steps and finds out what came of them.
+func (r *run) run(ctx context.Context) (*Report, error) {
+	if r.history.end != nil {
+		return r.report, r.replay(&r.history)
 	}
 	writing, stop := settling(ctx)
 	defer stop()
-	if r.trash != nil {
-		if err := r.trash.prepare(ctx, writing); err != nil {
-			return nil, err
-		}
+	err := r.prepare(ctx, writing)
+	switch {
+	case err == nil:
+		err = r.takeAll(ctx, writing)
+		err = errors.Join(err, r.journal.sync(), r.conclude(ctx, err == nil))
+	case !r.history.isDirty():
+		return nil, err
 	}
-	r.settleIntents(writing)
+	r.report.end(err)
+	return r.report, err
+}
+
+// prepare does everything that must be done before anything is deleted.
+func (r *run) prepare(ctx, writing context.Context) (err error) {
+	first := entry{Journal: journalForm, Plan: r.digest, Quarantine: r.trash != nil, At: r.report.Started}
+	if err := r.journal.begin(r.history.unended, first); err != nil || len(r.steps) == 0 {
+		return err
+	}
+	if r.archive, err = undo.Write(ctx, r.Writer, r.plan, r.store, &undo.WriteOptions{Concurrency: r.Concurrency}); err != nil {
+		return err
+	}
+	if err := r.learnConfigs(ctx, r.archive); err != nil {
+		return err
+	}
+	if err := r.sweep(ctx); err != nil {
+		return err
+	}
+	if r.trash != nil {
+		return r.trash.prepare(ctx, writing)
+	}
+	return nil
+}
+
+// takeAll takes all steps. Those that empty the trash come last.
+func (r *run) takeAll(ctx, writing context.Context) error {
 	err := r.takeSteps(ctx, writing)
 	if err == nil && r.trash != nil {
 		err = r.trash.empty(ctx, writing)
 	}
-	err = errors.Join(err, r.journal.sync())
-	if err == nil {
-		err = r.conclude(ctx)
-	}
-	r.report.Ended = time.Now()
-	return r.report, err
+	return err
 }
 
 // settling returns a context for writes, which ends some time after the other: a write that
@@ -55,168 +136,40 @@ func settling(ctx context.Context) (context.Context, context.CancelFunc) {
 	return writing, func() { stop(); cancel() }
 }
 
-// blockSize is how many steps are announced in the journal, and taken, between two looks
-// at the clock.
-const blockSize = 1000
-
-// takeSteps takes the steps in blocks: each time those that wait for nothing more.
-func (r *run) takeSteps(ctx, writing context.Context) error {
-	again := make(map[int]bool) // steps that were refused because something refers to the manifest
-	for {
-		block := r.ready(again)
-		if len(block) == 0 {
-			if block = r.secondTry(again); len(block) == 0 {
-				return nil
-			}
-		}
-		if err := r.sweepIfDue(ctx); err != nil {
-			return err
-		}
-		r.journal.add(entry{Intent: block})
-		if err := r.journal.sync(); err != nil {
-			return err
-		}
-		r.each(block, func(i int) {
-			result := r.take(ctx, writing, i)
-			if result.Kind == regret.ErrReferenced && !again[i] {
-				result.Status = NotAttempted // not yet settled
-			}
-			r.record(result)
-		})
-		for _, i := range block {
-			if result := r.report.Results[i]; result.Kind == regret.ErrReferenced && result.Status == NotAttempted {
-				again[i] = true
-			}
-		}
-		if err := r.ended(ctx); err != nil {
-			return err
-		}
+// sweep looks at all tags, so that nothing that was pushed since the plan was made loses what
+// it needs.
+func (r *run) sweep(ctx context.Context) error {
+	started := time.Now()
+	found, err := r.findTags(ctx)
+	if err != nil {
+		return err
 	}
-}
-
-// ended returns why no further step is to be taken.
-func (r *run) ended(ctx context.Context) error {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.stopped != nil {
-		return r.stopped
+	r.noteLost(func(tag string) bool { return found[tag] != "" })
+	r.trash.sweep(found)
+	r.journal.addTags(r.update(found))
+	r.mu.Unlock()
+	if err := r.learnMissing(ctx); err != nil {
+		return err
 	}
-	return context.Cause(ctx)
+	r.swept(started)
+	return r.checkKept(ctx, found)
 }
 
-// ready returns the next steps whose predecessors are gone. It settles those that wait for
-// something that stays.
-func (r *run) ready(again map[int]bool) []int {
-	var block []int
-	for i, step := range r.steps {
-		if len(block) == blockSize {
-			break
-		}
-		if r.report.Results[i].Status != NotAttempted || again[i] || r.trash.postpones(i) {
-			continue
-		}
-		switch blocker, state := r.blocker(step); state {
-		case isFree:
-			block = append(block, i)
-		case isHeld:
-			result := r.report.Results[i]
-			result.Status, result.Reason = Held, fmt.Sprintf("%s must go before it and is still there", blocker)
-			r.record(result)
-		}
+// where returns what a tag points to now; it is empty if the tag is gone.
+func (j *job) where(ctx context.Context, tag string) (regret.Digest, error) {
+	d, err := j.Resolve(ctx, j.header.Repository, tag)
+	if errors.Is(err, regret.ErrNotFound) {
+		return "", nil
 	}
-	return block
+	return d.Digest, err
 }
 
-type blockState int
-
-const (
-	isFree blockState = iota
-	isWaiting
-	isHeld
-)
-
-// blocker returns what keeps a step from being taken.
-func (r *run) blocker(step plan.Step) (regret.Digest, blockState) {
-	state, blocker := isFree, regret.Digest("")
-	for _, before := range step.After {
-		i, known := r.byDigest[before]
-		switch {
-		case !known:
-		case r.report.Results[i].Status == NotAttempted:
-			state, blocker = max(state, isWaiting), before
-		case !r.report.Results[i].Status.isGone():
-			return before, isHeld
-		}
+// has reports whether the registry serves a manifest.
+func (j *job) has(ctx context.Context, dgst regret.Digest) (bool, error) {
+	_, err := j.Resolve(ctx, j.header.Repository, string(dgst))
+	if errors.Is(err, regret.ErrNotFound) {
+		return false, nil
 	}
-	return blocker, state
-}
-
-// secondTry returns the steps that were refused because something still referred to them,
-// once everything else is done.
-func (r *run) secondTry(again map[int]bool) []int {
-	var block []int
-	for i := range r.steps {
-		if again[i] && r.report.Results[i].Status == NotAttempted {
-			block = append(block, i)
-		}
-	}
-	return block
-}
-
-// each calls do for each step of a block, several at once.
-func (r *run) each(block []int, do func(i int)) {
-	var wg sync.WaitGroup
-	next := make(chan int)
-	for range min(r.Concurrency, len(block)) {
-		wg.Go(func() {
-			for i := range next {
-				do(i)
-			}
-		})
-	}
-	for _, i := range block {
-		next <- i
-	}
-	close(next)
-	wg.Wait()
-}
-
-// record records how a step ended.
-func (r *run) record(result Result) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.report.Results[result.Step] = result
-	if result.Status == NotAttempted {
-		return
-	}
-	if result.Status == Failed {
-		if r.failures++; r.failures >= maxFailures && r.stopped == nil {
-			r.stopped = fmt.Errorf("%w: %d steps in a row failed, the last with: %w", ErrStopped, r.failures, result.Err)
-		}
-	} else {
-		r.failures = 0
-	}
-	r.journal.add(entry{Result: &outcome{result.Step, result.Status, result.Reason, result.Kind}})
-	if r.OnResult != nil {
-		r.OnResult(result)
-	}
-}
-
-// settleIntents finds out what came of steps that an earlier run was about to take: those
-// whose manifest is gone were taken.
-func (r *run) settleIntents(ctx context.Context) {
-	var block []int
-	for i := range r.history.intents {
-		if r.report.Results[i].Status == NotAttempted && r.steps[i].Action == plan.Delete {
-			block = append(block, i)
-		}
-	}
-	r.each(block, func(i int) {
-		_, err := r.Resolve(ctx, r.header.Repository, string(r.steps[i].Digest))
-		if errors.Is(err, regret.ErrNotFound) {
-			result := r.report.Results[i]
-			result.Status, result.Reason, result.Bytes = Deleted, "by an earlier run", r.steps[i].Bytes
-			r.record(result)
-		}
-	})
+	return err == nil, err
 }

@@ -3,147 +3,94 @@ package apply
 import (
 	"context"
 	"errors"
-	"fmt"
+	"net/http"
 	"slices"
 
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/prune/plan"
 )
 
-// take takes a step, unless a look right before shows that it must not be taken.
+// take takes a step, unless a look right before shows that it must not be taken. If the run
+// ends before, the step is not attempted.
 func (r *run) take(ctx, writing context.Context, i int) Result {
-	result := r.report.Results[i]
-	if r.ended(ctx) != nil {
-		return result
-	}
-	step := &r.steps[i]
+	result, step := r.report.Results[i], &r.steps[i]
 	switch {
+	case r.ended(ctx) != nil:
+		return result
 	case step.Action == plan.Untag:
 		return r.untag(ctx, writing, result, step)
 	case r.trash != nil && step.Role == plan.RoleImage:
 		return r.trash.take(ctx, writing, result, step)
 	}
-	if err := r.recheck(ctx, step); err != nil {
-		return failure(result, err)
-	}
-	if _, err := r.look(ctx, step.Digest, step.Tags); err != nil {
-		return failure(result, err)
-	}
-	r.mu.Lock()
-	reason, held := r.guard.Holds(step.Digest)
-	tagsFirst := r.tagsFirst && len(step.Tags) > 0
-	r.mu.Unlock()
-	if held {
-		result.Status, result.Reason = Stale, reason.Text
+	return r.delete(ctx, writing, result, step)
+}
+
+// delete deletes a manifest.
+func (r *run) delete(ctx, writing context.Context, result Result, step *plan.Step) Result {
+	if r.limiter.wait(ctx) != nil { // first, so that nothing comes between the look and the deletion
 		return result
 	}
-	if err := r.limiter.wait(ctx); err != nil {
-		return result
+	still, reason, err := r.lookBefore(ctx, step)
+	switch {
+	case err != nil:
+		return r.notTaken(ctx, result, err)
+	case reason != "":
+		return result.stale(reason)
+	case !r.archive.Has(step.Digest):
+		return r.deleteUnarchived(ctx, result)
+	case r.tagsFirst.Load() && len(still) > 0:
+		return r.deleteTagsFirst(ctx, writing, result, step, still)
 	}
-	if tagsFirst {
-		return r.deleteTagsFirst(writing, result, step)
+	err = r.DeleteManifest(writing, r.header.Repository, step.Digest)
+	if errors.Is(err, regret.ErrStillTagged) && len(still) > 0 {
+		r.tagsFirst.Store(true)
+		return r.deleteTagsFirst(ctx, writing, result, step, still)
 	}
-	err := r.DeleteManifest(writing, r.header.Repository, step.Digest)
-	if errors.Is(err, regret.ErrStillTagged) && len(step.Tags) > 0 {
-		r.mu.Lock()
-		r.tagsFirst = true
-		r.mu.Unlock()
-		return r.deleteTagsFirst(writing, result, step)
-	}
-	return r.settle(writing, result, err)
+	return r.settleDeletion(writing, result, err)
 }
 
-// look looks at what tags point to now, tells the guard, and returns those that still point
-// to the manifest.
-func (r *run) look(ctx context.Context, dgst regret.Digest, tags []string) (still []string, err error) {
-	for _, tag := range tags {
-		d, err := r.Resolve(ctx, r.header.Repository, tag)
-		gone := errors.Is(err, regret.ErrNotFound)
-		if err != nil && !gone {
-			return nil, err
-		}
-		r.mu.Lock()
-		switch {
-		case gone:
-			r.guard.DropTag(tag)
-		case r.guard.SetTag(tag, d.Digest):
-			err = r.learn(ctx)
-		}
-		r.mu.Unlock()
-		if err != nil && !gone {
-			return nil, err
-		}
-		if d.Digest == dgst {
-			still = append(still, tag)
-		}
+// deleteUnarchived deletes nothing: what is not in the archive could not be restored. It was
+// gone when the archive was written.
+func (r *run) deleteUnarchived(ctx context.Context, result Result) Result {
+	switch found, err := r.has(ctx, result.Digest); {
+	case err != nil:
+		return r.notTaken(ctx, result, err)
+	case found:
+		return result.stale("it was gone when the archive was written, and is there again; make a new plan")
 	}
-	return still, nil
+	result.Status = AlreadyGone
+	return result
 }
 
-// recheck looks at the tags of the images that a manifest is a part of once more, after they
-// were deleted and before their first part is: a tag that was pushed meanwhile may lead to
-// the part again.
-func (r *run) recheck(ctx context.Context, step *plan.Step) error {
-	for _, image := range r.wholes(step) {
-		r.mu.Lock()
-		done := r.rechecked[image]
-		r.rechecked[image] = true
-		r.mu.Unlock()
-		if done {
-			continue
-		}
-		if _, err := r.look(ctx, r.steps[image].Digest, r.steps[image].Tags); err != nil {
-			r.mu.Lock()
-			delete(r.rechecked, image)
-			r.mu.Unlock()
-			return err
-		}
-	}
-	return nil
-}
-
-// wholes returns the steps with tags that a step comes after, directly or not.
-func (r *run) wholes(step *plan.Step) []int {
-	var wholes []int
-	seen := make(map[int]bool)
-	var visit func(*plan.Step)
-	visit = func(step *plan.Step) {
-		for _, before := range step.After {
-			i, known := r.byDigest[before]
-			if !known || seen[i] {
-				continue
-			}
-			seen[i] = true
-			if len(r.steps[i].Tags) > 0 {
-				wholes = append(wholes, i)
-			}
-			visit(&r.steps[i])
-		}
-	}
-	visit(step)
-	return wholes
-}
-
-// settle makes a result of what the registry said to a deletion.
-func (r *run) settle(ctx context.Context, result Result, err error) Result {
+// settleDeletion makes a result of what the registry said to a deletion.
+func (r *run) settleDeletion(writing context.Context, result Result, err error) Result {
 	switch {
 	case err == nil:
-		result.Status, result.Bytes = Deleted, r.steps[result.Step].Bytes
+		result.Status = Deleted
 		return result
-	case !errors.Is(err, regret.ErrNotFound):
-		return r.refusal(result, err)
+	case !isNotFound(err):
+		return r.refusal(writing, result, err)
 	}
-	_, looked := r.Resolve(ctx, r.header.Repository, string(result.Digest))
+	found, looked := r.has(writing, result.Digest)
 	switch {
-	case errors.Is(looked, regret.ErrNotFound):
-		result.Status = AlreadyGone
-		return result
 	case looked != nil:
-		return failure(result, looked)
+		return r.refusal(writing, result, looked)
+	case found:
+		return r.refusal(writing, result, &deniedError{err})
+	case r.history.mayHaveTaken(result.Step):
+		result.Status = Deleted
+	default:
+		result.Status = AlreadyGone
 	}
-	result.Status, result.Kind, result.Err = Refused, regret.ErrNotFound, err
-	result.Reason = "the registry serves it and says that it does not exist; it may leave such manifests to its garbage collection"
 	return result
+}
+
+// isNotFound reports whether a registry says that it does not have what is to be deleted. An
+// error of a client that knows better, because the registry has served the manifest, has the
+// status but not the kind.
+func isNotFound(err error) bool {
+	e, ok := errors.AsType[*regret.Error](err)
+	return errors.Is(err, regret.ErrNotFound) || ok && e.Kind == "" && e.StatusCode == http.StatusNotFound
 }
 
 // stopping are the refusals that every other step would meet, too.
@@ -152,45 +99,65 @@ var stopping = []regret.Kind{regret.ErrDeleteDisabled, regret.ErrForbidden, regr
 // refusing are the refusals of one step.
 var refusing = []regret.Kind{regret.ErrReferenced, regret.ErrStillTagged, regret.ErrImmutable, regret.ErrTagDeleteUnsupported}
 
-// refusal makes a result of an error of a write.
-func (r *run) refusal(result Result, err error) Result {
+// refusal makes a result of an error of a write, or of a look that decides what came of it.
+func (r *run) refusal(writing context.Context, result Result, err error) Result {
+	result = result.failed(err)
 	is := func(kind regret.Kind) bool { return errors.Is(err, kind) }
 	switch {
-	case slices.ContainsFunc(stopping, is):
-		r.stop(err)
-		fallthrough
-	case slices.ContainsFunc(refusing, is):
-		result = failure(result, err)
+	case is(regret.ErrOutcomeUnknown), writing.Err() != nil:
+		result.Status = Unknown
+	case slices.ContainsFunc(stopping, is), isForbidden(err):
 		result.Status = Refused
-	case is(regret.ErrOutcomeUnknown):
-		result = failure(result, err)
-		result.Status = Unknown
-	default:
-		result = failure(result, err)
+		r.stop(err)
+	case slices.ContainsFunc(refusing, is):
+		result.Status = Refused
+	case isDenied(err):
+		result.Status, result.Kind = Refused, regret.ErrNotFound
 	}
 	return result
 }
 
-// stop lets no further step begin.
-func (r *run) stop(err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.stopped == nil {
-		r.stopped = fmt.Errorf("%w: %w", ErrStopped, err)
-	}
+// A deniedError says that a registry does not delete what it serves, because it says that it
+// does not have it. Quay leaves untagged manifests to its garbage collection in this way.
+type deniedError struct{ err error }
+
+func (e *deniedError) Error() string {
+	return "the registry serves it, but says that it does not exist, and may leave it to its garbage collection: " + e.err.Error()
 }
 
-// failure makes a result of an error.
-func failure(result Result, err error) Result {
-	result.Status, result.Err, result.Reason = Failed, err, err.Error()
+func (e *deniedError) Unwrap() error { return e.err }
+
+func isDenied(err error) bool {
+	_, ok := errors.AsType[*deniedError](err)
+	return ok
+}
+
+// isForbidden reports whether a registry forbids something for a reason that it does not tell:
+// Docker Hub answers 403 for what still has a tag, which it does not remove either.
+func isForbidden(err error) bool {
+	e, ok := errors.AsType[*regret.Error](err)
+	return ok && e.Kind == "" && e.StatusCode == http.StatusForbidden
+}
+
+// notTaken makes a result of an error of a look, after which nothing was written.
+func (r *run) notTaken(ctx context.Context, result Result, err error) Result {
+	if ctx.Err() != nil {
+		return result
+	}
+	return r.refusal(ctx, result, err)
+}
+
+// failed returns the result for an error.
+func (r Result) failed(err error) Result {
+	r.Status, r.Err, r.Reason = Failed, err, err.Error()
 	if e, ok := errors.AsType[*regret.Error](err); ok {
-		result.Kind = e.Kind
+		r.Kind = e.Kind
 	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		result.Status = NotAttempted
-	}
-	if errors.Is(err, regret.ErrOutcomeUnknown) {
-		result.Status = Unknown
-	}
-	return result
+	return r
+}
+
+// stale returns the result for a step that must not be taken any more.
+func (r Result) stale(reason string) Result {
+	r.Status, r.Reason = Stale, reason
+	return r
 }

@@ -12,77 +12,47 @@ import (
 	"github.com/seed-8cb7cc86/regret/prune/plan"
 )
 
-// sweeps says when all tags were last looked at, and how long that took.
-type sweeps struct {
-	ended time.Time
-	took  time.Duration
-	tags  map[string]regret.Digest // what they pointed to
+// sweepIsDue reports whether as much time has passed since the last look at all tags as that
+// took, but no less than ten minutes.
+func (w *watch) sweepIsDue() bool {
+	return time.Since(w.lastSweep) >= max(minSweepPause, w.sweepTook)
 }
 
-// sweepIfDue looks at all tags again if as much time has passed as the last look took.
-func (r *run) sweepIfDue(ctx context.Context) error {
-	if time.Since(r.sweeps.ended) < max(minSweepPause, r.sweeps.took) {
-		return nil
-	}
-	return r.sweep(ctx)
-}
+func (w *watch) swept(started time.Time) { w.lastSweep, w.sweepTook = time.Now(), time.Since(started) }
 
-// sweep lists all tags and looks at each. What is new, or points elsewhere, is read, so that
-// the guard knows what needs what the plan deletes.
-func (r *run) sweep(ctx context.Context) error {
-	started := time.Now()
-	listed, err := r.list(ctx)
+// findTags lists all tags and looks at each.
+func (w *watch) findTags(ctx context.Context) (map[string]regret.Digest, error) {
+	listed, err := w.list(ctx)
 	if err != nil {
-		return fmt.Errorf("the tags cannot be listed: %w", err)
+		return nil, err
 	}
 	found := make(map[string]regret.Digest, len(listed))
 	var mu sync.Mutex
-	failed := r.eachOf(ctx, len(listed), func(i int) error {
-		tag := listed[i]
-		d, err := r.Resolve(ctx, r.header.Repository, tag)
-		if errors.Is(err, regret.ErrNotFound) {
-			return nil
-		}
+	return found, each(ctx, w.Concurrency, len(listed), func(ctx context.Context, i int) error {
+		dgst, err := w.where(ctx, listed[i])
 		if err != nil {
-			return fmt.Errorf("the tag %s cannot be read: %w", tag, err)
+			return fmt.Errorf("the tag %s cannot be looked at: %w", listed[i], err)
 		}
-		mu.Lock()
-		defer mu.Unlock()
-		found[tag] = d.Digest
+		if dgst != "" {
+			mu.Lock()
+			found[listed[i]] = dgst
+			mu.Unlock()
+		}
 		return nil
 	})
-	if failed != nil {
-		return failed
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.trash.sweep(found)
-	for tag, dgst := range found {
-		r.guard.SetTag(tag, dgst)
-	}
-	for tag := range r.guard.Tags() {
-		if _, here := found[tag]; !here {
-			r.guard.DropTag(tag)
-		}
-	}
-	if err := r.learn(ctx); err != nil {
-		return err
-	}
-	r.sweeps = sweeps{ended: time.Now(), took: time.Since(started), tags: found}
-	return r.checkKept(ctx, found)
 }
 
 // list returns all tags. Entries that are no tags were allowed when the plan was made, as
-// many as there were.
-func (r *run) list(ctx context.Context) ([]string, error) {
-	seen := make(map[string]bool)
+// many as there were. Some registries no longer know a repository without tags.
+func (j *job) list(ctx context.Context) ([]string, error) {
 	var tags []string
-	for e, err := range r.List(ctx, r.header.Repository) {
-		if invalid, ok := errors.AsType[*regret.InvalidEntriesError](err); ok && errors.Is(err, regret.ErrInvalidEntries) && invalid.Total() <= len(r.header.Broken) {
+	seen := make(map[string]bool)
+	for e, err := range j.List(ctx, j.header.Repository) {
+		if errors.Is(err, regret.ErrNotFound) || j.isAllowed(err) {
 			break
 		}
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("the tags cannot be listed: %w", err)
 		}
 		for _, tag := range e.Tags {
 			if !seen[tag] {
@@ -91,74 +61,54 @@ func (r *run) list(ctx context.Context) ([]string, error) {
 			}
 		}
 	}
-	return tags, nil
+	return tags, context.Cause(ctx) // a list that ended because of it may look complete
 }
 
-// eachOf calls do for each of n things, several at once, until one fails.
-func (r *run) eachOf(ctx context.Context, n int, do func(i int) error) error {
-	all := make([]int, n)
-	for i := range all {
-		all[i] = i
+// isAllowed reports whether an error of a list says that it is complete, except for no more
+// entries that are no tags than there were when the plan was made.
+func (j *job) isAllowed(err error) bool {
+	invalid, ok := errors.AsType[*regret.InvalidEntriesError](err)
+	return ok && errors.Is(err, regret.ErrInvalidEntries) && invalid.Total() <= len(j.header.Broken)
+}
+
+// update tells the guard what all tags point to. It returns what has changed. The caller
+// holds the mutex.
+func (w *watch) update(found map[string]regret.Digest) (changed map[string]regret.Digest, gone []string) {
+	changed = make(map[string]regret.Digest)
+	for tag, dgst := range found {
+		if w.guard.SetTag(tag, dgst) {
+			changed[tag] = dgst
+		}
 	}
-	var once sync.Once
-	var failed error
-	stop := make(chan struct{})
-	fail := func(err error) { once.Do(func() { failed = err; close(stop) }) }
-	r.each(all, func(i int) {
-		select {
-		case <-stop:
-			return
-		default:
+	for tag := range w.guard.Tags() {
+		if found[tag] == "" {
+			gone = append(gone, tag)
 		}
-		if err := context.Cause(ctx); err != nil {
-			fail(err)
-		} else if err := do(i); err != nil {
-			fail(err)
+	}
+	for _, tag := range gone {
+		w.guard.DropTag(tag)
+	}
+	return changed, gone
+}
+
+// checkKept fails if an image that a keep rule holds is nowhere to be found: the plan counts
+// on what another run, or somebody else, is deleting.
+func (w *watch) checkKept(ctx context.Context, found map[string]regret.Digest) error {
+	var missing []plan.Kept // under their tags
+	for kept := range w.plan.Kept() {
+		isHeld := slices.ContainsFunc(kept.Reasons, func(reason plan.Reason) bool { return reason.Rule != "" })
+		isFound := slices.ContainsFunc(kept.Tags, func(tag string) bool { return found[tag] == kept.Digest })
+		if kept.Role == plan.RoleImage && isHeld && !isFound {
+			missing = append(missing, kept)
 		}
+	}
+	return each(ctx, w.Concurrency, len(missing), func(ctx context.Context, i int) error {
+		switch found, err := w.has(ctx, missing[i].Digest); {
+		case err != nil:
+			return fmt.Errorf("%s, which a keep rule holds, cannot be looked at: %w", missing[i].Tags[0], err)
+		case !found:
+			return fmt.Errorf("%w: %s (%s); make a new plan", ErrKeepLost, missing[i].Tags[0], missing[i].Digest)
+		}
+		return nil
 	})
-	return failed
-}
-
-// learn reads what the guard asks for. The caller holds the mutex.
-func (r *run) learn(ctx context.Context) error {
-	for {
-		questions := slices.Collect(r.guard.Missing())
-		if len(questions) == 0 {
-			return nil
-		}
-		for _, q := range questions {
-			m, err := r.Manifest(ctx, r.header.Repository, string(q.Digest))
-			switch {
-			case errors.Is(err, regret.ErrNotFound):
-				r.guard.NotFound(q)
-			case err != nil:
-				return fmt.Errorf("%s, which a tag leads to, cannot be read: %w", q.Digest, err)
-			default:
-				if err := r.guard.Manifest(q, m); err != nil {
-					return fmt.Errorf("%s, which a tag leads to: %w", q.Digest, err)
-				}
-			}
-		}
-	}
-}
-
-// checkKept fails if an image that a keep rule holds is nowhere to be found: another plan,
-// or somebody else, is deleting what this one counts on.
-func (r *run) checkKept(ctx context.Context, found map[string]regret.Digest) error {
-	for kept := range r.plan.Kept() {
-		if kept.Role != plan.RoleImage || !slices.ContainsFunc(kept.Reasons, func(reason plan.Reason) bool { return reason.Rule != "" }) {
-			continue
-		}
-		if slices.ContainsFunc(kept.Tags, func(tag string) bool { return found[tag] == kept.Digest }) {
-			continue
-		}
-		_, err := r.Resolve(ctx, r.header.Repository, string(kept.Digest))
-		if errors.Is(err, regret.ErrNotFound) {
-			return fmt.Errorf("%w: %s (%s); make a new plan", ErrKeepLost, kept.Tags[0], kept.Digest)
-		}
-		if err != nil {
-			return fmt.Errorf("%s, which a keep rule holds, cannot be looked at: %w", kept.Tags[0], err)
-		}
-	}
-	return nil
 }

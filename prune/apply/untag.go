@@ -2,117 +2,90 @@ package apply
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 
-	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/prune/plan"
 )
 
-// deleteTagsFirst deletes a manifest where the registry refuses to delete what a tag points
-// to: first its tags, each while it points to the manifest, then the manifest. If that is
-// refused after all, the tags are put back.
-func (r *run) deleteTagsFirst(ctx context.Context, result Result, step *plan.Step) Result {
-	still, err := r.look(ctx, step.Digest, step.Tags)
-	if err != nil {
-		return failure(result, err)
-	}
-	var removed []string
-	for _, tag := range still {
-		if err := r.untagUnmoved(ctx, step.Digest, tag); err != nil {
-			result = r.refusal(result, err)
-			if result.Kind == regret.ErrTagDeleteUnsupported {
-				r.stop(fmt.Errorf("the registry deletes no manifest that has a tag, and no tags: %w", err))
-			}
-			return r.putBack(ctx, result, removed)
-		}
-		removed = append(removed, tag)
-	}
-	err = r.DeleteManifest(ctx, r.header.Repository, step.Digest)
-	result = r.settle(ctx, result, err)
-	switch {
-	case result.Status == AlreadyGone && len(removed) > 0: // the registry deletes a manifest with its last tag
-		result.Status, result.Bytes = Deleted, step.Bytes
-	case result.Status == Refused:
-		return r.putBack(ctx, result, removed)
-	}
-	return result
-}
-
-// untagUnmoved removes a tag. It fails if the tag points to another manifest by now.
-func (r *run) untagUnmoved(ctx context.Context, dgst regret.Digest, tag string) error {
-	d, err := r.Resolve(ctx, r.header.Repository, tag)
-	switch {
-	case errors.Is(err, regret.ErrNotFound):
-		return nil
-	case err != nil:
-		return err
-	case d.Digest != dgst:
-		return nil
-	}
-	if err := r.limiter.wait(ctx); err != nil {
-		return err
-	}
-	return r.Untag(ctx, r.header.Repository, tag)
-}
-
-// putBack restores tags that were removed in vain.
-func (r *run) putBack(ctx context.Context, result Result, tags []string) Result {
-	if len(tags) == 0 {
-		return result
-	}
-	m, err := r.archive.Manifest(ctx, result.Digest)
-	for _, tag := range tags {
-		if err != nil {
-			break
-		}
-		if _, look := r.Resolve(ctx, r.header.Repository, tag); errors.Is(look, regret.ErrNotFound) {
-			err = r.PutManifest(ctx, r.header.Repository, tag, m)
-		}
-	}
-	if err != nil {
-		result.Reason += fmt.Sprintf("; the tags %q were removed and could not be put back: %v; restore them from the archive", tags, err)
-	}
-	return result
-}
-
-// untag takes tags off a manifest that stays, each while it points to the manifest, and only
-// while a tag that stays does, too: some registries delete a manifest with its last tag.
+// untag takes tags off a manifest that stays, each while it points to the manifest and another
+// tag does that is to stay.
 func (r *run) untag(ctx, writing context.Context, result Result, step *plan.Step) Result {
-	still, err := r.look(ctx, step.Digest, step.Untag)
-	if err != nil {
-		return failure(result, err)
+	remove, removed := r.Untag, 0
+	if step.Overwrite {
+		remove = r.UntagByOverwrite
 	}
-	if len(still) == 0 {
-		result.Status = AlreadyGone
-		return result
-	}
-	staying := slices.DeleteFunc(slices.Clone(step.Tags), func(tag string) bool { return slices.Contains(step.Untag, tag) })
-	left, err := r.look(ctx, step.Digest, staying)
-	if err != nil {
-		return failure(result, err)
-	}
-	if len(left) == 0 {
-		result.Status, result.Reason = Stale, "no other tag points to it any more, and the last one is never removed"
-		return result
-	}
-	for _, tag := range still {
+	for _, tag := range step.Untag {
 		if err := r.limiter.wait(ctx); err != nil {
-			return result
+			return result.partly(removed, err)
 		}
-		if step.Overwrite {
-			err = r.UntagByOverwrite(writing, r.header.Repository, tag)
-		} else {
-			err = r.Untag(writing, r.header.Repository, tag)
+		reason, there, err := r.lookBeforeUntag(ctx, step, tag)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return result.partly(removed, err)
+		case err != nil:
+			return r.notTaken(ctx, result, err).partly(removed, nil)
+		case reason != "":
+			result = result.stale(reason)
+			continue
+		case !there:
+			continue
 		}
-		if err != nil && !errors.Is(err, regret.ErrNotFound) {
-			return r.refusal(result, err)
+		off, err := r.removeTag(writing, step.Digest, tag, remove)
+		if err != nil {
+			return r.refusal(writing, result, err).partly(removed, nil)
+		}
+		if off {
+			removed++
 		}
 		r.mu.Lock()
 		r.guard.DropTag(tag)
 		r.mu.Unlock()
 	}
-	result.Status = Untagged
+	switch {
+	case result.Status == Stale:
+		return result.partly(removed, nil)
+	case removed > 0, r.history.mayHaveTaken(result.Step):
+		result.Status = Untagged
+	default:
+		result.Status = AlreadyGone
+	}
 	return result
+}
+
+// partly says how many tags are off where not all are. With an error, it returns the result of
+// a step that was interrupted.
+func (r Result) partly(removed int, interrupted error) Result {
+	if removed == 0 {
+		return r
+	}
+	if interrupted != nil {
+		r = r.failed(interrupted)
+	}
+	r.Reason += fmt.Sprintf("; %d of %d tags were taken off", removed, len(r.Tags))
+	return r
+}
+
+// lookBeforeUntag looks whether a tag still points to a manifest, and if so, whether there is
+// a reason to leave it.
+func (r *run) lookBeforeUntag(ctx context.Context, step *plan.Step, tag string) (reason string, there bool, err error) {
+	if err := r.lookAtOwners(ctx, step); err != nil {
+		return "", false, err
+	}
+	still, err := r.look(ctx, step.Digest, []string{tag})
+	if err != nil || len(still) == 0 {
+		return "", false, err
+	}
+	r.mu.Lock()
+	held, isHeld := r.guard.HoldsTag(step, tag)
+	others := r.guard.Others(step, tag)
+	r.mu.Unlock()
+	if isHeld {
+		return held.Text, true, nil
+	}
+	for _, other := range others {
+		if still, err := r.look(ctx, step.Digest, []string{other}); err != nil || len(still) > 0 {
+			return "", true, err
+		}
+	}
+	return "no other tag that stays points to it any more, and the last one is never removed", true, nil
 }

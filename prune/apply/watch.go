@@ -1,0 +1,233 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/prune/plan"
+	"github.com/seed-8cb7cc86/regret/prune/undo"
+)
+
+// A watch knows what the repository is like by now, as far as that matters to the plan.
+type watch struct {
+	*job
+	looks chan struct{} // bounds how many tags are looked at at once
+
+	// mu guards the guard. It is held while what a tag newly leads to is read, so that
+	// nothing is deleted meanwhile that may be needed there.
+	mu       sync.Mutex
+	guard    *plan.Guard
+	rechecks []recheck // by step
+
+	lastSweep time.Time // when it ended
+	sweepTook time.Duration
+}
+
+// A recheck is the second look at the tags of an image, before its parts are deleted.
+type recheck struct {
+	mu   sync.Mutex // held during the look, so that no part goes before its end
+	done bool
+}
+
+// newWatch returns a watch that knows what the plan says, and what earlier runs have seen.
+func newWatch(j *job, h *history, now time.Time) (*watch, error) {
+	guard, err := j.plan.Guard()
+	if err != nil {
+		return nil, err
+	}
+	if err := guard.Use(j.InUse, now); err != nil {
+		return nil, err
+	}
+	for tag, dgst := range h.tags {
+		if dgst == "" {
+			guard.DropTag(tag)
+		} else {
+			guard.SetTag(tag, dgst)
+		}
+	}
+	return &watch{job: j, guard: guard, rechecks: make([]recheck, len(j.steps)), looks: make(chan struct{}, j.Concurrency)}, nil
+}
+
+// learnConfigs tells the guard which configurations the manifests have that are to go, if an
+// in-use list may name one: CRI-O reports the digest of the configuration, not of the image.
+func (w *watch) learnConfigs(ctx context.Context, archive *undo.Archive) error {
+	if !w.guard.NamesUnknown() {
+		return nil
+	}
+	for e := range archive.Entries() {
+		m, err := archive.Manifest(ctx, e.Descriptor.Digest)
+		if err != nil {
+			return err
+		}
+		if references, err := plan.ReadReferences(m.Raw); err == nil && references.Config != "" {
+			w.guard.Config(e.Descriptor.Digest, references.Config)
+		}
+	}
+	return nil
+}
+
+// learnMissing reads what the guard must know, such as what new tags lead to.
+func (w *watch) learnMissing(ctx context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.learn(ctx)
+}
+
+// learn is learnMissing for a caller that holds the mutex.
+func (w *watch) learn(ctx context.Context) error {
+	for {
+		questions := slices.Collect(w.guard.Missing())
+		if len(questions) == 0 {
+			return nil
+		}
+		found := make([]*regret.Manifest, len(questions))
+		err := each(ctx, w.Concurrency, len(questions), func(ctx context.Context, i int) (err error) {
+			found[i], err = w.read(ctx, questions[i].Digest)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for i, q := range questions {
+			if found[i] == nil {
+				w.guard.NotFound(q)
+			} else if err := w.guard.Manifest(q, found[i]); err != nil {
+				return fmt.Errorf("%s, which a tag leads to or which is in use: %w", q.Digest, err)
+			}
+		}
+		if err := w.guard.CheckLimits(); err != nil {
+			return err
+		}
+	}
+}
+
+// read returns a manifest; nil if there is none.
+func (w *watch) read(ctx context.Context, dgst regret.Digest) (*regret.Manifest, error) {
+	m, err := w.Manifest(ctx, w.header.Repository, string(dgst))
+	switch {
+	case errors.Is(err, regret.ErrNotFound):
+		return nil, nil
+	case err == nil && m.Descriptor.Digest != dgst:
+		err = fmt.Errorf("it has the digest %s", m.Descriptor.Digest)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s, which a tag leads to or which is in use, cannot be read: %w", dgst, err)
+	}
+	return m, nil
+}
+
+// look looks at what tags point to now, tells the guard, and returns those that still point
+// to the manifest.
+func (w *watch) look(ctx context.Context, dgst regret.Digest, tags []string) (still []string, err error) {
+	found := make([]regret.Digest, len(tags))
+	err = each(ctx, w.Concurrency, len(tags), func(ctx context.Context, i int) (err error) {
+		w.looks <- struct{}{}
+		defer func() { <-w.looks }()
+		found[i], err = w.where(ctx, tags[i])
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i, tag := range tags {
+		if found[i] == "" {
+			w.guard.DropTag(tag)
+			continue
+		}
+		w.guard.SetTag(tag, found[i])
+		if found[i] == dgst {
+			still = append(still, tag)
+		}
+	}
+	return still, w.learn(ctx)
+}
+
+// lookBefore looks right before a step at everything that it depends on. It returns the tags
+// that still point to its manifest, or the reason why the manifest must stay.
+func (w *watch) lookBefore(ctx context.Context, step *plan.Step) (still []string, reason string, err error) {
+	if err := w.lookAtOwners(ctx, step); err != nil {
+		return nil, "", err
+	}
+	if err := w.lookAtWholes(ctx, step); err != nil {
+		return nil, "", err
+	}
+	if still, err = w.look(ctx, step.Digest, step.Tags); err != nil {
+		return nil, "", err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	held, _ := w.guard.Holds(step.Digest)
+	return still, held.Text, nil
+}
+
+// lookAtOwners looks whether what an orphan belongs to is still gone.
+func (w *watch) lookAtOwners(ctx context.Context, step *plan.Step) error {
+	w.mu.Lock()
+	gone := w.guard.Presumed(step)
+	w.mu.Unlock()
+	for _, dgst := range gone {
+		found, err := w.has(ctx, dgst)
+		if err != nil {
+			return err
+		}
+		if found {
+			w.mu.Lock()
+			w.guard.Found(dgst)
+			w.mu.Unlock()
+		}
+	}
+	return nil
+}
+
+// lookAtWholes looks at the tags of the images that a manifest is a part of once more, after
+// they were deleted and before their first part is: a tag that was pushed meanwhile may lead
+// to the part again.
+func (w *watch) lookAtWholes(ctx context.Context, step *plan.Step) error {
+	for _, i := range w.wholes(step) {
+		if err := w.recheck(ctx, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *watch) recheck(ctx context.Context, image int) error {
+	r := &w.rechecks[image]
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.done {
+		return nil
+	}
+	_, err := w.look(ctx, w.steps[image].Digest, w.steps[image].Tags)
+	r.done = err == nil
+	return err
+}
+
+// wholes returns the steps with tags that a step comes after, directly or not.
+func (w *watch) wholes(step *plan.Step) []int {
+	var wholes []int
+	seen := make(map[int]bool)
+	for next := []*plan.Step{step}; len(next) > 0; {
+		last := next[len(next)-1]
+		next = next[:len(next)-1]
+		for _, before := range last.After {
+			i, known := w.byDigest[before]
+			if !known || seen[i] {
+				continue
+			}
+			seen[i] = true
+			if len(w.steps[i].Tags) > 0 {
+				wholes = append(wholes, i)
+			}
+			next = append(next, &w.steps[i])
+		}
+	}
+	return wholes
+}
