@@ -123,6 +123,13 @@ func (d *Decision) enter(k *ranking, c int) {
 			}
 		}
 	}
+	if k.by == policy.ByDate {
+		return
+	}
+	mine := k.entries[first:]
+	if slices.ContainsFunc(mine, func(e contender) bool { return !e.unranked }) { // floating tags do not count beside a version
+		k.entries = append(k.entries[:first], slices.DeleteFunc(mine, func(e contender) bool { return e.unranked })...)
+	}
 }
 
 // contender returns the entry of an image by one of its tags, and whether it can be ranked.
