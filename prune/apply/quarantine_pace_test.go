@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -82,4 +83,32 @@ func TestQuarantineUntilTheContextEnds(t *testing.T) {
 		t.Errorf("results of the next run: %+v", report.Results)
 	}
 	f.restoreTrash(t, nil)
+}
+
+// TestQuarantineThatLooksAgain empties the trash so slowly that all tags are looked at several times
+// meanwhile. An image that was refused is not in the trash then, and nothing is taken for lost.
+func TestQuarantineThatLooksAgain(t *testing.T) {
+	t.Parallel()
+	inJanuary(t, func(t *testing.T) {
+		f := newTrashFixture(t, "registry.example")
+		for i, digits := range []string{"000000000001", "000000000002", "000000000003"} {
+			f.reg.PutImage(trashRepository, "old "+strconv.Itoa(i), "regret-trash-20260101-0123abcd-"+digits)
+		}
+		p := f.plan(t, trashPolicy)
+		refuse(f, 0, "DELETE", "pr-1-amd64", 409, "TAG_IMMUTABLE")
+		f.reg.ResetLog()
+		report := f.quarantine(t, p, &apply.QuarantineOptions{Options: apply.Options{Writes: 0.001}})
+		if q, r, d := report.Count(apply.Quarantined), report.Count(apply.Refused), report.Count(apply.Deleted); q != 1 || r != 1 || d != 3 {
+			t.Errorf("results: %+v", report.Results)
+		}
+		lists := 0
+		for _, req := range f.reg.Requests() {
+			if strings.HasSuffix(req.Path, "/tags/list") {
+				lists++
+			}
+		}
+		if lists < 5 {
+			t.Errorf("the tags were listed %d times", lists)
+		}
+	})
 }

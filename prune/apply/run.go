@@ -28,12 +28,12 @@ type run struct {
 
 // newRun returns a run, after it has checked everything that needs no request.
 func newRun(w Writer, p *plan.Plan, archive undo.Store, o *Options, quarantine bool) (*run, error) {
-	if archive == nil {
-		return nil, errors.New("there is no archive to restore from")
-	}
 	j := newJob(w, p, o)
 	if err := j.checkPlan(); err != nil {
 		return nil, err
+	}
+	if archive == nil && len(j.steps) > 0 {
+		return nil, errors.New("there is no archive to restore from")
 	}
 	r := &run{job: j, store: archive, limiter: limiter{perSecond: j.Writes}}
 	r.ledger = &ledger{report: newReport(j), onResult: j.OnResult}
@@ -82,7 +82,10 @@ func (r *run) run(ctx context.Context) (*Report, error) {
 	switch {
 	case err == nil:
 		err = r.takeAll(ctx, writing)
-		err = errors.Join(err, r.journal.sync(), r.conclude(ctx, err == nil))
+		if unsynced := r.journal.sync(); !errors.Is(err, unsynced) {
+			err = errors.Join(err, unsynced)
+		}
+		err = errors.Join(err, r.conclude(ctx, err == nil))
 	case !r.history.isDirty():
 		return nil, err
 	}
@@ -145,8 +148,8 @@ func (r *run) sweep(ctx context.Context) error {
 		return err
 	}
 	r.mu.Lock()
-	r.noteLost(func(tag string) bool { return found[tag] != "" })
 	r.trash.sweep(found)
+	r.noteLost(func(tag string) bool { return found[tag] != "" })
 	r.journal.addTags(r.update(found))
 	r.mu.Unlock()
 	if err := r.learnMissing(ctx); err != nil {
@@ -161,6 +164,9 @@ func (j *job) where(ctx context.Context, tag string) (regret.Digest, error) {
 	d, err := j.Resolve(ctx, j.header.Repository, tag)
 	if errors.Is(err, regret.ErrNotFound) {
 		return "", nil
+	}
+	if err == nil {
+		err = d.Digest.Validate()
 	}
 	return d.Digest, err
 }
