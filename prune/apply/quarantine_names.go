@@ -78,7 +78,7 @@ func (q *trashing) keepNames(ctx, writing context.Context, names []trash.Index) 
 	for i, index := range names {
 		there, stands := q.found[index.Tag]
 		if stands && there != index.Manifest.Descriptor.Digest {
-			removed, err := q.removePlaceholder(ctx, writing, index.Tag)
+			removed, err := q.removePlaceholder(writing, index.Tag)
 			if err != nil {
 				return err
 			}
@@ -122,16 +122,16 @@ func (q *trashing) tryRemoval(ctx, writing context.Context, tag string) error {
 	if err := q.limiter.wait(ctx); err != nil {
 		return err
 	}
-	if err := q.remove(writing, tag); err != nil && !errors.Is(err, regret.ErrNotFound) {
+	if err := q.remove(writing, q.header.Repository, tag); err != nil && !errors.Is(err, regret.ErrNotFound) {
 		return annotateTrial(err, fmt.Sprintf("the tag %s could not be removed again, and is left; it keeps names and holds nothing", tag))
 	}
-	switch _, err := q.Resolve(writing, q.header.Repository, tag); {
-	case errors.Is(err, regret.ErrNotFound):
-		return nil
+	switch at, err := q.where(writing, tag); {
 	case err != nil:
 		return fmt.Errorf("whether the tag %s is gone is not known: %w", tag, err)
+	case at != "":
+		return fmt.Errorf("%w: the tag %s is still there after it was removed", ErrNoQuarantine, tag)
 	}
-	return fmt.Errorf("%w: the tag %s is still there after it was removed", ErrNoQuarantine, tag)
+	return nil
 }
 
 // annotateTrial says what failed, and that there is no quarantine if the registry refused it.
@@ -158,32 +158,29 @@ func isNo(err error) bool {
 }
 
 // remove removes a tag.
-func (q *trashing) remove(ctx context.Context, tag string) error {
+func (q *trashing) remove(writing context.Context, repository, tag string) error {
 	if q.overwrite {
-		return q.UntagByOverwrite(ctx, q.header.Repository, tag)
+		return q.UntagByOverwrite(writing, repository, tag)
 	}
-	return q.Untag(ctx, q.header.Repository, tag)
+	return q.Untag(writing, repository, tag)
 }
 
 // removePlaceholder removes a tag if an earlier run has been interrupted while it overwrote it.
-func (q *trashing) removePlaceholder(ctx, writing context.Context, tag string) (removed bool, err error) {
+func (q *trashing) removePlaceholder(writing context.Context, tag string) (removed bool, err error) {
 	if !q.overwrite {
 		return false, nil
 	}
-	m, err := q.Manifest(ctx, q.header.Repository, tag)
+	m, err := q.Manifest(writing, q.header.Repository, tag)
 	switch {
 	case errors.Is(err, regret.ErrNotFound):
 		return false, nil
-	case err != nil:
-		return false, err
-	case !trash.IsPlaceholder(m.Raw):
-		return false, nil
-	}
-	if err := q.limiter.wait(ctx); err != nil {
+	case err != nil || !trash.IsPlaceholder(m.Raw):
 		return false, err
 	}
-	err = q.DeleteManifest(writing, q.header.Repository, m.Descriptor.Digest)
-	if err != nil && !errors.Is(err, regret.ErrNotFound) {
+	if err := q.limiter.wait(writing); err != nil {
+		return false, err
+	}
+	if err := q.DeleteManifest(writing, q.header.Repository, m.Descriptor.Digest); err != nil && !isNotFound(err) {
 		return false, err
 	}
 	q.mu.Lock()
@@ -193,10 +190,10 @@ func (q *trashing) removePlaceholder(ctx, writing context.Context, tag string) (
 }
 
 // putTag puts a manifest under a tag. If the outcome is unknown, a look decides.
-func (q *trashing) putTag(ctx context.Context, tag string, m *regret.Manifest) error {
-	err := q.PutManifest(ctx, q.header.Repository, tag, m)
+func (q *trashing) putTag(writing context.Context, tag string, m *regret.Manifest) error {
+	err := q.PutManifest(writing, q.header.Repository, tag, m)
 	if errors.Is(err, regret.ErrOutcomeUnknown) {
-		if there, looked := q.Resolve(ctx, q.header.Repository, tag); looked == nil && there.Digest == m.Descriptor.Digest {
+		if at, looked := q.where(writing, tag); looked == nil && at == m.Descriptor.Digest {
 			return nil
 		}
 	}

@@ -112,3 +112,50 @@ func TestQuarantineThatLooksAgain(t *testing.T) {
 		}
 	})
 }
+
+// A brittleStore is an archive from which no manifest can be read once it is written.
+type brittleStore struct {
+	*trashStore
+	written bool
+	get     func() error
+}
+
+func (s *brittleStore) Put(ctx context.Context, name string, data []byte) error {
+	s.written = s.written || name == "index.json"
+	return s.trashStore.Put(ctx, name, data)
+}
+
+func (s *brittleStore) Get(ctx context.Context, name string) ([]byte, error) {
+	if s.written && strings.HasPrefix(name, "blobs/") {
+		return nil, s.get()
+	}
+	return s.trashStore.Get(ctx, name)
+}
+
+// TestQuarantineWithoutItsArchive checks that no image loses a name if it cannot get its tag of the
+// trash, because what is in the archive cannot be read, or because the context ends meanwhile.
+func TestQuarantineWithoutItsArchive(t *testing.T) {
+	t.Parallel()
+	for _, ends := range []bool{false, true} {
+		f := newTrashFixture(t, "registry.example")
+		p := f.plan(t, trashPolicy)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		store := &brittleStore{trashStore: newTrashStore(), get: func() error {
+			if ends {
+				cancel()
+				return ctx.Err()
+			}
+			return errors.New("the disk is broken")
+		}}
+		report, err := apply.Quarantine(ctx, f.client, p, store, &apply.QuarantineOptions{Options: apply.Options{Concurrency: 1}})
+		if errors.Is(err, context.Canceled) != ends || report == nil || report.Count(apply.Quarantined) > 0 {
+			t.Errorf("error %v, report %v", err, report)
+		}
+		tags := f.reg.Tags(trashRepository)
+		delete(tags, trashRunOf(p)+"-names-1")
+		if got, want := sortedTags(tags), sortedTags(f.tags); got != want {
+			t.Errorf("tags:\n%s\nwant:\n%s", got, want)
+		}
+	}
+}

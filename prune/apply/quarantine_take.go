@@ -13,6 +13,9 @@ import (
 // take puts an image in the trash, unless a look right before shows that it must stay.
 func (q *trashing) take(ctx, writing context.Context, result Result, step *plan.Step) Result {
 	tag := q.tags[result.Step]
+	if q.limiter.wait(ctx) != nil { // first, so that nothing comes between the look and the write
+		return result
+	}
 	still, err := q.look(ctx, step.Digest, result.Tags)
 	if err != nil {
 		return q.notTaken(ctx, result, err)
@@ -21,17 +24,14 @@ func (q *trashing) take(ctx, writing context.Context, result Result, step *plan.
 	reason, held := q.guard.Holds(step.Digest)
 	q.mu.Unlock()
 	if held {
-		result.Status, result.Reason = Stale, reason.Text
-		return result
+		return result.stale(reason.Text)
 	}
 	if len(still) == 0 {
-		_, err := q.Resolve(ctx, q.header.Repository, string(step.Digest))
-		switch {
-		case errors.Is(err, regret.ErrNotFound):
+		if here, err := q.has(ctx, step.Digest); err != nil {
+			return q.notTaken(ctx, result, err)
+		} else if !here {
 			result.Status = AlreadyGone
 			return result
-		case err != nil:
-			return q.notTaken(ctx, result, err)
 		}
 	}
 	was, err := q.isInTrash(ctx, step, tag)
@@ -43,30 +43,7 @@ func (q *trashing) take(ctx, writing context.Context, result Result, step *plan.
 			return result
 		}
 	}
-	q.mu.Lock()
-	q.inTrash[result.Step] = true
-	q.mu.Unlock()
-	removed, err := q.removeNames(writing, step.Digest, still)
-	for _, name := range result.Tags {
-		if err == nil && !slices.Contains(still, name) {
-			_, err = q.removePlaceholder(ctx, writing, name)
-		}
-	}
-	if err == nil {
-		result.Status = Quarantined
-		return result
-	}
-	result = q.refusal(writing, result, err)
-	if result.Kind == regret.ErrTagDeleteUnsupported {
-		q.stop(err)
-	}
-	if result.Status == NotAttempted { // the time to settle is over
-		result.Status = Unknown
-	}
-	if was || result.Status == Unknown {
-		return result // the trash keeps it, and another run goes on
-	}
-	return q.takeOut(writing, result, tag, removed)
+	return q.removeNames(writing, result, still, was)
 }
 
 // isInTrash reports whether an image has its tag of the trash, put by an earlier run.
@@ -74,30 +51,22 @@ func (q *trashing) isInTrash(ctx context.Context, step *plan.Step, tag string) (
 	if _, found := q.found[tag]; !found {
 		return false, nil
 	}
-	d, err := q.Resolve(ctx, q.header.Repository, tag)
-	switch {
-	case errors.Is(err, regret.ErrNotFound):
-		return false, nil
-	case err != nil:
-		return false, err
-	case d.Digest != step.Digest:
-		return false, fmt.Errorf("the tag %s points to %s; if that is not needed, remove the tag", tag, d.Digest)
+	at, err := q.where(ctx, tag)
+	if err == nil && at != "" && at != step.Digest {
+		err = fmt.Errorf("the tag %s points to %s; if that is not needed, remove the tag", tag, at)
 	}
-	return true, nil
+	return at == step.Digest, err
 }
 
-// tag gives an image its tag of the trash. If that fails, it returns the result.
-func (q *trashing) tag(ctx, writing context.Context, result Result, tag string) (Result, bool) {
+// tag gives an image its tag of the trash. It reports whether the image has it; if not, the
+// result says why.
+func (q *trashing) tag(ctx, writing context.Context, result Result, tag string) (_ Result, ok bool) {
 	if !q.archive.Has(result.Digest) {
-		result.Status, result.Reason = Stale, "it was gone when the archive was written, and is there again; make a new plan"
-		return result, false
+		return result.stale("it was gone when the archive was written, and is there again; make a new plan"), false
 	}
 	m, err := q.archive.Manifest(ctx, result.Digest)
 	if err != nil {
 		return q.notTaken(ctx, result, err), false
-	}
-	if q.limiter.wait(ctx) != nil {
-		return result, false
 	}
 	if err := q.putTag(writing, tag, m); err != nil {
 		result = q.refusal(writing, result, err)
@@ -109,46 +78,60 @@ func (q *trashing) tag(ctx, writing context.Context, result Result, tag string) 
 	return result, true
 }
 
-// removeNames removes tags, each while it points to the image. It returns those that it has
-// removed.
-func (q *trashing) removeNames(ctx context.Context, dgst regret.Digest, tags []string) (removed []string, err error) {
-	for _, tag := range tags {
-		d, err := q.Resolve(ctx, q.header.Repository, tag)
-		switch {
-		case errors.Is(err, regret.ErrNotFound):
-			continue
-		case err != nil:
-			return removed, err
-		case d.Digest != dgst: // moved; the image goes without it
-			continue
+// removeNames removes the names of an image that is in the trash, each while it points to the
+// image. If one cannot be removed, it takes the image out of the trash, unless it was there
+// before: then it may have lost names in an earlier run.
+func (q *trashing) removeNames(writing context.Context, result Result, names []string, was bool) Result {
+	q.mu.Lock()
+	q.inTrash[result.Step] = true
+	q.mu.Unlock()
+	var removed []string
+	remove := func(name string) error {
+		if err := q.limiter.wait(writing); err != nil {
+			return err
 		}
-		if err := q.limiter.wait(ctx); err != nil {
-			return removed, err
+		off, err := q.removeTag(writing, result.Digest, name, q.remove)
+		if off {
+			removed = append(removed, name)
 		}
-		switch err := q.remove(ctx, tag); {
-		case errors.Is(err, regret.ErrNotFound):
-		case err != nil:
-			return removed, err
-		default:
-			removed = append(removed, tag)
-		}
+		return err
 	}
-	return removed, nil
+	for _, name := range result.Tags {
+		var err error
+		if slices.Contains(names, name) {
+			err = remove(name)
+		} else {
+			_, err = q.removePlaceholder(writing, name)
+		}
+		if err == nil {
+			continue
+		}
+		result = q.refusal(writing, result, err)
+		if result.Kind == regret.ErrTagDeleteUnsupported {
+			q.stop(err)
+		}
+		if was || result.Status == Unknown {
+			return result // the trash keeps it, and another run goes on
+		}
+		return q.takeOut(writing, result, removed)
+	}
+	result.Status = Quarantined
+	return result
 }
 
-// takeOut gives an image back the tags that were removed, and takes it out of the trash, in
+// takeOut gives an image back the names that were removed, and takes it out of the trash, in
 // this order: some registries delete a manifest with its last tag.
-func (q *trashing) takeOut(ctx context.Context, result Result, tag string, removed []string) Result {
-	reason := result.Reason
-	result = q.putBack(ctx, result, removed)
+func (q *trashing) takeOut(writing context.Context, result Result, removed []string) Result {
+	reason, tag := result.Reason, q.tags[result.Step]
+	result = q.putBack(writing, result, removed)
 	if result.Reason != reason {
-		return result // the trash keeps what has not got its tags back
+		return result // the trash keeps what has not got its names back
 	}
-	if left, err := q.look(ctx, result.Digest, result.Tags); err != nil || len(left) == 0 {
+	if left, err := q.look(writing, result.Digest, result.Tags); err != nil || len(left) == 0 {
 		result.Reason += "; it is left in the trash as " + tag
 		return result
 	}
-	if err := q.remove(ctx, tag); err != nil && !errors.Is(err, regret.ErrNotFound) {
+	if _, err := q.removeTag(writing, result.Digest, tag, q.remove); err != nil {
 		result.Reason += fmt.Sprintf("; its tag %s could not be removed again: %v", tag, err)
 	}
 	return result
