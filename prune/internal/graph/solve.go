@@ -119,29 +119,30 @@ func (s *solver) takeOutPinned() {
 	s.takeOutUsed()
 }
 
-// takeOutUsed takes out what is in use, then the indexes that list it, then those above.
+// takeOutUsed takes out what is in use, then the indexes that list it, then those above, each
+// manifest once: indexes that share what they list lead to the same ones on many ways.
 func (s *solver) takeOutUsed() {
-	seen := make([]bool, len(s.Flags))
+	reached := make([]int32, len(s.Flags)) // how many steps above what is in use, from 1
 	var used []ID
 	for id := range ID(len(s.Flags)) {
 		if s.has(id, InUse) {
-			seen[id] = true
+			reached[id] = 1
 			used = append(used, id)
 			s.takeOut(id, Used, id)
 		}
 	}
-	for len(used) > 0 {
+	for step := int32(2); len(used) > 0; step++ {
 		var above []ID
 		for _, id := range used {
 			for _, index := range s.listedBy.Of(id) {
-				if s.present(index) && !seen[index] {
+				if s.present(index) && reached[index] == 0 {
+					reached[index] = step
 					above = append(above, index)
+				}
+				if reached[index] == step { // of several causes at this step, the first one counts
 					s.takeOut(index, Used, id)
 				}
 			}
-		}
-		for _, index := range above {
-			seen[index] = true
 		}
 		used = above
 	}
