@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -208,6 +209,9 @@ func (j *journalReader) add(e entry) error {
 		if err := j.checkStep(e.Result.Step); err != nil {
 			return err
 		}
+		if !slices.Contains(statuses[:], e.Result.Status) {
+			return fmt.Errorf("step %d has the status %.40q", e.Result.Step, e.Result.Status)
+		}
 		j.results[e.Result.Step] = *e.Result
 		delete(j.intents, e.Result.Step)
 	case e.Lost != nil:
@@ -220,6 +224,9 @@ func (j *journalReader) add(e entry) error {
 		j.end = e.End
 	}
 	for tag, dgst := range e.Tags {
+		if err := dgst.Validate(); err != nil {
+			return fmt.Errorf("the tag %.140q points to %.140q: %w", tag, dgst, err)
+		}
 		j.tags[tag] = dgst
 	}
 	for _, tag := range e.Gone {

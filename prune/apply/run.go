@@ -96,8 +96,14 @@ func (r *run) run(ctx context.Context) (*Report, error) {
 // prepare does everything that must be done before anything is deleted.
 func (r *run) prepare(ctx, writing context.Context) (err error) {
 	first := entry{Journal: journalForm, Plan: r.digest, Quarantine: r.trash != nil, At: r.report.Started}
-	if err := r.journal.begin(r.history.unended, first); err != nil || len(r.steps) == 0 {
+	if err := r.journal.begin(r.history.unended, first); err != nil {
 		return err
+	}
+	if len(r.steps) == 0 {
+		if r.Verify {
+			return r.sweep(ctx)
+		}
+		return nil
 	}
 	if r.archive, err = undo.Write(ctx, r.Writer, r.plan, r.store, &undo.WriteOptions{Concurrency: r.Concurrency}); err != nil {
 		return err
@@ -116,6 +122,9 @@ func (r *run) prepare(ctx, writing context.Context) (err error) {
 
 // takeAll takes all steps. Those that empty the trash come last.
 func (r *run) takeAll(ctx, writing context.Context) error {
+	if len(r.steps) == 0 {
+		return nil
+	}
 	err := r.takeSteps(ctx, writing)
 	if err == nil && r.trash != nil {
 		err = r.trash.empty(ctx, writing)

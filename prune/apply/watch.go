@@ -59,16 +59,19 @@ func (w *watch) learnConfigs(ctx context.Context, archive *undo.Archive) error {
 	if !w.guard.NamesUnknown() {
 		return nil
 	}
-	for e := range archive.Entries() {
-		m, err := archive.Manifest(ctx, e.Descriptor.Digest)
+	entries := slices.Collect(archive.Entries())
+	return each(ctx, w.Concurrency, len(entries), func(ctx context.Context, i int) error {
+		m, err := archive.Manifest(ctx, entries[i].Descriptor.Digest)
 		if err != nil {
 			return err
 		}
 		if references, err := plan.ReadReferences(m.Raw); err == nil && references.Config != "" {
-			w.guard.Config(e.Descriptor.Digest, references.Config)
+			w.mu.Lock()
+			w.guard.Config(m.Descriptor.Digest, references.Config)
+			w.mu.Unlock()
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // learnMissing reads what the guard must know, such as what new tags lead to.
