@@ -115,11 +115,10 @@ func (d *Decision) enter(k *ranking, c int) {
 			e, ok := d.contender(k, c, &m)
 			e.unranked = !ok
 			same := slices.IndexFunc(k.entries[first:], func(o contender) bool { return o.group == e.group })
-			switch {
-			case same < 0:
+			if same < 0 {
 				k.entries = append(k.entries, e)
-			case k.entries[first+same].unranked || !e.unranked && k.compare(&e, &k.entries[first+same]) < 0:
-				k.entries[first+same] = e
+			} else {
+				k.improve(&k.entries[first+same], &e)
 			}
 		}
 	}
@@ -129,6 +128,20 @@ func (d *Decision) enter(k *ranking, c int) {
 	mine := k.entries[first:]
 	if slices.ContainsFunc(mine, func(e contender) bool { return !e.unranked }) { // floating tags do not count beside a version
 		k.entries = append(k.entries[:first], slices.DeleteFunc(mine, func(e contender) bool { return e.unranked })...)
+	}
+}
+
+// improve makes the entry of an image in a group the better one of two. Where the date of one
+// is not read yet, nothing tells which is better: only that the image is no older than either.
+func (k *ranking) improve(best, e *contender) {
+	switch {
+	case e.unranked:
+	case best.unranked:
+		*best = *e
+	case best.open || e.open:
+		best.date, best.open = max(best.date, e.date), true
+	case k.compare(e, best) < 0:
+		*best = *e
 	}
 }
 
@@ -259,6 +272,10 @@ func (k *ranking) raisePart(part int32, parts map[int32][]int32) {
 		k.raise(part, k.places[whole])
 		k.unknown[part] = k.unknown[part] || k.places[whole].status == unranked
 		k.rule.openOf[part] = append(k.rule.openOf[part], k.rule.openOf[whole]...)
+	}
+	if open := k.rule.openOf[part]; len(open) > 0 { // each once, or else nested indexes multiply them
+		slices.Sort(open)
+		k.rule.openOf[part] = slices.Compact(open)
 	}
 	k.settleUnknown(part)
 }
