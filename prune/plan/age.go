@@ -82,7 +82,7 @@ func (d *Decision) visitDated(id graph.ID, visit func(graph.ID)) {
 	var enter func(id graph.ID)
 	enter = func(id graph.ID) {
 		for _, child := range d.snapshot.lists(id) {
-			if nodes[child].flags&(isMissing|isAttestation) != 0 || seen[child] {
+			if nodes[child].flags&isMissing != 0 || nodes[child].isAttestation() || seen[child] {
 				continue
 			}
 			visit(child)

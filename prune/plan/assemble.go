@@ -272,7 +272,7 @@ func (d *Decision) role(id graph.ID) Role {
 		return role
 	case n.subject != none:
 		return RoleReferrer
-	case n.flags&isAttestation != 0:
+	case n.isAttestation():
 		return RoleAttestation
 	case len(d.graph.ListedBy(id)) > 0:
 		return RoleChild

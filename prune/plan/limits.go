@@ -99,8 +99,11 @@ func (d *Decision) exceeded(root graph.ID) string {
 	return ""
 }
 
-// isIndex reports whether a manifest lists others, or may by its media type.
+// isIndex reports whether a manifest lists others, or may by what is said of its media type.
 func (s *Snapshot) isIndex(id graph.ID) bool {
 	n := &s.nodes[id]
-	return n.lists.n > 0 || isIndexType(s.texts.at(n.mediaType))
+	if n.flags&isRead != 0 {
+		return n.lists.n > 0 || isIndexType(s.texts.at(n.mediaType))
+	}
+	return n.lists.n > 0 || n.flags&mayList != 0 || n.mediaType == 0
 }

@@ -161,9 +161,14 @@ func (s *Snapshot) blob(dgst regret.Digest, size int64) graph.ID {
 	return id
 }
 
-// describe records media type and size where the content does not say them.
+// describe records media type and size where the content does not say them. Anybody who
+// pushes an index can write any media type into it: what one calls an image and another an
+// index may list others.
 func (s *Snapshot) describe(id graph.ID, mediaType string, size int64) {
 	n := &s.nodes[id]
+	if mediaType != "" && isIndexType(mediaType) {
+		n.flags |= mayList
+	}
 	if n.flags&isRead == 0 {
 		n.mediaType = s.texts.least(n.mediaType, mediaType)
 		n.size = max(n.size, size)
@@ -206,9 +211,10 @@ func (s *Snapshot) child(e *entry) graph.ID {
 	id := s.node(e.Digest)
 	s.describe(id, e.MediaType, e.Size)
 	n := &s.nodes[id]
-	n.flags |= isEntry
-	if e.isAttestation() {
+	if n.flags |= isEntry; e.isAttestation() {
 		n.flags |= isAttestation
+	} else {
+		n.flags |= isRunnable
 	}
 	n.platform = s.texts.least(n.platform, e.platform())
 	return id
