@@ -40,11 +40,12 @@ type schema1Layer struct {
 }
 
 // parseContent reads a manifest or an index. It reads the members that lead to others
-// whatever the media type is, and refuses what two readers could understand differently:
-// duplicate names and entries whose digest is none.
+// whatever the media type is, and in upper and lower case, because registries do that are
+// written in Go. It refuses what two readers could understand differently: duplicate names
+// and entries whose digest is none.
 func parseContent(raw []byte) (*content, error) {
 	c := new(content)
-	if err := json.Unmarshal(raw, c, jsontext.AllowInvalidUTF8(true)); err != nil {
+	if err := json.Unmarshal(raw, c, jsontext.AllowInvalidUTF8(true), json.MatchCaseInsensitiveNames(true)); err != nil {
 		return nil, fmt.Errorf("malformed manifest: %w", err)
 	}
 	for _, layer := range c.FSLayers {

@@ -1,12 +1,15 @@
 package plan_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/prune/plan"
 )
 
 // What one index says of a manifest must not change what becomes of another one that lists it.
@@ -43,4 +46,46 @@ func TestAnIndexCannotMisleadAboutWhatOthersList(t *testing.T) {
 			t.Errorf("tags that go (-want +got):\n%s", diff)
 		}
 	})
+}
+
+// Registries written in Go read keys in upper and lower case, and keep what such an index
+// lists when they collect garbage.
+func TestKeysOfManifestsAreReadInEitherCase(t *testing.T) {
+	t.Parallel()
+	r := newRepository()
+	shared := r.image("shared", 90, 1)
+	r.push(ocispec.MediaTypeImageIndex, map[string]any{"Manifests": []map[string]any{{"Digest": shared.Digest, "mediaType": shared.MediaType}}}, "kept")
+	r.index([]regret.Descriptor{shared, r.image("alone", 90, 1)}, "old")
+	for s := range r.plan(t, `{"version":1,"remove":[{"tags":"old"}]}`).Steps() {
+		if s.Digest == shared.Digest {
+			t.Error("what an index lists goes although the index stays")
+		}
+	}
+	t.Run("but not in both", func(t *testing.T) {
+		t.Parallel()
+		raw := fmt.Appendf(nil, `{"schemaVersion":2,"manifests":[],"Manifests":[{"digest":%q}]}`, shared.Digest)
+		if _, err := plan.ReadReferences(raw); err == nil {
+			t.Error("there is no error, although readers differ in what the index lists")
+		}
+	})
+}
+
+// A manifest has one subject. If a registry says that it has two, the plan must not depend on
+// which it said first.
+func TestARegistryCannotGiveAReferrerTwoSubjects(t *testing.T) {
+	t.Parallel()
+	s := plan.NewSnapshot("registry.example.com", "acme/app", plan.Options{})
+	referrer := []regret.Descriptor{{MediaType: ocispec.MediaTypeImageManifest, Digest: digest.FromString("referrer"), Size: 1}}
+	ask := func(subject string) plan.Question {
+		return plan.Question{Kind: plan.AskReferrers, Digest: digest.FromString(subject)}
+	}
+	if err := s.Referrers(ask("a"), referrer); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Referrers(ask("a"), referrer); err != nil {
+		t.Errorf("the same subject again: %v", err)
+	}
+	if err := s.Referrers(ask("b"), referrer); err == nil {
+		t.Error("there is no error for another subject")
+	}
 }

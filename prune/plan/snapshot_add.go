@@ -112,7 +112,8 @@ func (s *Snapshot) Config(q Question, raw []byte) {
 	s.configs[s.blob(q.Digest, 0)] = created
 }
 
-// Referrers answers [AskReferrers].
+// Referrers answers [AskReferrers]. It fails if a referrer that is not read yet is said to
+// refer to two manifests: the order of the answers would decide to which.
 func (s *Snapshot) Referrers(q Question, referrers []regret.Descriptor) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,11 +126,15 @@ func (s *Snapshot) Referrers(q Question, referrers []regret.Descriptor) error {
 		id := s.node(d.Digest)
 		n := &s.nodes[id]
 		n.flags |= isPresent
-		if n.flags&isRead == 0 {
-			n.subject = s.node(q.Digest)
+		if n.flags&isRead != 0 {
+			continue // the content says the rest
 		}
+		if n.subject != none && n.subject != subject {
+			return fmt.Errorf("the registry says that %s refers both to %s and to %s", d.Digest, s.digests.at(n.subject), q.Digest)
+		}
+		n.subject = subject
 		s.describe(id, d.MediaType, d.Size)
-		s.nodes[id].artifactType = s.texts.least(s.nodes[id].artifactType, d.ArtifactType)
+		n.artifactType = s.texts.least(n.artifactType, d.ArtifactType)
 	}
 	return nil
 }
