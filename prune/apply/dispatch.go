@@ -87,7 +87,8 @@ func (d *dispatcher) next(ctx context.Context) error {
 	if err := d.checkInUse(time.Now()); err != nil {
 		return err
 	}
-	if d.draining = d.sweepIsDue(); d.draining && d.inFlight == 0 {
+	isMore := len(d.announced) > 0 || d.schedule.hasNext()
+	if d.draining = isMore && d.sweepIsDue(); d.draining && d.inFlight == 0 {
 		if err := d.sweep(ctx); err != nil {
 			return err
 		}
@@ -152,6 +153,9 @@ func (d *dispatcher) settle(result Result) {
 	}
 	if result.Status == NotAttempted { // the run ends
 		return
+	}
+	if result.Status.isGone() {
+		d.wasDeleted(i)
 	}
 	d.record(result)
 	for _, held := range d.schedule.settle(i, result.Status.isGone()) {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -345,4 +346,21 @@ func (j *memoryJournal) String() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return string(j.data)
+}
+
+// now returns the time as plans have it.
+func (f *fixture) now() time.Time { return time.Now().Truncate(time.Second) }
+
+// configOf returns the digest of the configuration of an image.
+func (f *fixture) configOf(name string) regret.Digest {
+	f.t.Helper()
+	m, err := f.client.Manifest(f.t.Context(), repository, string(f.digest(name)))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	references, err := plan.ReadReferences(m.Raw)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return references.Config
 }

@@ -73,7 +73,7 @@ func (r *Report) writeRemnants(b *strings.Builder) {
 		}
 		how := "listed, but leads nowhere"
 		if left.Served {
-			how = "still serves " + string(left.Digest)
+			how = "still serves " + string(left.Digest) + ", or it was pushed again"
 		}
 		fmt.Fprintf(b, "still present: the tag %s: %s\n", left.Tag, how)
 	}

@@ -56,6 +56,9 @@ func newSchedule(all []plan.Step, byDigest map[regret.Digest]int, isOpen, isGone
 	return s
 }
 
+// hasNext reports whether a step may be taken now, or is to be tried again.
+func (s *schedule) hasNext() bool { return len(s.ready)+len(s.later) > 0 }
+
 // take returns up to n steps that may be taken now.
 func (s *schedule) take(n int) []int {
 	var taken []int

@@ -76,7 +76,7 @@ func (j *job) isAllowed(err error) bool {
 func (w *watch) update(found map[string]regret.Digest) (changed map[string]regret.Digest, gone []string) {
 	changed = make(map[string]regret.Digest)
 	for tag, dgst := range found {
-		if w.guard.SetTag(tag, dgst) {
+		if w.setTag(tag, dgst) {
 			changed[tag] = dgst
 		}
 	}

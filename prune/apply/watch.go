@@ -22,6 +22,7 @@ type watch struct {
 	// nothing is deleted meanwhile that may be needed there.
 	mu       sync.Mutex
 	guard    *plan.Guard
+	deleted  []bool    // by step
 	rechecks []recheck // by step
 
 	lastSweep time.Time // when it ended
@@ -50,7 +51,28 @@ func newWatch(j *job, h *history, now time.Time) (*watch, error) {
 			guard.SetTag(tag, dgst)
 		}
 	}
-	return &watch{job: j, guard: guard, rechecks: make([]recheck, len(j.steps)), looks: make(chan struct{}, j.Concurrency)}, nil
+	w := &watch{job: j, guard: guard, looks: make(chan struct{}, j.Concurrency)}
+	w.deleted, w.rechecks = make([]bool, len(j.steps)), make([]recheck, len(j.steps))
+	for i := range j.steps {
+		w.deleted[i] = h.results[i].Status.isGone()
+	}
+	return w, nil
+}
+
+// wasDeleted records that a manifest is gone.
+func (w *watch) wasDeleted(step int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.deleted[step] = true
+}
+
+// setTag tells the guard what a tag points to, and reports whether that is new. If it was
+// deleted, it was pushed again. The caller holds the mutex.
+func (w *watch) setTag(tag string, dgst regret.Digest) bool {
+	if i, known := w.byDigest[dgst]; known && w.deleted[i] {
+		w.guard.Back(dgst)
+	}
+	return w.guard.SetTag(tag, dgst)
 }
 
 // learnConfigs tells the guard which configurations the manifests have that are to go, if an
@@ -144,7 +166,7 @@ func (w *watch) look(ctx context.Context, dgst regret.Digest, tags []string) (st
 			w.guard.DropTag(tag)
 			continue
 		}
-		w.guard.SetTag(tag, found[i])
+		w.setTag(tag, found[i])
 		if found[i] == dgst {
 			still = append(still, tag)
 		}

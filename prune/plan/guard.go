@@ -24,6 +24,7 @@ type Guard struct {
 	planned  map[string]regret.Digest // what tags pointed to when the plan was made
 	known    graph.ID                 // how many manifests the plan names
 	inUse    usedNow
+	back     map[graph.ID]bool // there again after they were deleted
 	outdated bool // the result does not know the latest changes
 	unread   bool // there may be something to read
 }
@@ -46,7 +47,7 @@ func (p *Plan) Guard() (*Guard, error) {
 	}
 	g := &Guard{
 		evidence: e, tags: make(map[string]int), planned: make(map[string]regret.Digest),
-		known: graph.ID(len(e.snapshot.nodes)), inUse: usedNow{tags: make(map[string]bool)},
+		known: graph.ID(len(e.snapshot.nodes)), inUse: usedNow{tags: make(map[string]bool)}, back: make(map[graph.ID]bool),
 	}
 	for i, t := range e.snapshot.tags {
 		g.tags[t.name] = i
@@ -87,6 +88,13 @@ func (g *Guard) Found(dgst regret.Digest) {
 	n := &g.evidence.snapshot.nodes[g.evidence.node(dgst)]
 	n.flags = n.flags&^isMissing | isPresent
 	g.outdated = true
+}
+
+// Back records that a manifest is there again that was deleted, or is still there. It holds
+// what it needs, and is not to be deleted once more.
+func (g *Guard) Back(dgst regret.Digest) {
+	g.Found(dgst)
+	g.back[g.evidence.node(dgst)] = true
 }
 
 // Use records further in-use lists, each for the rule of the policy that names it. What they
@@ -220,10 +228,30 @@ func (g *Guard) Holds(dgst regret.Digest) (Reason, bool) {
 	if !known || e.result.Goes(id) {
 		return Reason{}, false
 	}
-	if !e.result.Concerned(id) {
-		return Reason{Text: "a tag points to it that the plan does not know: " + e.nameOf(id)}, true
+	if g.back[id] {
+		return Reason{Text: "it is there again"}, true
+	}
+	if name, ok := g.unplannedTag(id); ok {
+		return Reason{Text: "a tag points to it that the plan does not know: " + name}, true
 	}
 	return e.needed(id), true
+}
+
+// unplannedTag returns an ordinary tag that was put on a manifest since the plan was made.
+// Rules have not judged it, so that it holds the manifest.
+func (g *Guard) unplannedTag(id graph.ID) (name string, ok bool) {
+	e := g.evidence
+	c := e.candidate[id]
+	if c < 0 {
+		return "", false
+	}
+	dgst := e.snapshot.digests.at(id)
+	for _, tag := range e.ordinaryTags(int(c)) {
+		if name := e.snapshot.tags[tag].name; g.planned[name] != dgst {
+			return name, true
+		}
+	}
+	return "", false
 }
 
 // HoldsTag returns why a step must not take a tag off by now: it is in use, or what it belongs
@@ -311,8 +339,13 @@ func (g *Guard) decide() {
 	e.grow()
 	e.arrange()
 	g.markUsed(e.inUse.byRule[""])
-	for c, id := range e.candidates {
-		if e.selected[c] && !g.onlyPlannedTags(c, id) {
+	for id, deleted := range e.deleted {
+		c := e.candidate[id]
+		switch _, unplanned := g.unplannedTag(graph.ID(id)); {
+		case !deleted, c < 0 && g.back[graph.ID(id)]:
+		case c < 0: // it goes for its own sake by now: the tag by which it belonged to others may have moved
+			e.loose = append(e.loose, graph.ID(id))
+		case unplanned, g.back[graph.ID(id)]:
 			e.selected[c] = false
 		}
 	}
@@ -340,13 +373,4 @@ func (g *Guard) markUsed(used map[graph.ID]bool) {
 			}
 		}
 	}
-}
-
-// onlyPlannedTags reports whether no ordinary tag was put on a manifest since the plan was
-// made: rules have not judged such a tag.
-func (g *Guard) onlyPlannedTags(c int, id graph.ID) bool {
-	dgst := g.evidence.snapshot.digests.at(id)
-	return !slices.ContainsFunc(g.evidence.ordinaryTags(c), func(tag graph.ID) bool {
-		return g.planned[g.evidence.snapshot.tags[tag].name] != dgst
-	})
 }
