@@ -122,7 +122,7 @@ func (r *run) refusal(writing context.Context, result Result, err error) Result 
 type deniedError struct{ err error }
 
 func (e *deniedError) Error() string {
-	return "the registry serves it, but says that it does not exist, and may leave it to its garbage collection: " + e.err.Error()
+	return "the registry serves it, but does not delete it, as if it did not exist: " + e.err.Error()
 }
 
 func (e *deniedError) Unwrap() error { return e.err }

@@ -1,0 +1,416 @@
+package apply_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
+	"github.com/seed-8cb7cc86/regret/prune/apply"
+)
+
+// twoTags returns a repository with an image that has two tags and goes, and one that goes after
+// it, of a registry that deletes only what has no tags.
+func twoTags(t testing.TB, options ...fakeregistry.Option) *fixture {
+	f := newFixture(t, options...)
+	f.image("kept", "latest")
+	f.image("image", "pr-1", "pr-2")
+	f.image("other", "pr-3")
+	f.makePlan(removal)
+	if first := f.firstStep(); first != "image" { // the order is that of digests
+		f.names[f.digest("image")], f.names[f.digest("other")] = "other", "image"
+		f.t.Fatalf("the first step is %s", first)
+	}
+	return f
+}
+
+func (f *fixture) firstStep() string {
+	for step := range f.plan.Steps() {
+		return f.nameOf(string(step.Digest))
+	}
+	return ""
+}
+
+var (
+	gone = map[string]apply.Status{"image": apply.Deleted, "other": apply.Deleted}
+	deny = func(status int, code string) func(http.ResponseWriter, *http.Request) bool {
+		return fakeregistry.Errors(status, code, "no")
+	}
+)
+
+// TestTagsFirst is about registries that refuse to delete what a tag points to.
+func TestTagsFirst(t *testing.T) {
+	t.Parallel()
+	t.Run("the first refusal is remembered", func(t *testing.T) {
+		t.Parallel()
+		f := twoTags(t, fakeregistry.WithTagsFirst())
+		f.wantStatuses(f.apply(), gone)
+		f.wantWrites("DELETE image 400", "DELETE pr-1 202", "DELETE pr-2 202", "DELETE image 202", "DELETE pr-3 202", "DELETE other 202")
+	})
+	t.Run("a registry that deletes a manifest with its last tag", func(t *testing.T) {
+		t.Parallel()
+		f := twoTags(t, fakeregistry.WithTagsFirst(), fakeregistry.WithLastTagDeletes())
+		f.wantStatuses(f.apply(), gone)
+		f.wantWrites("DELETE image 400", "DELETE pr-1 202", "DELETE pr-2 202", "DELETE image 404", "DELETE pr-3 202", "DELETE other 404")
+	})
+	t.Run("a tag that has moved is left", func(t *testing.T) {
+		t.Parallel()
+		f := twoTags(t, fakeregistry.WithTagsFirst())
+		f.before(1, "DELETE", string(f.digest("image")), func() { f.image("new", "pr-2") })
+		f.wantStatuses(f.apply(), gone)
+		f.wantWrites("DELETE image 400", "DELETE pr-1 202", "DELETE image 202", "DELETE pr-3 202", "DELETE other 202")
+		if at, _ := f.reg.Tag(repository, "pr-2"); at != f.digest("new") {
+			t.Errorf("pr-2 points to %q", at)
+		}
+	})
+	t.Run("the tags are put back if the manifest is refused all the same", func(t *testing.T) {
+		t.Parallel()
+		for name, answer := range map[string]func(http.ResponseWriter, *http.Request) bool{
+			"it is referenced": deny(400, "GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE"),
+			"it is locked":     deny(405, "REGISTRY_DISALLOWED_OPERATION"),
+			"a failure":        unavailable,
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				f := twoTags(t, fakeregistry.WithTagsFirst())
+				before := f.reg.Tags(repository)
+				delete(before, "pr-3")
+				f.on(0, "DELETE", string(f.digest("image")), answer)
+				f.on(1, "DELETE", string(f.digest("image")), deny(400, "GOOGLE_MANIFEST_DANGLING_TAG"))
+				report := f.apply()
+				if got := f.resultOf(report, "image"); got.Status != apply.Refused && got.Status != apply.Failed || !f.has("image") {
+					t.Errorf("result %s", &got)
+				}
+				if diff := cmp.Diff(before, f.reg.Tags(repository)); diff != "" {
+					t.Errorf("tags (-before +after):\n%s", diff)
+				}
+				if len(report.Lost) > 0 {
+					t.Errorf("lost: %v", report.Lost)
+				}
+			})
+		}
+	})
+	t.Run("an image that is locked keeps its tags", func(t *testing.T) {
+		t.Parallel()
+		f := twoTags(t, fakeregistry.WithTagsFirst(), fakeregistry.WithImmutableTags("pr-2"))
+		f.wantStatuses(f.apply(), map[string]apply.Status{"image": apply.Refused, "other": apply.Deleted})
+		f.wantWrites("DELETE image 412", "DELETE other 400", "DELETE pr-3 202", "DELETE other 202")
+	})
+	t.Run("the second tag is refused", func(t *testing.T) {
+		t.Parallel()
+		f := twoTags(t, fakeregistry.WithTagsFirst())
+		f.on(0, "DELETE", "pr-2", deny(405, "REGISTRY_DISALLOWED_OPERATION"))
+		f.wantStatuses(f.apply(), map[string]apply.Status{"image": apply.Refused, "other": apply.Deleted})
+		f.wantWrites("DELETE image 400", "DELETE pr-1 202", "DELETE pr-2 405", "PUT pr-1 201", "DELETE pr-3 202", "DELETE other 202")
+	})
+	t.Run("a tag that somebody else puts meanwhile is left", func(t *testing.T) {
+		t.Parallel()
+		f := twoTags(t, fakeregistry.WithTagsFirst())
+		f.on(0, "DELETE", "pr-2", func(w http.ResponseWriter, req *http.Request) bool {
+			f.image("new", "pr-1")
+			return deny(405, "REGISTRY_DISALLOWED_OPERATION")(w, req)
+		})
+		f.apply()
+		if at, _ := f.reg.Tag(repository, "pr-1"); at != f.digest("new") {
+			t.Errorf("pr-1 points to %q", at)
+		}
+		f.wantWrites("DELETE image 400", "DELETE pr-1 202", "DELETE pr-2 405", "DELETE pr-3 202", "DELETE other 202")
+	})
+	t.Run("tags that cannot be put back are lost, and the report says so", func(t *testing.T) {
+		t.Parallel()
+		f := twoTags(t, fakeregistry.WithTagsFirst())
+		f.on(0, "DELETE", "pr-2", deny(405, "REGISTRY_DISALLOWED_OPERATION"))
+		f.on(0, "PUT", "pr-1", unavailable)
+		report, err := f.run()
+		if want := []apply.Lost{{Tag: "pr-1", Digest: f.digest("image"), Ours: true}}; !errors.Is(err, apply.ErrLost) || !slices.Equal(report.Lost, want) {
+			t.Errorf("error %v, lost %v", err, report.Lost)
+		}
+		if got := f.resultOf(report, "image"); !strings.Contains(got.Reason, `["pr-1"] were removed and could not be put back`) {
+			t.Errorf("result %s", &got)
+		}
+	})
+	t.Run("a registry that deletes no tags ends the run", func(t *testing.T) {
+		t.Parallel()
+		f := twoTags(t, fakeregistry.WithTagsFirst(), fakeregistry.WithoutTagDelete())
+		report, err := f.run()
+		if !errors.Is(err, apply.ErrStopped) || !errors.Is(err, regret.ErrTagDeleteUnsupported) {
+			t.Errorf("error %v", err)
+		}
+		f.wantStatuses(report, map[string]apply.Status{"image": apply.Refused, "other": apply.NotAttempted})
+		f.wantWrites("DELETE image 400", "DELETE pr-1 400")
+	})
+	t.Run("an image with a tag that came up meanwhile is refused", func(t *testing.T) {
+		t.Parallel()
+		f := twoTags(t, fakeregistry.WithTagsFirst())
+		f.before(1, "DELETE", "pr-2", func() { f.reg.SetTag(repository, "v1", f.digest("image")) })
+		f.wantStatuses(f.apply(), map[string]apply.Status{"image": apply.Refused, "other": apply.Deleted})
+		want := map[string]regret.Digest{"latest": f.digest("kept"), "pr-1": f.digest("image"), "pr-2": f.digest("image"), "v1": f.digest("image")}
+		if diff := cmp.Diff(want, f.reg.Tags(repository)); diff != "" {
+			t.Errorf("tags (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestReferenced is about registries that refuse to delete what something refers to.
+func TestReferenced(t *testing.T) {
+	t.Parallel()
+	referenced := deny(400, "GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE")
+	t.Run("it is tried once more at the end, and so is what comes after it", func(t *testing.T) {
+		t.Parallel()
+		f := newStandard(t)
+		f.on(1, "DELETE", string(f.digest("index")), referenced)
+		f.wantStatuses(f.apply(), standard(nil))
+		sent := f.sent("DELETE")
+		if sent[0] != "DELETE index 400" && sent[1] != "DELETE index 400" || sent[2] != "DELETE index 202" || len(sent) != 6 {
+			t.Errorf("it sends %q", sent)
+		}
+	})
+	t.Run("twice is final", func(t *testing.T) {
+		t.Parallel()
+		f := newStandard(t)
+		f.on(0, "DELETE", string(f.digest("index")), referenced)
+		report := f.apply()
+		f.wantStatuses(report, standard(map[string]apply.Status{"index": apply.Refused, "a": apply.Held, "b": apply.Held, "signature": apply.Held}))
+		if got := f.resultOf(report, "index"); got.Kind != regret.ErrReferenced {
+			t.Errorf("result %s", &got)
+		}
+		if got := f.resultOf(report, "a"); got.Reason != string(f.digest("index"))+" must go before it and is still there" {
+			t.Errorf("result %s", &got)
+		}
+		if sent := f.sent("DELETE"); len(sent) != 3 {
+			t.Errorf("it sends %q", sent)
+		}
+	})
+	t.Run("there is no second try once the run has ended", func(t *testing.T) {
+		t.Parallel()
+		f := twoTags(t)
+		f.on(0, "DELETE", string(f.digest("image")), referenced)
+		f.on(0, "DELETE", string(f.digest("other")), deny(403, "DENIED"))
+		report, err := f.run()
+		if !errors.Is(err, apply.ErrStopped) {
+			t.Errorf("error %v", err)
+		}
+		f.wantStatuses(report, map[string]apply.Status{"image": apply.Refused, "other": apply.Refused})
+		f.wantWrites("DELETE image 400", "DELETE other 403")
+	})
+}
+
+// TestRefusals is about what refusals mean for a step and for the others.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		answer func(http.ResponseWriter, *http.Request) bool
+		status apply.Status
+		kind   regret.Kind
+		ends   bool
+	}{
+		"deletion is disabled":   {deny(405, "UNSUPPORTED"), apply.Refused, regret.ErrDeleteDisabled, true},
+		"forbidden":              {deny(403, "DENIED"), apply.Refused, regret.ErrForbidden, true},
+		"unauthorized":           {deny(401, "UNAUTHORIZED"), apply.Refused, regret.ErrUnauthorized, true},
+		"read-only":              {fakeregistry.Answer(405, map[string]string{"Allow": "GET, HEAD"}, "Method not allowed"), apply.Refused, regret.ErrReadOnly, true},
+		"immutable":              {deny(405, "REGISTRY_DISALLOWED_OPERATION"), apply.Refused, regret.ErrImmutable, false},
+		"unavailable":            {unavailable, apply.Failed, regret.ErrUnavailable, false},
+		"rate limited":           {deny(429, "TOOMANYREQUESTS"), apply.Failed, regret.ErrRateLimited, false},
+		"a refusal without kind": {deny(409, "TEAPOT"), apply.Failed, "", false},
+		"a redirect":             {fakeregistry.Redirect(307, "https://elsewhere.example/"), apply.Failed, regret.ErrRedirect, false},
+		"served, but unknown":    {deny(404, "MANIFEST_UNKNOWN"), apply.Refused, regret.ErrNotFound, false},
+		"a 404 of a proxy":       {fakeregistry.Answer(404, nil, "<html>"), apply.Refused, regret.ErrNotFound, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := twoTags(t)
+			f.on(0, "DELETE", string(f.digest("image")), test.answer)
+			report, err := f.run()
+			want := map[string]apply.Status{"image": test.status, "other": apply.Deleted}
+			if test.ends {
+				want["other"] = apply.NotAttempted
+			}
+			if ended := errors.Is(err, apply.ErrStopped); ended != test.ends || !ended && err != nil || ended && !errors.Is(err, test.kind) {
+				t.Errorf("error %v", err)
+			}
+			f.wantStatuses(report, want)
+			if got := f.resultOf(report, "image"); got.Kind != test.kind || got.Err == nil || got.Reason == "" {
+				t.Errorf("result %s, kind %q", &got, got.Kind)
+			}
+			for _, sent := range f.sent("DELETE", "PUT", "POST") {
+				if !strings.HasPrefix(sent, "DELETE image") && sent != "DELETE other 202" {
+					t.Errorf("it sends %s", sent)
+				}
+			}
+		})
+	}
+}
+
+// TestRefusedLooks is about looks that the registry refuses.
+func TestRefusedLooks(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		answer func(http.ResponseWriter, *http.Request) bool
+		status apply.Status
+		ends   bool
+	}{
+		"a failure":    {unavailable, apply.Failed, false},
+		"forbidden":    {deny(403, "DENIED"), apply.Refused, true},
+		"unauthorized": {deny(401, "UNAUTHORIZED"), apply.Refused, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := twoTags(t)
+			f.before(2, "HEAD", "pr-2", func() { f.on(0, "", "pr-2", test.answer) })
+			report, err := f.run()
+			want := map[string]apply.Status{"image": test.status, "other": apply.Deleted}
+			if test.ends {
+				want["other"] = apply.NotAttempted
+			}
+			if ended := errors.Is(err, apply.ErrStopped); ended != test.ends {
+				t.Errorf("error %v", err)
+			}
+			f.wantStatuses(report, want)
+			if sent := f.sent("DELETE"); slices.ContainsFunc(sent, func(s string) bool { return strings.HasPrefix(s, "DELETE image") }) {
+				t.Errorf("it sends %q", sent)
+			}
+		})
+	}
+}
+
+// TestFailuresInARow lets steps fail, and some in between succeed.
+func TestFailuresInARow(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		fails func(i int) bool
+		tried int
+		ends  bool
+	}{
+		"20 in a row end the run":             {func(int) bool { return true }, 20, true},
+		"19 in a row, time and again, do not": {func(i int) bool { return i%20 != 19 }, 60, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			f.image("kept", "latest")
+			for i := range 60 {
+				f.image(fmt.Sprint("image ", i), fmt.Sprint("pr-", i))
+			}
+			f.makePlan(removal)
+			i := 0
+			for step := range f.plan.Steps() {
+				if test.fails(i) {
+					f.on(0, "DELETE", string(step.Digest), unavailable)
+				}
+				i++
+			}
+			report, err := f.run()
+			if ended := errors.Is(err, apply.ErrStopped); ended != test.ends || ended && !errors.Is(err, regret.ErrUnavailable) {
+				t.Errorf("error %v", err)
+			}
+			if tried := 60 - report.Count(apply.NotAttempted); tried != test.tried || len(f.sent("DELETE")) != tried {
+				t.Errorf("%d steps are tried, with %d deletions", tried, len(f.sent("DELETE")))
+			}
+		})
+	}
+	t.Run("steps that are held do not interrupt the row", func(t *testing.T) {
+		t.Parallel()
+		f := newFixture(t)
+		f.image("kept", "latest")
+		for i := range 40 {
+			f.index(fmt.Sprint("index ", i), []string{fmt.Sprint("child ", i)}, fmt.Sprint("pr-", i))
+		}
+		f.makePlan(removal)
+		for step := range f.plan.Steps() {
+			f.on(0, "DELETE", string(step.Digest), unavailable)
+		}
+		report, err := f.run()
+		if got := report.Totals().ByStatus; !errors.Is(err, apply.ErrStopped) || got[apply.Failed] != 20 || got[apply.Held] != 20 || got[apply.NotAttempted] != 40 {
+			t.Errorf("error %v, results %v", err, got)
+		}
+	})
+}
+
+// TestOutcomeUnknown loses responses.
+func TestOutcomeUnknown(t *testing.T) {
+	t.Parallel()
+	t.Run("a lost response after the effect is success", func(t *testing.T) {
+		t.Parallel()
+		f := twoTags(t)
+		f.on(1, "DELETE", string(f.digest("image")), f.reg.LoseResponse())
+		f.wantStatuses(f.apply(), gone)
+	})
+	t.Run("a lost request before the effect is a failure", func(t *testing.T) {
+		t.Parallel()
+		f := twoTags(t)
+		f.on(1, "DELETE", string(f.digest("image")), f.reg.LoseRequest())
+		f.wantStatuses(f.apply(), map[string]apply.Status{"image": apply.Failed, "other": apply.Deleted})
+	})
+	t.Run("if a look fails, too, it is unknown", func(t *testing.T) {
+		t.Parallel()
+		f := twoTags(t)
+		f.on(1, "DELETE", string(f.digest("image")), f.reg.LoseResponse())
+		f.on(0, "HEAD", string(f.digest("image")), unavailable)
+		report := f.apply()
+		f.wantStatuses(report, map[string]apply.Status{"image": apply.Unknown, "other": apply.Deleted})
+		if got := f.resultOf(report, "image"); got.Kind != regret.ErrOutcomeUnknown {
+			t.Errorf("kind %q", got.Kind)
+		}
+	})
+}
+
+// TestRegistries applies the same plan to each registry in the way that it answers.
+func TestRegistries(t *testing.T) {
+	t.Parallel()
+	for _, profile := range fakeregistry.Profiles() {
+		t.Run(profile.Name, func(t *testing.T) {
+			t.Parallel()
+			address := host
+			if profile.Host != "" {
+				address = profile.Host
+			}
+			f := newFixtureAt(t, address, profile.New())
+			f.image("kept", "latest")
+			f.image("image", "pr-1", "pr-2")
+			f.index("index", []string{"a", "b"}, "pr-3")
+			f.makePlan(removal)
+			report, err := f.run()
+			want := map[string]apply.Status{"image": apply.Deleted, "index": apply.Deleted, "a": apply.Deleted, "b": apply.Deleted}
+			var ends, left error
+			switch profile.Name {
+			case "Harbor": // deletes children along
+				want["a"], want["b"] = apply.AlreadyGone, apply.AlreadyGone
+			case "Quay": // leaves what has no tags to its collector
+				want["a"], want["b"] = apply.Refused, apply.Refused
+			case "GitHub (GHCR)":
+				ends = regret.ErrDeleteDisabled
+			case "Docker Hub": // refuses what has tags, and deletes no tags
+				ends = apply.ErrStopped
+			case "Docker Hub (2023)":
+				want = map[string]apply.Status{"image": apply.Failed, "index": apply.Failed, "a": apply.Held, "b": apply.Held}
+			case "Nexus 3": // keeps the tags in its list
+				left = regret.ErrStillPresent
+			case "go-containerregistry (in process)": // serves the manifest under its tags all the same
+				left = regret.ErrStillPresent
+				want["a"], want["b"] = apply.Stale, apply.Stale
+			}
+			if ends != nil {
+				if !errors.Is(err, apply.ErrStopped) || !errors.Is(err, ends) || report.Count(apply.Refused) != 1 || report.Count(apply.NotAttempted) != 3 {
+					t.Errorf("error %v, report %s", err, report)
+				}
+				if sent := f.sent("DELETE", "PUT"); len(sent) != 1 {
+					t.Errorf("it sends %q", sent)
+				}
+				return
+			}
+			if !errors.Is(err, left) || left != nil && len(report.StillPresent) != 3 {
+				t.Errorf("error %v, still present: %v", err, report.StillPresent)
+			}
+			f.wantStatuses(report, want)
+			if !f.has("kept") {
+				t.Error("what stays is gone")
+			}
+		})
+	}
+}
