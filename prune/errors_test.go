@@ -3,11 +3,15 @@ package prune_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"iter"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/opencontainers/go-digest"
 
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
@@ -176,5 +180,27 @@ func TestContextEndsReading(t *testing.T) {
 			t.Errorf("ended in request %d, sent %d", last+1, sent)
 		}
 		cancel()
+	}
+}
+
+// An endless registry yields referrers of anything for ever.
+type endless struct{ prune.Reader }
+
+func (endless) Referrers(context.Context, string, regret.Digest, ...string) iter.Seq2[regret.Descriptor, error] {
+	return func(yield func(regret.Descriptor, error) bool) {
+		for n := 0; yield(regret.Descriptor{Digest: digest.FromString(fmt.Sprint(n))}, nil); n++ {
+		}
+	}
+}
+
+func TestReferrersWithoutEndExceedALimit(t *testing.T) {
+	t.Parallel()
+	reg := fakeregistry.New()
+	reg.PutImage("team/app", "hello", "v1")
+	reader := endless{newClient(t, cases.Registry, reg)}
+	_, err := prune.Make(t.Context(), reader, "team/app", parsePolicy(t, `{"version": 1, "remove": [{"tags": "*"}]}`), nil)
+	e, ok := errors.AsType[*prune.IncompleteError](err)
+	if !ok || e.Detail != prune.IncompleteLimit || e.Digest == "" {
+		t.Errorf("got %v", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 
@@ -17,6 +18,10 @@ import (
 //
 // See https://github.com/containers/image/blob/v5.36.0/internal/iolimits/iolimits.go
 const maxConfig = 8 << 20
+
+// maxReferrers is how many referrers of a manifest are read before package plan sees them,
+// which allows no more of them either.
+const maxReferrers = 10_000
 
 // answer answers questions, one kind after the other.
 func (r *reading) answer(ctx context.Context, questions []plan.Question) error {
@@ -130,7 +135,9 @@ func (r *reading) askReferrers(ctx context.Context, q plan.Question) error {
 		if err != nil {
 			return r.incomplete(IncompleteReferrers, q, err)
 		}
-		referrers = append(referrers, d)
+		if referrers = append(referrers, d); len(referrers) > maxReferrers {
+			return r.incomplete(IncompleteLimit, q, &plan.LimitError{Digest: q.Digest, Limit: fmt.Sprintf("%d referrers", maxReferrers)})
+		}
 	}
 	if err := r.snapshot.Referrers(q, referrers); err != nil {
 		return r.incomplete(IncompleteReferrers, q, err)

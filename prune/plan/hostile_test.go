@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/prune/plan"
+	"github.com/seed-8cb7cc86/regret/prune/policy"
 )
 
 // What one index says of a manifest must not change what becomes of another one that lists it.
@@ -88,4 +90,42 @@ func TestARegistryCannotGiveAReferrerTwoSubjects(t *testing.T) {
 	if err := s.Referrers(ask("b"), referrer); err == nil {
 		t.Error("there is no error for another subject")
 	}
+}
+
+// Each referrer is an index that lists an image with a referrer of its own. The registry makes
+// up the next one only when it is asked.
+func TestARegistryCannotKeepPlanningBusyForEver(t *testing.T) {
+	t.Parallel()
+	r := newRepository()
+	r.image("old", 90, 1, "old")
+	p, err := policy.Parse([]byte(`{"version":1,"remove":[{"tags":"*"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := plan.NewSnapshot("registry.example.com", "acme/app", plan.Options{})
+	s.AddTag("old")
+	const rounds = 200
+	for round := range rounds {
+		d, err := plan.Decide(p, s, now)
+		if limit, ok := errors.AsType[*plan.LimitError](err); ok {
+			if limit.Digest == "" || limit.Limit != "32 steps from a tag" {
+				t.Errorf("the limit is %+v", limit)
+			}
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for q := range d.Missing() {
+			if m := r.manifests[q.Digest]; q.Kind == plan.AskReferrers && m.Descriptor.MediaType == ocispec.MediaTypeImageManifest {
+				r.push(ocispec.MediaTypeImageIndex, map[string]any{
+					"subject": m.Descriptor, "manifests": []regret.Descriptor{r.image(fmt.Sprint(round), 90, 1)},
+				})
+			}
+			if err := r.answer(s, q); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	t.Errorf("after %d rounds there are still questions", rounds)
 }

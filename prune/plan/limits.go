@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/prune/internal/graph"
@@ -9,22 +10,26 @@ import (
 
 // Limits of what an image may consist of. What is larger was made to be large.
 const (
-	maxDepth = 8      // of indexes in an index, itself at depth 0
-	maxNodes = 10_000 // manifests in an index, to any depth, and of what refers to one manifest
+	maxDepth = 8            // of indexes in an index, itself at depth 0
+	maxNodes = 10_000       // manifests in an index, to any depth, and of what refers to one manifest
+	maxSteps = 4 * maxDepth // from a tag to any manifest, by indexes, subjects and referrers
 )
 
 // A LimitError says that an index lists, or a manifest is referred to by, more than planning
 // reads.
 type LimitError struct {
-	Digest regret.Digest
-	Tag    string // one that points to it; may be empty
-	Limit  string // what is exceeded
+	Digest regret.Digest // empty if the repository as a whole exceeds the limit
+	Tag    string        // one that points to it; may be empty
+	Limit  string        // what is exceeded
 }
 
 func (e *LimitError) Error() string {
 	name := string(e.Digest)
-	if e.Tag != "" {
+	switch {
+	case e.Tag != "":
 		name = e.Tag + " (" + name + ")"
+	case name == "":
+		name = "the repository"
 	}
 	return fmt.Sprintf("%s: it exceeds the limit of %s; nothing is planned", name, e.Limit)
 }
@@ -50,6 +55,43 @@ func (d *Decision) checkLimits() error {
 		if limit != "" {
 			return &LimitError{d.snapshot.digests.at(id), d.tagOf(id), limit}
 		}
+	}
+	return d.checkReach()
+}
+
+// checkReach bounds how far what is known reaches from what the lists of the registry name,
+// and how much it is. A referrer that is an index lists others, which have referrers of their
+// own: a registry could go on like this for ever, within each of the other limits.
+func (d *Decision) checkReach() error {
+	nodes := d.snapshot.nodes
+	reached := make([]bool, len(nodes))
+	var level []graph.ID
+	for id := range graph.ID(len(nodes)) {
+		if len(d.tagsOf.Of(id)) > 0 || nodes[id].flags&isListed != 0 || d.inUse.holds(id) {
+			reached[id] = true
+			level = append(level, id)
+		}
+	}
+	if most := 2 * maxNodes * (len(level) + 1); len(nodes) > most {
+		return &LimitError{Limit: fmt.Sprintf("%d manifests", most)}
+	}
+	for step := 0; len(level) > 0; step++ {
+		if step > maxSteps {
+			first := slices.MinFunc(level, d.snapshot.digests.compare)
+			return &LimitError{Digest: d.snapshot.digests.at(first), Limit: fmt.Sprintf("%d steps from a tag", maxSteps)}
+		}
+		var next []graph.ID
+		for _, id := range level {
+			for _, edges := range [...][]graph.ID{d.graph.Lists.Of(id), d.graph.Subjects.Of(id), d.graph.Referrers(id)} {
+				for _, to := range edges {
+					if !reached[to] {
+						reached[to] = true
+						next = append(next, to)
+					}
+				}
+			}
+		}
+		level = next
 	}
 	return nil
 }

@@ -103,3 +103,9 @@ func (g *Graph) ListedBy(id ID) []ID {
 	g.prepare()
 	return g.listedBy.Of(id)
 }
+
+// Referrers returns what has a manifest as its subject. The caller must not change it.
+func (g *Graph) Referrers(id ID) []ID {
+	g.prepare()
+	return g.referrers.Of(id)
+}
