@@ -3,7 +3,6 @@ package apply
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/seed-8cb7cc86/regret"
@@ -80,14 +79,13 @@ type trashing struct {
 	last         map[int]bool             // steps that are taken once all images are in the trash
 	emptying     bool                     // these are being taken
 	found        map[string]regret.Digest // tags of the trash of this plan that are there, and what they point to
-	inTrash      map[int]bool             // images that have their tag of the trash; guarded by the mutex of the run
 }
 
 // newTrashing prepares a run for quarantine. It sends nothing.
 func newTrashing(r *run, mayOverwrite bool, now time.Time) error {
 	q := &trashing{
 		run: r, mayOverwrite: mayOverwrite, today: trash.New(now, r.report.Plan, ""), tags: make([]string, len(r.steps)),
-		taken: make(map[string]regret.Digest), spared: make(map[int]string), last: make(map[int]bool), inTrash: make(map[int]bool),
+		taken: make(map[string]regret.Digest), spared: make(map[int]string), last: make(map[int]bool),
 	}
 	for i := range r.steps {
 		step := &r.steps[i]
@@ -99,7 +97,6 @@ func newTrashing(r *run, mayOverwrite bool, now time.Time) error {
 			return err
 		}
 		r.report.Results[i].Tags = step.OrdinaryTags()
-		delete(r.history.intents, i) // what came of it shows when the step is taken again
 	}
 	r.trash = q
 	return q.sortOut()
@@ -142,14 +139,13 @@ func (q *trashing) sortOut() error {
 				after++
 			}
 		}
-		switch alone := len(step.After) == 0; {
+		switch {
 		case after < len(step.After):
 			q.spared[i] = staysWithImage
 			continue
 		case step.Action == plan.Untag:
-			q.last[i] = !alone
 			continue
-		case alone && !(step.Role == plan.RoleTrash && step.Selected):
+		case len(step.After) == 0 && !(step.Role == plan.RoleTrash && step.Selected):
 			q.spared[i] = nothingForTrash
 			continue
 		}
@@ -218,25 +214,13 @@ func (q *trashing) empty(ctx, writing context.Context) error {
 	return err
 }
 
-// tellGuard tells the guard which tags are there, by what the run has done. Names of an image
-// that may have lost them are not missed while it is in the trash.
+// tellGuard tells the guard which images are not in the trash after all.
 func (q *trashing) tellGuard() {
-	images := make(map[regret.Digest]int)
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	for i, tag := range q.tags {
-		switch status := q.report.Results[i].Status; {
-		case status == Quarantined, status == Unknown && q.inTrash[i]:
-			images[q.steps[i].Digest] = i
-		case tag != "":
+		if tag != "" && q.report.Results[i].Status != Quarantined {
 			q.guard.DropTag(tag)
 		}
-	}
-	var removed []string
-	for tag, dgst := range q.guard.Tags() {
-		if i, ok := images[dgst]; ok && slices.Contains(q.report.Results[i].Tags, tag) {
-			removed = append(removed, tag)
-		}
-	}
-	for _, tag := range removed {
-		q.guard.DropTag(tag)
 	}
 }

@@ -97,7 +97,7 @@ func TestQuarantineThatLooksAgain(t *testing.T) {
 		p := f.plan(t, trashPolicy)
 		refuse(f, 0, "DELETE", "pr-1-amd64", 409, "TAG_IMMUTABLE")
 		f.reg.ResetLog()
-		report := f.quarantine(t, p, &apply.QuarantineOptions{Options: apply.Options{Writes: 0.001}})
+		report := f.quarantine(t, p, &apply.QuarantineOptions{Options: apply.Options{Writes: 0.001, Concurrency: 1}})
 		if q, r, d := report.Count(apply.Quarantined), report.Count(apply.Refused), report.Count(apply.Deleted); q != 1 || r != 1 || d != 3 {
 			t.Errorf("results: %+v", report.Results)
 		}

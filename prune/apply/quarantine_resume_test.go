@@ -163,6 +163,30 @@ func TestQuarantineOnTwoDays(t *testing.T) {
 	})
 }
 
+// TestQuarantineThatIsRefusedAfterAnInterruption lets the registry refuse to remove the second name of
+// an image whose first name an earlier run has removed. The image stays in the trash, which alone knows
+// that name.
+func TestQuarantineThatIsRefusedAfterAnInterruption(t *testing.T) {
+	t.Parallel()
+	f := newTrashFixture(t, "registry.example")
+	p := f.plan(t, trashPolicy)
+	f.reg.Intercept(2, fakeregistry.On("DELETE", at("pr-1-amd64")), f.reg.LoseRequest())
+	if report := f.quarantine(t, p, nil); resultOf(t, report, f.image.Digest).Status != apply.Unknown {
+		t.Fatalf("results: %+v", report.Results)
+	}
+	refuse(f, 0, "DELETE", "pr-1-amd64", 409, "TAG_IMMUTABLE")
+	if result := resultOf(t, f.quarantine(t, p, nil), f.image.Digest); result.Status != apply.Refused {
+		t.Errorf("the image ended as %s: %s", result.Status, result.Reason)
+	}
+	if tags := f.reg.Tags(trashRepository); tags[trashTagOf(p, f.image.Digest)] != f.image.Digest || tags["pr-1"] != "" {
+		t.Errorf("tags: %s", sortedTags(tags))
+	}
+	f.restoreTrash(t, nil)
+	if diff := cmp.Diff(f.tags, f.reg.Tags(trashRepository)); diff != "" {
+		t.Errorf("tags (-before +after):\n%s", diff)
+	}
+}
+
 // TestQuarantineAgain does it a second time: with the journal nothing is sent, and without it nothing
 // is written but the probe.
 func TestQuarantineAgain(t *testing.T) {

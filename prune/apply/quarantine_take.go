@@ -82,9 +82,6 @@ func (q *trashing) tag(ctx, writing context.Context, result Result, tag string) 
 // image. If one cannot be removed, it takes the image out of the trash, unless it was there
 // before: then it may have lost names in an earlier run.
 func (q *trashing) removeNames(writing context.Context, result Result, names []string, was bool) Result {
-	q.mu.Lock()
-	q.inTrash[result.Step] = true
-	q.mu.Unlock()
 	var removed []string
 	remove := func(name string) error {
 		if err := q.limiter.wait(writing); err != nil {
