@@ -159,14 +159,19 @@ func (a *assembler) tagsThatComeOff(id graph.ID) (plain, overwrite []graph.ID) {
 	if c := a.candidate[id]; c >= 0 && !a.snapshot.isReferrer(id) && a.hasUnwantedTag(int(c)) {
 		byRule = a.untagged(int(c))
 	}
-	others := slices.DeleteFunc(slices.Clone(tags), func(tag graph.ID) bool { return !a.comesOffAlone(tag) })
+	others := make(map[graph.ID]bool)
+	for _, tag := range tags {
+		if a.comesOffAlone(tag) {
+			others[tag] = true
+		}
+	}
 	if len(byRule)+len(others) == len(tags) {
 		others = nil
 	}
 	for _, tag := range tags {
 		if over, wanted := byRule[tag]; wanted && over {
 			overwrite = append(overwrite, tag)
-		} else if wanted || slices.Contains(others, tag) {
+		} else if wanted || others[tag] {
 			plain = append(plain, tag)
 		}
 	}
@@ -208,13 +213,10 @@ func (d *Decision) untagged(c int) map[graph.ID]bool {
 // named returns whether a keep rule that holds a candidate names one of its tags.
 func (d *Decision) named(c int, tag graph.ID) answer {
 	named := no
+	name := d.snapshot.tags[tag].name
 	for _, k := range d.keeps {
-		names := len(k.Match(d.snapshot.tags[tag].name)) > 0
-		if k.File() != "" {
-			names = slices.Contains(d.inUse.tags, d.snapshot.tags[tag].name)
-		}
-		if names {
-			named = max(named, d.keep(k, c).answer)
+		if k.holds[c] > named && (d.inUse.tags[name] && k.File() != "" || len(k.Match(name)) > 0) {
+			named = k.holds[c]
 		}
 	}
 	return named

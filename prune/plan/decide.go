@@ -75,8 +75,10 @@ func (d *Decision) judge() {
 	for _, rule := range d.policy.Keep() {
 		k := d.rank(rule)
 		d.keeps = append(d.keeps, k)
+		k.holds = make([]answer, len(d.candidates))
 		for c := range d.candidates {
-			d.held[c] = max(d.held[c], d.keep(k, c).answer)
+			k.holds[c] = d.keep(k, c).answer
+			d.held[c] = max(d.held[c], k.holds[c])
 		}
 	}
 	for _, rule := range d.policy.Remove() {

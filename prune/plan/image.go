@@ -64,7 +64,7 @@ func (d *Decision) image(c int) Image {
 	id := d.candidates[c]
 	i := Image{Manifest: d.manifest(id), Goes: d.result.Goes(id), Missing: d.missingOf(id)}
 	for _, k := range d.keeps {
-		if d.keep(k, c).answer == yes {
+		if k.holds[c] == yes {
 			i.KeptBy = append(i.KeptBy, k.Name())
 		}
 	}

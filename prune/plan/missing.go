@@ -177,7 +177,7 @@ func (q *questions) mayUntag(c int) bool {
 func (q *questions) undecided(c int) iter.Seq2[int, *ranked] {
 	return func(yield func(int, *ranked) bool) {
 		for i, k := range q.keeps {
-			if q.keep(k, c).answer == maybe && !yield(i, k) {
+			if k.holds[c] == maybe && !yield(i, k) {
 				return
 			}
 		}

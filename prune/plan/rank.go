@@ -15,6 +15,7 @@ type ranked struct {
 	open     [][]int32         // groups or pools that cannot be ranked before all dates are read
 	openOf   map[int32][]int32 // by candidate: the numbers of these
 	tie      int               // the most images that share a place
+	holds    []answer          // of a keep rule, by candidate: whether it holds that
 }
 
 // A place is the place of an image in the ranking of a rule.

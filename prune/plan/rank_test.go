@@ -56,3 +56,23 @@ func TestPartsOfPartsAreRankedOnce(t *testing.T) {
 		t.Errorf("%d tags go, although the newest images are equal", len(gone))
 	}
 }
+
+// Where builds are reproducible, one digest collects a tag from every build. What is decided
+// about each tag must not take the longer the more there are.
+func TestManyTagsOnOneImageComeOff(t *testing.T) {
+	t.Parallel()
+	const tags = 20_000
+	r := newRepository()
+	same := r.image("same", 90, 1, "main")
+	for n := range tags {
+		r.tags[fmt.Sprintf("ci-%d", n)] = same.Digest
+	}
+	r.image("new", 1, 1, "ci-new")
+	p := r.plan(t, `{"version":1,
+		"keep":[{"name":"newest","tags":"ci-*","newest":1},{"tags":"ci-1*","within":"30d"}],
+		"remove":[{"tags":"ci-*","older-than":"7d","untag":true}]}`)
+	if got := p.Totals().Tags; got != tags {
+		t.Errorf("%d tags come off, want %d", got, tags)
+	}
+	checkRoundTrip(t, p)
+}

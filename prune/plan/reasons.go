@@ -267,5 +267,6 @@ func (a *assembler) explainUntag(step *Step, id graph.ID) {
 
 func (d *Decision) tagNamed(id graph.ID, name string) graph.ID {
 	tags := d.tagsOf.Of(id)
-	return tags[slices.IndexFunc(tags, func(t graph.ID) bool { return d.snapshot.tags[t].name == name })]
+	i, _ := slices.BinarySearchFunc(tags, name, func(t graph.ID, name string) int { return strings.Compare(d.snapshot.tags[t].name, name) })
+	return tags[i]
 }

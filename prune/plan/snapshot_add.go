@@ -53,9 +53,12 @@ func (s *Snapshot) NamesAll() {
 // Manifest answers [AskTag] and [AskManifest]. The content must hash to the digest. It
 // fails if the content is no manifest.
 func (s *Snapshot) Manifest(q Question, m *regret.Manifest) error {
-	c, err := parseContent(m.Raw)
-	if err != nil {
-		return err
+	var c *content
+	if !s.IsRead(m.Descriptor.Digest) { // many tags may point to it
+		var err error
+		if c, err = parseContent(m.Raw); err != nil {
+			return err
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

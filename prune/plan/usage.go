@@ -12,7 +12,7 @@ import (
 type usage struct {
 	byRule  map[string]map[graph.ID]bool // what a rule holds
 	unknown []regret.Digest              // digests of what is not read yet
-	tags    []string                     // tags that are in use
+	tags    map[string]bool              // tags that are in use
 }
 
 // holds reports whether a manifest is in use.
@@ -28,7 +28,7 @@ func (u *usage) holds(id graph.ID) bool {
 // usage finds what is in use: by a tag of this repository, by the digest of a manifest, or
 // by that of its configuration, which CRI-O reports.
 func (d *Decision) usage() (usage, error) {
-	u := usage{byRule: make(map[string]map[graph.ID]bool)}
+	u := usage{byRule: make(map[string]map[graph.ID]bool), tags: make(map[string]bool)}
 	s := d.snapshot
 	var configs map[graph.ID][]graph.ID
 	for _, rule := range d.policy.Keep() {
@@ -41,7 +41,9 @@ func (d *Decision) usage() (usage, error) {
 		}
 		held := make(map[graph.ID]bool)
 		u.byRule[rule.Name()] = held
-		u.tags = append(u.tags, tags...)
+		for _, name := range tags {
+			u.tags[name] = true
+		}
 		s.holdTags(held, tags)
 		if configs == nil && len(dgsts) > 0 {
 			configs = s.byConfig()
