@@ -20,7 +20,7 @@ func TestTheSamePolicyHasTheSameBytes(t *testing.T) {
 		`{"limits": {"broken": 0, "min-left": 1, "max-images": 5000, "max-percent": 50},
 		  "remove": [{"older-than": "24h", "untagged": true}, {"older-than": "1d", "tags": ["mr-*"]}, {"tags": ["pr-*", "pr-*"]}],
 		  "keep": [{"zone": "UTC", "daily": 1, "tags": ["*"], "name": "c"}, {"max-age": "24h", "file": "in-use.txt", "registries": []},
-		           {"newest": 3, "by": "date", "except": ["y1", "y2", "y1"], "tags": ["x", "y", {"semver": "1.x"}], "name": "a", "per": []}],
+		           {"newest": 3, "by": "date", "except": ["y1", "y2", "y1"], "tags": ["x", "y", {"semver": "1.x"}], "name": "a"}],
 		  "repositories": ["base", "team/*"], "version": 1}`,
 	}
 	first := parse(t, texts[0])

@@ -42,7 +42,7 @@ func (c *checker) selection(at string, r *Rule, tags, except []Pattern) {
 	}
 	r.patterns = c.patterns(at+"/tags", tags)
 	r.except = c.patterns(at+"/except", except)
-	if len(r.patterns) > 0 && !c.faults.within(at) && exceptsAll(r.patterns, r.except) {
+	if !c.faults.within(at) && exceptsAll(r.patterns, r.except) {
 		c.faults.add(at+"/except", "it takes away every tag that matches")
 	}
 }
@@ -66,21 +66,22 @@ func (c *checker) patterns(at string, list []Pattern) (compiled []*pattern) {
 	return compiled
 }
 
-// exceptsAll reports whether exceptions certainly take away all that patterns match:
-// because they match everything, because they repeat a pattern, or because a pattern
-// is a list of words that they match.
+// exceptsAll reports whether exceptions certainly take away all that patterns match: because
+// they match everything, because they repeat a pattern, or because each glob of a pattern is a
+// word, a beginning or an end that a glob of them covers. Without patterns a rule matches
+// everything.
 func exceptsAll(patterns, except []*pattern) bool {
-	excepted := func(tag string) bool {
-		return slices.ContainsFunc(except, func(e *pattern) bool { return e.matches(tag) })
+	if slices.ContainsFunc(except, func(e *pattern) bool { return e.glob.matchesEverything() }) {
+		return true
 	}
-	return !slices.ContainsFunc(patterns, func(p *pattern) bool {
-		for _, e := range except {
-			if e.glob.matchesEverything() || e.source == p.source {
-				return false
-			}
-		}
-		words, ok := p.glob.words()
-		return !ok || !slices.ContainsFunc(words, excepted) || slices.ContainsFunc(words, func(w string) bool { return !excepted(w) })
+	uncovered := func(a alternative) bool {
+		return !slices.ContainsFunc(except, func(e *pattern) bool {
+			return a.kind == word && e.matches(a.text) || slices.ContainsFunc(e.glob, func(b alternative) bool { return b.covers(a) })
+		})
+	}
+	return len(patterns) > 0 && !slices.ContainsFunc(patterns, func(p *pattern) bool {
+		repeated := slices.ContainsFunc(except, func(e *pattern) bool { return e.source == p.source })
+		return !repeated && (p.glob == nil || slices.ContainsFunc(p.glob, uncovered))
 	})
 }
 
@@ -154,6 +155,9 @@ type ranking struct {
 func (c *checker) ranking(at string, r *Rule, k ranking) {
 	r.count, r.groups = k.count, c.positive(at+"/groups", k.groups)
 	r.per = sortedSet(k.per)
+	if k.per != nil && len(k.per) == 0 && !c.faults.within(at+"/per") {
+		c.faults.add(at+"/per", "the list is empty: leave it out to have one group")
+	}
 	r.zone = c.zone(at+"/zone", k.zone)
 	for i, name := range k.per {
 		if at := at + "/per/" + strconv.Itoa(i); name == "" && !c.faults.within(at) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -59,10 +60,10 @@ func (e *Error) Error() string {
 // quoteName quotes the name of a rule, unless it has quotes of its own, as most
 // names have that are made from the content of a rule.
 func quoteName(name string) string {
-	if strings.Contains(name, `"`) {
+	if strings.Contains(name, `"`) && isPlainText(name) {
 		return name
 	}
-	return `"` + name + `"`
+	return strconv.Quote(name)
 }
 
 // faults collects the errors of a document.

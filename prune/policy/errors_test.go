@@ -42,3 +42,12 @@ func TestProblemsSayWhatToWrite(t *testing.T) {
 		}
 	}
 }
+
+func TestNamesWithLineBreaksAreQuoted(t *testing.T) {
+	t.Parallel()
+	_, err := policy.Parse([]byte(`{"version": 1, "remove": [{"name": "a\n\"b\"", "tags": "*"}]}`))
+	const want = `rule "a\n\"b\"": name: it has control characters, or is not UTF-8`
+	if err == nil || err.Error() != want {
+		t.Errorf("%v\nwant\n%s", err, want)
+	}
+}

@@ -96,15 +96,16 @@ func (a alternative) match(tag string) bool {
 	return doublestar.MatchUnvalidated(a.text, tag)
 }
 
-// words returns the tags that a glob matches if it matches no others.
-func (g glob) words() (tags []string, ok bool) {
-	for _, a := range g {
-		if a.kind != word {
-			return nil, false
-		}
-		tags = append(tags, a.text)
+// covers reports whether an alternative that is a beginning or an end matches all that
+// another one matches.
+func (a alternative) covers(b alternative) bool {
+	switch a.kind {
+	case beginning:
+		return b.kind == a.kind && strings.HasPrefix(b.text, a.text)
+	case ending:
+		return b.kind == a.kind && strings.HasSuffix(b.text, a.text)
 	}
-	return tags, true
+	return false
 }
 
 // matchesEverything reports whether a glob matches every tag.
