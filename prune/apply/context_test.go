@@ -25,7 +25,7 @@ func mixed(t testing.TB, options ...fakeregistry.Option) *fixture {
 	f.image("kept", "latest", "old-1", "old-2")
 	f.image("image", "pr-1", "pr-2")
 	f.companion("signature", f.index("index", []string{"a", "b"}, "pr-3"), ".sig")
-	f.makePlan(removal)
+	f.makePlan(removal, atNoon)
 	return f
 }
 

@@ -132,6 +132,9 @@ func (f *fixture) planOf(policyJSON string, options ...func(*prune.ReadOptions))
 	return p
 }
 
+// atNoon makes the same plan in each run.
+func atNoon(o *prune.ReadOptions) { o.At = time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC) }
+
 // run applies the plan.
 func (f *fixture) run() (*apply.Report, error) {
 	return apply.Apply(f.t.Context(), f.client, f.plan, f.store, &f.options)

@@ -40,6 +40,8 @@ type entry struct {
 	Gone   []string                 `json:"gone,omitempty"`   // tags that are not there any more
 	Intent []int                    `json:"intent,omitempty"` // steps that are about to be taken
 	Result *outcome                 `json:"result,omitempty"`
+	// TagsFirst says that from here on tags are removed before their manifest.
+	TagsFirst bool `json:"tagsFirst,omitempty"`
 
 	Lost    *Lost    `json:"lost,omitempty"`
 	Remnant *Remnant `json:"stillPresent,omitempty"`
@@ -66,6 +68,7 @@ type ending struct {
 type history struct {
 	begun      bool
 	quarantine bool
+	tagsFirst  bool
 	tags       map[string]regret.Digest // what tags pointed to when they were last looked at; empty if they were gone
 	results    map[int]outcome
 	intents    map[int]bool // without a result
@@ -223,6 +226,7 @@ func (j *journalReader) add(e entry) error {
 	case e.End != nil:
 		j.end = e.End
 	}
+	j.tagsFirst = j.tagsFirst || e.TagsFirst
 	for tag, dgst := range e.Tags {
 		if err := dgst.Validate(); err != nil {
 			return fmt.Errorf("the tag %.140q points to %.140q: %w", tag, dgst, err)

@@ -22,7 +22,7 @@ func twoTags(t testing.TB, options ...fakeregistry.Option) *fixture {
 	f.image("kept", "latest")
 	f.image("image", "pr-1", "pr-2")
 	f.image("other", "pr-3")
-	f.makePlan(removal)
+	f.makePlan(removal, atNoon)
 	if first := f.firstStep(); first != "image" { // the order is that of digests
 		f.names[f.digest("image")], f.names[f.digest("other")] = "other", "image"
 		f.t.Fatalf("the first step is %s", first)

@@ -68,13 +68,16 @@ func (r *run) openJournal(quarantine bool) (err error) {
 	}
 	r.journal.journal = r.Journal
 	r.resume(&r.history)
+	r.tagsFirst.Store(r.history.tagsFirst)
 	return nil
 }
 
 // run takes all steps and finds out what came of them.
 func (r *run) run(ctx context.Context) (*Report, error) {
 	if r.history.end != nil {
-		return r.report, r.replay(&r.history)
+		err := r.replay(&r.history)
+		r.report.end(err)
+		return r.report, err
 	}
 	writing, stop := settling(ctx)
 	defer stop()

@@ -31,20 +31,23 @@ func (r *run) delete(ctx, writing context.Context, result Result, step *plan.Ste
 		return result
 	}
 	still, reason, err := r.lookBefore(ctx, step)
+	removed := r.removedBefore(step, result.Step, still)
 	switch {
 	case err != nil:
 		return r.notTaken(ctx, result, err)
 	case reason != "":
-		return result.stale(reason)
+		return r.putBack(writing, result.stale(reason), removed)
 	case !r.archive.Has(step.Digest):
 		return r.deleteUnarchived(ctx, result)
-	case r.tagsFirst.Load() && len(still) > 0:
-		return r.deleteTagsFirst(ctx, writing, result, step, still)
+	case r.tagsFirst.Load() && len(still)+len(removed) > 0:
+		return r.deleteTagsFirst(ctx, writing, result, still, removed)
 	}
 	err = r.DeleteManifest(writing, r.header.Repository, step.Digest)
 	if errors.Is(err, regret.ErrStillTagged) && len(still) > 0 {
-		r.tagsFirst.Store(true)
-		return r.deleteTagsFirst(ctx, writing, result, step, still)
+		if err := r.beginTagsFirst(); err != nil {
+			return result.failed(err)
+		}
+		return r.deleteTagsFirst(ctx, writing, result, still, nil)
 	}
 	return r.settleDeletion(writing, result, err)
 }

@@ -10,16 +10,27 @@ import (
 	"github.com/seed-8cb7cc86/regret/prune/plan"
 )
 
+// beginTagsFirst says that tags are removed before their manifests from here on: durably, so
+// that another run knows which tags this one may have removed.
+func (r *run) beginTagsFirst() error {
+	r.journal.add(entry{TagsFirst: true})
+	err := r.journal.sync()
+	if err == nil {
+		r.tagsFirst.Store(true)
+	}
+	return err
+}
+
 // deleteTagsFirst deletes a manifest where the registry refuses to delete what a tag points
 // to: first its tags, each while it points to the manifest, then the manifest. If that is
-// refused after all, or the run ends before, the tags are put back.
-func (r *run) deleteTagsFirst(ctx, writing context.Context, result Result, step *plan.Step, tags []string) Result {
-	removed := r.removedBefore(step, result.Step, tags)
+// refused after all, or the run ends before, the tags are put back, also those that an
+// earlier run has removed.
+func (r *run) deleteTagsFirst(ctx, writing context.Context, result Result, tags, removed []string) Result {
 	for _, tag := range tags {
 		if r.limiter.wait(ctx) != nil {
 			return r.putBack(writing, result, removed)
 		}
-		off, err := r.removeTag(writing, step.Digest, tag, r.Untag)
+		off, err := r.removeTag(writing, result.Digest, tag, r.Untag)
 		if off || errors.Is(err, regret.ErrOutcomeUnknown) {
 			removed = append(removed, tag)
 		}
@@ -34,7 +45,7 @@ func (r *run) deleteTagsFirst(ctx, writing context.Context, result Result, step 
 	if r.limiter.wait(ctx) != nil {
 		return r.putBack(writing, result, removed)
 	}
-	result = r.settleDeletion(writing, result, r.DeleteManifest(writing, r.header.Repository, step.Digest))
+	result = r.settleDeletion(writing, result, r.DeleteManifest(writing, r.header.Repository, result.Digest))
 	switch {
 	case result.Status == AlreadyGone && len(removed) > 0: // the registry deletes a manifest with its last tag
 		result.Status = Deleted
@@ -47,7 +58,7 @@ func (r *run) deleteTagsFirst(ctx, writing context.Context, result Result, step 
 // removedBefore returns the tags that an earlier run may have removed without putting them
 // back.
 func (r *run) removedBefore(step *plan.Step, i int, still []string) []string {
-	if !r.history.hasTried(i) {
+	if !r.history.tagsFirst || !r.history.hasTried(i) {
 		return nil
 	}
 	return slices.DeleteFunc(slices.Clone(step.Tags), func(tag string) bool { return slices.Contains(still, tag) })

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/seed-8cb7cc86/regret"
@@ -20,7 +19,7 @@ type watch struct {
 
 	// mu guards the guard. It is held while what a tag newly leads to is read, so that
 	// nothing is deleted meanwhile that may be needed there.
-	mu       sync.Mutex
+	mu       gate
 	guard    *plan.Guard
 	deleted  []bool    // by step
 	rechecks []recheck // by step
@@ -31,8 +30,8 @@ type watch struct {
 
 // A recheck is the second look at the tags of an image, before its parts are deleted.
 type recheck struct {
-	mu   sync.Mutex // held during the look, so that no part goes before its end
-	done bool
+	looking gate // held during the look, so that no part goes before its end; nil before the first
+	done    bool
 }
 
 // newWatch returns a watch that knows what the plan says, and what earlier runs have seen.
@@ -51,7 +50,7 @@ func newWatch(j *job, h *history, now time.Time) (*watch, error) {
 			guard.SetTag(tag, dgst)
 		}
 	}
-	w := &watch{job: j, guard: guard, looks: make(chan struct{}, j.Concurrency)}
+	w := &watch{job: j, mu: newGate(), guard: guard, looks: make(chan struct{}, j.Concurrency)}
 	w.deleted, w.rechecks = make([]bool, len(j.steps)), make([]recheck, len(j.steps))
 	for i := range j.steps {
 		w.deleted[i] = h.results[i].Status.isGone()
@@ -224,9 +223,14 @@ func (w *watch) lookAtWholes(ctx context.Context, step *plan.Step) error {
 }
 
 func (w *watch) recheck(ctx context.Context, image int) error {
+	w.mu.Lock()
 	r := &w.rechecks[image]
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	if r.looking == nil {
+		r.looking = newGate()
+	}
+	w.mu.Unlock()
+	r.looking.Lock()
+	defer r.looking.Unlock()
 	if r.done {
 		return nil
 	}
