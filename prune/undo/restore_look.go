@@ -148,7 +148,7 @@ func isRefusal(err error) bool {
 // lookups remember what was looked up, so that each is asked for once.
 type lookups struct {
 	mu    sync.Mutex
-	known map[lookup]func() (bool, error)
+	known map[lookup]*answer
 }
 
 type lookup struct {
@@ -156,17 +156,31 @@ type lookup struct {
 	digest regret.Digest
 }
 
+// An answer is what a lookup has found. It is known once found is closed, for which goroutines
+// wait without a mutex, so that the clock of testing/synctest goes on meanwhile.
+type answer struct {
+	found chan struct{}
+	there bool
+	err   error
+}
+
 // once returns what ask returned the first time, for several callers at once.
 func (l *lookups) once(kind string, dgst regret.Digest, ask func() (bool, error)) (bool, error) {
 	l.mu.Lock()
 	if l.known == nil {
-		l.known = make(map[lookup]func() (bool, error))
+		l.known = make(map[lookup]*answer)
 	}
-	answer, ok := l.known[lookup{kind, dgst}]
-	if !ok {
-		answer = sync.OnceValues(ask)
-		l.known[lookup{kind, dgst}] = answer
+	a, asked := l.known[lookup{kind, dgst}]
+	if !asked {
+		a = &answer{found: make(chan struct{})}
+		l.known[lookup{kind, dgst}] = a
 	}
 	l.mu.Unlock()
-	return answer()
+	if asked {
+		<-a.found
+		return a.there, a.err
+	}
+	defer close(a.found)
+	a.there, a.err = ask()
+	return a.there, a.err
 }
