@@ -25,8 +25,8 @@ type Guard struct {
 	known    graph.ID                 // how many manifests the plan names
 	inUse    usedNow
 	back     map[graph.ID]bool // there again after they were deleted
-	outdated bool // the result does not know the latest changes
-	unread   bool // there may be something to read
+	outdated bool              // the result does not know the latest changes
+	unread   bool              // there may be something to read
 }
 
 // A usedNow is what newer in-use lists name.
