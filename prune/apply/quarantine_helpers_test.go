@@ -39,14 +39,14 @@ type trashFixture struct {
 
 	keep, image, index, amd64, signature regret.Descriptor
 	tags                                 map[string]regret.Digest // before
-	ctx                                  context.Context          // of the test, for other clients
+	t                                    testing.TB               // for other clients
 }
 
 // newTrashFixture fills a registry with an image that stays, one with two tags, and an index
 // of two images with a signature under a companion tag that go.
 func newTrashFixture(t testing.TB, host string, options ...fakeregistry.Option) *trashFixture {
 	t.Helper()
-	f := &trashFixture{reg: fakeregistry.New(options...), store: newTrashStore(), ctx: t.Context()}
+	f := &trashFixture{reg: fakeregistry.New(options...), store: newTrashStore(), t: t}
 	f.client = newTrashClient(t, host, f.reg)
 	f.keep = f.reg.PutImage(trashRepository, "kept", "latest")
 	f.image = f.reg.PutImage(trashRepository, "image", "pr-1", "pr-1-amd64")

@@ -224,6 +224,22 @@ func TestQuarantineOfAnImageThatIsRefused(t *testing.T) {
 			inTrash: true, tags: []string{"pr-1-amd64"}, err: apply.ErrLost,
 		},
 		{
+			name: "an image whose tags are gone when its removal is refused stays in the trash",
+			refuse: func(f *trashFixture, _ *plan.Plan) {
+				f.reg.Intercept(1, fakeregistry.On("DELETE", at("pr-1")), func(w http.ResponseWriter, req *http.Request) bool {
+					other := newTrashClient(f.t, "registry.example", f.reg.OtherClient())
+					for _, tag := range []string{"pr-1", "pr-1-amd64"} {
+						if err := other.Untag(req.Context(), trashRepository, tag); err != nil {
+							f.t.Error(err)
+						}
+					}
+					return fakeregistry.Errors(409, "TAG_IMMUTABLE", "no")(w, req)
+				})
+			},
+			want: apply.Refused, kind: regret.ErrImmutable, reason: "it is left in the trash",
+			inTrash: true,
+		},
+		{
 			name: "a tag of the trash that cannot be taken off is reported",
 			refuse: func(f *trashFixture, p *plan.Plan) {
 				refuse(f, 0, "DELETE", "pr-1-amd64", 409, "TAG_IMMUTABLE")

@@ -46,8 +46,8 @@ func TestQuarantineOfARepositoryThatHasChanged(t *testing.T) {
 		{
 			name: "an image that is gone is not put there again",
 			change: func(f *trashFixture) {
-				if err := f.client.DeleteManifest(f.ctx, trashRepository, f.image.Digest); err != nil {
-					panic(err)
+				if err := f.client.DeleteManifest(f.t.Context(), trashRepository, f.image.Digest); err != nil {
+					f.t.Fatal(err)
 				}
 			},
 			want: apply.AlreadyGone, tags: map[string]string{},
@@ -113,8 +113,8 @@ func TestQuarantineOfAnImageThatIsNotInTheArchive(t *testing.T) {
 
 // untag removes a tag as another client does.
 func untag(f *trashFixture, tag string) {
-	if err := f.client.Untag(f.ctx, trashRepository, tag); err != nil {
-		panic(err)
+	if err := f.client.Untag(f.t.Context(), trashRepository, tag); err != nil {
+		f.t.Fatal(err)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
@@ -211,6 +212,29 @@ func TestRestoreTrashWhereTagsAreNotDeleted(t *testing.T) {
 		t.Errorf("with overwriting: %s", report)
 	}
 	f.wantTags(t, map[string]string{"latest": "kept", "pr-1": "a"})
+}
+
+// TestRestoreTrashAfterAnInterruptedOverwrite finds a name, and a tag of the trash, that lead to what
+// UntagByOverwrite leaves when it is interrupted. That counts as nothing, and is deleted.
+func TestRestoreTrashAfterAnInterruptedOverwrite(t *testing.T) {
+	t.Parallel()
+	f := newTrashFixture(t, fakeregistry.WithDistribution2())
+	f.discard(t, monday, trashed{"a", []string{"pr-1"}}, trashed{"b", []string{"pr-2"}})
+	put := func(tag string) regret.Digest {
+		return f.reg.PutManifest(repository, tag, ocispec.MediaTypeImageIndex,
+			[]byte(`{"schemaVersion":2,"manifests":[],"annotations":{"com.github.seed-8cb7cc86.regret.placeholder":"`+tag+`"}}`)).Digest
+	}
+	name := put("pr-1")
+	f.reg.SetTag(repository, "pr-2", f.images["b"].Digest)
+	tag := put(tagOf(monday, f.images["b"].Digest))
+	report := f.restore(t, &undo.RestoreOptions{Overwrite: true})
+	if !report.IsComplete() || report.Count(undo.Restored) != 1 || report.Count(undo.AlreadyThere) != 0 || report.Count(undo.Removed) != 3 {
+		t.Errorf("report: %s", report)
+	}
+	if f.reg.HasManifest(repository, name) || f.reg.HasManifest(repository, tag) {
+		t.Error("what was left is still there")
+	}
+	f.wantTags(t, map[string]string{"latest": "kept", "pr-1": "a", "pr-2": "b"})
 }
 
 func TestRestoreTrashThatCannotBeRead(t *testing.T) {

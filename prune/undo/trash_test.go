@@ -1,6 +1,7 @@
 package undo_test
 
 import (
+	"bytes"
 	"maps"
 	"net/http"
 	"slices"
@@ -218,6 +219,23 @@ func TestRestoreTrashOfTheSameTagTwice(t *testing.T) {
 		}
 		f.wantTags(t, map[string]string{"latest": "kept", "pr-1": "b", "pr-1-old": "a", tagOf(monday, f.images["a"].Digest): "a", older: ""})
 	}
+}
+
+// The names of many images are in more than one index, and those of one image may be, too.
+func TestRestoreTrashWithTwoIndexesOfNames(t *testing.T) {
+	t.Parallel()
+	f := newTrashFixture(t)
+	first := f.discard(t, monday, trashed{"a", []string{"pr-1"}}, trashed{"b", []string{"pr-2"}})
+	rest, err := trash.Write(monday, []trash.Image{{Digest: f.images["a"].Digest, Tags: []string{"pr-1-amd64"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := strings.TrimSuffix(first, "1") + "2"
+	f.reg.PutManifest(repository, second, ocispec.MediaTypeImageIndex, bytes.ReplaceAll(rest[0].Manifest.Raw, []byte(first), []byte(second)))
+	if report := f.restore(t, nil); report.Count(undo.Restored) != 3 || report.Count(undo.Removed) != 4 || len(report.Results) != 7 {
+		t.Errorf("report: %s", report)
+	}
+	f.wantTags(t, map[string]string{"latest": "kept", "pr-1": "a", "pr-1-amd64": "a", "pr-2": "b"})
 }
 
 func TestRestoreTrashOfAnImageThatWasThereTwice(t *testing.T) {
