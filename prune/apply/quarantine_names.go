@@ -12,7 +12,11 @@ import (
 // prepare settles what is not taken, and keeps the names of the images that are. It is called
 // after the first sweep, when nothing has been written yet.
 func (q *trashing) prepare(ctx, writing context.Context) error {
-	for i, reason := range q.spared {
+	for i := range q.steps {
+		reason, spared := q.spared[i]
+		if !spared {
+			continue
+		}
 		if result := q.report.Results[i]; result.Status == NotAttempted {
 			result.Status, result.Reason = Spared, reason
 			q.record(result)

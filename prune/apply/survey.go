@@ -81,7 +81,8 @@ func (s *surveyor) begin(ctx context.Context, here map[string]bool) error {
 	}
 	return each(ctx, s.Concurrency, len(unknown), func(ctx context.Context, i int) error {
 		dgst, err := s.where(ctx, unknown[i])
-		if err == nil && dgst != "" {
+		isRemnant := s.isGone(dgst) && s.takes(unknown[i], dgst) // which does not stay
+		if err == nil && dgst != "" && !isRemnant {
 			s.need(need{tag: unknown[i], image: dgst, digest: dgst})
 		}
 		return err
