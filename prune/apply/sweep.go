@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -75,9 +76,9 @@ func (j *job) isAllowed(err error) bool {
 // holds the mutex.
 func (w *watch) update(found map[string]regret.Digest) (changed map[string]regret.Digest, gone []string) {
 	changed = make(map[string]regret.Digest)
-	for tag, dgst := range found {
-		if w.setTag(tag, dgst) {
-			changed[tag] = dgst
+	for _, tag := range slices.Sorted(maps.Keys(found)) { // so that what they lead to is read in one order
+		if w.setTag(tag, found[tag]) {
+			changed[tag] = found[tag]
 		}
 	}
 	for tag := range w.guard.Tags() {

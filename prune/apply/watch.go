@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -43,8 +44,8 @@ func newWatch(j *job, h *history, now time.Time) (*watch, error) {
 	if err := guard.Use(j.InUse, now); err != nil {
 		return nil, err
 	}
-	for tag, dgst := range h.tags {
-		if dgst == "" {
+	for _, tag := range slices.Sorted(maps.Keys(h.tags)) {
+		if dgst := h.tags[tag]; dgst == "" {
 			guard.DropTag(tag)
 		} else {
 			guard.SetTag(tag, dgst)
