@@ -74,15 +74,17 @@ func (d *Decision) ageOf(id graph.ID) age {
 	return a
 }
 
-// visitDated calls visit for a manifest and everything in it that can run, once each.
+// visitDated calls visit for a manifest and everything in it that can run, once each. What is
+// an attestation each index says for itself, so that none can take away the date of another.
 func (d *Decision) visitDated(id graph.ID, visit func(graph.ID)) {
 	nodes := d.snapshot.nodes
 	visit(id)
 	var seen map[graph.ID]bool // only for what is nested
 	var enter func(id graph.ID)
 	enter = func(id graph.ID) {
-		for _, child := range d.snapshot.lists(id) {
-			if nodes[child].flags&isMissing != 0 || nodes[child].isAttestation() || seen[child] {
+		for i, child := range d.snapshot.lists(id) {
+			attests := d.snapshot.attests[int(nodes[id].lists.from)+i]
+			if attests || nodes[child].flags&isMissing != 0 || seen[child] {
 				continue
 			}
 			visit(child)

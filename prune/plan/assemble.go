@@ -274,7 +274,7 @@ func (d *Decision) role(id graph.ID) Role {
 		return role
 	case n.subject != none:
 		return RoleReferrer
-	case n.isAttestation():
+	case n.flags&isAttestation != 0:
 		return RoleAttestation
 	case len(d.graph.ListedBy(id)) > 0:
 		return RoleChild

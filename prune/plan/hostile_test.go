@@ -48,6 +48,17 @@ func TestAnIndexCannotMisleadAboutWhatOthersList(t *testing.T) {
 			t.Errorf("tags that go (-want +got):\n%s", diff)
 		}
 	})
+	t.Run("that an attestation runs", func(t *testing.T) {
+		t.Parallel()
+		r := newRepository()
+		attestation := r.image("attestation", 90, 1)
+		r.index([]regret.Descriptor{on(attestation, "unknown", "unknown")}, "undated")
+		r.index([]regret.Descriptor{attestation, r.image("young", 1, 1)}, "liar")
+		p := r.plan(t, `{"version":1,"remove":[{"tags":"*","older-than":"30d"}]}`)
+		if diff := cmp.Diff([]string(nil), removed(p)); diff != "" {
+			t.Errorf("tags that go (-want +got):\n%s", diff)
+		}
+	})
 }
 
 // Registries written in Go read keys in upper and lower case, and keep what such an index

@@ -71,7 +71,7 @@ func (e *evidence) add(m *Manifest, deleted bool) error {
 	}
 	lists := span{from: uint32(len(s.listed)), n: uint32(len(m.Lists))}
 	for _, dgst := range m.Lists {
-		s.listed = append(s.listed, e.node(dgst))
+		s.list(e.node(dgst), false)
 	}
 	s.nodes[id].lists = lists
 	return nil

@@ -20,6 +20,7 @@ type Snapshot struct {
 	digests   digests
 	nodes     []node     // by the number of the digest
 	listed    []graph.ID // what indexes list, one after the other
+	attests   []bool     // of each of these: the index lists it as an attestation
 	blobs     digests    // configurations and layers
 	blobSizes []int64
 	needed    []graph.ID         // which blobs manifests need, one after the other
@@ -68,17 +69,12 @@ const (
 	isPresent                          // the registry has it
 	isEntry                            // an index lists it, so that it should be there
 	isAttestation                      // an index lists it as such
-	isRunnable                         // an index lists it as something else
 	mayList                            // something says that it is of a type that lists others
 	isDated                            // its configuration may say when it was created
 	isListed                           // a list of the registry names it
 	isNeverPulled                      // a list says so
 	hasReferrers                       // what refers to it is known
 )
-
-// isAttestation reports whether every index that lists a manifest lists it as an attestation.
-// One index cannot take away the date of what another one runs.
-func (n *node) isAttestation() bool { return n.flags&(isAttestation|isRunnable) == isAttestation }
 
 // Options say what a snapshot is to hold.
 type Options struct {

@@ -196,7 +196,7 @@ func (s *Snapshot) read(id graph.ID, d regret.Descriptor, c *content) {
 	}
 	n.lists.from = uint32(len(s.listed))
 	for i := range c.Manifests {
-		s.listed = append(s.listed, s.child(&c.Manifests[i]))
+		s.list(s.child(&c.Manifests[i]), c.Manifests[i].isAttestation())
 	}
 	n.lists.n = uint32(len(s.listed)) - n.lists.from
 	n.blobs.from = uint32(len(s.needed))
@@ -214,15 +214,19 @@ func (s *Snapshot) read(id graph.ID, d regret.Descriptor, c *content) {
 	s.nodes[id] = n
 }
 
+// list adds a manifest to what an index lists.
+func (s *Snapshot) list(child graph.ID, attests bool) {
+	s.listed, s.attests = append(s.listed, child), append(s.attests, attests)
+}
+
 // child records an entry of an index.
 func (s *Snapshot) child(e *entry) graph.ID {
 	id := s.node(e.Digest)
 	s.describe(id, e.MediaType, e.Size)
 	n := &s.nodes[id]
-	if n.flags |= isEntry; e.isAttestation() {
+	n.flags |= isEntry
+	if e.isAttestation() {
 		n.flags |= isAttestation
-	} else {
-		n.flags |= isRunnable
 	}
 	n.platform = s.texts.least(n.platform, e.platform())
 	return id
