@@ -70,12 +70,13 @@ func isInternal(err error) bool {
 	return ok && e.StatusCode == http.StatusInternalServerError
 }
 
-// isOtherBlob reports whether a digest is that of something else than a manifest. In-use
-// lists may name configurations, about which as manifests distribution 2 responds with 500.
+// isOtherBlob reports whether a digest is that of something else than a manifest, about which
+// distribution 2 responds with 500: in-use lists may name configurations, and BuildKit lists
+// layers in the index of a build cache. What is larger than a configuration is no manifest.
 func (r *reading) isOtherBlob(ctx context.Context, dgst regret.Digest) bool {
 	content, err := r.config(ctx, dgst)
 	if err != nil {
-		return false
+		return errors.Is(err, regret.ErrTooLarge)
 	}
 	_, err = manifest.TypeOf("", content)
 	return err != nil

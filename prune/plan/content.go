@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -122,8 +123,14 @@ func parseConfig(raw []byte) int64 {
 	return parseTime(c.Created)
 }
 
-// isIndexType reports whether manifests of this type list others. An unknown type may.
+// isIndexType reports whether manifests of this type list others. An unknown type may, but no
+// layer does, although BuildKit lists them in the index of a build cache.
 func isIndexType(mediaType string) bool {
+	for _, layers := range []string{"application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs."} {
+		if strings.HasPrefix(mediaType, layers) {
+			return false
+		}
+	}
 	switch mediaType {
 	case ocispec.MediaTypeImageManifest, regret.MediaTypeDockerManifest, regret.MediaTypeDockerSchema1, regret.MediaTypeDockerSchema1JWS:
 		return false
