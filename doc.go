@@ -49,6 +49,18 @@
 // also removes a signature from the index under the fallback tag. Both send more
 // writes than one DELETE. [WithVerification] checks the result of every deletion.
 //
+// # What to delete
+//
+// This package deletes what the caller names. Package
+// [github.com/seed-8cb7cc86/regret/prune] plans by a policy what is no longer needed:
+// the newest ten releases stay, for example, and pull requests go after a month. It
+// reads the indexes, signatures and attestations of a repository, so that nothing
+// goes that something else needs, and writes nothing.
+//
+//	p, err := policy.Parse(data)
+//	plan, err := prune.Make(ctx, c, "team/app", p, nil)
+//	fmt.Print(plan) // a tree: what goes, what stays, and why
+//
 // # Operations
 //
 // What each call does, and how many requests it sends. A token costs two more, the
