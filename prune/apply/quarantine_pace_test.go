@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -116,17 +117,19 @@ func TestQuarantineThatLooksAgain(t *testing.T) {
 // A brittleStore is an archive from which no manifest can be read once it is written.
 type brittleStore struct {
 	*trashStore
-	written bool
+	written atomic.Bool
 	get     func() error
 }
 
 func (s *brittleStore) Put(ctx context.Context, name string, data []byte) error {
-	s.written = s.written || name == "index.json"
+	if name == "index.json" {
+		s.written.Store(true)
+	}
 	return s.trashStore.Put(ctx, name, data)
 }
 
 func (s *brittleStore) Get(ctx context.Context, name string) ([]byte, error) {
-	if s.written && strings.HasPrefix(name, "blobs/") {
+	if s.written.Load() && strings.HasPrefix(name, "blobs/") {
 		return nil, s.get()
 	}
 	return s.trashStore.Get(ctx, name)

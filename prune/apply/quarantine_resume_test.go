@@ -33,7 +33,7 @@ func deaths(yield func(d death, reached func()) bool) {
 	for _, profile := range []fakeregistry.Profile{fakeregistry.Distribution3(), fakeregistry.Distribution2(), fakeregistry.Gitea(), fakeregistry.Zot()} {
 		for _, late := range []bool{false, true} {
 			for _, journal := range []bool{false, true} {
-				again := true
+				again := !journal || profile.Name == "distribution 3" // the others differ in what is written
 				for write := 0; again; write++ {
 					again = false
 					if !yield(death{profile, write, late, journal}, func() { again = true }) {
