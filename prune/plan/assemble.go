@@ -144,10 +144,13 @@ func (a *assembler) untags() []Step {
 			steps = append(steps, step)
 		}
 	}
-	slices.SortFunc(steps, func(x, y Step) int {
-		return cmp.Or(strings.Compare(x.Untag[0], y.Untag[0]), cmp.Compare(x.Digest, y.Digest))
-	})
+	slices.SortFunc(steps, func(x, y Step) int { return compareUntags(&x, &y) })
 	return steps
+}
+
+// compareUntags orders the steps that take tags off, by the first tag of each.
+func compareUntags(a, b *Step) int {
+	return cmp.Or(strings.Compare(a.Untag[0], b.Untag[0]), cmp.Compare(a.Digest, b.Digest))
 }
 
 // tagsThatComeOff returns the tags to take off a manifest that stays. Gitea, ECR and GHCR

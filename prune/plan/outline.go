@@ -121,19 +121,9 @@ func (o *outline) roots() []regret.Digest {
 	return roots
 }
 
-func (m *Manifest) ordinaryTags() []string {
-	var tags []string
-	for _, tag := range m.Tags {
-		if classify(tag).class == ordinary {
-			tags = append(tags, tag)
-		}
-	}
-	return tags
-}
-
 // name returns what people call a manifest: its ordinary tags, its platform, or what it is.
 func (m *Manifest) name(all bool) string {
-	if tags := m.ordinaryTags(); len(tags) > 0 {
+	if tags := m.OrdinaryTags(); len(tags) > 0 {
 		return tagsInWords(tags, all)
 	}
 	switch {

@@ -122,8 +122,7 @@ func (d *Decision) nameOf(id graph.ID) string {
 	if len(tags) > 0 {
 		return d.snapshot.tags[tags[0]].name
 	}
-	dgst := d.snapshot.digests.at(id)
-	return string(dgst.Algorithm()) + ":" + dgst.Encoded()[:12]
+	return short(d.snapshot.digests.at(id))
 }
 
 // stayingTag returns a tag that keeps a manifest.

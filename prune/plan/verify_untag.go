@@ -1,9 +1,7 @@
 package plan
 
 import (
-	"cmp"
 	"slices"
-	"strings"
 
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/prune/internal/graph"
@@ -35,10 +33,6 @@ func (e *evidence) checkUntags() error {
 		}
 	}
 	return nil
-}
-
-func compareUntags(a, b *Step) int {
-	return cmp.Or(strings.Compare(a.Untag[0], b.Untag[0]), cmp.Compare(a.Digest, b.Digest))
 }
 
 // checkUntag checks a step that takes tags off.
