@@ -58,7 +58,7 @@ func (e *evidence) add(m *Manifest, deleted bool) error {
 		return wrong(m.Digest, "it is in the plan twice")
 	}
 	e.manifests[id], e.deleted[id] = m, deleted
-	s.nodes[id].flags |= isPresent
+	s.nodes[id].flags |= isPresent | isListed // by the plan
 	if m.Role == RoleAttestation {
 		s.nodes[id].flags |= isAttestation
 	}
