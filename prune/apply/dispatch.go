@@ -105,7 +105,7 @@ func (d *dispatcher) next(ctx context.Context) error {
 		d.journal.add(entry{Intent: d.block})
 	case d.inFlight+len(d.announced) == 0:
 		return errNothingLeft
-	case d.journal.isDurable():
+	case len(d.announced) > 0 || d.journal.isDurable(): // results can wait for the next block
 		return nil
 	}
 	d.durable = make(chan error, 1)
@@ -160,6 +160,7 @@ func (d *dispatcher) settle(result Result) {
 	d.record(result)
 	for _, held := range d.schedule.settle(i, result.Status.isGone()) {
 		d.record(d.held(held))
+		d.remains(held)
 	}
 }
 

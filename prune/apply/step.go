@@ -78,7 +78,7 @@ func (r *run) settleDeletion(writing context.Context, result Result, err error) 
 	switch {
 	case looked != nil:
 		return r.refusal(writing, result, looked)
-	case found:
+	case found && !r.mayHaveTakenTags(result.Step):
 		return r.refusal(writing, result, &deniedError{err})
 	case r.history.mayHaveTaken(result.Step):
 		result.Status = Deleted
@@ -86,6 +86,12 @@ func (r *run) settleDeletion(writing context.Context, result Result, err error) 
 		result.Status = AlreadyGone
 	}
 	return result
+}
+
+// mayHaveTakenTags reports whether an earlier run may have deleted a manifest that had tags. Quay
+// then serves it for a while, and says of it the same as of one that it does not delete.
+func (r *run) mayHaveTakenTags(step int) bool {
+	return r.history.mayHaveTaken(step) && len(r.steps[step].Tags) > 0
 }
 
 // isNotFound reports whether a registry says that it does not have what is to be deleted. An

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -65,7 +66,7 @@ func (s *surveyor) begin(ctx context.Context, here map[string]bool) error {
 		known[tag] = dgst
 	}
 	var unknown []string
-	for tag := range here {
+	for _, tag := range slices.Sorted(maps.Keys(here)) {
 		if dgst := known[tag]; dgst == "" || s.isGone(dgst) {
 			unknown = append(unknown, tag)
 		} else {
