@@ -27,7 +27,8 @@ func (r *reading) list(ctx context.Context) error {
 			return err
 		}
 		r.addInvalid(invalid, isNew)
-		if isLister := i > 0; count.namesAll(isLister) {
+		isLister := i > 0
+		if count.namesAll(isLister) && invalid.Total() == 0 { // an invalid entry may be a manifest
 			r.snapshot.NamesAll()
 		}
 	}
