@@ -10,6 +10,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/internal/redact"
 )
 
 // A content is what planning takes from a manifest or an index.
@@ -47,7 +48,7 @@ type schema1Layer struct {
 func parseContent(raw []byte) (*content, error) {
 	c := new(content)
 	if err := json.Unmarshal(raw, c, jsontext.AllowInvalidUTF8(true), json.MatchCaseInsensitiveNames(true)); err != nil {
-		return nil, fmt.Errorf("malformed manifest: %w", err)
+		return nil, fmt.Errorf("malformed manifest: %s", redact.Printable(err.Error(), redact.MaxClip)) // it may quote names of any length
 	}
 	for _, layer := range c.FSLayers {
 		c.Layers = append(c.Layers, entry{Digest: layer.BlobSum})

@@ -3,6 +3,7 @@ package plan_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -139,4 +140,17 @@ func TestARegistryCannotKeepPlanningBusyForEver(t *testing.T) {
 		}
 	}
 	t.Errorf("after %d rounds there are still questions", rounds)
+}
+
+func TestErrorsAboutManifestsAreShortAndPrintable(t *testing.T) {
+	t.Parallel()
+	name := strings.Repeat("\u202ename", 100_000)
+	for _, raw := range []string{
+		fmt.Sprintf(`{%[1]q:1,%[1]q:2}`, name), fmt.Sprintf(`{"annotations":{"%s":1}}`, name), fmt.Sprintf(`{"manifests":[{"digest":"%s"}]}`, name),
+	} {
+		_, err := plan.ReadReferences([]byte(raw))
+		if err == nil || len(err.Error()) > 1<<10 || strings.Contains(err.Error(), "\u202e") {
+			t.Errorf("%.100s: %.2000v", raw, err)
+		}
+	}
 }
