@@ -47,6 +47,5 @@
 //   - Nothing goes that a tag which stays needs, by indexes, subjects and companion tags.
 //   - [Read] accepts what [Plan.WriteTo] writes and nothing else, and no plan that contradicts
 //     itself or its policy.
-//   - Deciding ends, whatever a registry makes up: what may belong to an image is bounded. It
-//     takes time in proportion to what was read.
+//   - Deciding ends, whatever a registry makes up: what may belong to an image is bounded.
 package plan
