@@ -34,6 +34,8 @@ type child struct {
 	Folder   string // with the plan, the journal and the archive
 	Kill     int    // the number of the write, counted from 1, at which it kills itself; 0: none
 	Half     bool   // it dies in the midst of the write, not before it
+	Shard    int
+	Shards   int // it applies plans for a share of the registry; 0: it applies one plan
 }
 
 func (c *child) journal() string { return filepath.Join(c.Folder, "journal.jsonl") }
@@ -43,7 +45,11 @@ func (c *child) archive() string { return filepath.Join(c.Folder, "archive") }
 func runChild(config string) int {
 	var c child
 	err := json.Unmarshal([]byte(config), &c)
-	if err == nil {
+	switch {
+	case err != nil:
+	case c.Shards > 0:
+		err = c.applyAll()
+	default:
 		err = c.apply()
 	}
 	if err != nil {

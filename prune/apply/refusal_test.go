@@ -85,7 +85,7 @@ func TestTagsFirst(t *testing.T) {
 				f.on(1, "DELETE", string(f.digest("image")), deny(400, "GOOGLE_MANIFEST_DANGLING_TAG"))
 				report := f.apply()
 				if got := f.resultOf(report, "image"); got.Status != apply.Refused && got.Status != apply.Failed || !f.has("image") {
-					t.Errorf("result %s", &got)
+					t.Errorf("result %s", got)
 				}
 				if diff := cmp.Diff(before, f.reg.Tags(repository)); diff != "" {
 					t.Errorf("tags (-before +after):\n%s", diff)
@@ -132,7 +132,7 @@ func TestTagsFirst(t *testing.T) {
 			t.Errorf("error %v, lost %v", err, report.Lost)
 		}
 		if got := f.resultOf(report, "image"); !strings.Contains(got.Reason, `["pr-1"] were removed and could not be put back`) {
-			t.Errorf("result %s", &got)
+			t.Errorf("result %s", got)
 		}
 	})
 	t.Run("a registry that deletes no tags ends the run", func(t *testing.T) {
@@ -178,10 +178,10 @@ func TestReferenced(t *testing.T) {
 		report := f.apply()
 		f.wantStatuses(report, standard(map[string]apply.Status{"index": apply.Refused, "a": apply.Held, "b": apply.Held, "signature": apply.Held}))
 		if got := f.resultOf(report, "index"); got.Kind != regret.ErrReferenced {
-			t.Errorf("result %s", &got)
+			t.Errorf("result %s", got)
 		}
 		if got := f.resultOf(report, "a"); got.Reason != string(f.digest("index"))+" must go before it and is still there" {
-			t.Errorf("result %s", &got)
+			t.Errorf("result %s", got)
 		}
 		if sent := f.sent("DELETE"); len(sent) != 3 {
 			t.Errorf("it sends %q", sent)
@@ -236,7 +236,7 @@ func TestRefusals(t *testing.T) {
 			}
 			f.wantStatuses(report, want)
 			if got := f.resultOf(report, "image"); got.Kind != test.kind || got.Err == nil || got.Reason == "" {
-				t.Errorf("result %s, kind %q", &got, got.Kind)
+				t.Errorf("result %s, kind %q", got, got.Kind)
 			}
 			for _, sent := range f.sent("DELETE", "PUT", "POST") {
 				if !strings.HasPrefix(sent, "DELETE image") && sent != "DELETE other 202" {

@@ -114,7 +114,7 @@ func (r *Report) writeResults(b *strings.Builder) {
 			continue
 		}
 		if shown++; shown <= maxShown {
-			fmt.Fprintf(b, "%s\n", result)
+			fmt.Fprintf(b, "%s\n", *result)
 		}
 	}
 	if shown > maxShown {
@@ -123,7 +123,7 @@ func (r *Report) writeResults(b *strings.Builder) {
 }
 
 // String returns the result on one line.
-func (r *Result) String() string {
+func (r Result) String() string {
 	name := string(r.Digest)
 	if len(r.Tags) > 0 {
 		name = strings.Join(r.Tags[:min(len(r.Tags), 3)], ", ")
