@@ -1,32 +1,51 @@
-// Package plan decides what a policy removes from a repository, and says so in a [Plan] that
-// can be read, kept, compared and carried out. It reads no registry, no file and no clock: the
-// same input gives the same bytes.
+// Package plan decides which images of a repository go, and says so in a plan: data that can
+// be looked at, stored, compared and carried out later. It writes nothing.
 //
-//	snapshot := plan.NewSnapshot("registry.example.com", "team/app", plan.Options{})
-//	decision, err := plan.Decide(policy, snapshot, at)
-//	for question := range decision.Missing() { … } // answer it, and decide again
-//	made, err := decision.Plan()
+// Most programs get plans from [github.com/seed-8cb7cc86/regret/prune.Make], and look at them:
 //
-// Programs that plan for a registry need only Make of package prune, which answers the
-// questions, and the plan that it returns. Use [Decide] itself to ask what another policy, or
-// another time, would remove, and [Decision.Images] to explain every rule's verdict on every
-// image.
+//	fmt.Print(p)          // a tree: what goes, what stays, and why
+//	p.WriteTo(file)       // JSON; Read reads and verifies it
+//	for step := range p.Steps() { … }
 //
-// # From a snapshot to a plan
+// # What goes
 //
-//   - A [Snapshot] is what is known of the repository. Reading fills it.
-//   - A [Decision] applies the rules: which images keep rules hold, which tags remove rules
-//     want, and what of that can go without harm to what stays. As long as it misses something
-//     it says what, and makes no plan.
-//   - A [Plan] is data: the steps in order, each with its reason, and all that stays, with
-//     reasons. [Read] believes only a plan that holds together: its rules, its graph, its
-//     order, its totals.
-//   - A [Guard] follows what happens to the repository while a plan is carried out, and takes
-//     back the steps that would do harm by now.
+// Remove rules select an image if they want each of its tags and no keep rule holds it. With
+// an image goes what its index lists, and what belongs to it by a subject or a companion tag,
+// such as a signature. Of all these, everything stays that something else needs: what another
+// image lists, what refers to an image that stays, what is in use. The plan names the reason.
 //
-// # Invariants
+// # Reading and deciding
 //
-// Nothing goes that a keep rule holds, that a tag which stays points to, that is in use, or
-// that anything which stays needs. What is not known counts as needed. A date that is unknown
-// is never old. The order in which things were read changes nothing.
+// A [Snapshot] holds what is known of a repository. [Decide] applies a policy to it, and asks
+// for what it lacks:
+//
+//	for {
+//		d, err := plan.Decide(policy, snapshot, now)
+//		…
+//		for q := range d.Missing() {
+//			// read it, and add the answer to the snapshot
+//		}
+//		// nothing was missing: d.Plan(), d.Images()
+//	}
+//
+// The same snapshot serves other policies and other times: what would happen if.
+//
+// # While a plan is carried out
+//
+// A [Guard] is told what has changed in the repository since, and says which steps must not be
+// taken any more.
+//
+// # What the package knows
+//
+// It knows manifests, tags and what leads where, but no registry, no requests and no clock.
+//
+// Invariants:
+//
+//   - The same snapshot, policy and time make the same bytes, in whatever order the snapshot
+//     was filled.
+//   - A decision that lacks knowledge makes no plan. What is unknown is never old.
+//   - Nothing goes that a tag which stays needs, by indexes, subjects and companion tags.
+//   - [Read] accepts what [Plan.WriteTo] writes and nothing else, and no plan that contradicts
+//     itself or its policy.
+//   - Deciding ends, whatever a registry makes up: what may belong to an image is bounded.
 package plan
