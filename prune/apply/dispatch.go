@@ -160,7 +160,10 @@ func (d *dispatcher) settle(result Result) {
 	d.record(result)
 	for _, held := range d.schedule.settle(i, result.Status.isGone()) {
 		d.record(d.held(held))
-		d.remains(held)
+		// Some registries, such as ACR, delete along with a manifest what refers to it.
+		if subject, known := d.byDigest[d.steps[held].Subject]; known && d.report.Results[subject].Status == NotAttempted {
+			d.remains(held)
+		}
 	}
 }
 

@@ -66,15 +66,11 @@ func (w *watch) wasDeleted(step int) {
 	w.deleted[step] = true
 }
 
-// remains records that a step that was held does not delete its manifest. If the manifest refers
-// to one that may still go, the guard must know: some registries, such as ACR, delete along what
-// refers to a manifest.
+// remains records that a manifest is still there although the plan deletes it.
 func (w *watch) remains(step int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if i, known := w.byDigest[w.steps[step].Subject]; known && !w.deleted[i] {
-		w.guard.Back(w.steps[step].Digest)
-	}
+	w.guard.Back(w.steps[step].Digest)
 }
 
 // setTag tells the guard what a tag points to, and reports whether that is new. If it was

@@ -166,7 +166,7 @@ func (g *Guard) Missing() iter.Seq[Question] {
 func (g *Guard) unreadManifests() iter.Seq[graph.ID] {
 	e := g.evidence
 	isUnread := func(id graph.ID) bool {
-		return e.manifests[id] == nil && e.snapshot.nodes[id].flags&(isRead|isMissing) == 0
+		return e.snapshot.nodes[id].flags&(isRead|isMissing) == 0 && !e.isDescribed(id)
 	}
 	return func(yield func(graph.ID) bool) {
 		for _, t := range e.snapshot.tags {
@@ -189,12 +189,18 @@ func (g *Guard) unreadManifests() iter.Seq[graph.ID] {
 			if config, ok := e.snapshot.blobs.find(dgst); ok && len(configs[config]) > 0 {
 				continue
 			}
-			// What the plan names and does not describe lists nothing.
-			if id := e.node(dgst); id >= g.known && isUnread(id) && !yield(id) {
+			if id := e.node(dgst); isUnread(id) && !yield(id) {
 				return
 			}
 		}
 	}
+}
+
+// isDescribed reports whether the plan says what a manifest lists and refers to. Of some that
+// stay, it only knows that they are there, such as what a companion tag belongs to.
+func (e *evidence) isDescribed(id graph.ID) bool {
+	m := e.manifests[id]
+	return m != nil && (e.deleted[id] || len(m.Tags) > 0 || len(m.Lists) > 0 || m.Subject != "")
 }
 
 // Manifest answers a question of Missing. It fails if the content is no manifest.
@@ -364,6 +370,11 @@ func (g *Guard) markUsed(used map[graph.ID]bool) {
 			used[g.evidence.node(dgst)] = true
 		}
 	}
+	for _, t := range s.tags {
+		if t.state == tagRead && g.isPinned(t) {
+			used[t.id] = true
+		}
+	}
 	configs := s.byConfig()
 	for _, dgst := range g.inUse.digests {
 		used[g.evidence.node(dgst)] = true
@@ -373,4 +384,16 @@ func (g *Guard) markUsed(used map[graph.ID]bool) {
 			}
 		}
 	}
+}
+
+// isPinned reports whether a tag that rules take by its name alone, because it is of the trash
+// or what it belongs to is gone, has moved since the plan was made. No step takes it from
+// there, so that it stays.
+func (g *Guard) isPinned(t tag) bool {
+	s := g.evidence.snapshot
+	name := classify(t.name)
+	if name.class == ordinary || g.planned[t.name] == s.digests.at(t.id) {
+		return false
+	}
+	return name.class == trash || len(s.owners(name)) == 0
 }
