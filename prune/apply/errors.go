@@ -60,7 +60,7 @@ func (r *Report) problem() error {
 		problems = append(problems, fmt.Errorf("%w: the tags %s; see the report", ErrLost, names))
 	}
 	if n := r.oursMissing(); n > 0 {
-		problems = append(problems, fmt.Errorf("%w: %d manifests that are needed; see the report, and restore from the archive", ErrLost, n))
+		problems = append(problems, fmt.Errorf("%w: %s that something needs; see the report, and restore from the archive", ErrLost, count(n, "manifest")))
 	}
 	if len(r.StillPresent) > 0 {
 		names := listNames(len(r.StillPresent), func(i int) string { return r.StillPresent[i].Tag })

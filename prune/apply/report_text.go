@@ -83,7 +83,7 @@ func (r *Report) writeSurvival(b *strings.Builder) {
 	if r.Survival == nil {
 		return
 	}
-	fmt.Fprintf(b, "what stays is served: %d images, %d manifests, %d blobs\n", r.Survival.Images, r.Survival.Manifests, r.Survival.Blobs)
+	fmt.Fprintf(b, "what stays is served: %s, %s, %s\n", count(r.Survival.Images, "image"), count(r.Survival.Manifests, "manifest"), count(r.Survival.Blobs, "blob"))
 	for i, damage := range r.Survival.Missing {
 		if i == maxShown {
 			fmt.Fprintf(b, "missing: and %d more\n", len(r.Survival.Missing)-i)
@@ -149,6 +149,14 @@ func bytesInWords(n int64) string {
 		size, units = size/1024, units[1:]
 	}
 	return fmt.Sprintf("%.1f %ciB", size, units[0])
+}
+
+// count returns a number with its noun.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // listNames returns the first of n names, and how many there are.
