@@ -125,6 +125,12 @@ func (d *dispatcher) wait(ctx context.Context, goOn bool) {
 		done = ctx.Done()
 	}
 	select {
+	case err := <-d.durable: // before another step is handed out
+		d.wrote(err)
+		return
+	default:
+	}
+	select {
 	case todo <- step:
 		d.announced = d.announced[1:]
 		d.inFlight++
@@ -133,14 +139,19 @@ func (d *dispatcher) wait(ctx context.Context, goOn bool) {
 		d.inFlight--
 		d.settle(result)
 	case err := <-d.durable:
-		d.durable = nil
-		if err != nil {
-			d.fail(err)
-		} else {
-			d.announced = append(d.announced, d.block...)
-		}
+		d.wrote(err)
 	case <-done:
 	}
+}
+
+// wrote hands over the steps that were announced to those that may be taken.
+func (d *dispatcher) wrote(err error) {
+	d.durable = nil
+	if err != nil {
+		d.fail(err)
+		return
+	}
+	d.announced = append(d.announced, d.block...)
 }
 
 // settle records how a step ended, and what that means for those after it.

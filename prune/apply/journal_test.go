@@ -326,7 +326,7 @@ func TestJournalFaults(t *testing.T) {
 				if e, ok := errors.AsType[*apply.JournalError](err); failed.Load() && (!ok || e.Line != 0 || !errors.Is(err, syscall.ENOSPC)) {
 					t.Errorf("error %v", err) // how many calls there are depends on what shares one
 				}
-				if late > f.options.Concurrency {
+				if late > 2 { // one is in flight, and one may be handed out meanwhile
 					t.Errorf("%d deletions were sent after the failure", late)
 				}
 				if report != nil {
