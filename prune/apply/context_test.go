@@ -103,6 +103,9 @@ func endAt(t *testing.T, f *fixture, concurrency, at int, served bool) {
 	reason := errors.New("enough")
 	seen, late := 0, 0
 	f.reg.BeforeEach(func(req *http.Request) {
+		if ctx.Err() != nil && req.Method == http.MethodDelete {
+			late++
+		}
 		seen++
 		switch {
 		case seen == at && !served:
@@ -113,8 +116,6 @@ func endAt(t *testing.T, f *fixture, concurrency, at int, served bool) {
 				cancel(reason)
 				return true
 			})
-		case seen > at && req.Method == http.MethodDelete:
-			late++
 		}
 	})
 	start := time.Now()
