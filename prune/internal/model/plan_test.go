@@ -48,12 +48,13 @@ func TestPlansAgreeWithTheModel(t *testing.T) {
 	})
 }
 
-// hasMissing reports whether something is gone that an index lists or a companion tag stands
-// for. Planning notices that only once it matters, and until then protects whatever needs
-// it; the model knows it at once.
+// hasMissing reports whether something is gone that an index lists, a list names or a companion
+// tag points to. Planning notices that only once it matters, and until then protects whatever
+// needs it; the model knows it at once.
 func hasMissing(c *cases.Case) bool {
 	return slices.ContainsFunc(c.Manifests, func(m cases.Manifest) bool {
-		return m.Missing || slices.Contains(c.Faults.Gone, m.ID) && slices.ContainsFunc(m.Tags, func(tag string) bool { return strings.HasPrefix(tag, "sha") })
+		named := slices.Contains(c.Faults.DigestEntries, m.ID) || slices.ContainsFunc(m.Tags, func(tag string) bool { return strings.HasPrefix(tag, "sha") })
+		return m.Missing || named && slices.Contains(c.Faults.Gone, m.ID)
 	})
 }
 
