@@ -53,8 +53,9 @@
 // then has the tag as [Lost], because it is not in the list at the end. The archive brings the
 // image back.
 //
-// Nor does it see what only manifests without tags lead to, and what refers to images that were
-// pushed since the plan was made.
+// Nor does a run read everything again that was pushed since the plan was made: it reads what new
+// tags lead to by way of indexes, but not what refers to that, and no image in a new index. What
+// only such manifests refer to is not protected.
 //
 // # What the package knows
 //
