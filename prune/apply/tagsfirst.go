@@ -67,14 +67,14 @@ func (r *run) removedBefore(step *plan.Step, i int, still []string) []string {
 // removeTag removes a tag, unless it is gone or points to another manifest by now. It reports
 // whether it did.
 func (r *run) removeTag(writing context.Context, dgst regret.Digest, tag string, remove func(ctx context.Context, repository, tag string) error) (bool, error) {
-	if at, err := r.where(writing, tag); err != nil || at != dgst {
+	if at, err := r.find(writing, tag, dgst); err != nil || at != dgst {
 		return false, err
 	}
 	err := remove(writing, r.header.Repository, tag)
 	if !isNotFound(err) {
 		return err == nil, err
 	}
-	at, looked := r.where(writing, tag)
+	at, looked := r.find(writing, tag, dgst)
 	if looked == nil && at == dgst {
 		return false, &deniedError{err}
 	}
@@ -106,7 +106,7 @@ func (r *run) putTagBack(writing context.Context, tag string, m *regret.Manifest
 	if m == nil {
 		return err
 	}
-	if at, err := r.where(writing, tag); err != nil || at != "" {
+	if at, err := r.find(writing, tag, m.Descriptor.Digest); err != nil || at != "" {
 		return err
 	}
 	return r.PutManifest(writing, r.header.Repository, tag, m)

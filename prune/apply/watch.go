@@ -181,6 +181,19 @@ func (w *watch) look(ctx context.Context, dgst regret.Digest, tags []string) (st
 	return still, w.learn(ctx)
 }
 
+// find returns what a tag points to now; it is empty if the tag is gone. If that is not the
+// manifest that a step takes the tag from, the guard is told.
+func (w *watch) find(ctx context.Context, tag string, from regret.Digest) (regret.Digest, error) {
+	at, err := w.where(ctx, tag)
+	if err != nil || at == "" || at == from {
+		return at, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.setTag(tag, at)
+	return at, w.learn(ctx)
+}
+
 // lookBefore looks right before a step at everything that it depends on. It returns the tags
 // that still point to its manifest, or the reason why the manifest must stay.
 func (w *watch) lookBefore(ctx context.Context, step *plan.Step) (still []string, reason string, err error) {
