@@ -13,8 +13,8 @@ import (
 func TestAllCasesLoad(t *testing.T) {
 	t.Parallel()
 	all := load(t)
-	if len(all) != 126 {
-		t.Errorf("%d cases, want 126", len(all))
+	if len(all) != 157 {
+		t.Errorf("%d cases, want 157", len(all))
 	}
 	for _, c := range all {
 		if c.Note == "" || c.Repository == "" || len(c.PolicyJSON()) == 0 && c.PolicyText == nil {
