@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -285,12 +284,6 @@ func (s *memoryStore) Get(_ context.Context, name string) ([]byte, error) {
 		return nil, fs.ErrNotExist
 	}
 	return bytes.Clone(data), nil
-}
-
-func (s *memoryStore) clone() *memoryStore {
-	c := newMemoryStore()
-	maps.Copy(c.files, s.files)
-	return c
 }
 
 // A memoryJournal is a journal in memory, as a file that is opened for reading and appending.
