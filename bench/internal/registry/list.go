@@ -34,7 +34,7 @@ func (s *server) list(w http.ResponseWriter, r *http.Request, settings Settings)
 		if n, err := strconv.Atoi(query.Get("n")); err == nil && n > 0 && n < size {
 			size = n
 		}
-		end = min(start+size, end)
+		end = s.endOfPage(start, size, settings)
 	}
 	h := w.Header()
 	h["Content-Type"] = jsonTypes
@@ -44,12 +44,31 @@ func (s *server) list(w http.ResponseWriter, r *http.Request, settings Settings)
 	out := bufio.NewWriterSize(w, 32<<10)
 	out.WriteString(`{"name":"` + Repository + `","tags":[`)
 	tag := make([]byte, 0, tagWidth+4)
+	comma := false
 	for i := start; i < end; i++ {
-		tag = appendTag(tag[:0], i, i > start)
+		if settings.Forgets && s.find(ListedTag(i)) == nil {
+			continue
+		}
+		tag = appendTag(tag[:0], i, comma)
 		out.Write(tag)
+		comma = true
 	}
 	out.WriteString("]}\n")
 	out.Flush() // fails only if the client is gone
+}
+
+// endOfPage returns the number of the tag after the last one of a page that begins at start.
+func (s *server) endOfPage(start, size int, settings Settings) int {
+	if !settings.Forgets {
+		return min(start+size, settings.Listed)
+	}
+	end := start
+	for ; size > 0 && end < settings.Listed; end++ {
+		if s.find(ListedTag(end)) != nil {
+			size--
+		}
+	}
+	return end
 }
 
 // appendTag appends [ListedTag] in quotes. It avoids fmt, because the server must not be what limits

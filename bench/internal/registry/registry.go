@@ -37,6 +37,7 @@ type Settings struct {
 	Bearer   bool          // whether requests need a token
 	Listed   int           // number of tags in the list; see [ListedTag]
 	PageSize int           // most tags in a page; 0 sends the whole list in one response
+	Forgets  bool          // whether tags of deleted manifests leave the list
 }
 
 // Tag returns the name of tag number i.
