@@ -76,3 +76,18 @@ func TestManyTagsOnOneImageComeOff(t *testing.T) {
 	}
 	checkRoundTrip(t, p)
 }
+
+func TestATagThatIsNoDateIsAReasonToStay(t *testing.T) {
+	t.Parallel()
+	r := newRepository()
+	r.image("a", 90, 1, "nightly-20251399")
+	r.image("b", 90, 1, "nightly-20251001")
+	p := r.plan(t, `{"version":1,"remove":[{"tags":{"regexp":"nightly-(?P<date>\\d+)"},"older-than":"30d"}]}`)
+	var reasons []plan.Reason
+	for k := range p.Kept() {
+		reasons = append(reasons, k.Reasons...)
+	}
+	if diff := cmp.Diff([]plan.Reason{{Text: "no usable date"}}, reasons); diff != "" {
+		t.Errorf("reasons (-want +got):\n%s", diff)
+	}
+}

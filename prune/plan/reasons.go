@@ -73,13 +73,22 @@ func (a *assembler) reasonsToStay(c int) []Reason {
 
 // whyUnwanted returns why no rule wants a candidate.
 func (d *Decision) whyUnwanted(c int) string {
-	if a := d.ages[c]; a.complete && a.at == 0 && slices.ContainsFunc(d.removes, func(r *ranked) bool {
-		_, asks := r.OlderThan()
-		return asks && len(d.matched(r, c)) > 0
-	}) {
+	if slices.ContainsFunc(d.removes, func(r *ranked) bool { return d.lacksDate(r, c) }) {
 		return noUsableDate
 	}
 	return "no rule wants it"
+}
+
+// lacksDate reports whether a rule asks how old a candidate is, and neither the candidate nor
+// the tag by which it matches tells.
+func (d *Decision) lacksDate(r *ranked, c int) bool {
+	_, asks := r.OlderThan()
+	return asks && slices.ContainsFunc(d.ordinaryTags(c), func(tag graph.ID) bool {
+		return slices.ContainsFunc(r.Match(d.snapshot.tags[tag].name), func(m policy.Match) bool {
+			a := d.dateFor(c, &m)
+			return a.complete && a.at == 0
+		})
+	})
 }
 
 // needed returns why a manifest stays although rules select it, or something that it
