@@ -177,14 +177,3 @@ func (s *simulation) allowedError(o *outcomeOfRun) bool {
 	_, failed := errors.AsType[*regret.Error](o.err)
 	return failed && (s.faults > 0 || s.profile.Name == "Docker Hub")
 }
-
-// touched returns the manifests that came or went by anybody between two changes.
-func (w *world) touched(from, to int) map[regret.Digest]bool {
-	touched := make(map[regret.Digest]bool)
-	for _, c := range w.changes[from:to] {
-		if c.manifest != "" {
-			touched[c.manifest] = true
-		}
-	}
-	return touched
-}

@@ -37,11 +37,6 @@ type settings struct {
 // isQuiet reports whether nobody but the client under test changes the repository.
 func (s *settings) isQuiet() bool { return s.pushes == 0 && s.collector == nil }
 
-// isCalm reports whether nothing goes wrong, either.
-func (s *settings) isCalm() bool {
-	return s.isQuiet() && s.faults == 0 && !s.kills && !s.fullDisks && !s.contextsEnd
-}
-
 func drawSettings(rng *rand.Rand) settings {
 	s := settings{
 		profile:     pick(rng, fakeregistry.Profiles()...),

@@ -31,8 +31,7 @@ type world struct {
 	mu       sync.Mutex
 	began    time.Time
 	contents map[regret.Digest]*content
-	fresh    int // manifests that were made up for other clients
-	requests int
+	fresh    int            // manifests that were made up for other clients
 	sent     map[string]int // how often a request was sent; see dice
 	changes  []change
 	trace    []string
