@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -56,7 +57,9 @@ func (r *run) noteLost(isHere func(tag string) bool) {
 	if !r.dirty && !r.history.isDirty() {
 		return
 	}
-	for tag, dgst := range r.guard.Tags() {
+	known := maps.Clone(r.missed)
+	maps.Insert(known, r.guard.Tags())
+	for tag, dgst := range known {
 		if isHere(tag) || r.takes(tag, dgst) {
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -117,8 +118,13 @@ func TestUntag(t *testing.T) {
 		f.image("image", "pr-1")
 		f.image("shared", companionOf(f.digest("image"))+".sbom", companionOf(f.digest("kept"))+".sbom")
 		f.makePlan(removal)
-		f.before(1, "DELETE", string(f.digest("image")), func() { f.removeTag(companionOf(f.digest("kept")) + ".sbom") })
-		f.wantStatuses(f.apply(), map[string]apply.Status{"image": apply.Deleted, "shared -@image.sbom": apply.Stale})
+		removed := companionOf(f.digest("kept")) + ".sbom"
+		f.before(1, "DELETE", string(f.digest("image")), func() { f.removeTag(removed) })
+		report, err := f.run()
+		if want := []apply.Lost{{Tag: removed, Digest: f.digest("shared")}}; !errors.Is(err, apply.ErrLost) || !slices.Equal(report.Lost, want) {
+			t.Errorf("error %v, lost %v", err, report.Lost)
+		}
+		f.wantStatuses(report, map[string]apply.Status{"image": apply.Deleted, "shared -@image.sbom": apply.Stale})
 		f.wantWrites("DELETE image 202")
 	})
 	t.Run("a companion tag stays if what it belongs to does", func(t *testing.T) {

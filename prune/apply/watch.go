@@ -22,8 +22,9 @@ type watch struct {
 	// nothing is deleted meanwhile that may be needed there.
 	mu       gate
 	guard    *plan.Guard
-	deleted  []bool    // by step
-	rechecks []recheck // by step
+	deleted  []bool                   // by step
+	missed   map[string]regret.Digest // tags that a look before a step did not find, and what they pointed to
+	rechecks []recheck                // by step
 
 	lastSweep time.Time // when it ended
 	sweepTook time.Duration
@@ -51,7 +52,7 @@ func newWatch(j *job, h *history, now time.Time) (*watch, error) {
 			guard.SetTag(tag, dgst)
 		}
 	}
-	w := &watch{job: j, mu: newGate(), guard: guard, looks: make(chan struct{}, j.Concurrency)}
+	w := &watch{job: j, mu: newGate(), guard: guard, missed: make(map[string]regret.Digest), looks: make(chan struct{}, j.Concurrency)}
 	w.deleted, w.rechecks = make([]bool, len(j.steps)), make([]recheck, len(j.steps))
 	for i := range j.steps {
 		w.deleted[i] = h.results[i].Status.isGone()
@@ -170,7 +171,7 @@ func (w *watch) look(ctx context.Context, dgst regret.Digest, tags []string) (st
 	defer w.mu.Unlock()
 	for i, tag := range tags {
 		if found[i] == "" {
-			w.guard.DropTag(tag)
+			w.drop(tag)
 			continue
 		}
 		w.setTag(tag, found[i])
@@ -179,6 +180,15 @@ func (w *watch) look(ctx context.Context, dgst regret.Digest, tags []string) (st
 		}
 	}
 	return still, w.learn(ctx)
+}
+
+// drop tells the guard that a tag is gone. If the plan does not take it, it is remembered. The
+// caller holds the mutex.
+func (w *watch) drop(tag string) {
+	if dgst, known := w.guard.Tag(tag); known && !w.takes(tag, dgst) {
+		w.missed[tag] = dgst
+	}
+	w.guard.DropTag(tag)
 }
 
 // find returns what a tag points to now; it is empty if the tag is gone. If that is not the
@@ -206,10 +216,15 @@ func (w *watch) lookBefore(ctx context.Context, step *plan.Step) (still []string
 	if still, err = w.look(ctx, step.Digest, step.Tags); err != nil {
 		return nil, "", err
 	}
+	return still, w.holds(step.Digest), nil
+}
+
+// holds returns the reason why a manifest must stay; it is empty if there is none.
+func (w *watch) holds(dgst regret.Digest) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	held, _ := w.guard.Holds(step.Digest)
-	return still, held.Text, nil
+	held, _ := w.guard.Holds(dgst)
+	return held.Text
 }
 
 // lookAtOwners looks whether what an orphan belongs to is still gone.

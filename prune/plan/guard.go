@@ -260,29 +260,6 @@ func (g *Guard) unplannedTag(id graph.ID) (name string, ok bool) {
 	return "", false
 }
 
-// HoldsTag returns why a step must not take a tag off by now: it is in use, or what it belongs
-// to stays.
-func (g *Guard) HoldsTag(step *Step, name string) (Reason, bool) {
-	g.decide()
-	switch i, known := g.tags[name]; {
-	case g.inUse.tags[name]:
-		return Reason{Text: "the tag is in use"}, true
-	case known && classify(name).class != ordinary && !g.evidence.comesOffAlone(graph.ID(i)):
-		return Reason{Text: "what the tag belongs to stays, or is there again"}, true
-	}
-	return Reason{}, false
-}
-
-// Others returns the tags of a manifest of which one must be left for a step to take a tag
-// off: ordinary ones for an ordinary tag, and of those that the step does not take off. Some
-// registries delete a manifest with its last tag.
-func (g *Guard) Others(step *Step, name string) []string {
-	isOrdinary := classify(name).class == ordinary
-	return slices.DeleteFunc(g.TagsOf(step.Digest), func(other string) bool {
-		return slices.Contains(step.Untag, other) || isOrdinary && classify(other).class != ordinary
-	})
-}
-
 // Presumed returns the manifests that a step counts on to be gone, because what it takes away
 // belongs to them: the owners of companion tags, and the subject.
 func (g *Guard) Presumed(step *Step) []regret.Digest {
@@ -305,34 +282,6 @@ func (g *Guard) Presumed(step *Step) []regret.Digest {
 		}
 	}
 	return gone
-}
-
-// Tags yields the tags that are there as far as the guard knows, and what they point to.
-func (g *Guard) Tags() iter.Seq2[string, regret.Digest] {
-	return func(yield func(string, regret.Digest) bool) {
-		for _, t := range g.evidence.snapshot.tags {
-			if t.state == tagRead && !yield(t.name, g.evidence.snapshot.digests.at(t.id)) {
-				return
-			}
-		}
-	}
-}
-
-// TagsOf returns the tags that point to a manifest as far as the guard knows, sorted.
-func (g *Guard) TagsOf(dgst regret.Digest) []string {
-	g.decide()
-	e := g.evidence
-	id, known := e.snapshot.digests.find(dgst)
-	if !known {
-		return nil
-	}
-	var names []string
-	for _, i := range e.tagsOf.Of(id) {
-		if t := e.snapshot.tags[i]; t.state == tagRead && t.id == id { // or else it was dropped since
-			names = append(names, t.name)
-		}
-	}
-	return names
 }
 
 // decide computes again what goes, if anything has changed.
