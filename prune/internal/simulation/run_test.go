@@ -128,8 +128,8 @@ func (s *simulation) carryOut(ctx context.Context, p *process, c *client, k *kil
 func (s *simulation) again(n int) {
 	last := s.runs[len(s.runs)-1]
 	t := last.report.Totals().ByStatus
-	if !s.journal || !s.finished(last) || t[apply.NotAttempted] > 0 {
-		return
+	if !s.journal || !s.finished(last) || t[apply.NotAttempted] > 0 || errors.Is(last.err, apply.ErrKeepLost) {
+		return // or the run did not get to its end
 	}
 	p := s.newProcess(n)
 	requests := s.counts.requests
