@@ -294,6 +294,7 @@ func (g *Guard) decide() {
 	e.grow()
 	e.arrange()
 	g.markUsed(e.inUse.byRule[""])
+	e.pinned = g.pinned()
 	for id, deleted := range e.deleted {
 		c := e.candidate[id]
 		switch _, unplanned := g.unplannedTag(graph.ID(id)); {
@@ -319,11 +320,6 @@ func (g *Guard) markUsed(used map[graph.ID]bool) {
 			used[g.evidence.node(dgst)] = true
 		}
 	}
-	for _, t := range s.tags {
-		if t.state == tagRead && g.isPinned(t) {
-			used[t.id] = true
-		}
-	}
 	configs := s.byConfig()
 	for _, dgst := range g.inUse.digests {
 		used[g.evidence.node(dgst)] = true
@@ -335,14 +331,24 @@ func (g *Guard) markUsed(used map[graph.ID]bool) {
 	}
 }
 
-// isPinned reports whether a tag that rules take by its name alone, because it is of the trash
-// or what it belongs to is gone, has moved since the plan was made. No step takes it from
-// there, so that it stays.
-func (g *Guard) isPinned(t tag) bool {
-	s := g.evidence.snapshot
-	name := classify(t.name)
-	if name.class == ordinary || g.planned[t.name] == s.digests.at(t.id) {
-		return false
+// pinned returns what stays although tags and rules may not say so any more: what the plan
+// keeps, because the guard never adds a step; and what a tag has moved to that rules take by
+// its name alone, because it is of the trash or what it belongs to is gone.
+func (g *Guard) pinned() []graph.ID {
+	e := g.evidence
+	var pinned []graph.ID
+	for id, m := range e.manifests {
+		if m != nil && !e.deleted[id] {
+			pinned = append(pinned, graph.ID(id))
+		}
 	}
-	return name.class == trash || len(s.owners(name)) == 0
+	for _, t := range e.snapshot.tags {
+		if t.state != tagRead || g.planned[t.name] == e.snapshot.digests.at(t.id) {
+			continue
+		}
+		if name := classify(t.name); name.class == trash || name.class == companion && len(e.snapshot.owners(name)) == 0 {
+			pinned = append(pinned, t.id)
+		}
+	}
+	return pinned
 }

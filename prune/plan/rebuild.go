@@ -15,6 +15,7 @@ type evidence struct {
 	plan      *Plan
 	manifests []*Manifest // by number; nil if the plan only names the digest
 	deleted   []bool      // by number: a step of the plan deletes it
+	pinned    []graph.ID  // stay whatever tags and rules say; see Guard
 }
 
 // evidence returns what the plan says of the repository. It fails if the plan says two
@@ -146,6 +147,9 @@ func (e *evidence) arrange() {
 // solve computes what goes.
 func (e *evidence) solve() {
 	e.flags()
+	for _, id := range e.pinned {
+		e.graph.Flags[id] |= graph.Pinned
+	}
 	e.result = e.graph.Solve()
 }
 
