@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -22,7 +23,7 @@ type knowledge struct {
 	inFlight int                    // looks and reads
 	quiet    time.Time              // when there were none of these last
 	ended    map[int]apply.Status   // of steps
-	deleting map[regret.Digest]map[string]regret.Digest
+	deleting map[regret.Digest]deletion
 	untagged map[string]regret.Digest // tags that a call of the client is to remove, and from what
 	lists    int                      // that were read to their end
 }
@@ -41,6 +42,12 @@ func (k *knowledge) end() {
 	}
 }
 
+// A deletion is what the client knows when it begins to delete a manifest.
+type deletion struct {
+	tags  map[string]regret.Digest // what they point to
+	ended map[int]apply.Status     // of steps
+}
+
 // An observation is what a tag pointed to, and when the client was told.
 type observation struct {
 	digest regret.Digest // empty if the tag was gone
@@ -50,7 +57,7 @@ type observation struct {
 func newKnowledge(exact bool) *knowledge {
 	return &knowledge{
 		exact: exact, seen: make(map[string]observation), ended: make(map[int]apply.Status),
-		deleting: make(map[regret.Digest]map[string]regret.Digest), untagged: make(map[string]regret.Digest),
+		deleting: make(map[regret.Digest]deletion), untagged: make(map[string]regret.Digest),
 	}
 }
 
@@ -140,7 +147,7 @@ func (c *client) Manifest(ctx context.Context, repository, reference string) (*r
 
 func (c *client) DeleteManifest(ctx context.Context, repository string, dgst regret.Digest) error {
 	c.knowledge.mu.Lock()
-	c.knowledge.deleting[dgst] = c.knowledge.tags(c.plan.looksOf(dgst))
+	c.knowledge.deleting[dgst] = deletion{c.knowledge.tags(c.plan.looksOf(dgst)), maps.Clone(c.knowledge.ended)}
 	c.knowledge.mu.Unlock()
 	return c.Client.DeleteManifest(ctx, repository, dgst)
 }

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"context"
 	"errors"
 	"slices"
 
@@ -140,7 +141,7 @@ func oursMissing(r *apply.Report) bool {
 func (s *simulation) finished(o *outcomeOfRun) bool {
 	_, failed := errors.AsType[*regret.Error](o.err)
 	_, unwritten := errors.AsType[*apply.JournalError](o.err)
-	return o.err == nil || !failed && !unwritten && (errors.Is(o.err, apply.ErrLost) || errors.Is(o.err, regret.ErrStillPresent)) && !errors.Is(o.err, apply.ErrStopped)
+	return o.err == nil || !failed && !unwritten && (errors.Is(o.err, apply.ErrLost) || errors.Is(o.err, regret.ErrStillPresent)) && !errors.Is(o.err, apply.ErrStopped) && !errors.Is(o.err, context.Canceled)
 }
 
 // findUnreported finds tags that went with a deletion of this run, although the client knew them and

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 	"github.com/seed-8cb7cc86/regret/prune/apply"
 	"github.com/seed-8cb7cc86/regret/prune/internal/trash"
 	"github.com/seed-8cb7cc86/regret/prune/plan"
@@ -15,6 +16,7 @@ import (
 type rules struct {
 	*world
 	plan       *planned // nil while there is none: then nothing may be written
+	profile    string
 	quarantine bool
 	overwrite  bool            // quarantine may remove tags by overwriting them
 	inUse      []regret.Digest // by lists that are newer than the plan
@@ -26,8 +28,9 @@ type rules struct {
 // what is known to the client counts.
 //
 // Tags that the plan takes, with what it takes, protect nothing while the step has not ended without
-// taking them. Nor do companion tags of what is to go.
-func (r *rules) protected(k *knowledge, tags map[string]regret.Digest, now state) map[regret.Digest]string {
+// taking them. Nor do companion tags of what is to go, unless that has been found to be needed.
+func (r *rules) protected(d deletion, now state) map[regret.Digest]string {
+	tags := d.tags
 	targets := make(map[regret.Digest]bool)
 	for tag, dgst := range tags {
 		targets[dgst] = targets[dgst] || now.tags[tag] == dgst
@@ -35,7 +38,7 @@ func (r *rules) protected(k *knowledge, tags map[string]regret.Digest, now state
 	stays := make(map[regret.Digest]string)
 	var keep func(dgst regret.Digest, isRead bool, why string)
 	keep = func(dgst regret.Digest, isRead bool, why string) {
-		if _, done := stays[dgst]; done || !now.manifests[dgst] {
+		if _, done := stays[dgst]; done || !now.manifests[dgst] || r.isDeleted(d, dgst) {
 			return
 		}
 		stays[dgst] = why
@@ -59,7 +62,7 @@ func (r *rules) protected(k *knowledge, tags map[string]regret.Digest, now state
 		}
 	}
 	for _, tag := range sortedTags(tags) {
-		if dgst := tags[tag]; now.tags[tag] == dgst && !r.isTaken(k, tag, dgst) {
+		if dgst := tags[tag]; now.tags[tag] == dgst && !r.isTaken(d, tag, dgst) {
 			keep(dgst, true, "the tag "+r.readable(tag)+" on "+r.nameOf(dgst))
 		}
 	}
@@ -67,6 +70,12 @@ func (r *rules) protected(k *knowledge, tags map[string]regret.Digest, now state
 		keep(dgst, false, "in use")
 	}
 	return stays
+}
+
+// isDeleted reports whether the client has deleted a manifest. Quay serves it on.
+func (r *rules) isDeleted(d deletion, dgst regret.Digest) bool {
+	i, ok := r.plan.delete[dgst]
+	return ok && isGone(d.ended[i])
 }
 
 // relations returns what a manifest lists and refers to, as far as the client knows: if it has read the
@@ -96,8 +105,8 @@ func ownerOf(tag string) string {
 }
 
 // isTaken reports whether a tag is to go from a manifest, or belongs to what is to go.
-func (r *rules) isTaken(k *knowledge, tag string, dgst regret.Digest) bool {
-	if i, ok := r.plan.delete[dgst]; ok && slices.Contains(r.plan.steps[i].Tags, tag) && k.mayEnd(i) {
+func (r *rules) isTaken(d deletion, tag string, dgst regret.Digest) bool {
+	if i, ok := r.plan.delete[dgst]; ok && slices.Contains(r.plan.steps[i].Tags, tag) && d.mayGo(i) {
 		return true
 	}
 	for _, step := range r.plan.steps {
@@ -106,7 +115,7 @@ func (r *rules) isTaken(k *knowledge, tag string, dgst regret.Digest) bool {
 		}
 	}
 	for owner, i := range r.plan.delete {
-		if ownerOf(tag) == owner.Encoded() && k.mayEnd(i) {
+		if ownerOf(tag) == owner.Encoded() && d.ended[i] != apply.Stale {
 			return true
 		}
 	}
@@ -116,9 +125,9 @@ func (r *rules) isTaken(k *knowledge, tag string, dgst regret.Digest) bool {
 	return false
 }
 
-// mayEnd reports whether a step may still take away its manifest, or has done so.
-func (k *knowledge) mayEnd(step int) bool {
-	switch k.ended[step] {
+// mayGo reports whether a step may still take away its manifest, or has done so.
+func (d deletion) mayGo(step int) bool {
+	switch d.ended[step] {
 	case apply.Stale, apply.Held, apply.Refused, apply.Failed, apply.Spared:
 		return false
 	}
@@ -140,15 +149,15 @@ func (r *rules) checkRequest(p *process, req *request, before state) {
 	p.knowledge.mu.Lock()
 	defer p.knowledge.mu.Unlock()
 	dgst := regret.Digest(req.reference)
-	tags, deleting := p.knowledge.deleting[dgst]
+	d, deleting := p.knowledge.deleting[dgst]
 	if !deleting || !before.manifests[dgst] {
 		return
 	}
-	if why, stays := r.protected(p.knowledge, tags, before)[dgst]; stays {
+	if why, stays := r.protected(d, before)[dgst]; stays {
 		r.problem("P5: run %d deletes %s, which must stay: %s", p.number, r.nameOf(dgst), why)
 	}
-	for tag, at := range before.tags {
-		if at == dgst && tags[tag] != dgst && !slices.Contains(r.plan.steps[r.plan.delete[dgst]].Tags, tag) {
+	for _, tag := range sortedTags(before.tags) {
+		if before.tags[tag] == dgst && d.tags[tag] != dgst && !slices.Contains(r.plan.steps[r.plan.delete[dgst]].Tags, tag) {
 			r.counts.windows++
 			r.say("in the window: the tag %s", tag)
 		}
@@ -162,19 +171,33 @@ func (r *rules) checkEffect(p *process, req *request, before state, gone []regre
 	}
 	p.knowledge.mu.Lock()
 	defer p.knowledge.mu.Unlock()
-	tags, deleting := p.knowledge.deleting[regret.Digest(req.reference)]
+	d, deleting := p.knowledge.deleting[regret.Digest(req.reference)]
 	if !deleting {
 		if _, untagging := p.knowledge.untagged[req.reference]; !untagging {
 			return
 		}
-		tags = p.knowledge.tags(nil)
+		d = deletion{p.knowledge.tags(nil), p.knowledge.ended}
 	}
-	stays := r.protected(p.knowledge, tags, before)
+	stays := r.protected(d, before)
 	for _, dgst := range gone {
-		if why, protected := stays[dgst]; protected && string(dgst) != req.reference {
+		if why, protected := stays[dgst]; protected && string(dgst) != req.reference && !r.isSibling(req.reference, dgst, before) {
 			r.problem("P5: with %s, run %d takes away %s, which must stay: %s", r.readable(req.reference), p.number, r.nameOf(dgst), why)
 		}
 	}
+}
+
+// isSibling reports whether a manifest had no tag but companion tags of what was deleted. Quay removes
+// such tags, and then what they point to, whatever else that belongs to.
+func (r *rules) isSibling(deleted string, dgst regret.Digest, before state) bool {
+	if r.profile != fakeregistry.Quay().Name {
+		return false
+	}
+	for tag, at := range before.tags {
+		if at == dgst && ownerOf(tag) != strings.TrimPrefix(deleted, "sha256:") {
+			return false
+		}
+	}
+	return true
 }
 
 // isAllowed reports whether the plan, or restoring it, may lead to a write.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,7 +66,7 @@ func (s *simulation) fill(seed int64, try int) {
 	options := s.options(c.Referrers == cases.ReferrersAPI, c.Listing == cases.ListingGoogle, extra)
 	s.world = newWorld(seed, c, s.profile.New(options...), s.pinned)
 	s.rivals = &rivals{world: s.world}
-	s.rules = &rules{world: s.world, quarantine: s.quarantine, overwrite: s.overwrite}
+	s.rules = &rules{world: s.world, profile: s.profile.Name, quarantine: s.quarantine, overwrite: s.overwrite}
 	var err error
 	if s.policy, err = policy.Parse(c.PolicyJSON()); err != nil {
 		panic(err)
@@ -190,6 +191,9 @@ func (s *simulation) adopt(p *plan.Plan) {
 func (s *simulation) renewLists() {
 	rng := s.dice("in use")
 	for _, list := range s.plan.Header().InUse {
+		if slices.ContainsFunc(s.newer, func(l *policy.InUse) bool { return l.Name() == list.Name }) {
+			continue // two rules name it
+		}
 		old := s.scenario.Files[list.Name]
 		content := "# what else is in use\nregistry.example/team/other:v1\n"
 		if len(s.rivals.doomed) > 0 && rng.IntN(2) == 0 {

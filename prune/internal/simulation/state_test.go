@@ -54,9 +54,9 @@ func (s *simulation) wentAlong(o *outcomeOfRun, dgst regret.Digest) bool {
 }
 
 // isSibling reports whether a tag is one of cosign that Quay removes with the last tag of the manifest
-// that it belongs to, and that the plan removes, too.
+// that it belongs to, even if the plan leaves it because something else needs what it points to.
 func (s *simulation) isSibling(o *outcomeOfRun, tag string) bool {
-	if s.profile.Name != fakeregistry.Quay().Name || !s.rules.takes(tag) {
+	if s.profile.Name != fakeregistry.Quay().Name {
 		return false
 	}
 	for dgst, i := range s.plan.delete {
