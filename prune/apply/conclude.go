@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/seed-8cb7cc86/regret"
 )
@@ -20,7 +19,7 @@ func (r *run) conclude(ctx context.Context, finished bool) error {
 	}
 	slices.SortFunc(r.report.Lost, func(a, b Lost) int { return cmp.Compare(a.Tag, b.Tag) })
 	if finished && err == nil {
-		r.report.Ended = time.Now()
+		r.report.Ended = now()
 		r.journal.addEnd(r.report)
 		err = r.journal.sync()
 	}
@@ -59,12 +58,11 @@ func (r *run) noteLost(isHere func(tag string) bool) {
 	}
 	known := maps.Clone(r.missed)
 	maps.Insert(known, r.guard.Tags())
+	for _, lost := range r.lost {
+		delete(known, lost.Tag)
+	}
 	for tag, dgst := range known {
-		if isHere(tag) || r.takes(tag, dgst) {
-			continue
-		}
-		isKnown := func(l Lost) bool { return l.Tag == tag }
-		if !slices.ContainsFunc(r.lost, isKnown) {
+		if !isHere(tag) && !r.takes(tag, dgst) {
 			r.lost = append(r.lost, Lost{tag, dgst, r.isGone(dgst)})
 		}
 	}

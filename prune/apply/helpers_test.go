@@ -45,6 +45,8 @@ type fixture struct {
 	plan    *plan.Plan
 	options apply.Options
 	names   map[regret.Digest]string
+
+	cascades bool // the registry deletes along with a manifest what belongs to it
 }
 
 // newFixture returns an empty repository. Steps are taken one at a time.
