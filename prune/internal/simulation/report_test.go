@@ -64,7 +64,8 @@ func (s *simulation) checkResult(o *outcomeOfRun, i int, result *apply.Result) {
 			wrong("it was never gone")
 		}
 	case apply.Stale:
-		if s.isQuiet() && len(s.rules.inUse) == 0 && !s.leavesTags() {
+		// What a step that was held or refused leaves behind may need it, too.
+		if s.isQuiet() && len(s.rules.inUse) == 0 && !s.leavesTags() && !leavesSomething(o.report) {
 			wrong("nobody has changed anything")
 		}
 	case apply.Held:
@@ -189,4 +190,11 @@ func (s *simulation) checkRemnants(o *outcomeOfRun) {
 			}
 		}
 	}
+}
+
+// leavesSomething reports whether a run has not deleted everything that the plan deletes.
+func leavesSomething(r *apply.Report) bool {
+	return slices.ContainsFunc(r.Results, func(result apply.Result) bool {
+		return result.Action == plan.Delete && slices.Contains([]apply.Status{apply.Held, apply.Refused, apply.Failed, apply.Unknown}, result.Status)
+	})
 }
