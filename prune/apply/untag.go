@@ -34,9 +34,10 @@ func (r *run) untag(ctx, writing context.Context, result Result, step *plan.Step
 		if err != nil {
 			return r.refusal(writing, result, err).partly(removed, nil)
 		}
-		if off {
-			removed++
+		if !off {
+			continue
 		}
+		removed++
 		r.mu.Lock()
 		r.guard.DropTag(tag)
 		r.mu.Unlock()

@@ -183,6 +183,11 @@ func (g *Guard) unreadManifests() iter.Seq[graph.ID] {
 					return
 				}
 			}
+			// It may refer to something that goes: registries that delete along what refers to
+			// a manifest do so to any depth.
+			if subject := e.snapshot.nodes[id].subject; subject != none && isUnread(subject) && !yield(subject) {
+				return
+			}
 		}
 		configs := e.snapshot.byConfig()
 		for _, dgst := range g.inUse.digests {
