@@ -25,30 +25,30 @@ type rules struct {
 
 // protected returns everything that must stay because of what tags point to: what they point to, what
 // that lists, what these refer to, and what refers to them, by subject or by a companion tag. Only
-// what is known to the client counts.
+// what is known to the client counts. It also returns which manifests the client must have read.
 //
 // Tags that the plan takes, with what it takes, protect nothing while the step has not ended without
 // taking them. Nor do companion tags of what is to go, unless that has been found to be needed.
-func (r *rules) protected(d deletion, now state) map[regret.Digest]string {
+func (r *rules) protected(d deletion, now state) (stays map[regret.Digest]string, read map[regret.Digest]bool) {
 	tags := d.tags
 	targets := make(map[regret.Digest]bool)
 	for tag, dgst := range tags {
 		targets[dgst] = targets[dgst] || now.tags[tag] == dgst
 	}
-	stays := make(map[regret.Digest]string)
+	stays, read = make(map[regret.Digest]string), make(map[regret.Digest]bool)
 	var keep func(dgst regret.Digest, isRead bool, why string)
 	keep = func(dgst regret.Digest, isRead bool, why string) {
 		if _, done := stays[dgst]; done || !now.manifests[dgst] || r.isDeleted(d, dgst) {
 			return
 		}
-		stays[dgst] = why
+		stays[dgst], read[dgst] = why, isRead
 		name := r.nameOf(dgst)
 		lists, subject := r.relations(dgst, isRead)
 		for _, listed := range lists {
 			keep(listed, isRead && r.isIndex(listed), why+", listed by "+name)
 		}
 		if subject != "" {
-			keep(subject, targets[subject], why+", referred to by "+name)
+			keep(subject, isRead || targets[subject], why+", referred to by "+name)
 		}
 		for other := range r.contents {
 			if _, subject := r.relations(other, targets[other]); subject == dgst {
@@ -69,7 +69,7 @@ func (r *rules) protected(d deletion, now state) map[regret.Digest]string {
 	for _, dgst := range r.inUse {
 		keep(dgst, false, "in use")
 	}
-	return stays
+	return stays, read
 }
 
 // isDeleted reports whether the client has deleted a manifest. Quay serves it on.
@@ -153,7 +153,8 @@ func (r *rules) checkRequest(p *process, req *request, before state) {
 	if !deleting || !before.manifests[dgst] {
 		return
 	}
-	if why, stays := r.protected(d, before)[dgst]; stays {
+	stays, _ := r.protected(d, before)
+	if why, protected := stays[dgst]; protected {
 		r.problem("P5: run %d deletes %s, which must stay: %s", p.number, r.nameOf(dgst), why)
 	}
 	for _, tag := range sortedTags(before.tags) {
@@ -178,12 +179,31 @@ func (r *rules) checkEffect(p *process, req *request, before state, gone []regre
 		}
 		d = deletion{p.knowledge.tags(nil), p.knowledge.ended}
 	}
-	stays := r.protected(d, before)
+	stays, read := r.protected(d, before)
 	for _, dgst := range gone {
-		if why, protected := stays[dgst]; protected && string(dgst) != req.reference && !r.isSibling(req.reference, dgst, before) {
+		why, protected := stays[dgst]
+		switch {
+		case !protected, string(dgst) == req.reference, r.isSibling(req.reference, dgst, before):
+		case r.contents[dgst].subject != "" && !read[dgst] && r.plan.manifests[dgst] == nil:
+			r.say("%s goes along: the client has not read what it refers to", r.nameOf(dgst))
+		case r.hasMoved(d.tags, gone, before):
+			r.counts.windows++
+			r.say("in the window: a tag has moved away from what goes along")
+		default:
 			r.problem("P5: with %s, run %d takes away %s, which must stay: %s", r.readable(req.reference), p.number, r.nameOf(dgst), why)
 		}
 	}
+}
+
+// hasMoved reports whether a tag that the client has seen on one of some manifests is not there any
+// more. It may have been what kept a registry from deleting that along.
+func (r *rules) hasMoved(tags map[string]regret.Digest, gone []regret.Digest, now state) bool {
+	for tag, dgst := range tags {
+		if slices.Contains(gone, dgst) && now.tags[tag] != dgst {
+			return true
+		}
+	}
+	return false
 }
 
 // isSibling reports whether a manifest had no tag but companion tags of what was deleted. Quay removes

@@ -111,7 +111,7 @@ func (s *settings) options(api, google bool, extra []string) []fakeregistry.Opti
 	if google {
 		options = append(options, fakeregistry.WithGoogleTags())
 	}
-	if len(extra) > 0 {
+	if len(extra) > 0 && s.profile.Name != fakeregistry.Gitea().Name { // which ends a list with an empty page
 		options = append(options, fakeregistry.WithExtraTags(extra...))
 	}
 	return append(options, fakeregistry.WithoutLog())
