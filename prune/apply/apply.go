@@ -33,7 +33,8 @@ type Writer interface {
 // reason for something else.
 type Options struct {
 	// Journal lets a run that was interrupted go on. Without one, a second run finds out for
-	// itself what is left to do.
+	// itself what is left to do. The journal of a run that got to its end returns the report of
+	// that run, and nothing is sent; to try again what failed, use another one.
 	Journal Journal
 	// Expect is the digest of the plan that was reviewed; see [plan.Plan.Digest].
 	Expect regret.Digest
@@ -91,7 +92,8 @@ const (
 // for each page of the list of tags and one HEAD for each tag, and the same again whenever as
 // much time has passed as that took, but no less than 10 minutes; for each step a HEAD of each
 // tag of its manifest and one DELETE; for an image with parts a second HEAD of each of its tags
-// before the first part; and at the end one request for each page of the list.
+// before the first part; for an orphan a HEAD of what it belonged to; and at the end one request
+// for each page of the list. What new tags lead to is read with one GET for each manifest.
 func Apply(ctx context.Context, w Writer, p *plan.Plan, archive undo.Store, o *Options) (*Report, error) {
 	r, err := newRun(w, p, archive, o, false)
 	if err != nil {
