@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/prune/plan"
 )
 
 // blockSize is how many steps are announced in the journal at once, at most.
@@ -39,7 +40,7 @@ func (r *run) takeSteps(ctx, writing context.Context) error {
 			func(i int) bool { return r.report.Results[i].Status.isGone() }),
 	}
 	var workers sync.WaitGroup
-	for range min(r.Concurrency, len(r.steps)) {
+	for range r.workers() {
 		workers.Go(func() {
 			for i := range d.todo {
 				d.results <- r.take(ctx, writing, i)
@@ -50,6 +51,16 @@ func (r *run) takeSteps(ctx, writing context.Context) error {
 	close(d.todo)
 	workers.Wait()
 	return err
+}
+
+// workers returns how many steps are taken at once. Distribution 2 first deletes a manifest, and
+// then reads all tags to find its own. If another one is just being written, it gives up, and
+// leaves tags that lead nowhere; so while tags are overwritten, nothing else is taken.
+func (r *run) workers() int {
+	if r.trash != nil && r.trash.overwrite || slices.ContainsFunc(r.steps, func(step plan.Step) bool { return step.Overwrite }) {
+		return min(1, len(r.steps))
+	}
+	return min(r.Concurrency, len(r.steps))
 }
 
 // dispatch hands out steps until none is left or something ends the run. When it returns,

@@ -165,7 +165,11 @@ func (r *trashRestoring) settleClaims() {
 
 // each calls fn for each of n things, for several at once, until the context ends.
 func (r *trashRestoring) each(ctx context.Context, n int, fn func(context.Context, int)) {
-	g := newGroup(ctx, r.Concurrency)
+	limit := r.Concurrency
+	if r.Overwrite {
+		limit = 1 // distribution 2 may leave tags if it deletes a manifest while another tag is written
+	}
+	g := newGroup(ctx, limit)
 	defer g.end()
 	for i := range n {
 		g.run(func(ctx context.Context) error {
