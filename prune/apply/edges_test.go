@@ -269,3 +269,17 @@ func TestJournalThatWritesLess(t *testing.T) {
 		t.Errorf("it sends %v", sent)
 	}
 }
+
+// TestTagOfWhichNothingIsKnown loses the response to the removal of a tag, and the look after it. The
+// tag may be gone, so that it is put back.
+func TestTagOfWhichNothingIsKnown(t *testing.T) {
+	t.Parallel()
+	f := twoTags(t, fakeregistry.WithTagsFirst())
+	f.on(1, "DELETE", "pr-1", f.reg.LoseResponse())
+	f.before(4, "HEAD", "pr-1", func() { f.on(1, "HEAD", "pr-1", unavailable) }) // after sweep, look, and look before the removal
+	report := f.apply()
+	f.wantStatuses(report, map[string]apply.Status{"image": apply.Unknown, "other": apply.Deleted})
+	if at, _ := f.reg.Tag(repository, "pr-1"); at != f.digest("image") {
+		t.Errorf("pr-1 points to %q", at)
+	}
+}
