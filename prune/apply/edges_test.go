@@ -283,3 +283,42 @@ func TestTagOfWhichNothingIsKnown(t *testing.T) {
 		t.Errorf("pr-1 points to %q", at)
 	}
 }
+
+// TestLostByARunThatDied loses a tag with the last request of a process. The next one must know what
+// was there.
+func TestLostByARunThatDied(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.image("kept", "latest", "v1", "v2")
+	f.image("image", "pr-1")
+	f.image("other", "pr-2")
+	f.makePlan(removal)
+	f.removeTag("v1") // before the first look, so that it is not lost
+	f.image("new", "v9")
+	first := f.digest(f.firstStep())
+	f.before(1, "DELETE", string(first), func() {
+		f.reg.SetTag(repository, "v9", first) // and so they go with it
+		f.reg.SetTag(repository, "v2", first)
+	})
+	m := &mortal{inner: f.reg, late: true, left: 1 << 30}
+	f.on(0, "DELETE", string(first), func(http.ResponseWriter, *http.Request) bool {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.left = 0
+		return false
+	})
+	journal := new(syncedJournal)
+	f.options.Journal = sameJournal{journal, m.isDead}
+	alive := f.client
+	f.client = f.newClient(host, m)
+	if _, err := f.run(); !errors.Is(err, errDied) {
+		t.Fatal(err)
+	}
+	f.client, f.options.Journal = alive, journal.crash("synced")
+	report, err := f.run()
+	want := []apply.Lost{{Tag: "v2", Digest: f.digest("kept")}, {Tag: "v9", Digest: f.digest("new")}}
+	if !errors.Is(err, apply.ErrLost) || !slices.Equal(report.Lost, want) {
+		t.Errorf("error %v, lost %v", err, report.Lost)
+	}
+	f.wantStatuses(report, gone)
+}
