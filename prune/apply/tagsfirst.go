@@ -42,11 +42,11 @@ func (r *run) deleteTagsFirst(ctx, writing context.Context, result Result, tags,
 			return r.putBack(writing, result, removed)
 		}
 	}
-	if reason := r.holds(result.Digest); reason != "" { // a tag was found elsewhere meanwhile
-		return r.putBack(writing, result.stale(reason), removed)
-	}
 	if r.limiter.wait(ctx) != nil {
 		return r.putBack(writing, result, removed)
+	}
+	if reason := r.holds(result.Digest); reason != "" { // a tag was found elsewhere meanwhile
+		return r.putBack(writing, result.stale(reason), removed)
 	}
 	result = r.settleDeletion(writing, result, r.DeleteManifest(writing, r.header.Repository, result.Digest))
 	switch {
