@@ -25,7 +25,8 @@ type knowledge struct {
 	ended    map[int]apply.Status   // of steps
 	deleting map[regret.Digest]deletion
 	untagged map[string]regret.Digest // tags that a call of the client is to remove, and from what
-	lists    int                      // that were read to their end
+	looks    looks
+	problems []string
 }
 
 // begin and end count what is in flight.
@@ -58,6 +59,7 @@ func newKnowledge(exact bool) *knowledge {
 	return &knowledge{
 		exact: exact, seen: make(map[string]observation), ended: make(map[int]apply.Status),
 		deleting: make(map[regret.Digest]deletion), untagged: make(map[string]regret.Digest),
+		looks: looks{count: make(map[string]int), endedAt: make(map[int]time.Time)},
 	}
 }
 
@@ -69,6 +71,7 @@ func (k *knowledge) observe(tag string, dgst regret.Digest, err error) {
 		return
 	}
 	k.seen[tag] = observation{dgst, time.Now()}
+	k.looks.look(tag)
 }
 
 // result records how a step ended.
@@ -76,6 +79,7 @@ func (k *knowledge) result(r apply.Result) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.ended[r.Step] = r.Status
+	k.looks.endedAt[r.Step] = time.Now()
 }
 
 // tags returns what the client must know of tags when it begins to delete a manifest: everything
@@ -101,11 +105,12 @@ type client struct {
 	*regret.Client
 	knowledge *knowledge
 	plan      *planned
+	patience  time.Duration // how long a step may take, if that is known
 }
 
 func (c *client) List(ctx context.Context, repository string) iter.Seq2[regret.ListEntry, error] {
 	return func(yield func(regret.ListEntry, error) bool) {
-		listed := make(map[string]bool)
+		listed, began := make(map[string]bool), time.Now()
 		for e, err := range c.Client.List(ctx, repository) {
 			if err != nil && !errors.Is(err, regret.ErrInvalidEntries) {
 				yield(e, err)
@@ -114,13 +119,16 @@ func (c *client) List(ctx context.Context, repository string) iter.Seq2[regret.L
 			for _, tag := range e.Tags {
 				listed[tag] = true
 			}
-			if !yield(e, err) {
+			if !yield(e, err) && err == nil {
 				return
+			}
+			if err != nil {
+				break // the list is complete, and has entries that are no tags
 			}
 		}
 		c.knowledge.mu.Lock()
 		defer c.knowledge.mu.Unlock()
-		c.knowledge.lists++
+		c.knowledge.looks.list(listed, began)
 		for tag := range c.knowledge.seen {
 			if !listed[tag] {
 				c.knowledge.seen[tag] = observation{at: time.Now()}
@@ -147,6 +155,7 @@ func (c *client) Manifest(ctx context.Context, repository, reference string) (*r
 
 func (c *client) DeleteManifest(ctx context.Context, repository string, dgst regret.Digest) error {
 	c.knowledge.mu.Lock()
+	c.checkLooks(dgst)
 	c.knowledge.deleting[dgst] = deletion{c.knowledge.tags(c.plan.looksOf(dgst)), maps.Clone(c.knowledge.ended)}
 	c.knowledge.mu.Unlock()
 	return c.Client.DeleteManifest(ctx, repository, dgst)
@@ -166,6 +175,7 @@ func (c *client) UntagByOverwrite(ctx context.Context, repository, tag string) e
 func (c *client) untagging(tag string) (done func()) {
 	c.knowledge.mu.Lock()
 	defer c.knowledge.mu.Unlock()
+	c.checkOtherTags(tag)
 	c.knowledge.untagged[tag] = c.knowledge.seen[tag].digest
 	return func() {
 		c.knowledge.mu.Lock()
@@ -200,20 +210,13 @@ func newPlanned(p *plan.Plan) *planned {
 // looksOf returns the tags at which a client must look before it deletes a manifest: its own, and
 // those of what the manifest is a part of.
 func (p *planned) looksOf(dgst regret.Digest) []string {
-	var tags []string
-	seen := make(map[regret.Digest]bool)
-	var visit func(dgst regret.Digest)
-	visit = func(dgst regret.Digest) {
-		i, ok := p.delete[dgst]
-		if !ok || seen[dgst] {
-			return
-		}
-		seen[dgst] = true
-		tags = append(tags, p.steps[i].Tags...)
-		for _, before := range p.steps[i].After {
-			visit(before)
-		}
+	i, ok := p.delete[dgst]
+	if !ok {
+		return nil
 	}
-	visit(dgst)
+	tags := slices.Clone(p.steps[i].Tags)
+	for _, whole := range p.wholesOf(dgst) {
+		tags = append(tags, p.steps[whole].Tags...)
+	}
 	return tags
 }

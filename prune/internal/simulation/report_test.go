@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
@@ -79,6 +80,10 @@ func (s *simulation) checkResult(o *outcomeOfRun, i int, result *apply.Result) {
 		if result.Kind == "" && result.Err == nil && !o.report.Resumed {
 			wrong("there is no reason")
 		}
+	case apply.Unknown:
+		if s.faults == 0 && s.latency < time.Second {
+			wrong("the registry has responded to each request in time")
+		}
 	case apply.Quarantined, apply.Spared:
 		if !s.quarantine {
 			wrong("this is no quarantine")
@@ -119,10 +124,10 @@ func (s *simulation) checkLost(o *outcomeOfRun) {
 	now := s.state()
 	for _, lost := range o.report.Lost {
 		_, here := now.tags[lost.Tag]
-		if here && s.isQuiet() {
+		if here && s.isQuiet() && !s.contextsEnd { // else putting it back may take effect after the run has ended
 			s.problem("P7: run %d: the tag %s is not lost", o.process.number, lost.Tag)
 		}
-		if s.isQuiet() && s.faults == 0 {
+		if s.isQuiet() && s.faults == 0 && !s.isSibling(o, lost.Tag) {
 			s.problem("P7: run %d has lost the tag %s, although nobody has moved it", o.process.number, lost.Tag)
 		}
 	}

@@ -48,7 +48,7 @@ func (r *rules) protected(d deletion, now state) (stays map[regret.Digest]string
 			keep(listed, isRead && r.isIndex(listed), why+", listed by "+name)
 		}
 		if subject != "" {
-			keep(subject, isRead || targets[subject], why+", referred to by "+name)
+			keep(subject, isRead && r.plan.manifests[dgst] == nil || targets[subject], why+", referred to by "+name)
 		}
 		for other := range r.contents {
 			if _, subject := r.relations(other, targets[other]); subject == dgst {

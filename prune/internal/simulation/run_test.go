@@ -59,7 +59,7 @@ func (s *simulation) runOnce(n int) *outcomeOfRun {
 	c := s.newClient(p, s.plan)
 	if s.sameClient && n == 1 && s.planner != nil {
 		s.handover.to = p
-		c = &client{s.planner, p.knowledge, s.plan}
+		c = s.watch(p, s.planner, s.plan)
 	}
 	k := &killer{process: p, rng: rng}
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -90,6 +90,9 @@ func (s *simulation) runOnce(n int) *outcomeOfRun {
 	o.report, o.err = s.carryOut(ctx, p, c, k)
 	o.killed, o.to = p.isDead(), len(s.changes)
 	s.say("run %d ends: %v", n, o.err)
+	for _, problem := range p.knowledge.problems {
+		s.problem("run %d: %s", n, problem)
+	}
 	if limit := settleTime(s); !ended.IsZero() && time.Since(ended) > limit {
 		s.problem("run %d ended %v after its context, more than %v", n, time.Since(ended), limit)
 	}
@@ -172,7 +175,7 @@ func (s *simulation) allowedError(o *outcomeOfRun) bool {
 	case errors.Is(err, apply.ErrKeepLost):
 		return !s.isQuiet()
 	case errors.Is(err, apply.ErrLost):
-		return !s.isQuiet() || s.faults > 0
+		return !s.isQuiet() || s.faults > 0 || s.keepsServing() // whose tags of cosign go along
 	}
 	_, failed := errors.AsType[*regret.Error](o.err)
 	return failed && (s.faults > 0 || s.profile.Name == "Docker Hub")

@@ -90,7 +90,16 @@ func (s *simulation) newProcess(number int) *process {
 // newClient returns a client of a process. Its waits between attempts are constant, so that the seed
 // is the only source of randomness.
 func (s *simulation) newClient(p *process, planned *planned) *client {
-	return &client{s.regretClient(p), p.knowledge, planned}
+	return s.watch(p, s.regretClient(p), planned)
+}
+
+// watch returns a client that records what it is told, and what it is about to do.
+func (s *simulation) watch(p *process, c *regret.Client, planned *planned) *client {
+	w := &client{Client: c, knowledge: p.knowledge, plan: planned}
+	if s.faults == 0 && s.writes == 0 {
+		w.patience = 100 * s.latency
+	}
+	return w
 }
 
 func (s *simulation) regretClient(transport http.RoundTripper) *regret.Client {
@@ -124,7 +133,7 @@ func (s *simulation) prepare() bool {
 	}
 	s.handover = &handover{p}
 	s.planner = s.regretClient(s.handover)
-	made, err := s.makePlan(&client{s.planner, p.knowledge, nil})
+	made, err := s.makePlan(s.watch(p, s.planner, nil))
 	s.counts.plans++
 	if err != nil {
 		s.counts.refusedPlans++

@@ -69,6 +69,8 @@ func drawSettings(rng *rand.Rand) settings {
 		s.faults, s.contextsEnd = pick(rng, 3, 10, 30), rng.IntN(3) == 0
 	case 6: // garbage is collected
 		s.drawCollector(rng)
+	case 7: // nothing, except that the context may end
+		s.contextsEnd = rng.IntN(2) == 0
 	}
 	s.restoreTwice = rng.IntN(3) == 0
 	return s

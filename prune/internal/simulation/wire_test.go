@@ -113,7 +113,11 @@ func (p *process) begin(r *request) {
 	what := fmt.Sprintf("%s %s %s", r.Method, strings.TrimSuffix(r.URL.Path, r.reference), p.readable(r.reference))
 	p.sent[what]++
 	r.rng = p.dice(what, p.sent[what])
-	if r.rng.IntN(100) < p.faults {
+	faults := p.faults
+	if r.isWrite() {
+		faults *= 2
+	}
+	if r.rng.IntN(100) < faults {
 		p.counts.faults++
 		r.fault = drawFault(r.rng, r.isWrite())
 	}
