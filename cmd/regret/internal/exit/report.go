@@ -1,0 +1,76 @@
+package exit
+
+import (
+	"errors"
+
+	"github.com/seed-8cb7cc86/regret/prune/apply"
+	"github.com/seed-8cb7cc86/regret/prune/undo"
+)
+
+// OfReport returns what the report and the error of a run mean that has carried out a plan. The
+// report is nil if the run ended before its first step.
+func OfReport(r *apply.Report, err error) Code {
+	var codes []Code
+	if err != nil && !errors.Is(err, apply.ErrStopped) { // the results say why it stopped
+		codes = append(codes, Of(err))
+	}
+	if r == nil {
+		return Together(append(codes, Of(err))...)
+	}
+	changed := false
+	for i := range r.Results {
+		codes = append(codes, ofResult(&r.Results[i], err)...)
+		changed = changed || isChange(r.Results[i].Status)
+	}
+	if len(r.Lost) > 0 {
+		codes = append(codes, Unknown)
+	}
+	if len(r.StillPresent) > 0 {
+		codes = append(codes, Partial)
+	}
+	code := Together(codes...)
+	if changed && code != Done && code != Interrupted && code != Unknown && code != Failed {
+		return Partial
+	}
+	return code
+}
+
+// ofResult returns what the result of one step means; none if it says nothing by itself.
+func ofResult(r *apply.Result, err error) []Code {
+	switch r.Status {
+	case apply.Deleted, apply.Untagged, apply.Quarantined, apply.AlreadyGone:
+		return []Code{Done}
+	case apply.Unknown:
+		return []Code{Unknown}
+	case apply.Failed:
+		return []Code{Failed}
+	case apply.Refused:
+		if r.Kind == "" {
+			return []Code{Partial}
+		}
+		return []Code{Of(r.Kind)}
+	case apply.Stale, apply.Held:
+		return []Code{Partial}
+	case apply.NotAttempted:
+		if err == nil {
+			return []Code{Failed}
+		}
+	}
+	return nil
+}
+
+// isChange reports whether a step has changed something at the registry.
+func isChange(s apply.Status) bool {
+	return s == apply.Deleted || s == apply.Untagged || s == apply.Quarantined
+}
+
+// OfRestore returns what the report and the error of a run mean that has restored something.
+func OfRestore(r *undo.Report, err error) Code {
+	switch code := Of(err); {
+	case code != Done, r == nil, r.IsComplete():
+		return code
+	case r.Count(undo.Failed) > 0:
+		return Failed
+	}
+	return Partial
+}
