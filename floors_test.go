@@ -15,7 +15,7 @@ import (
 // floors are the packages of the library, the lowest first. A package imports
 // packages of lower floors only, and so knows nothing of those above or beside it.
 var floors = [][]string{
-	{"internal/body", "internal/bounded", "internal/field", "internal/redact", "internal/retryafter", "internal/schema1"},
+	{"internal/body", "internal/bounded", "internal/field", "internal/rate", "internal/redact", "internal/retryafter", "internal/schema1"},
 	{"internal/challenge", "internal/errorbody", "internal/link", "internal/manifest", "internal/memory", "internal/origin", "internal/page"},
 	{"credentials", "internal/grammar", "internal/transport"},
 	{"internal/auth"},

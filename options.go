@@ -30,6 +30,7 @@ type config struct {
 	tls        *tls.Config
 	userAgent  string
 	logger     *slog.Logger
+	rate       float64
 	retries    Retries
 	limits     Limits
 	trace      func(Attempt)
@@ -82,6 +83,13 @@ func WithUserAgent(agent string) Option {
 // No level shows a credential, a token or a query string.
 func WithLogger(logger *slog.Logger) Option {
 	return func(c *config) { c.logger = logger }
+}
+
+// WithRequestRate bounds how many requests the client sends in a second, to all
+// servers together and with those for tokens and retries. They are sent at equal
+// distances. 0 is no limit, which is the default.
+func WithRequestRate(perSecond float64) Option {
+	return func(c *config) { c.rate = perSecond }
 }
 
 // WithRetries replaces [DefaultRetries].
@@ -192,6 +200,7 @@ func (c *config) check(o origin.Origin) []error {
 	refuse(c.nilOption, "an option is nil")
 	refuse(c.hasBase && c.base == nil, "WithTransport: the transport is nil")
 	refuse(c.base != nil && c.tls != nil, "WithTLSConfig cannot be combined with WithTransport: give the transport its own")
+	refuse(!(c.rate >= 0), "WithRequestRate: the rate is negative or no number")
 	refuse(c.logger == nil, "WithLogger: the logger is nil")
 	refuse(!field.IsPrintable(c.userAgent), "WithUserAgent: empty or not printable ASCII")
 	return append(errs, c.retries.check(), c.limits.check())

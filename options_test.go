@@ -55,6 +55,8 @@ func TestInvalidOptions(t *testing.T) {
 		{"a maximum wait below the minimum", retries(func(r *regret.Retries) { r.WaitMax = 1 }), "WithRetries"},
 		{"a negative budget", retries(func(r *regret.Retries) { r.Budget = -1 }), "WithRetries"},
 		{"a negative maximum of Retry-After", retries(func(r *regret.Retries) { r.RetryAfterMax = -1 }), "WithRetries"},
+		{"a negative rate of requests", regret.WithRequestRate(-1), "WithRequestRate"},
+		{"a rate of requests that is no number", regret.WithRequestRate(math.NaN()), "WithRequestRate"},
 		{"zero limits", regret.WithLimits(regret.Limits{}), "WithLimits"},
 		{"a zero limit for errors", limits(func(l *regret.Limits) { l.ErrorBytes = 0 }), "WithLimits"},
 		{"a negative limit for manifests", limits(func(l *regret.Limits) { l.ManifestBytes = -1 }), "WithLimits"},

@@ -66,7 +66,7 @@ func (c *Client) transportConfig() transport.Config {
 	t := transport.Config{
 		Base: cfg.base, TLS: cfg.tls, Trusted: auth.Trusted(c.origin, cfg.realms), UserAgent: cfg.userAgent,
 		ReadTimeout: cfg.limits.ReadTimeout, WriteTimeout: cfg.limits.WriteTimeout, ErrorBytes: cfg.limits.ErrorBytes,
-		Retries: transport.Retries(cfg.retries), Logger: cfg.logger, Secrets: c.secrets,
+		Rate: cfg.rate, Retries: transport.Retries(cfg.retries), Logger: cfg.logger, Secrets: c.secrets,
 	}
 	if cfg.trace != nil {
 		t.Trace = func(a transport.Attempt) { cfg.trace(Attempt(a)) }

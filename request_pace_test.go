@@ -177,3 +177,21 @@ func TestTooLongRetryAfterHoldsBackNoOtherCall(t *testing.T) {
 		wantDuration(t, 0, func() { wantErr(t, c.Ping(t.Context())) })
 	})
 }
+
+func TestRequestsAreSentAtTheRateOfTheOption(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		reg := fakeregistry.New()
+		reg.PutImage(repo, "hello", "v1")
+		c := newClient(t, reg, regret.WithRequestRate(4))
+		var wg sync.WaitGroup
+		start := time.Now()
+		for range 9 { // the first is sent at once
+			wg.Go(func() { wantErr(t, resolve(t, c)) })
+		}
+		wg.Wait()
+		if took := time.Since(start); took != 2*time.Second {
+			t.Errorf("nine requests took %s", took)
+		}
+	})
+}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/seed-8cb7cc86/regret/internal/errorbody"
 	"github.com/seed-8cb7cc86/regret/internal/origin"
+	"github.com/seed-8cb7cc86/regret/internal/rate"
 	"github.com/seed-8cb7cc86/regret/internal/redact"
 	"github.com/seed-8cb7cc86/regret/internal/retryafter"
 )
@@ -27,6 +28,7 @@ type Config struct {
 	ReadTimeout  time.Duration // until the header of the response to a GET, a HEAD or a request for a token
 	WriteTimeout time.Duration // the same for a DELETE, POST or PUT
 	ErrorBytes   int64         // limit of an error response
+	Rate         float64       // requests a second; 0 is no limit
 	Retries      Retries
 	Logger       *slog.Logger
 	Trace        func(Attempt) // nil means none
@@ -53,6 +55,7 @@ type Wire struct {
 	trusted   []origin.Origin   // servers for which base is used although elsewhere is not nil
 	userAgent []string
 	pace      pacer
+	rate      rate.Limiter
 	first     *firstConnection // nil if the connections are not ours
 	netHTTP   bool             // base is net/http's transport, and plain connections speak HTTP/1.1
 }
@@ -60,7 +63,7 @@ type Wire struct {
 // NewWire returns a wire to the registry at o and to the servers that it refers
 // to.
 func NewWire(o origin.Origin, config Config) *Wire {
-	w := &Wire{config: config, base: config.Base, userAgent: []string{config.UserAgent}}
+	w := &Wire{config: config, base: config.Base, userAgent: []string{config.UserAgent}, rate: rate.Limiter{PerSecond: config.Rate}}
 	if w.base == nil {
 		w.base = newPool(config.TLS)
 		w.first = newFirstConnection(o)
@@ -108,7 +111,7 @@ func (r roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 // request's own. Its errors are of type *Fault or *noResponse.
 func (w *Wire) roundTrip(ctx context.Context, op string, req *http.Request, write bool) (*http.Response, error) {
 	to := origin.Of(req.URL)
-	if err := w.pace.wait(ctx, to); err != nil {
+	if err := w.mayBegin(ctx, to); err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
@@ -121,6 +124,21 @@ func (w *Wire) roundTrip(ctx context.Context, op string, req *http.Request, writ
 		w.holdOthers(resp, to)
 	}
 	return resp, err
+}
+
+// mayBegin blocks until a request may be sent: the server has asked for no more time, and the rate
+// of requests allows another one.
+func (w *Wire) mayBegin(ctx context.Context, to origin.Origin) error {
+	if err := w.pace.wait(ctx, to); err != nil {
+		return err
+	}
+	if w.rate.PerSecond > 0 {
+		if err := w.rate.Wait(ctx); err != nil {
+			return &noResponse{err: ctx.Err()}
+		}
+		return w.pace.wait(ctx, to) // the server may have asked for time meanwhile
+	}
+	return nil
 }
 
 // send sends a request under a deadline for the header of its response.
