@@ -2,7 +2,11 @@ module github.com/seed-8cb7cc86/regret/cmd/regret
 
 go 1.26.0
 
-require github.com/seed-8cb7cc86/regret v0.0.0
+require (
+	github.com/seed-8cb7cc86/regret v0.0.0
+	golang.org/x/sys v0.47.0
+	golang.org/x/term v0.45.0
+)
 
 require (
 	github.com/Masterminds/semver/v3 v3.5.0 // indirect
@@ -13,7 +17,6 @@ require (
 	github.com/hashicorp/go-retryablehttp v0.7.8 // indirect
 	github.com/opencontainers/go-digest v1.0.0 // indirect
 	github.com/opencontainers/image-spec v1.1.1 // indirect
-	golang.org/x/sys v0.47.0 // indirect
 )
 
 replace github.com/seed-8cb7cc86/regret => ../..

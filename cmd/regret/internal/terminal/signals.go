@@ -1,0 +1,73 @@
+package terminal
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// An Interrupted is the cause of a context that a signal cancelled. It is a context.Canceled.
+type Interrupted struct{ Signal os.Signal }
+
+// Error names the signal.
+func (e *Interrupted) Error() string { return "stopped by a signal: " + e.Signal.String() }
+
+// Is reports whether target is context.Canceled.
+func (e *Interrupted) Is(target error) bool { return target == context.Canceled }
+
+// exitInterrupted is the exit code of a command that a second signal ends.
+const exitInterrupted = 130
+
+// Interruptible returns a context that the first SIGINT, SIGTERM or SIGHUP cancels, with an
+// [Interrupted] as its cause. On Windows Ctrl-C, Ctrl-Break and a closed console do. It says so
+// on Err. The second signal ends the process: it calls exit, which is [os.Exit], with 130.
+// stop releases everything and restores what signals do otherwise. The caller calls it.
+//
+// A signal that the process was started to ignore stays ignored: nohup is about SIGHUP.
+func (s *Streams) Interruptible(ctx context.Context, exit func(code int)) (_ context.Context, stop func()) {
+	signals := make(chan os.Signal, 2)
+	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(sig) {
+			signal.Notify(signals, sig)
+		}
+	}
+	ctx, stopWatching := s.interruptible(ctx, signals, exit)
+	return ctx, func() {
+		stopWatching()
+		signal.Stop(signals)
+	}
+}
+
+// interruptible is Interruptible for signals from a channel.
+func (s *Streams) interruptible(ctx context.Context, signals <-chan os.Signal, exit func(int)) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	quit, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		var first os.Signal
+		select {
+		case first = <-signals:
+		case <-quit:
+			return
+		}
+		cancel(&Interrupted{first})
+		told := make(chan struct{})
+		go func() { // Err may block: a terminal that was stopped with Ctrl-S
+			defer close(told)
+			_, _ = io.WriteString(s.Err, "Stopping ("+first.String()+"): what is in flight is settled first. Interrupt again to end at once.\n")
+		}()
+		select {
+		case <-signals:
+			exit(exitInterrupted)
+		case <-quit:
+		}
+		<-told
+	}()
+	return ctx, func() {
+		close(quit)
+		<-done
+		cancel(nil)
+	}
+}
