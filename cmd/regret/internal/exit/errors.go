@@ -18,8 +18,6 @@ var byError = []struct {
 	err  error
 	code Code
 }{
-	{ErrInterrupted, Interrupted},
-
 	{regret.ErrOutcomeUnknown, Unknown},
 	{apply.ErrLost, Unknown},
 	{regret.ErrStillPresent, Partial},

@@ -8,8 +8,8 @@
 package exit
 
 import (
-	"errors"
 	"slices"
+	"strconv"
 )
 
 // A Code is the exit code of a process.
@@ -49,9 +49,6 @@ func With(code Code, err error) error {
 	return &Error{code, err}
 }
 
-// ErrInterrupted is the cause of a context that a signal has ended.
-var ErrInterrupted = errors.New("interrupted")
-
 // Together returns the code of a command that did something for several objects. All alike have
 // their own. An interruption comes before everything else, and an unknown outcome before the rest.
 // If an error that can be repeated is among them, repeating goes on; otherwise something ended
@@ -69,4 +66,18 @@ func Together(codes ...Code) Code {
 		return Partial
 	}
 	return codes[0]
+}
+
+// A Quiet ends the process with a code when everything has been said already.
+type Quiet struct{ Code Code }
+
+// Error returns a text for those who call commands from Go.
+func (q *Quiet) Error() string { return "the command ended with code " + strconv.Itoa(int(q.Code)) }
+
+// Quietly returns an error that prints nothing. It returns nil for Done.
+func Quietly(code Code) error {
+	if code == Done {
+		return nil
+	}
+	return &Quiet{code}
 }
