@@ -160,10 +160,11 @@ func exactly(n int, what string) cobra.PositionalArgs {
 
 // Help begins with examples: most readers need no more.
 const (
-	helpTemplate = `{{if .Long}}{{.Long}}{{else}}{{.Short}}{{end}}
-{{if .HasExample}}
-{{.Example}}
-{{end}}{{if or .Runnable .HasSubCommands}}
+	helpTemplate = `{{if .HasExample}}{{.Example}}
+
+{{end}}{{if .Long}}{{.Long}}{{else}}{{.Short}}.{{end}}
+
+{{if or .Runnable .HasSubCommands}}
 {{.UsageString}}{{end}}`
 
 	usageTemplate = `Usage:  {{if .HasAvailableSubCommands}}{{.CommandPath}} COMMAND{{else}}{{.UseLine}}{{end}}
