@@ -113,6 +113,7 @@ func (a *app) newRoot() *cobra.Command {
 	a.flags.define(root.PersistentFlags())
 	for _, add := range []func(*app) *cobra.Command{
 		newResolve,
+		newLs,
 		newVersion,
 	} {
 		root.AddCommand(add(a))

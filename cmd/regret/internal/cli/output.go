@@ -126,6 +126,14 @@ func (p *printer[T]) end() error {
 	return nil
 }
 
+// stop prints what a table at a terminal still waits with. Nothing is complete then.
+func (p *printer[T]) stop() error {
+	if p.table != nil {
+		return p.table.Close()
+	}
+	return nil
+}
+
 // begin is what a JSON document begins with.
 func (p *printer[T]) begin() string {
 	return fmt.Sprintf("{\"regret\":%q,\"items\":[\n", p.listing.kind)

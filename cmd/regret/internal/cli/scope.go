@@ -98,16 +98,20 @@ func last(first int) string {
 
 // has reports whether a repository of the registry is in the scope.
 func (s *scope) has(repository string) bool {
+	return s.lets(repository) && (s.parts == 0 || prune.Shard(repository, s.parts) == s.part)
+}
+
+// lets reports whether --match and --except let a name through.
+func (s *scope) lets(name string) bool {
 	matches := func(globs []string) bool {
 		for _, glob := range globs {
-			if doublestar.MatchUnvalidated(glob, repository) {
+			if doublestar.MatchUnvalidated(glob, name) {
 				return true
 			}
 		}
 		return false
 	}
-	return (len(s.match) == 0 || matches(s.match)) && !matches(s.except) &&
-		(s.parts == 0 || prune.Shard(repository, s.parts) == s.part)
+	return (len(s.match) == 0 || matches(s.match)) && !matches(s.except)
 }
 
 // A place is a repository, and the client for its registry.
