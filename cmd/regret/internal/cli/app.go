@@ -114,7 +114,9 @@ func (a *app) newRoot() *cobra.Command {
 	for _, add := range []func(*app) *cobra.Command{
 		newResolve,
 		newLs,
+		newReferrers,
 		newVersion,
+		newMan,
 	} {
 		root.AddCommand(add(a))
 	}

@@ -43,6 +43,7 @@ func newLs(a *app) *cobra.Command {
 		),
 		Args: exactly(1, "one repository, such as localhost:5000/app, or -R and a registry"),
 	}
+	cmd.ValidArgsFunction = a.completeRepository
 	setFormats(cmd, formatTable, formatTree, formatJSON, formatJSONL, formatName)
 	s.define(cmd)
 	cmd.Flags().BoolVar(&digests, "digests", false, "print what each tag points to; one request a tag")

@@ -30,6 +30,7 @@ func newResolve(a *app) *cobra.Command {
 		),
 		Args: atLeast(1, "a reference, such as localhost:5000/app:1.4"),
 	}
+	cmd.ValidArgsFunction = a.completeReference
 	setFormats(cmd, formatTable, formatJSON, formatJSONL, formatName)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return a.resolve(cmd, args) }
 	return cmd
