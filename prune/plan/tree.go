@@ -15,6 +15,8 @@ import (
 type TreeOptions struct {
 	All   bool // everything that the plan knows of what stays, and all tags
 	Width int  // cuts lines, the first one excepted, at that many characters; 0: never
+	// More is added to the line that counts what is not shown, to say how to see it.
+	More string
 }
 
 // String returns the plan as a tree for people: see [Plan.Tree].
@@ -140,7 +142,11 @@ func (t *tree) staying() {
 		}
 	}
 	if more > 0 {
-		t.lines = append(t.lines, treeLine{name: fmt.Sprintf("%d more kept", more)})
+		name := fmt.Sprintf("%d more kept", more)
+		if t.More != "" {
+			name += "   " + t.More
+		}
+		t.lines = append(t.lines, treeLine{name: name})
 	}
 }
 

@@ -80,6 +80,19 @@ func TestTreeFoldsMostOfWhatKeepRulesHold(t *testing.T) {
 	}
 }
 
+func TestTreeSaysHowToSeeMore(t *testing.T) {
+	t.Parallel()
+	p := acme().plan(t, acmeRules)
+	hint := plan.TreeOptions{More: "--all shows them"}
+	if got := tree(t, p, hint); !strings.Contains(got, " more kept   --all shows them\n") {
+		t.Errorf("got\n%s", got)
+	}
+	hint.All = true
+	if got := tree(t, p, hint); strings.Contains(got, "--all shows them") {
+		t.Errorf("there is no more, but got\n%s", got)
+	}
+}
+
 func TestTreeShowsAllTagsOnlyIfAsked(t *testing.T) {
 	t.Parallel()
 	r := newRepository()
