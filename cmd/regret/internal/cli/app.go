@@ -68,7 +68,8 @@ func codeOf(err error) exit.Code {
 
 // printError prints an error, and where help is to be found if the usage was wrong.
 func (a *app) printError(cmd *cobra.Command, err error) {
-	fmt.Fprintf(a.streams.Err, "Error: %s\n", terminal.SafeLines(err.Error()))
+	text := strings.TrimPrefix(err.Error(), "regret: ") // which the name of the command says already
+	fmt.Fprintf(a.streams.Err, "Error: %s\n", terminal.SafeLines(text))
 	if _, ok := errors.AsType[*usageError](err); ok {
 		fmt.Fprintf(a.streams.Err, "  See: %s --help\n", cmd.CommandPath())
 	}
@@ -92,7 +93,9 @@ func (a *app) newRoot() *cobra.Command {
 		Short:         "Delete images from OCI and Docker registries",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          noArgs,
+
+		SuggestionsMinimumDistance: 2,
+		Args:                       noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return cmd.Help()
 		},

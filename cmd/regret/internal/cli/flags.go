@@ -115,8 +115,8 @@ func (g *globals) check(cmd *cobra.Command) error {
 	switch {
 	case g.concurrency < 1:
 		return usagef("-j must be at least 1")
-	case g.rate < 0, g.writeRate < 0:
-		return usagef("a rate cannot be negative")
+	case !(g.rate >= 0), !(g.writeRate >= 0): // nor is NaN a rate
+		return usagef("a rate is 0 or more, and not negative")
 	case g.timeout < 0:
 		return usagef("--timeout cannot be negative")
 	case g.logFormat != "text" && g.logFormat != "json":

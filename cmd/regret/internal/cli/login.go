@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/cmd/regret/internal/exit"
 	"github.com/seed-8cb7cc86/regret/credentials"
 )
@@ -68,6 +69,16 @@ func (a *app) givenLogin(registry string) (credentials.Source, error) {
 		return nil, usagef("--username is for one registry, not for %s and %s", a.login.registry, registry)
 	}
 	return forRegistry(registry, "--username", credentials.Credential{Username: a.flags.username, Password: a.login.password})
+}
+
+// checkOneLogin returns an error if --username is given and not all references are of one registry.
+func (a *app) checkOneLogin(refs []regret.Reference) error {
+	for _, ref := range refs {
+		if a.flags.username != "" && ref.Registry != refs[0].Registry {
+			return usagef("--username is for one registry, not for %s and %s", refs[0].Registry, ref.Registry)
+		}
+	}
+	return nil
 }
 
 // readPassword reads a password and the end of its line from stdin.

@@ -64,5 +64,6 @@ func (a *app) references(args []string, parse func(string) (regret.Reference, er
 		}
 		refs = append(refs, ref)
 	}
+	errs = append(errs, a.checkOneLogin(refs))
 	return refs, errors.Join(errs...)
 }
