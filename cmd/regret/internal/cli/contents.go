@@ -2,12 +2,13 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/seed-8cb7cc86/regret"
-	"github.com/seed-8cb7cc86/regret/prune/plan"
 )
 
 // maxDepth is how many indexes below each other are followed.
@@ -28,12 +29,12 @@ func (p place) nodeOf(ctx context.Context, tag string) (*node, error) {
 
 // listed returns what an index lists. What is missing is said there; it is no error.
 func (p place) listed(ctx context.Context, m *regret.Manifest, depth int) ([]*node, error) {
-	refs, err := plan.ReadReferences(m.Raw)
-	if err != nil || len(refs.Manifests) == 0 {
+	entries, err := entriesOf(m)
+	if err != nil {
 		return nil, err
 	}
 	var below []*node
-	for _, d := range refs.Manifests {
+	for _, d := range entries {
 		n := &node{title: titleOf(d), details: []string{kindOf(d.MediaType), d.Digest.String()}}
 		below = append(below, n)
 		if kindOf(d.MediaType) != "index" || depth == maxDepth {
@@ -54,10 +55,28 @@ func (p place) listed(ctx context.Context, m *regret.Manifest, depth int) ([]*no
 	return below, nil
 }
 
+// entriesOf returns the entries of an index; none of a manifest that is no index.
+func entriesOf(m *regret.Manifest) ([]regret.Descriptor, error) {
+	if kindOf(m.Descriptor.MediaType) != "index" {
+		return nil, nil
+	}
+	var index ocispec.Index
+	if err := json.Unmarshal(m.Raw, &index); err != nil {
+		return nil, fmt.Errorf("read the index %s: %w", m.Descriptor.Digest, err)
+	}
+	return index.Manifests, nil
+}
+
+// isAttestation reports whether an entry of an index is an attestation of another entry, as buildkit
+// adds them.
+func isAttestation(d regret.Descriptor) bool {
+	return d.Annotations["vnd.docker.reference.type"] == "attestation-manifest"
+}
+
 // titleOf returns what an entry of an index is called: its platform, or what it is an attestation
 // of.
 func titleOf(d regret.Descriptor) string {
-	if d.Annotations["vnd.docker.reference.type"] == "attestation-manifest" {
+	if isAttestation(d) {
 		return "attestation"
 	}
 	if p := d.Platform; p != nil && p.OS != "" && p.OS != "unknown" {

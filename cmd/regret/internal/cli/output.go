@@ -65,7 +65,8 @@ type printer[T any] struct {
 	out      *terminal.Output
 	table    *terminal.Table
 	template *template.Template
-	count    int
+	waiting  string // an object in JSON that may be the last, behind which no comma belongs
+	started  bool   // a JSON document
 }
 
 // newPrinter returns a printer of objects.
@@ -85,7 +86,6 @@ func newPrinter[T any](a *app, cmd *cobra.Command, l listing[T]) (*printer[T], e
 
 // add prints one object.
 func (p *printer[T]) add(v T) error {
-	p.count++
 	switch {
 	case p.template != nil:
 		var b strings.Builder
@@ -103,13 +103,21 @@ func (p *printer[T]) add(v T) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case p.format == formatJSONL:
+	if p.format == formatJSONL {
 		return p.line(text)
-	case p.count == 1:
-		return p.line(p.begin() + text)
 	}
-	return p.line("," + text)
+	return p.next(text)
+}
+
+// next prints the object before, behind which another one follows in a JSON document.
+func (p *printer[T]) next(text string) error {
+	before := p.waiting
+	p.waiting = text
+	if !p.started {
+		p.started = true
+		return p.line(fmt.Sprintf("{\"regret\":%q,\"items\":[", p.listing.kind))
+	}
+	return p.line(before + ",")
 }
 
 // end prints what comes after the last object.
@@ -118,25 +126,23 @@ func (p *printer[T]) end() error {
 	case p.template != nil:
 	case p.table != nil:
 		return p.table.Close()
-	case p.format == formatJSON && p.count == 0:
-		return p.line(p.begin() + "]}")
+	case p.format == formatJSON && !p.started:
+		return p.line(fmt.Sprintf("{\"regret\":%q,\"items\":[]}", p.listing.kind))
 	case p.format == formatJSON:
-		return p.line("]}")
+		return p.line(p.waiting + "]}")
 	}
 	return nil
 }
 
-// stop prints what a table at a terminal still waits with. Nothing is complete then.
+// stop prints what has waited when there was an error. A JSON document is not complete then.
 func (p *printer[T]) stop() error {
-	if p.table != nil {
+	switch {
+	case p.table != nil:
 		return p.table.Close()
+	case p.waiting != "":
+		return p.line(p.waiting + ",")
 	}
 	return nil
-}
-
-// begin is what a JSON document begins with.
-func (p *printer[T]) begin() string {
-	return fmt.Sprintf("{\"regret\":%q,\"items\":[\n", p.listing.kind)
 }
 
 // line prints one line.

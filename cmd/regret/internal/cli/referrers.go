@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/seed-8cb7cc86/regret"
-	"github.com/seed-8cb7cc86/regret/prune/plan"
 )
 
 // A referrer is what referrers prints of a manifest that belongs to another one.
@@ -190,15 +188,15 @@ func (s *search) of(ctx context.Context, subject *regret.Manifest) (all []referr
 		d.ArtifactType = cosign.what + " of cosign"
 		add(d, viaTag, tag)
 	}
-	refs, err := plan.ReadReferences(subject.Raw)
-	if len(subject.Raw) > 0 && err != nil {
-		return nil, err
+	if len(subject.Raw) == 0 { // a referrer, which is not read
+		return all, nil
 	}
-	for _, d := range refs.Manifests {
-		if d.Annotations["vnd.docker.reference.type"] == "attestation-manifest" {
+	entries, err := entriesOf(subject)
+	for _, d := range entries {
+		if isAttestation(d) {
 			d.ArtifactType = "attestation"
 			add(d, viaIndex, "")
 		}
 	}
-	return slices.Clip(all), nil
+	return all, err
 }
