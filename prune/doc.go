@@ -32,6 +32,13 @@
 //
 // [MakeAll] plans for many repositories, and [Shard] divides them among processes.
 //
+// # Exactly these
+//
+// [MakeExact] plans the deletion of images that are named, each by a tag or a digest. What
+// would take more along than was named, such as another tag of the same image, is an error.
+//
+//	plan, err := prune.MakeExact(ctx, client, "team/app", []string{"1.4"}, nil)
+//
 // # Ages
 //
 // The registry API does not tell when an image was uploaded. Unless a list says so, as

@@ -2,6 +2,7 @@ package prune_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"os"
@@ -62,6 +63,27 @@ func ExampleMake() {
 	// ├─ nightly-20261123   image    remove   nightlies: older than 2d
 	// ├─ nightly-20261124   image    keep     latest: number 2 of the newest 2
 	// └─ 2 more kept
+}
+
+// Plan the deletion of exactly these images, each by a tag or a digest. An image that has other
+// tags, too, is refused unless WithTags allows them to go.
+func ExampleMakeExact() {
+	made, err := prune.MakeExact(context.Background(), exampleClient(), "team/web", []string{"nightly-20261124"}, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Print(made)
+
+	_, err = prune.MakeExact(context.Background(), exampleClient(), "team/web", []string{"nightly-20261122"}, nil)
+	if shared, ok := errors.AsType[*prune.SharedError](err); ok {
+		fmt.Println("also carries", shared.Others)
+	}
+	// Output:
+	// registry.example.com/team/web   keep 1   remove 1 (1 tag)   frees at most 281 B, after garbage collection
+	// ├─ nightly-20261124   image    remove   asked for
+	// └─ 1 more kept
+	// also carries [stable]
 }
 
 // The policy's limits refuse a plan under which too much would go. The error says which limit to

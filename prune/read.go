@@ -63,21 +63,30 @@ func read(ctx context.Context, r Reader, repository string, p *policy.Policy, o 
 	if err := re.list(ctx); err != nil {
 		return nil, nil, err
 	}
+	decision, err := re.decide(ctx, p)
+	if err != nil {
+		return nil, nil, err
+	}
+	return re, decision, nil
+}
+
+// decide reads until nothing is missing for a decision.
+func (r *reading) decide(ctx context.Context, p *policy.Policy) (*plan.Decision, error) {
 	for asked := []plan.Question(nil); ; {
-		decision, err := plan.Decide(p, re.snapshot, re.At)
+		decision, err := plan.Decide(p, r.snapshot, r.At)
 		if err != nil {
-			return nil, nil, re.explainLimit(err)
+			return nil, r.explainLimit(err)
 		}
 		questions := slices.Collect(decision.Missing())
 		if len(questions) == 0 {
-			return re, decision, nil
+			return decision, nil
 		}
 		if slices.Equal(questions, asked) { // or else this would never end
-			return nil, nil, re.incomplete(IncompleteManifest, asked[0], errAskedTwice)
+			return nil, r.incomplete(IncompleteManifest, asked[0], errAskedTwice)
 		}
 		asked = questions
-		if err := re.answer(ctx, questions); err != nil {
-			return nil, nil, err
+		if err := r.answer(ctx, questions); err != nil {
+			return nil, err
 		}
 	}
 }

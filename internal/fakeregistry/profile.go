@@ -110,25 +110,11 @@ func (p Profile) Evidence(topic Topic) Evidence {
 // WithUser requires credentials in the way of this registry and adds one user with the given
 // rights, each of which is "pull", "push" or "delete".
 func (p Profile) WithUser(name, password string, actions ...string) Option {
-	allowed := slices.Clone(actions)
-	if i := slices.Index(allowed, "delete"); i >= 0 && p.deleteActions != nil {
-		allowed = slices.Concat(allowed[:i], p.deleteActions, allowed[i+1:])
-	}
-	grant := Allow("*", allowed...)
-	opts := slices.Clone(p.authOptions)
+	users := []User{{name, password, []Grant{Allow("*", actions...)}}}
 	if p.basicOnly {
-		opts = append(opts, WithBasicGrants(name, password, grant))
-	} else {
-		service := NewTokenService("", "registry", append([]TokenOption{WithUser(name, password, grant), WithCredentialsRequired()}, p.tokenOptions...)...)
-		opts = append(opts, WithTokenAuth(service))
-		if p.deleteActions != nil {
-			opts = append(opts, WithDeleteActions(p.deleteActions...))
-		}
-		if p.offersBasic || satisfies(opts, func(o *options) bool { return o.basicUnoffered }) {
-			opts = append(opts, WithBasicGrants(name, password, grant))
-		}
+		return p.WithUsers(users, nil, nil)
 	}
-	return combine(opts)
+	return p.WithUsers(nil, users, nil)
 }
 
 // satisfies reports whether condition holds after opts have been applied to empty options.

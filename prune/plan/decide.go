@@ -15,9 +15,10 @@ type Decision struct {
 	now      int64 // at, in seconds since 1970
 
 	*layout
-	ages     []age     // of candidates; of a referrer that of its subject
-	inUse    usage     // what the in-use lists hold
-	keeps    []*ranked // by rule
+	ages     []age           // of candidates; of a referrer that of its subject
+	inUse    usage           // what the in-use lists hold
+	refs     map[string]bool // the references that rules name; nil: none
+	keeps    []*ranked       // by rule
 	removes  []*ranked
 	held     []answer   // by candidate: by any keep rule
 	wanted   []answer   // by tag: by any remove rule
@@ -54,7 +55,7 @@ func Decide(p *policy.Policy, s *Snapshot, at time.Time) (*Decision, error) {
 	if d.inUse, err = d.usage(); err != nil {
 		return nil, err
 	}
-	d.layout = s.layout()
+	d.layout, d.refs = s.layout(), namesOf(p)
 	if err := d.checkLimits(); err != nil {
 		return nil, err
 	}
@@ -127,6 +128,9 @@ func (d *Decision) flags() {
 		}
 		if d.inUse.holds(graph.ID(id)) {
 			d.graph.Flags[id] |= graph.InUse
+		}
+		if d.isExplicit(graph.ID(id)) {
+			d.graph.Flags[id] |= graph.Explicit
 		}
 	}
 	for tag := range d.snapshot.tags {

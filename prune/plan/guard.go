@@ -338,7 +338,8 @@ func (g *Guard) markUsed(used map[graph.ID]bool) {
 
 // pinned returns what stays although tags and rules may not say so any more: what the plan
 // keeps, because the guard never adds a step; and what a tag has moved to that rules take by
-// its name alone, because it is of the trash or what it belongs to is gone.
+// its name alone, because it is of the trash or what it belongs to is gone, or because they
+// name it.
 func (g *Guard) pinned() []graph.ID {
 	e := g.evidence
 	var pinned []graph.ID
@@ -351,7 +352,7 @@ func (g *Guard) pinned() []graph.ID {
 		if t.state != tagRead || g.planned[t.name] == e.snapshot.digests.at(t.id) {
 			continue
 		}
-		if name := classify(t.name); name.class == trash || name.class == companion && len(e.snapshot.owners(name)) == 0 {
+		if name := classify(t.name); name.class == trash || name.class == companion && (e.refs[t.name] || len(e.snapshot.owners(name)) == 0) {
 			pinned = append(pinned, t.id)
 		}
 	}

@@ -67,7 +67,7 @@ func (d *Decision) checkReach() error {
 	reached := make([]bool, len(nodes))
 	var level []graph.ID
 	for id := range graph.ID(len(nodes)) {
-		if len(d.tagsOf.Of(id)) > 0 || nodes[id].flags&isListed != 0 || d.inUse.holds(id) {
+		if len(d.tagsOf.Of(id)) > 0 || nodes[id].flags&isListed != 0 || d.inUse.holds(id) || d.isNamed(id) {
 			reached[id] = true
 			level = append(level, id)
 		}

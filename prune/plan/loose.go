@@ -26,13 +26,16 @@ func (d *Decision) selectLoose() {
 
 // isDueUntagged reports whether a rule selects a manifest without tags: one that a list
 // names with an upload time long enough ago. A manifest whose subject is gone is selected
-// by a rule for orphans, too.
+// by a rule for orphans, too, and any by a rule that names its digest.
 func (d *Decision) isDueUntagged(id graph.ID) bool {
 	return slices.ContainsFunc(d.removes, func(r *ranked) bool { return d.takesUntagged(r, id) })
 }
 
 // takesUntagged reports whether a rule takes a manifest without tags.
 func (d *Decision) takesUntagged(r *ranked, id graph.ID) bool {
+	if d.isNamed(id) && r.Names(string(d.snapshot.digests.at(id))) {
+		return true
+	}
 	n := &d.snapshot.nodes[id]
 	uploaded := d.plausible(n.uploaded)
 	if n.flags&isListed == 0 || uploaded == 0 {
@@ -50,7 +53,7 @@ func (d *Decision) takesLoose(r *ranked, id graph.ID) bool {
 	}
 	return slices.ContainsFunc(tags, func(tag graph.ID) bool {
 		name := classify(d.snapshot.tags[tag].name)
-		return r.Orphans() && name.class == companion && d.isOrphan(name) ||
+		return r.Names(d.snapshot.tags[tag].name) || r.Orphans() && name.class == companion && d.isOrphan(name) ||
 			r.Trash() && name.class == trash && name.day.Unix() < d.dueSince(r.Rule)
 	})
 }
@@ -62,11 +65,12 @@ func (d *Decision) dueSince(r *policy.Rule) int64 {
 }
 
 // isDueByTags reports whether rules select a manifest that has companion and trash tags
-// only: if each of them belongs to something that is gone, or is of the trash and due.
+// only: if each of them belongs to something that is gone, or is of the trash and due, or is
+// named by a rule.
 func (d *Decision) isDueByTags(id graph.ID) bool {
 	return !slices.ContainsFunc(d.tagsOf.Of(id), func(tag graph.ID) bool {
 		name := classify(d.snapshot.tags[tag].name)
-		return !(name.class == trash && d.isDueTrash(name) || name.class == companion && d.isOrphan(name))
+		return !d.refs[d.snapshot.tags[tag].name] && !(name.class == trash && d.isDueTrash(name) || name.class == companion && d.isOrphan(name))
 	})
 }
 
@@ -91,14 +95,16 @@ func (d *Decision) isOrphan(name className) bool {
 }
 
 // isPinned reports whether a tag stays whatever else goes, so that its manifest stays: a
-// trash tag that is not due, or a companion tag of something that is not known, or gone.
+// trash tag that is not due, or a companion tag of something that is not known, or gone, if
+// no rule names it.
 // An ordinary tag stays if its manifest is not selected, which the graph knows.
 func (d *Decision) isPinned(tag int) bool {
 	name := classify(d.snapshot.tags[tag].name)
-	switch name.class {
-	case trash:
+	switch {
+	case d.refs[d.snapshot.tags[tag].name]:
+	case name.class == trash:
 		return !d.isDueTrash(name)
-	case companion:
+	case name.class == companion:
 		return len(d.snapshot.owners(name)) == 0 && !d.isOrphan(name)
 	}
 	return false

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"iter"
 	"slices"
 
@@ -37,7 +38,7 @@ func (d *Decision) Missing() iter.Seq[Question] { return slices.Values(d.missing
 // belongs to it.
 func (d *Decision) ask() {
 	q := &questions{Decision: d, asked: make(map[Question]bool)}
-	steps := []func(){q.tags, q.indexes, func() { q.dates(); q.orphans() }}
+	steps := []func(){q.tags, q.namedDigests, q.indexes, func() { q.dates(); q.orphans() }}
 	if d.selectsAny() {
 		steps = append(steps, func() { q.companions(); q.untagged() }, q.concerned)
 	}
@@ -54,9 +55,10 @@ func (d *Decision) ask() {
 	}
 }
 
-// selectsAny reports whether rules select anything, be it a tag only.
+// selectsAny reports whether rules select anything, be it a tag only. What rules name may be
+// a companion tag, which is not read yet, or have one.
 func (d *Decision) selectsAny() bool {
-	return len(d.loose) > 0 || slices.Contains(d.selected, true) || d.hasOrphanTag()
+	return len(d.loose) > 0 || len(d.refs) > 0 || slices.Contains(d.selected, true) || d.hasOrphanTag()
 }
 
 func (d *Decision) hasOrphanTag() bool {
@@ -88,6 +90,19 @@ func (q *questions) is(id graph.ID, f nodeFlag) bool { return q.snapshot.nodes[i
 
 // tags asks for what tags point to. Companion tags have time until something goes.
 func (q *questions) tags() { q.tagsOfClass(func(c tagClass) bool { return c != companion }) }
+
+// namedDigests asks for the manifests of which rules name the digest, unless a tag led to them.
+func (q *questions) namedDigests() {
+	for name := range q.refs {
+		if !isDigestReference(name) {
+			continue
+		}
+		if id, known := q.snapshot.find(name); !known || !q.is(id, isRead|isMissing) {
+			q.add(Question{Kind: AskManifest, Digest: regret.Digest(name)})
+		}
+	}
+	slices.SortFunc(q.missing, func(a, b Question) int { return cmp.Compare(a.Digest, b.Digest) })
+}
 
 func (q *questions) companions() { q.tagsOfClass(func(c tagClass) bool { return c == companion }) }
 

@@ -24,7 +24,7 @@ func (p *Plan) evidence(rules *policy.Policy) (*evidence, error) {
 	s := NewSnapshot(p.header.Registry, p.header.Repository, Options{})
 	s.namesAll, s.invalid = p.header.NamesAll, p.header.Broken
 	e := &evidence{plan: p, assembler: assembler{Decision: &Decision{
-		policy: rules, snapshot: s, at: p.header.At, now: p.header.At.Unix(),
+		policy: rules, snapshot: s, at: p.header.At, now: p.header.At.Unix(), refs: namesOf(rules),
 	}}}
 	for i := range p.steps {
 		if step := &p.steps[i]; step.Action == Delete {

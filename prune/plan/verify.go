@@ -124,8 +124,8 @@ func (e *evidence) checkSelectable(id graph.ID) error {
 	if len(m.Tags) == 0 {
 		subject := e.snapshot.nodes[id].subject
 		orphaned := subject != none && e.snapshot.nodes[subject].flags&isMissing != 0
-		if !slices.ContainsFunc(e.removes, func(r *ranked) bool { return r.Untagged() || r.Orphans() && orphaned }) {
-			return wrong(m.Digest, "it is selected, but no rule is for untagged manifests")
+		if !e.isNamed(id) && !slices.ContainsFunc(e.removes, func(r *ranked) bool { return r.Untagged() || r.Orphans() && orphaned }) {
+			return wrong(m.Digest, "it is selected, but no rule names it or is for untagged manifests")
 		}
 		return nil
 	}

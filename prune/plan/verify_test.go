@@ -64,7 +64,7 @@ func TestReadRefusesPlansThatContradictThemselves(t *testing.T) {
 		"an image in use":                       {func(d *document) { d.step(t, "2.0.0-rc.1").InUse = true }, "no in-use list"},
 		"a trash tag that is not due":           {func(d *document) { d.Steps[1].Tags[0] = strings.Replace(d.Steps[1].Tags[0], "20261001", "20261125", 1) }, "its tags do not say that it is due"},
 		"trash that is due and not selected":    {func(d *document) { d.Steps[1].Selected = false }, "its tags do not say that it is due"},
-		"an untagged manifest that is selected": {func(d *document) { d.Steps[3].Selected = true }, "no rule is for untagged manifests"},
+		"an untagged manifest that is selected": {func(d *document) { d.Steps[3].Selected = true }, "no rule names it or is for untagged manifests"},
 		"another role":                          {func(d *document) { d.Steps[5].Role = plan.RoleUntagged }, "it has the role child, not untagged"},
 		"a child as an image":                   {func(d *document) { d.Steps[5].Role = plan.RoleImage }, "it has the role child, not image"},
 		"steps in another order":                {func(d *document) { d.Steps[3], d.Steps[4] = d.Steps[4], d.Steps[3] }, "it is to be deleted in step 3"},

@@ -70,7 +70,7 @@ func (k Keep) filled(r *Rule) Keep {
 
 func (m Remove) bare(r *Rule) Remove {
 	m.Tags, m.Except = sortedPatterns(m.Tags), sortedPatterns(m.Except)
-	m.Per = sortedSet(m.Per)
+	m.Per, m.References = sortedSet(m.Per), sortedSet(m.References)
 	m.By, m.Zone = bareRanking(m.By, m.Zone, r)
 	if (m.Untagged || m.Orphans) && m.OlderThan == defaultAge {
 		m.OlderThan = ""
@@ -144,7 +144,7 @@ func (d Document) clone() Document {
 	}
 	for i := range d.Remove {
 		m := &d.Remove[i]
-		m.Tags, m.Except, m.Per = slices.Clone(m.Tags), slices.Clone(m.Except), slices.Clone(m.Per)
+		m.Tags, m.Except, m.Per, m.References = slices.Clone(m.Tags), slices.Clone(m.Except), slices.Clone(m.Per), slices.Clone(m.References)
 	}
 	l := &d.Limits
 	*l = Limits{new(*l.MaxPercent), new(*l.MaxImages), new(*l.MinLeft), new(*l.Broken)}

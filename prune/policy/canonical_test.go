@@ -94,6 +94,7 @@ func TestRulesWithoutNamesAreCalledByTheirContent(t *testing.T) {
 		`{"untagged": true}`:                           `remove untagged`,
 		`{"untagged": true, "older-than": "24h"}`:      `remove untagged`,
 		`{"orphans": true, "older-than": "2d"}`:        `remove orphans older-than 2d`,
+		`{"references": ["v2", "v1", "v2"]}`:           `remove references v1 v2`,
 		`{"trash": true, "older-than": "14d"}`:         `remove trash older-than 14d`,
 		`{"tags": "` + strings.Repeat("x", 120) + `"}`: `remove "` + strings.Repeat("x", 77) + `… #24f9639b`,
 	} {

@@ -1,6 +1,12 @@
 package policy
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+
+	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/internal/grammar"
+)
 
 // defaultAge is the default of "max-age", and of "older-than" for untagged manifests and orphans.
 const defaultAge = "24h"
@@ -46,10 +52,11 @@ func (c *checker) keep(at string, k Keep) *Rule {
 func (c *checker) remove(at string, m Remove) *Rule {
 	r := &Rule{
 		undated: m.Undated, untag: m.Untag, overwrite: m.Overwrite,
-		untagged: m.Untagged, orphans: m.Orphans, trash: m.Trash, other: m.Untagged || m.Orphans || m.Trash,
+		untagged: m.Untagged, orphans: m.Orphans, trash: m.Trash, other: m.Untagged || m.Orphans || m.Trash || m.References != nil,
 	}
 	c.name(at+"/name", m.Name)
 	c.selection(at, r, m.Tags, m.Except)
+	r.references = c.references(at+"/references", m.References)
 	r.olderThan = c.span(at+"/older-than", m.OlderThan)
 	r.notPulled = c.span(at+"/not-pulled", m.NotPulled)
 	rank := ranking{c.positive(at+"/beyond", m.Beyond), m.Per, m.By, m.Groups, m.Zone, false}
@@ -84,6 +91,10 @@ func (c *checker) removeOther(at string, r *Rule, m Remove) {
 			c.alone(at, kind.key, keysOf(m.fields(), kind.key, "older-than"))
 		}
 	}
+	if m.References != nil {
+		c.alone(at, "references", keysOf(m.fields(), "references"))
+		return
+	}
 	switch {
 	case c.faults.within(at):
 	case m.Trash && m.OlderThan == "":
@@ -93,6 +104,32 @@ func (c *checker) removeOther(at string, r *Rule, m Remove) {
 	case !m.Trash && r.olderThan.shorterThanADay():
 		c.faults.add(at+"/older-than", `it must be at least "24h": what is being pushed has no tag for a while`)
 	}
+}
+
+// references checks the tags and digests that a rule names.
+func (c *checker) references(at string, names []string) map[string]bool {
+	if names == nil {
+		return nil
+	}
+	if len(names) == 0 {
+		c.faults.add(at, "the list is empty, so that the rule would want nothing: leave out the rule")
+	}
+	set := make(map[string]bool, len(names))
+	for i, name := range names {
+		at := at + "/" + strconv.Itoa(i)
+		if c.faults.within(at) {
+			continue
+		}
+		check := grammar.Tag
+		if strings.Contains(name, ":") {
+			check = func(name string) error { return grammar.Digest(regret.Digest(name)) }
+		}
+		if err := check(name); err != nil {
+			c.faults.add(at, "%v", err)
+		}
+		set[name] = true
+	}
+	return set
 }
 
 // alone reports keys that a rule has beside one that makes it a rule of its own.

@@ -75,7 +75,7 @@ type Keep struct {
 
 // Remove is a rule that wants tags gone: those that match on an image that meets all
 // conditions. The conditions are OlderThan, Beyond and NotPulled. Instead of tags and
-// conditions a rule can be for Untagged, Orphans or Trash.
+// conditions a rule can be for Untagged, Orphans or Trash, or for References.
 //
 // Zero values mean that the policy does not have the key.
 type Remove struct {
@@ -111,6 +111,11 @@ type Remove struct {
 	Orphans bool `json:"orphans,omitempty"`
 	// Trash empties the trash, of images that were moved there before OlderThan.
 	Trash bool `json:"trash,omitempty"`
+	// References are tags of any kind, and digests: the rule wants exactly these tags, and
+	// these manifests if they have no tag that the rule does not name. A signature or anything
+	// else of which each tag is named, or of which the digest is named and that has no tag,
+	// goes although what it belongs to stays. A list without elements is an error.
+	References []string `json:"references,omitempty"`
 }
 
 // Limits refuse plans that do more than was meant. Nil means the default.

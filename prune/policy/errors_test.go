@@ -29,7 +29,7 @@ func TestProblemsSayWhatToWrite(t *testing.T) {
 	for rule, want := range map[string]string{
 		`"older_than": "30d"`:             `rule "r": older_than: the key is unknown: write "older-than"`,
 		`"Tags": "*"`:                     `rule "r": Tags: the key is unknown: write "tags"`,
-		`"age": "30d"`:                    `rule "r": age: the key is unknown; the keys here are beyond, by, except, groups, name, not-pulled, older-than, orphans, overwrite, per, tags, trash, undated, untag, untagged, zone`,
+		`"age": "30d"`:                    `rule "r": age: the key is unknown; the keys here are beyond, by, except, groups, name, not-pulled, older-than, orphans, overwrite, per, references, tags, trash, undated, untag, untagged, zone`,
 		`"tags": {"glob": "*"}`:           `rule "r": tags: write a glob as a string in place of the object`,
 		`"tags": "*", "zone": "UTC"`:      `rule "r": zone: nothing in the rule depends on a time zone: neither a calendar nor the date in a tag`,
 		`"untagged": true, "tags": "*"`:   `rule "r": untagged: it makes a rule of its own: make another rule of tags`,

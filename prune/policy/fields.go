@@ -48,6 +48,7 @@ func (m Remove) fields() []field {
 	f.flag("untagged", m.Untagged)
 	f.flag("orphans", m.Orphans)
 	f.flag("trash", m.Trash)
+	f.text("references", strings.Join(m.References, " "))
 	f.text("older-than", m.OlderThan)
 	f.flag("undated", m.Undated)
 	f.number("beyond", m.Beyond)

@@ -157,6 +157,7 @@ func (r *reader) remove(at string) (m Remove) {
 		"untagged":   func(at string) { m.Untagged = r.flag(at) },
 		"orphans":    func(at string) { m.Orphans = r.flag(at) },
 		"trash":      func(at string) { m.Trash = r.flag(at) },
+		"references": func(at string) { m.References = r.oneOrMore(at) },
 	}, ofKeep)
 	return m
 }
@@ -169,6 +170,7 @@ var (
 		"undated":    "it is for remove rules: a keep rule holds images without a usable date anyway",
 		"not-pulled": "it is for remove rules", "untag": "it is for remove rules", "overwrite": "it is for remove rules",
 		"untagged": "it is for remove rules", "orphans": "it is for remove rules", "trash": "it is for remove rules",
+		"references": "it is for remove rules",
 	}
 	ofKeep = map[string]string{
 		"newest": `it is for keep rules: a remove rule has "beyond"`,

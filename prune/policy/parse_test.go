@@ -11,7 +11,8 @@ import (
 
 func TestParseReadsEveryKey(t *testing.T) {
 	t.Parallel()
-	p := parse(t, `{
+	hex := strings.Repeat("0123456789abcdef", 4)
+	p := parse(t, strings.NewReplacer("{X}", hex, "{D}", "sha256:"+hex).Replace(`{
 		"limits": {"max-percent": 0, "max-images": 10, "min-left": 2, "broken": 3},
 		"repositories": ["team/**", "base"],
 		"remove": [
@@ -19,12 +20,13 @@ func TestParseReadsEveryKey(t *testing.T) {
 			 "beyond": 5, "per": "app", "by": "number", "groups": 2, "zone": "Asia/Tokyo", "not-pulled": "2w", "untag": true, "overwrite": true},
 			{"name": "b", "untagged": true, "older-than": "2d"},
 			{"name": "c", "orphans": true},
-			{"name": "d", "trash": true, "older-than": "14d"}],
+			{"name": "d", "trash": true, "older-than": "14d"},
+			{"name": "e", "references": ["v1", "sha256-{X}.sig", "{D}", "v1"]}],
 		"keep": [
 			{"name": "k", "tags": {"regexp": "(?P<version>.+)-(?P<os>\\w+)", "semver": ">=1", "pre": "only"}, "except": [{"semver": "1.x"}], "newest": 1,
 			 "per": ["minor", "os"], "by": "version", "groups": 3, "hourly": 4, "daily": 5, "weekly": 6, "monthly": 7, "yearly": 8, "zone": "UTC", "within": "1mo"},
 			{"name": "l", "file": "in-use.txt", "max-age": "1h", "registries": ["mirror.example:5000"]}],
-		"version": 1}`)
+		"version": 1}`))
 	want := policy.Document{
 		Version:      1,
 		Repositories: []string{"base", "team/**"},
@@ -43,6 +45,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 			{Name: "b", Untagged: true, OlderThan: "2d"},
 			{Name: "c", Orphans: true, OlderThan: "24h"},
 			{Name: "d", Trash: true, OlderThan: "14d"},
+			{Name: "e", References: []string{"sha256-" + hex + ".sig", "sha256:" + hex, "v1"}},
 		},
 		Limits: policy.Limits{MaxPercent: new(0), MaxImages: new(10), MinLeft: new(2), Broken: new(3)},
 	}

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -23,6 +24,7 @@ type Rule struct {
 	within, olderThan, notPulled Span
 	undated, untag, overwrite    bool
 	untagged, orphans, trash     bool
+	references                   map[string]bool // nil: it names none
 	file                         string
 	maxAge                       Span
 	registries                   []string
@@ -76,11 +78,15 @@ func (r *Rule) Name() string { return r.name }
 // Match returns a [Match] for each pattern of the rule that matches a tag, and none if
 // an exception matches. The order of matches does not matter. The tag is an ordinary
 // one. A rule without patterns matches every tag. A rule for an in-use list,
-// untagged manifests, orphans or trash matches none, because it does not go by tags.
+// untagged manifests, orphans or trash matches none, because it does not go by tags. A rule
+// for references matches the tags that it names.
 func (r *Rule) Match(tag string) []Match { return r.AppendMatches(nil, tag) }
 
 // AppendMatches appends to dst what [Rule.Match] returns.
 func (r *Rule) AppendMatches(dst []Match, tag string) []Match {
+	if r.references[tag] {
+		return append(dst, Match{})
+	}
 	if r.other {
 		return dst
 	}
@@ -161,6 +167,12 @@ func (r *Rule) Orphans() bool { return r.orphans }
 
 // Trash reports whether the rule empties the trash.
 func (r *Rule) Trash() bool { return r.trash }
+
+// Names reports whether the rule names a reference, which is a tag of any kind or a digest.
+func (r *Rule) Names(reference string) bool { return r.references[reference] }
+
+// References returns the tags and digests that the rule names, sorted.
+func (r *Rule) References() []string { return slices.Sorted(maps.Keys(r.references)) }
 
 // File returns the name of the in-use list of a keep rule; empty: it has none.
 func (r *Rule) File() string { return r.file }

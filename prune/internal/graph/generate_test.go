@@ -23,6 +23,7 @@ func drawRepository(t *rapid.T) repository {
 			InUse:    chance(t, 1, "in use"),
 			Missing:  chance(t, 2, "missing"),
 			Selected: chance(t, 10, "selected"),
+			Explicit: chance(t, 4, "explicit"),
 		}
 		if m > 0 && chance(t, 8, "has a subject") {
 			r.Nodes[m].Subject = dice.Draw(t, "subject") % m
@@ -140,6 +141,7 @@ func (r repository) flags(m int) graph.Flag {
 		{slices.ContainsFunc(r.Nodes[m].Tags, r.isPinned), graph.Pinned},
 		{r.Nodes[m].InUse, graph.InUse},
 		{r.Nodes[m].Missing, graph.Missing},
+		{r.Nodes[m].Explicit, graph.Explicit},
 	} {
 		if flag.is {
 			f |= flag.Flag

@@ -23,6 +23,7 @@ const (
 	Pinned                    // a tag points to it that stays whatever else goes
 	InUse                     // something runs it
 	Missing                   // the registry does not have it: it counts for nothing
+	Explicit                  // the policy names it: what it belongs to does not hold it
 )
 
 // A Graph holds the manifests of a repository.

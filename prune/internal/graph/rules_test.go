@@ -15,6 +15,7 @@ import (
 //	tag             an ordinary tag that no rule removes
 //	wanted          an ordinary tag, and the manifest is selected
 //	selected        selected without a tag
+//	explicit        selected by name, with each of its tags
 //	trash           a tag that stays whatever goes
 //	orphan          a companion tag that a rule removes, because what it belongs to is gone
 //	used            in use
@@ -48,6 +49,8 @@ func parse(t *testing.T, text string) (r repository, names []string) {
 				m.Selected = word == "wanted"
 			case "selected":
 				m.Selected = true
+			case "explicit":
+				m.Selected, m.Explicit = true, true
 			case "trash":
 				m.Tags = append(m.Tags, slow.Tag{Kind: slow.Fixed})
 			case "orphan":
@@ -86,6 +89,12 @@ func TestWhatGoes(t *testing.T) {
 		{"what is missing is not deleted", "X wanted lists=p,q\np missing\nq", "X q"},
 		{"what is missing leads nowhere", "X wanted lists=p\np missing lists=q\nq\nr subject=p", "X"},
 		{"a selected manifest without a tag takes along what it lists", "n selected lists=p\np", "n p"},
+		{"what is named goes although its subject stays", "A tag\nr explicit subject=A", "r"},
+		{"what is named goes although what its companion tags belong to stays", "A tag\nB tag\ns explicit companion=A companion=B", "s"},
+		{"what belongs to what is named goes with it", "A tag\ns explicit companion=A\nr subject=s", "s r"},
+		{"what is named stays where an index that stays lists it", "A tag\nX tag lists=r\nr explicit subject=A", ""},
+		{"what is named stays where a tag stays that belongs to nothing", "A tag\ns explicit companion=A trash", ""},
+		{"what is named and in use stays", "A tag\nr explicit subject=A used", ""},
 		{"what is selected and missing counts for nothing", "A wanted missing\nr subject=A", ""},
 
 		// Rule 1: tags and use.

@@ -154,10 +154,14 @@ func (s *solver) spread(id ID) {
 		s.takeOut(listed, Listed, id)
 	}
 	for _, companion := range s.companionsOf.Of(id) {
-		s.takeOut(companion, Tagged, id)
+		if !s.has(companion, Explicit) {
+			s.takeOut(companion, Tagged, id)
+		}
 	}
 	for _, referrer := range s.referrers.Of(id) {
-		s.takeOut(referrer, SubjectStays, id)
+		if !s.has(referrer, Explicit) {
+			s.takeOut(referrer, SubjectStays, id)
+		}
 	}
 	for _, subject := range s.Subjects.Of(id) {
 		s.takeOut(subject, ReferrerStays, id)

@@ -106,7 +106,7 @@ func (r repository) losses(m int, goes, concerned slow.Set) (losses []string) {
 		lost := r.Stays(m, goes) && goes[other]
 		report(lost && r.ListsIt(m, other), "loses %d, which it lists", other)
 		report(lost && r.SubjectIs(m, other), "loses %d, its subject", other)
-		report(lost && r.RefersTo(other, m), "loses %d, which refers to it", other)
+		report(lost && r.RefersTo(other, m) && !r.Nodes[other].Explicit, "loses %d, which refers to it", other)
 		// A registry that deletes what an index lists along with it must not reach what stays,
 		// unless that has a tag of its own or belongs to something that is not concerned at all.
 		cascades := goes[m] && r.Stays(other, goes) && r.ListsIt(m, other)

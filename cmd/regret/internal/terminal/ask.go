@@ -47,12 +47,24 @@ func (s *Streams) ask(ctx context.Context, text string) (string, error) {
 		return "", fmt.Errorf("%w: %w", ErrNoTerminal, err)
 	}
 	defer console.Close()
-	answer, err := prompt(console, text)
-	if err != nil {
-		_, _ = io.WriteString(console, "\n") // what follows begins on a line of its own
+	s.Err.screen.setAsking(true)
+	answer, err := prompt(console, SafeLines(text))
+	if pending := s.Err.screen.setAsking(false); err != nil {
+		if pending {
+			_, _ = io.WriteString(console, "\n") // what follows begins on a line of its own
+		}
 		return "", fmt.Errorf("%w: it went away before the answer: %w", ErrNoTerminal, err)
 	}
 	return answer, nil
+}
+
+// setAsking says whether the cursor is behind a question, and returns whether it was. Other
+// output, such as that of a signal, breaks the line of the question.
+func (s *screen) setAsking(asking bool) (before bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before, s.asking = s.asking, asking
+	return before
 }
 
 // maxAnswer bounds an answer, in bytes. No number is as long.

@@ -20,15 +20,19 @@ type Output struct {
 	lost     error
 }
 
-// A screen is what the outputs that are terminals share. An output that is none has its own, so
-// that a reader of stdout who takes his time does not hold up stderr.
+// A screen is what the outputs that are terminals share: they are taken to be the same terminal.
+// Any other output has a screen of its own, so that a slow reader of stdout does not block stderr.
 type screen struct {
 	mu     sync.Mutex
 	drawn  *Output // has the status line and the cursor at its end; nil if there is none
 	midway bool    // the cursor is in the middle of a line of other output
+	asking bool    // the cursor is behind a question
 }
 
 func newOutput(w io.Writer, shared *screen, getenv func(string) string) *Output {
+	if w == nil {
+		w = io.Discard
+	}
 	o := &Output{w: w, getenv: getenv, screen: shared}
 	if o.width, o.isTerminal = columns(w); !o.isTerminal {
 		o.screen = &screen{}
@@ -70,6 +74,10 @@ func (o *Output) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.clear()
+	if s.asking && o.isTerminal {
+		s.asking = false
+		_, _ = o.write([]byte("\n"))
+	}
 	s.midway = o.isTerminal && p[len(p)-1] != '\n'
 	return o.write(p)
 }

@@ -2,9 +2,10 @@ package terminal
 
 import (
 	"context"
-	"io"
+	"fmt"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 )
 
@@ -53,21 +54,26 @@ func (s *Streams) interruptible(ctx context.Context, signals <-chan os.Signal, e
 			return
 		}
 		cancel(&Interrupted{first})
-		told := make(chan struct{})
-		go func() { // Err may block: a terminal that was stopped with Ctrl-S
-			defer close(told)
-			_, _ = io.WriteString(s.Err, "Stopping ("+first.String()+"): what is in flight is settled first. Interrupt again to end at once.\n")
+		printed := make(chan struct{})
+		go func() {
+			defer close(printed)
+			_, _ = fmt.Fprintf(s.Err, "Stopping (%v): requests in flight are settled first; again to end at once.\n", first)
 		}()
-		select {
-		case <-signals:
-			exit(exitInterrupted)
-		case <-quit:
+		// A terminal that was stopped with Ctrl-S blocks the line, but not the second signal.
+		for quit := quit; quit != nil || printed != nil; {
+			select {
+			case <-signals:
+				exit(exitInterrupted)
+			case <-printed:
+				printed = nil
+			case <-quit:
+				quit = nil
+			}
 		}
-		<-told
 	}()
-	return ctx, func() {
+	return ctx, sync.OnceFunc(func() {
 		close(quit)
 		<-done
 		cancel(nil)
-	}
+	})
 }

@@ -12,8 +12,10 @@ import (
 type Status struct {
 	out   *Output
 	print func(line string)
-	stop  chan struct{}
+	stop  func() // may be called twice
+	quit  chan struct{}
 	done  chan struct{}
+	last  string // what was drawn; guarded by the screen's mutex
 
 	mu       sync.Mutex // never held while something is written: a stopped terminal stops no work
 	progress Progress
@@ -44,7 +46,8 @@ func (s *Streams) StartStatus(o StatusOptions) *Status {
 	if o.Off {
 		return nil
 	}
-	st := &Status{out: s.Err, print: o.Print, stop: make(chan struct{}), done: make(chan struct{})}
+	st := &Status{out: s.Err, print: o.Print, quit: make(chan struct{}), done: make(chan struct{})}
+	st.stop = sync.OnceFunc(func() { close(st.quit) })
 	if st.print == nil {
 		st.print = func(line string) { _, _ = io.WriteString(s.Err, line+"\n") }
 	}
@@ -69,12 +72,13 @@ func (st *Status) Update(p Progress) {
 	st.progress = p
 }
 
-// Close takes the line off the screen. Nothing of the status runs after it.
+// Close takes the line off the screen. Nothing of the status runs after it. A second Close does
+// nothing.
 func (st *Status) Close() {
 	if st == nil {
 		return
 	}
-	close(st.stop)
+	st.stop()
 	<-st.done
 	st.out.screen.mu.Lock()
 	defer st.out.screen.mu.Unlock()
@@ -90,7 +94,7 @@ func (st *Status) run(interval time.Duration, show func()) {
 		select {
 		case <-ticker.C:
 			show()
-		case <-st.stop:
+		case <-st.quit:
 			return
 		}
 	}

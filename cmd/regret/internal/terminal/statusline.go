@@ -24,17 +24,18 @@ type Count struct {
 // barWidth is the width of the bar, without its brackets.
 const barWidth = 20
 
-// draw draws the line over the one before. It draws nothing while another line is unfinished.
+// draw draws the line over the one before. It measures the terminal each time, which may have been
+// resized, and draws nothing while another line is unfinished.
 func (st *Status) draw() {
 	s := st.out.screen
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	line := st.line(st.out.Width() - 1) // a full last column would wrap
-	if s.midway || line == "" {
+	if s.midway || s.asking || line == "" || s.drawn != nil && line == st.last {
 		return
 	}
 	_, _ = st.out.write([]byte("\r" + line + "\x1b[K"))
-	s.drawn = st.out
+	s.drawn, st.last = st.out, line
 }
 
 // clear takes the status line off the screen. The caller holds mu.

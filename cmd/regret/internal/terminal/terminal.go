@@ -14,6 +14,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"strings"
 
 	"golang.org/x/term"
 )
@@ -34,8 +35,8 @@ type Streams struct {
 // A reader or writer is a terminal if it is an [os.File] that is one, or if it has a method
 // Columns() int, which returns the width: so does a test's.
 type Options struct {
-	In       io.Reader
-	Out, Err io.Writer
+	In       io.Reader // nil is empty
+	Out, Err io.Writer // nil discards
 
 	// Getenv returns a variable of the environment. Nil stands for an empty environment.
 	Getenv func(name string) string
@@ -54,6 +55,9 @@ func Standard() *Streams {
 // New returns streams for a command.
 func New(o Options) *Streams {
 	s := &Streams{In: o.In, getenv: o.Getenv, openConsole: o.OpenConsole}
+	if s.In == nil {
+		s.In = strings.NewReader("")
+	}
 	if s.getenv == nil {
 		s.getenv = func(string) string { return "" }
 	}

@@ -36,7 +36,7 @@ func Duration(d time.Duration) string {
 	s := int64(d.Round(time.Second) / time.Second)
 	switch {
 	case s < 0:
-		return "-" + Duration(-d)
+		return "-" + Duration(d.Abs())
 	case s < 60:
 		return fmt.Sprintf("%ds", s)
 	case s < 60*60:

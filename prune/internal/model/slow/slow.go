@@ -16,6 +16,7 @@ type Node struct {
 	InUse    bool
 	Missing  bool // the registry does not have it
 	Selected bool // the policy wants it deleted
+	Explicit bool // the policy names it and all its tags: what it belongs to does not hold it
 }
 
 // NoSubject is the Subject of a manifest without one.
@@ -121,7 +122,7 @@ func (n Nodes) tagStays(m int, t Tag, left Set) bool {
 	case Ordinary:
 		return !n[m].Selected || !left[m]
 	case Companion:
-		return !n.AllGo(t.Of, left)
+		return !n.AllGo(t.Of, left) && !(n[m].Explicit && n.anyThere(t.Of))
 	case Fixed:
 		return true
 	}
@@ -133,6 +134,11 @@ func (n Nodes) tagStays(m int, t Tag, left Set) bool {
 func (n Nodes) AllGo(owners []int, left Set) bool {
 	there := slices.DeleteFunc(slices.Clone(owners), func(owner int) bool { return n[owner].Missing })
 	return len(there) > 0 && !slices.ContainsFunc(there, func(owner int) bool { return !left[owner] })
+}
+
+// anyThere reports whether the registry has any of these manifests.
+func (n Nodes) anyThere(manifests []int) bool {
+	return slices.ContainsFunc(manifests, func(m int) bool { return !n[m].Missing })
 }
 
 // Tagged is the first rule: a tag that stays points to it.
@@ -160,7 +166,7 @@ func Listed(n Nodes, m int, _, left Set) bool {
 
 // SubjectStays is the third rule: it refers to what stays.
 func SubjectStays(n Nodes, m int, _, left Set) bool {
-	return n.Any(func(subject int) bool { return n.Stays(subject, left) && n.RefersTo(m, subject) })
+	return !n[m].Explicit && n.Any(func(subject int) bool { return n.Stays(subject, left) && n.RefersTo(m, subject) })
 }
 
 // ReferrerStays is the fourth rule: what stays refers to it by its subject.
