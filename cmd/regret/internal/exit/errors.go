@@ -6,60 +6,23 @@ import (
 
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/credentials"
+	"github.com/seed-8cb7cc86/regret/prune"
 	"github.com/seed-8cb7cc86/regret/prune/apply"
 	"github.com/seed-8cb7cc86/regret/prune/plan"
 	"github.com/seed-8cb7cc86/regret/prune/policy"
 	"github.com/seed-8cb7cc86/regret/prune/undo"
 )
 
-// byError maps errors of the library to codes; the first that matches decides. Everything else
-// is a failure.
-var byError = []struct {
-	err  error
-	code Code
+// codes maps the errors of the library to codes; the first that matches decides. What was refused
+// for safety comes before what is merely missing, since both may be reported at once. Everything
+// else is a failure.
+var codes = []struct {
+	matches func(error) bool
+	code    Code
 }{
-	{regret.ErrOutcomeUnknown, Unknown},
-	{apply.ErrLost, Unknown},
-	{regret.ErrStillPresent, Partial},
-
-	{apply.ErrUnexpected, Unsafe},
-	{apply.ErrTooOld, Unsafe},
-	{apply.ErrInUseExpired, Unsafe},
-	{apply.ErrKeepLost, Unsafe},
-	{apply.ErrOtherRegistry, Usage},
-	{apply.ErrOtherPlan, Usage},
-	{apply.ErrNoQuarantine, NotAllowed},
-	{undo.ErrOtherRegistry, Usage},
-	{undo.ErrOtherPlan, Usage},
-	{undo.ErrNoArchive, Usage},
-	{undo.ErrUnfinished, Usage},
-
-	{regret.ErrInvalid, Usage},
-	{regret.ErrUnauthorized, NotAllowed},
-	{regret.ErrForbidden, NotAllowed},
-	{regret.ErrDeleteDisabled, NotAllowed},
-	{regret.ErrTagDeleteUnsupported, NotAllowed},
-	{regret.ErrStillTagged, NotAllowed},
-	{regret.ErrReferenced, NotAllowed},
-	{regret.ErrImmutable, NotAllowed},
-	{regret.ErrReadOnly, NotAllowed},
-	{regret.ErrUntrustedRealm, NotAllowed},
-
-	{regret.ErrUnavailable, Failed},
-	{regret.ErrRateLimited, Failed},
-	{context.Canceled, Failed},
-	{context.DeadlineExceeded, Failed},
-
-	{regret.ErrIncompleteList, Unsafe},
-	{regret.ErrInvalidEntries, Unsafe},
-	{regret.ErrNotFound, NotFound},
-}
-
-// byType maps types of errors to codes, for errors that byError does not have.
-var byType = []struct {
-	is   func(error) bool
-	code Code
-}{
+	{is[*prune.SharedError], Unsafe},
+	{is[*prune.NeededError], Unsafe},
+	{is[*prune.BrokenError], Unsafe},
 	{is[*plan.BrakeError], Unsafe},
 	{is[*plan.LimitError], Unsafe},
 	{is[*policy.InUseError], Unsafe},
@@ -69,6 +32,42 @@ var byType = []struct {
 	{is[*plan.VerifyError], Usage},
 	{is[*undo.CorruptError], Usage},
 	{isMalformedJournal, Usage},
+
+	{kind(regret.ErrOutcomeUnknown), Unknown},
+	{kind(apply.ErrLost), Unknown},
+	{kind(regret.ErrStillPresent), Partial},
+
+	{kind(apply.ErrUnexpected), Unsafe},
+	{kind(apply.ErrTooOld), Unsafe},
+	{kind(apply.ErrInUseExpired), Unsafe},
+	{kind(apply.ErrKeepLost), Unsafe},
+	{kind(apply.ErrOtherRegistry), Usage},
+	{kind(apply.ErrOtherPlan), Usage},
+	{kind(apply.ErrNoQuarantine), NotAllowed},
+	{kind(undo.ErrOtherRegistry), Usage},
+	{kind(undo.ErrOtherPlan), Usage},
+	{kind(undo.ErrNoArchive), Usage},
+	{kind(undo.ErrUnfinished), Usage},
+
+	{kind(regret.ErrInvalid), Usage},
+	{kind(regret.ErrUnauthorized), NotAllowed},
+	{kind(regret.ErrForbidden), NotAllowed},
+	{kind(regret.ErrDeleteDisabled), NotAllowed},
+	{kind(regret.ErrTagDeleteUnsupported), NotAllowed},
+	{kind(regret.ErrStillTagged), NotAllowed},
+	{kind(regret.ErrReferenced), NotAllowed},
+	{kind(regret.ErrImmutable), NotAllowed},
+	{kind(regret.ErrReadOnly), NotAllowed},
+	{kind(regret.ErrUntrustedRealm), NotAllowed},
+
+	{kind(regret.ErrUnavailable), Failed},
+	{kind(regret.ErrRateLimited), Failed},
+	{kind(context.Canceled), Failed},
+	{kind(context.DeadlineExceeded), Failed},
+
+	{kind(regret.ErrIncompleteList), Unsafe},
+	{kind(regret.ErrInvalidEntries), Unsafe},
+	{kind(regret.ErrNotFound), NotFound},
 	{is[*credentials.Error], NotAllowed},
 }
 
@@ -80,17 +79,17 @@ func Of(err error) Code {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Code
 	}
-	for _, e := range byError {
-		if errors.Is(err, e.err) {
-			return e.code
-		}
-	}
-	for _, t := range byType {
-		if t.is(err) {
-			return t.code
+	for _, c := range codes {
+		if c.matches(err) {
+			return c.code
 		}
 	}
 	return Failed
+}
+
+// kind returns a function that reports whether target is in the tree of an error.
+func kind(target error) func(error) bool {
+	return func(err error) bool { return errors.Is(err, target) }
 }
 
 // is reports whether an error of type E is in the tree of err.

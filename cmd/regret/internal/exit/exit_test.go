@@ -68,6 +68,11 @@ func TestCodesOfErrors(t *testing.T) {
 		{"reading that failed because the registry is down", &prune.IncompleteError{Err: kind(regret.ErrUnavailable)}, exit.Failed},
 		{"reading that failed because a page is missing", &prune.IncompleteError{Err: kind(regret.ErrIncompleteList)}, exit.Unsafe},
 		{"reading that is forbidden", &prune.IncompleteError{Err: kind(regret.ErrForbidden)}, exit.NotAllowed},
+		{"a digest with tags that were not named", &prune.SharedError{}, exit.Unsafe},
+		{"an image that something else needs", &prune.NeededError{}, exit.Unsafe},
+		{"tags that lead to nothing", &prune.BrokenError{}, exit.Unsafe},
+		{"named images that are gone", &prune.MissingError{}, exit.NotFound},
+		{"one that is gone and one with other tags", errors.Join(&prune.MissingError{}, &prune.SharedError{}), exit.Unsafe},
 		{"an error with a code of its own, wrapped", fmt.Errorf("x: %w", exit.With(exit.Unsafe, io.EOF)), exit.Unsafe},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
