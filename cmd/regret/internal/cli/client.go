@@ -36,6 +36,7 @@ func (a *app) client(registry string, options ...regret.Option) (*regret.Client,
 	}
 	if config != nil {
 		all = append(all, regret.WithTLSConfig(config))
+		registry = "https://" + registry // on the loopback interface, too
 	}
 	return regret.New(registry, append(all, options...)...)
 }

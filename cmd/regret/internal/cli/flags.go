@@ -123,6 +123,8 @@ func (g *globals) check(cmd *cobra.Command) error {
 		return usagef("--log-format is text or json, not %q", g.logFormat)
 	case (g.cert == "") != (g.key == ""):
 		return usagef("--cert and --key belong together")
+	case g.plainHTTP && (g.caFile != "" || g.cert != ""):
+		return usagef("--plain-http and certificates contradict each other")
 	case g.quiet && g.verbose:
 		return usagef("-q and -v contradict each other")
 	case g.output != "" && !slices.Contains(formatsOf(cmd), g.output):

@@ -37,6 +37,7 @@ func TestFlagsThatMakeNoSense(t *testing.T) {
 		{"an unknown format of logs", "resolve HOST/app:1 --log-format xml", nil, "text or json"},
 		{"an unknown mode of colour", "resolve HOST/app:1 --color red", nil, "auto, always or never"},
 		{"a certificate without its key", "resolve HOST/app:1 --cert x", nil, "belong together"},
+		{"certificates without TLS", "resolve HOST/app:1 --plain-http --ca-file x", nil, "contradict"},
 		{"a file of certificates that is not there", "resolve HOST/app:1 --ca-file missing.pem", nil, "missing.pem"},
 		{"a token service that is no origin", "resolve HOST/app:1 --trust-realm auth.example.com", nil, "WithTrustedRealm"},
 		{"a wrong value in the environment", "resolve HOST/app:1", map[string]string{"REGRET_CONCURRENCY": "x"}, "REGRET_CONCURRENCY"},
