@@ -118,6 +118,7 @@ func (a *app) newRoot() *cobra.Command {
 		newResolve,
 		newLs,
 		newReferrers,
+		newPlan,
 		newVersion,
 		newMan,
 	} {
