@@ -66,11 +66,19 @@ func LoseRequest() Fault {
 func LoseResponse() Fault {
 	return func(w http.ResponseWriter, req *http.Request, next http.Handler) {
 		if registry, ok := next.(registryItself); ok {
-			registry.fake.LoseResponse()(w, req)
+			registry.fake.LoseResponse()(w, req) // records the status
 		}
+		next.ServeHTTP(discard{}, req)
 		panic(http.ErrAbortHandler)
 	}
 }
+
+// discard is a response that goes nowhere.
+type discard struct{}
+
+func (discard) Header() http.Header         { return http.Header{} }
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+func (discard) WriteHeader(int)             {}
 
 // Hang never responds. The request ends when the client gives up or the server is closed, and has no
 // effect.
