@@ -38,6 +38,16 @@ func TestLookupProfile(t *testing.T) {
 			}
 		}
 	})
+	t.Run("has a name for one profile only", func(t *testing.T) {
+		t.Parallel()
+		seen := map[string]bool{}
+		for _, p := range regrettest.Profiles() {
+			if seen[p.Name] || p.Name == "" {
+				t.Errorf("the name %q is there twice, or empty", p.Name)
+			}
+			seen[p.Name] = true
+		}
+	})
 	t.Run("returns profiles that callers may change", func(t *testing.T) {
 		t.Parallel()
 		first := profile(t, "harbor")
