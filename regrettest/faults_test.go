@@ -69,6 +69,15 @@ func TestInject(t *testing.T) {
 			}
 		}
 	})
+	t.Run("leaves requests alone if the fault is nil", func(t *testing.T) {
+		t.Parallel()
+		c := connect(t, nil)
+		c.reg.Inject(1, "GET", "*", teapot)
+		c.reg.Inject(1, "GET", "*", nil)
+		for _, want := range []int{200, 418, 200} {
+			c.do("GET", "/v2/", "").want(want)
+		}
+	})
 	t.Run("of several, the last applies until it is used up", func(t *testing.T) {
 		t.Parallel()
 		c := connect(t)
