@@ -23,7 +23,7 @@ var updateAPI = flag.Bool("update", false, "write the golden files of the public
 // A change of the exported API must also be made in a golden file, so that none is made by accident.
 func TestPublicAPI(t *testing.T) {
 	t.Parallel()
-	for _, dir := range []string{".", "credentials", "prune", "prune/policy", "prune/plan", "prune/apply", "prune/undo"} {
+	for _, dir := range []string{".", "credentials", "prune", "prune/policy", "prune/plan", "prune/apply", "prune/undo", "regrettest"} {
 		t.Run("the golden file of package "+dir+" lists its exported API", func(t *testing.T) {
 			t.Parallel()
 			golden, api := filepath.Join(dir, "testdata", "api.txt"), publicAPI(t, dir)

@@ -23,7 +23,7 @@ var floors = [][]string{
 	{"prune/internal/graph", "prune/internal/trash", "prune/policy"},
 	{"prune/plan"},
 	{"prune", "prune/undo"},
-	{"prune/apply"},
+	{"prune/apply", "regrettest"}, // nothing imports regrettest
 }
 
 const module = "github.com/seed-8cb7cc86/regret"
@@ -47,6 +47,20 @@ func TestPackagesImportLowerFloorsOnly(t *testing.T) {
 				}
 				if imported, ours := strings.CutPrefix(path, module+"/"); ours && floorOf(imported) >= floor {
 					t.Errorf("package %s imports %s, which is not on a lower floor", dir, imported)
+				}
+			}
+		}
+	}
+}
+
+// The fake registry reaches users through regrettest alone.
+func TestOnlyRegrettestImportsTheFakeRegistry(t *testing.T) {
+	t.Parallel()
+	for dir, files := range libraryFiles(t) {
+		for _, file := range files {
+			for _, spec := range file.Imports {
+				if dir != "regrettest" && spec.Path.Value == strconv.Quote(module+"/internal/fakeregistry") {
+					t.Errorf("package %s imports internal/fakeregistry", dir)
 				}
 			}
 		}

@@ -48,30 +48,46 @@ func (r *Registry) PutImage(repository string, image Image, tags ...string) ocis
 	if image.Docker {
 		manifestType, configType, layerType = mediaTypeDockerManifest, mediaTypeDockerConfig, mediaTypeDockerLayer
 	}
-	layers, diffIDs := []ocispec.Descriptor{}, []digest.Digest{}
+	config := imageConfig{Created: image.created(), Platform: platform, RootFS: ocispec.RootFS{Type: "layers", DiffIDs: []digest.Digest{}}, History: []history{}}
+	layers := []ocispec.Descriptor{}
 	for _, content := range image.layers() {
 		layer := r.putBlob(repository, layerType, []byte(content))
-		layers, diffIDs = append(layers, layer), append(diffIDs, layer.Digest)
+		layers = append(layers, layer)
+		config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, layer.Digest)
+		config.History = append(config.History, history{config.Created, "regrettest"})
 	}
-	created := ""
-	if !image.Created.IsZero() {
-		created = image.Created.UTC().Format(time.RFC3339Nano)
-	}
-	config := encode(struct {
-		Created string `json:"created,omitempty"`
-		ocispec.Platform
-		RootFS ocispec.RootFS `json:"rootfs"`
-	}{created, platform, ocispec.RootFS{Type: "layers", DiffIDs: diffIDs}})
 	desc := r.PutManifest(repository, manifestType, encode(ocispec.Manifest{
 		Versioned:   specs.Versioned{SchemaVersion: 2},
 		MediaType:   manifestType,
-		Config:      r.putBlob(repository, configType, config),
+		Config:      r.putBlob(repository, configType, encode(config)),
 		Layers:      layers,
 		Annotations: image.Annotations,
 	}), tags...)
 	r.fake.SetTimes(repository, desc.Digest, image.Created, image.Created)
 	desc.Platform = &platform
 	return desc
+}
+
+// imageConfig is the configuration of an image. In ocispec.Image, dates are times, and not every time
+// can be encoded.
+type imageConfig struct {
+	Created string `json:"created,omitempty"`
+	ocispec.Platform
+	RootFS  ocispec.RootFS `json:"rootfs"`
+	History []history      `json:"history"` // distribution 2.8 needs it to convert an image of Docker
+}
+
+type history struct {
+	Created   string `json:"created,omitempty"`
+	CreatedBy string `json:"created_by"`
+}
+
+// created returns the date in the form of the configuration.
+func (i Image) created() string {
+	if i.Created.IsZero() {
+		return ""
+	}
+	return i.Created.UTC().Format(time.RFC3339Nano)
 }
 
 func (i Image) platform() ocispec.Platform {

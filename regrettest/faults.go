@@ -17,10 +17,13 @@ type Fault func(w http.ResponseWriter, req *http.Request, next http.Handler)
 // Inject applies a fault to the next n requests with a method and a path; if n is not positive, to
 // all. An empty method is any method. In the path, as in "/v2/team/app/manifests/*", each "*" matches
 // any characters, slashes included; the path does not include the query. Of several faults that match,
-// the one that was injected last applies, until it is used up.
+// the one that was injected last applies, until it is used up. A nil fault leaves its requests alone.
 func (r *Registry) Inject(n int, method, path string, fault Fault) {
 	matches := fakeregistry.On(method, path)
 	next := registryItself{r.fake}
+	if fault == nil {
+		fault = func(w http.ResponseWriter, req *http.Request, registry http.Handler) { registry.ServeHTTP(w, req) }
+	}
 	r.fake.Intercept(n, func(req *http.Request) bool {
 		return matches(req) && (strings.Contains(path, "*") || path == req.URL.Path)
 	}, func(w http.ResponseWriter, req *http.Request) bool {
@@ -66,11 +69,19 @@ func LoseRequest() Fault {
 func LoseResponse() Fault {
 	return func(w http.ResponseWriter, req *http.Request, next http.Handler) {
 		if registry, ok := next.(registryItself); ok {
-			registry.fake.LoseResponse()(w, req)
+			registry.fake.LoseResponse()(w, req) // records the status
 		}
+		next.ServeHTTP(discard{}, req)
 		panic(http.ErrAbortHandler)
 	}
 }
+
+// discard is a response that goes nowhere.
+type discard struct{}
+
+func (discard) Header() http.Header         { return http.Header{} }
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+func (discard) WriteHeader(int)             {}
 
 // Hang never responds. The request ends when the client gives up or the server is closed, and has no
 // effect.

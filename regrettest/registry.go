@@ -23,11 +23,13 @@ var (
 )
 
 // New returns an empty registry. Without options it does what the specification says, and allows
-// everybody everything.
+// everybody everything. Nil options are ignored.
 func New(opts ...Option) *Registry {
 	var c config
 	for _, opt := range opts {
-		opt(&c)
+		if opt != nil {
+			opt(&c)
+		}
 	}
 	fake := c.profile.imitated
 	return &Registry{fake.New(append(c.overlays, fake.WithUsers(c.basic, c.tokens, c.anonymous))...), c.profile}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -189,6 +190,44 @@ func ExampleJournal() {
 	// 1 deleted, error: context canceled
 	// 4 deleted, error: <nil>
 	// 4 deleted, error: <nil>
+}
+
+// Look at a journal: how far did the run come that wrote it?
+func ExampleReadJournal() {
+	client, _ := exampleClient()
+	folder, remove := exampleFolder()
+	defer remove()
+	store, err := undo.DirStore(filepath.Join(folder, "undo"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	made := examplePlan(client)
+	journal, err := os.Create(filepath.Join(folder, "journal"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer journal.Close()
+	ctx, interrupt := context.WithCancel(context.Background())
+	_, err = apply.Apply(ctx, client, made, store, &apply.Options{Journal: journal, Concurrency: 1, OnResult: func(apply.Result) { interrupt() }})
+	fmt.Println("error:", err)
+
+	if _, err := journal.Seek(0, io.SeekStart); err != nil {
+		fmt.Println(err)
+		return
+	}
+	summary, err := apply.ReadJournal(journal)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("of this plan:", summary.Plan == made.Digest(), "finished:", summary.Finished)
+	fmt.Println(len(summary.Results), "step has ended, of", len(summary.Open)+1, "that were announced")
+	// Output:
+	// error: context canceled
+	// of this plan: true finished: false
+	// 1 step has ended, of 2 that were announced
 }
 
 // Prune a whole registry, one repository after the other, each with an archive of its own.

@@ -67,6 +67,8 @@ type ending struct {
 // A history is what a journal says of earlier runs.
 type history struct {
 	begun      bool
+	first      time.Time // when the first run began
+	runs       int
 	quarantine bool
 	tagsFirst  bool
 	tags       map[string]regret.Digest // what tags pointed to when they were last looked at; empty if they were gone
@@ -101,8 +103,8 @@ const maxLine = 16 << 20
 // A journalReader reads what earlier runs have done.
 type journalReader struct {
 	history
-	plan  regret.Digest
-	steps int
+	plan  regret.Digest // empty: that of the first line
+	steps int           // -1: not known
 
 	torn     error // of a line that cannot be read; nil once another run has begun
 	tornLine int
@@ -112,14 +114,18 @@ type journalReader struct {
 //
 // Errors: [ErrOtherPlan], [*JournalError].
 func readJournal(r io.Reader, plan regret.Digest, steps int) (history, error) {
-	j := journalReader{plan: plan, steps: steps, history: history{
-		tags: make(map[string]regret.Digest), results: make(map[int]outcome), intents: make(map[int]bool),
-	}}
+	j := newJournalReader(plan, steps)
 	number, err := j.read(bufio.NewReaderSize(r, 64<<10))
 	if err == nil || errors.Is(err, ErrOtherPlan) {
 		return j.history, err
 	}
 	return history{}, &JournalError{number, err}
+}
+
+func newJournalReader(plan regret.Digest, steps int) *journalReader {
+	return &journalReader{plan: plan, steps: steps, history: history{
+		tags: make(map[string]regret.Digest), results: make(map[int]outcome), intents: make(map[int]bool),
+	}}
 }
 
 // read reads all lines. It returns the number of the one that fails.
@@ -167,7 +173,10 @@ func (j *journalReader) line(number int, line []byte) error {
 // isHeader reports whether a line is the first one of a journal of this plan, or its
 // beginning.
 func (j *journalReader) isHeader(line []byte) bool {
-	begin := fmt.Sprintf(`{"regret":%q,"plan":%q,`, journalForm, j.plan)
+	begin := fmt.Sprintf(`{"regret":%q,"plan":"`, journalForm)
+	if j.plan != "" {
+		begin += string(j.plan) + `",`
+	}
 	return strings.HasPrefix(begin, string(line[:min(len(line), len(begin))]))
 }
 
@@ -250,18 +259,24 @@ func (j *journalReader) addHeader(e entry) error {
 	switch {
 	case e.Journal != journalForm:
 		return fmt.Errorf("the form is %.40q, not %q", e.Journal, journalForm)
-	case e.Plan != j.plan:
+	case j.plan == "" && e.Plan.Validate() != nil:
+		return fmt.Errorf("it is the journal of the plan %.80q, which is no digest", e.Plan)
+	case j.plan != "" && e.Plan != j.plan:
 		return fmt.Errorf("%w: that of %.80q, not of %s", ErrOtherPlan, e.Plan, j.plan)
 	case j.begun && e.Quarantine != j.quarantine:
 		return errors.New("a run that puts images in the trash and one that deletes them share it")
 	}
+	if !j.begun {
+		j.plan, j.first = e.Plan, e.At
+	}
 	j.begun, j.quarantine = true, e.Quarantine
+	j.runs++
 	j.lost, j.remnants, j.damages, j.end = nil, nil, nil, nil // what an earlier run found is looked for again
 	return nil
 }
 
 func (j *journalReader) checkStep(step int) error {
-	if step < 0 || step >= j.steps {
+	if step < 0 || j.steps >= 0 && step >= j.steps {
 		return fmt.Errorf("the plan has no step %d", step)
 	}
 	return nil

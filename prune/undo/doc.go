@@ -12,6 +12,7 @@
 // How long that works is up to the registry; see docs/undo.md.
 //
 // [RestoreTrash] needs no archive: it gives images that are in quarantine their tags back.
+// [ReadTrash] lists these.
 //
 // # The archive
 //

@@ -12,13 +12,19 @@ import (
 	"github.com/seed-8cb7cc86/regret/prune/plan"
 )
 
-// A TrashWriter restores what is in the trash of a registry. [*regret.Client] is one. Its
-// methods must be safe for concurrent use and return errors of the kinds of package regret.
-type TrashWriter interface {
-	Registry() string
+// A TrashReader reads what is in the trash of a registry. [*regret.Client] is one. Its methods
+// must be safe for concurrent use and return errors of the kinds of package regret.
+type TrashReader interface {
 	Tags(ctx context.Context, repository string) iter.Seq2[string, error]
 	Resolve(ctx context.Context, repository, reference string) (regret.Descriptor, error)
 	Manifest(ctx context.Context, repository, reference string) (*regret.Manifest, error)
+}
+
+// A TrashWriter restores what is in the trash of a registry. [*regret.Client] is one. Its
+// methods must be safe for concurrent use and return errors of the kinds of package regret.
+type TrashWriter interface {
+	TrashReader
+	Registry() string
 	PutManifest(ctx context.Context, repository, reference string, m *regret.Manifest) error
 	DeleteManifest(ctx context.Context, repository string, dgst regret.Digest) error
 	Untag(ctx context.Context, repository, tag string) error
@@ -50,7 +56,7 @@ type TrashWriter interface {
 // tag of the trash and each tag of an image; for each image with tags to restore a GET, and a
 // PUT for each of these; a DELETE for each tag of the trash and each index of names.
 func RestoreTrash(ctx context.Context, w TrashWriter, repository string, o *RestoreOptions) (*Report, error) {
-	r := &trashRestoring{writer: w, repository: repository}
+	r := &trashRestoring{reader: w, writer: w, repository: repository}
 	if o != nil {
 		r.RestoreOptions = *o
 	}
@@ -70,7 +76,8 @@ func RestoreTrash(ctx context.Context, w TrashWriter, repository string, o *Rest
 // A trashRestoring is a call of RestoreTrash in progress.
 type trashRestoring struct {
 	RestoreOptions // with the defaults filled in
-	writer         TrashWriter
+	reader         TrashReader
+	writer         TrashWriter // nil if nothing is restored
 	repository     string
 	tags           []*trashTag     // by name
 	indexes        []*namesIndex   // by name
@@ -91,7 +98,7 @@ type trashTag struct {
 
 // A namesIndex is an index of names.
 type namesIndex struct {
-	run    string // what the tags begin with that it is for
+	trash.Tag
 	name   string
 	digest regret.Digest
 	images map[regret.Digest][]string // the names of each image
@@ -119,11 +126,7 @@ func (r *trashRestoring) arrange() {
 			byDigest[t.digest] = image
 			r.images = append(r.images, image)
 		}
-		for _, index := range r.indexes {
-			if index.run == t.Run() {
-				t.names = append(t.names, index.images[t.digest]...)
-			}
-		}
+		t.names = r.namesOf(t)
 		image.tags = append(image.tags, t)
 		for _, name := range t.names {
 			if !slices.Contains(image.names, name) {
@@ -138,6 +141,16 @@ func (r *trashRestoring) arrange() {
 		}
 	}
 	r.settleClaims()
+}
+
+// namesOf returns the names that the image of a tag of the trash had.
+func (r *trashRestoring) namesOf(t *trashTag) (names []string) {
+	for _, index := range r.indexes {
+		if index.Run() == t.Run() {
+			names = append(names, index.images[t.digest]...)
+		}
+	}
+	return names
 }
 
 // settleClaims settles the names that more than one image had: the last one to be put in the

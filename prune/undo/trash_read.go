@@ -19,7 +19,14 @@ func (r *trashRestoring) read(ctx context.Context) error {
 	g := newGroup(ctx, r.Concurrency)
 	defer g.end()
 	for _, index := range r.indexes {
-		g.run(func(ctx context.Context) error { return r.readIndex(ctx, index) })
+		g.run(func(ctx context.Context) error {
+			err := r.readIndex(ctx, index)
+			if err != nil && r.writer == nil && ctx.Err() == nil {
+				r.settleIndex(index, failure(err)) // only what is to be restored needs all names
+				return nil
+			}
+			return err
+		})
 	}
 	if err := g.wait(); err != nil {
 		return err
@@ -31,7 +38,7 @@ func (r *trashRestoring) read(ctx context.Context) error {
 // list finds the tags of the trash.
 func (r *trashRestoring) list(ctx context.Context) error {
 	seen := make(map[string]bool)
-	for name, err := range r.writer.Tags(ctx, r.repository) {
+	for name, err := range r.reader.Tags(ctx, r.repository) {
 		if errors.Is(err, regret.ErrInvalidEntries) { // the list is otherwise complete
 			break
 		}
@@ -44,7 +51,7 @@ func (r *trashRestoring) list(ctx context.Context) error {
 		}
 		seen[name] = true
 		if tag.Manifest == "" {
-			r.indexes = append(r.indexes, &namesIndex{run: tag.Run(), name: name, result: Result{Tag: name}})
+			r.indexes = append(r.indexes, &namesIndex{Tag: tag, name: name, result: Result{Tag: name}})
 		} else {
 			r.tags = append(r.tags, &trashTag{Tag: tag, name: name, result: Result{Tag: name}})
 		}
@@ -56,7 +63,7 @@ func (r *trashRestoring) list(ctx context.Context) error {
 
 // readIndex reads an index of names. Nothing can be restored without one that is there.
 func (r *trashRestoring) readIndex(ctx context.Context, index *namesIndex) error {
-	m, err := r.writer.Manifest(ctx, r.repository, index.name)
+	m, err := r.reader.Manifest(ctx, r.repository, index.name)
 	switch {
 	case errors.Is(err, regret.ErrNotFound):
 		r.settleIndex(index, Result{Status: Lost, Reason: "the tag points to nothing"})
@@ -79,7 +86,7 @@ func (r *trashRestoring) readIndex(ctx context.Context, index *namesIndex) error
 
 // lookAt looks at what a tag of the trash points to.
 func (r *trashRestoring) lookAt(ctx context.Context, t *trashTag) {
-	d, err := r.writer.Resolve(ctx, r.repository, t.name)
+	d, err := r.reader.Resolve(ctx, r.repository, t.name)
 	switch {
 	case errors.Is(err, regret.ErrNotFound):
 		r.settleTag(t, Result{Status: Lost, Reason: "the image is gone"})
@@ -109,7 +116,7 @@ func (r *trashRestoring) lookAtOther(ctx context.Context, t *trashTag, found reg
 // isPlaceholder reports whether a manifest is what UntagByOverwrite has left under a tag when
 // it was interrupted.
 func (r *trashRestoring) isPlaceholder(ctx context.Context, dgst regret.Digest) (bool, error) {
-	m, err := r.writer.Manifest(ctx, r.repository, string(dgst))
+	m, err := r.reader.Manifest(ctx, r.repository, string(dgst))
 	if errors.Is(err, regret.ErrNotFound) {
 		return false, nil
 	}

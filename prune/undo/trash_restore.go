@@ -27,7 +27,7 @@ func (r *trashRestoring) restoreImage(ctx context.Context, image *trashedImage) 
 	for _, t := range image.tags {
 		switch {
 		case len(t.names) == 0:
-			r.settleTag(t, Result{Status: Lost, Reason: "no index has the names that the image had: restore them from the archive, or push it under a name"})
+			r.settleTag(t, Result{Status: Lost, Reason: namesLost})
 		case slices.ContainsFunc(t.names, func(name string) bool { return !back[name] }):
 			r.settleTag(t, Result{Status: NotAttempted, Reason: "the image stays in the trash, because not all of its names are back"})
 		default:
@@ -35,6 +35,9 @@ func (r *trashRestoring) restoreImage(ctx context.Context, image *trashedImage) 
 		}
 	}
 }
+
+// namesLost is why an image stays in the trash.
+const namesLost = "no index has the names that the image had: restore them from the archive, or push it under a name"
 
 // restoreName makes a tag point to an image again.
 func (r *trashRestoring) restoreName(ctx context.Context, dgst regret.Digest, name string, content **regret.Manifest) Result {
@@ -178,7 +181,7 @@ func unneeded(err error) Result {
 // isNeededFor reports whether a tag of the trash may stay and need the index.
 func (index *namesIndex) isNeededFor(t *trashTag) bool {
 	switch {
-	case t.Run() != index.run || t.result.Status == Removed:
+	case t.Run() != index.Run() || t.result.Status == Removed:
 		return false
 	case t.digest == "": // what it points to is not known, or gone
 		return t.result.Status != Lost

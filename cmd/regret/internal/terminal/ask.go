@@ -14,7 +14,7 @@ import (
 // answer. The caller says which flag gives consent instead.
 var ErrNoTerminal = errors.New("there is no terminal to ask at")
 
-// CanAsk reports whether there is somebody to ask: stdin and stderr are terminals, and the
+// CanAsk reports whether a person can be asked: stdin and stderr are terminals, and the
 // environment variable CI is not set.
 func (s *Streams) CanAsk() bool {
 	return s.inTerminal && s.Err.isTerminal && s.getenv("CI") == ""
@@ -24,7 +24,7 @@ func (s *Streams) CanAsk() bool {
 // number wanted. Any other answer is a refusal. It asks once. What was typed before the question
 // is no answer, and neither is anything from In, even if that is a pipe.
 //
-// Errors: ErrNoTerminal if there is nobody to ask, or the terminal is closed (or Ctrl-D pressed)
+// Errors: ErrNoTerminal if no person can be asked, or the terminal is closed (or Ctrl-D pressed)
 // without an answer; the context's cause when it ends.
 func (s *Streams) AskNumber(ctx context.Context, text string, want int) (bool, error) {
 	if !s.CanAsk() {

@@ -18,7 +18,7 @@ type console struct {
 	fd  int
 }
 
-// pollInterval is short for somebody who waits after Enter, and long for a processor.
+// pollInterval is too short for a person to notice and costs next to no processor time.
 const pollInterval = 20 * time.Millisecond
 
 // openConsole opens /dev/tty and drops the lines that were typed before. O_NONBLOCK stays with

@@ -28,7 +28,7 @@ func (s *Streams) Outlive() (stop func()) {
 }
 
 // IsClosedPipe reports whether an error of writing means that the reader has gone. A command that
-// only reads ends then with exit code 0 and without a message: the reader has all that he wants.
+// only reads ends then with exit code 0 and without a message: the reader has all that it wants.
 // This shows on Windows and where SIGPIPE is ignored; otherwise SIGPIPE has ended the process.
 func IsClosedPipe(err error) bool {
 	if errors.Is(err, io.ErrClosedPipe) {

@@ -8,7 +8,7 @@ import (
 )
 
 // Safe returns a text from a registry or a file as it may be shown. What a terminal would act on,
-// or what cannot be seen, is escaped as in a Go string: control characters of both kinds, line
+// or what cannot be seen, is escaped as in a Go string: control characters (C0, C1), line
 // breaks among them, what changes the direction of text, what has no width, and bytes that are
 // not UTF-8.
 func Safe(s string) string { return escape(s, false) }

@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // An Interrupted is the cause of a context that a signal cancelled. It is a context.Canceled.
@@ -20,6 +21,9 @@ func (e *Interrupted) Is(target error) bool { return target == context.Canceled 
 
 // exitInterrupted is the exit code of a command that a second signal ends.
 const exitInterrupted = 130
+
+// printTimeout is how long a cancellation waits for the line that announces it.
+const printTimeout = 100 * time.Millisecond
 
 // Interruptible returns a context that the first SIGINT, SIGTERM or SIGHUP cancels, with an
 // [Interrupted] as its cause. On Windows Ctrl-C, Ctrl-Break and a closed console do. It says so
@@ -53,19 +57,24 @@ func (s *Streams) interruptible(ctx context.Context, signals <-chan os.Signal, e
 		case <-quit:
 			return
 		}
-		cancel(&Interrupted{first})
 		printed := make(chan struct{})
 		go func() {
 			defer close(printed)
 			_, _ = fmt.Fprintf(s.Err, "Stopping (%v): requests in flight are settled first; again to end at once.\n", first)
 		}()
-		// A terminal that was stopped with Ctrl-S blocks the line, but not the second signal.
+		// The line comes before all that the cancelled command says. A terminal that was stopped
+		// with Ctrl-S may block it, but neither the cancellation nor the second signal.
+		blocked := time.NewTimer(printTimeout)
+		defer blocked.Stop()
 		for quit := quit; quit != nil || printed != nil; {
 			select {
+			case <-blocked.C:
+				cancel(&Interrupted{first})
+			case <-printed:
+				cancel(&Interrupted{first})
+				printed = nil
 			case <-signals:
 				exit(exitInterrupted)
-			case <-printed:
-				printed = nil
 			case <-quit:
 				quit = nil
 			}

@@ -46,7 +46,7 @@ func TestStatusLine(t *testing.T) {
 			120, terminal.Progress{Done: 60, Total: 49}, "[####################]  60/49   22/s"},
 		"nothing done has no rate": {
 			120, terminal.Progress{Total: 1000}, "[....................]     0/1000"},
-		"slow work is counted by the minute": {
+		"less than ten a second have a fraction": {
 			120, terminal.Progress{Done: 1, Total: 1}, "[####################]  1/1  0.4/s"},
 		"names are safe": {
 			120, terminal.Progress{Label: "a\x1b[2J", Counts: []terminal.Count{{Name: "\u202e"}}}, `a\x1b[2J  0  \u202e 0`},
@@ -264,6 +264,9 @@ func TestStatusCountsFromItsBeginning(t *testing.T) {
 			{Label: "a", Done: 120, Total: 200},
 			{Label: "b", Done: 0, Total: 10},
 			{Label: "b", Done: 5, Total: 10},
+			{Label: "slow", Done: 0, Total: 2},
+			{Label: "slow", Done: 1, Total: 2},
+			{Label: "slow", Done: 1, Total: 2},
 		} {
 			st.Update(p)
 			time.Sleep(10*time.Second + time.Millisecond)
@@ -274,6 +277,7 @@ func TestStatusCountsFromItsBeginning(t *testing.T) {
 			"a  [############........]  120/200  2.0/s  40s left\x1b[K",
 			"b  [....................]   0/10\x1b[K",
 			"b  [##########..........]   5/10  0.5/s  10s left\x1b[K",
+			"slow  [##########..........]  1/2  3.0/min  20s left\x1b[K",
 		} {
 			if !strings.Contains(raw, want) {
 				t.Errorf("%q is not in %q", want, raw)
