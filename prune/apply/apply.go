@@ -36,6 +36,8 @@ type Options struct {
 	// itself what is left to do. The journal of a run that got to its end returns the report of
 	// that run, and nothing is sent; to try again what failed, use another one.
 	Journal Journal
+	// RetryFailed goes on with the journal of a run that got to its end, if steps of it failed.
+	RetryFailed bool
 	// Expect is the digest of the plan that was reviewed; see [plan.Plan.Digest].
 	Expect regret.Digest
 	// MaxAge is how old the plan may be when the run begins; 0 is no limit.

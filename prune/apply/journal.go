@@ -91,6 +91,16 @@ func (h *history) mayHaveTaken(step int) bool {
 	return h.intents[step] || h.results[step].Status == Unknown
 }
 
+// hasFailed reports whether another try of a step may succeed.
+func (h *history) hasFailed() bool {
+	for _, o := range h.results {
+		if o.Status == Failed {
+			return true
+		}
+	}
+	return false
+}
+
 // hasTried reports whether an earlier run may have begun a step.
 func (h *history) hasTried(step int) bool {
 	_, ended := h.results[step]

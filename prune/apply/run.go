@@ -66,6 +66,9 @@ func (r *run) openJournal(quarantine bool) (err error) {
 	if r.history.begun && r.history.quarantine != quarantine {
 		return fmt.Errorf("%w: one is for applying the plan, the other for quarantine", ErrOtherPlan)
 	}
+	if r.RetryFailed && r.history.hasFailed() {
+		r.history.end = nil
+	}
 	r.journal.journal = r.Journal
 	r.resume(&r.history)
 	r.tagsFirst.Store(r.history.tagsFirst)
