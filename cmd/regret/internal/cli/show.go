@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-8cb7cc86/regret/cmd/regret/internal/exit"
+	"github.com/seed-8cb7cc86/regret/cmd/regret/internal/htmlpage"
 	"github.com/seed-8cb7cc86/regret/prune/apply"
 	"github.com/seed-8cb7cc86/regret/prune/plan"
 	"github.com/seed-8cb7cc86/regret/prune/undo"
@@ -92,6 +93,8 @@ func (c *showCommand) document(name string, from io.Reader) error {
 		return c.plan(p)
 	case kindPlans:
 		return c.plans(name, in)
+	case kindJournal:
+		return c.journal(name, in)
 	case kindReport:
 		r, err := apply.ReadReport(in)
 		if err != nil {
@@ -152,7 +155,7 @@ func (c *showCommand) plan(p *plan.Plan) error {
 	case formatDOT:
 		return p.DOT(out)
 	case formatHTML:
-		return usagef("-o html is not there")
+		return htmlpage.Write(out, p)
 	case formatName:
 		if c.all {
 			return usagef("-o name prints what would go: leave out --all")
@@ -205,6 +208,8 @@ func (c *showCommand) plans(name string, in io.Reader) error {
 	switch c.format() {
 	case formatMMD, formatDOT, formatHTML:
 		return c.hasNo("a list of plans")
+	case formatTree: // it has no branches
+		c.app.flags.output = formatTable
 	}
 	rows, err := newPrinter(c.app, c.cmd, plansListing(filepath.Dir(name)))
 	if err != nil {
