@@ -2,6 +2,7 @@ package exit
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/seed-8cb7cc86/regret/prune/apply"
 	"github.com/seed-8cb7cc86/regret/prune/undo"
@@ -21,6 +22,10 @@ func OfReport(r *apply.Report, err error) Code {
 	for i := range r.Results {
 		codes = append(codes, ofResult(&r.Results[i], err)...)
 		changed = changed || isChange(r.Results[i].Status)
+	}
+	isProblem := func(c Code) bool { return c != Done }
+	if r.Count(apply.Held) > 0 && !slices.ContainsFunc(codes, isProblem) { // what holds it has said why already
+		codes = append(codes, Partial)
 	}
 	if len(r.Lost) > 0 {
 		codes = append(codes, Unknown)
@@ -49,7 +54,7 @@ func ofResult(r *apply.Result, err error) []Code {
 			return []Code{Partial}
 		}
 		return []Code{Of(r.Kind)}
-	case apply.Stale, apply.Held:
+	case apply.Stale:
 		return []Code{Partial}
 	case apply.NotAttempted:
 		if err == nil {

@@ -35,6 +35,7 @@ func TestCodesOfReports(t *testing.T) {
 		{"one was refused", []apply.Result{deleted, result(apply.Refused, regret.ErrReferenced)}, nil, exit.Partial},
 		{"one is unknown", []apply.Result{deleted, result(apply.Unknown, regret.ErrOutcomeUnknown)}, nil, exit.Unknown},
 		{"deletion is disabled, so that nothing was changed", []apply.Result{disabled, left}, stopped, exit.NotAllowed},
+		{"deletion is disabled, which holds the rest", []apply.Result{disabled, result(apply.Held, "")}, stopped, exit.NotAllowed},
 		{"all are forbidden", []apply.Result{forbidden, forbidden}, nil, exit.NotAllowed},
 		{"the right to delete was lost half-way", []apply.Result{deleted, forbidden, left}, stopped, exit.Partial},
 		{"twenty failures ended it", []apply.Result{deleted, result(apply.Failed, regret.ErrUnavailable), left}, apply.ErrStopped, exit.Failed},
