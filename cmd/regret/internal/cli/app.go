@@ -119,6 +119,10 @@ func (a *app) newRoot() *cobra.Command {
 		newLs,
 		newReferrers,
 		newPlan,
+		newShow,
+		newExplain,
+		newApply,
+		newDemo,
 		newVersion,
 		newMan,
 	} {
