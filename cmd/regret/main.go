@@ -4,6 +4,7 @@ package main
 
 import (
 	"os"
+	_ "time/tzdata" // an image from scratch has no zone files, and Windows has none
 
 	"github.com/seed-8cb7cc86/regret/cmd/regret/internal/cli"
 )
