@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -159,7 +160,7 @@ func (a *app) allOf(ctx context.Context, s *scope, registry string, yield func(p
 	}
 	for repository, err := range client.Repositories(ctx) {
 		if err != nil {
-			if errors.Is(err, regret.ErrNotFound) || errors.Is(err, regret.ErrForbidden) {
+			if hasNoList(err) {
 				err = fmt.Errorf("%w; name the repositories instead of -R, if the registry has no list of them for you", err)
 			}
 			yield(place{}, err)
@@ -169,4 +170,11 @@ func (a *app) allOf(ctx context.Context, s *scope, registry string, yield func(p
 			return
 		}
 	}
+}
+
+// hasNoList reports whether a registry may have no list of its repositories, at least for this
+// client. Where the route is missing, the response has no error code of a registry.
+func hasNoList(err error) bool {
+	e, ok := errors.AsType[*regret.Error](err)
+	return errors.Is(err, regret.ErrNotFound) || errors.Is(err, regret.ErrForbidden) || ok && e.StatusCode == http.StatusNotFound
 }
