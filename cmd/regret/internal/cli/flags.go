@@ -82,17 +82,19 @@ func markConsent(f *pflag.FlagSet, names ...string) {
 // prepare sets flags from the environment and checks those that every command has, before a
 // command runs.
 func (a *app) prepare(cmd *cobra.Command) error {
-	if err := a.setFromEnv(cmd.Flags()); err != nil {
+	if err := a.setFromEnv(cmd); err != nil {
 		return err
 	}
 	return a.flags.check(cmd)
 }
 
 // setFromEnv sets every flag that was not given and says how something is done from REGRET_<FLAG>.
-func (a *app) setFromEnv(f *pflag.FlagSet) error {
+// A format is left out where there is nothing to format: REGRET_OUTPUT=json is for all the others.
+func (a *app) setFromEnv(cmd *cobra.Command) error {
+	f, hasFormats := cmd.Flags(), cmd.Annotations[formatsKey] != ""
 	var errs []error
 	f.VisitAll(func(flag *pflag.Flag) {
-		if _, no := flag.Annotations[notFromEnv]; no || flag.Changed || flag.Name == "help" {
+		if _, no := flag.Annotations[notFromEnv]; no || flag.Changed || flag.Name == "help" || flag.Name == "output" && !hasFormats {
 			return
 		}
 		name := "REGRET_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
