@@ -3,6 +3,7 @@ module github.com/seed-8cb7cc86/regret/cmd/regret
 go 1.26.0
 
 require (
+	github.com/goccy/go-yaml v1.19.2
 	github.com/seed-8cb7cc86/regret v0.0.0
 	github.com/spf13/cobra v1.10.2
 	github.com/spf13/pflag v1.0.10
