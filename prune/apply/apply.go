@@ -56,6 +56,8 @@ type Options struct {
 	// OnResult is called with each result as it comes, from one goroutine at a time. The run
 	// waits for it.
 	OnResult func(Result)
+	// Progress is called as the run goes on, from one goroutine at a time. The run waits for it.
+	Progress func(Progress)
 }
 
 const (

@@ -39,6 +39,7 @@ func (r *run) takeSteps(ctx, writing context.Context) error {
 			func(i int) bool { return r.report.Results[i].Status == NotAttempted && !r.trash.postpones(i) },
 			func(i int) bool { return r.report.Results[i].Status.isGone() }),
 	}
+	r.beginSteps()
 	var workers sync.WaitGroup
 	for range r.workers() {
 		workers.Go(func() {
@@ -104,6 +105,7 @@ func (d *dispatcher) next(ctx context.Context) error {
 			return err
 		}
 		d.draining = false
+		d.beginSteps()
 	}
 	if d.durable != nil || len(d.announced) >= blockSize/2 {
 		return nil

@@ -10,7 +10,8 @@ import (
 	"github.com/seed-8cb7cc86/regret/prune/policy"
 )
 
-// A job is what a run is to do, and how. It does not change once the run has begun.
+// A job is what a run is to do, and how. Nothing but the tracker changes
+// once the run has begun.
 type job struct {
 	Writer
 	Options  // with the defaults filled in
@@ -21,6 +22,7 @@ type job struct {
 	byDigest map[regret.Digest]int   // the steps that delete
 	untags   map[regret.Digest][]int // the steps that take tags off
 	expiries []expiry                // of in-use lists
+	tracker  *tracker
 }
 
 // An expiry is when an in-use list expires.
@@ -37,6 +39,7 @@ func newJob(w Writer, p *plan.Plan, o *Options) *job {
 	if o != nil {
 		j.Options = *o
 	}
+	j.tracker = &tracker{call: j.Progress, progress: Progress{Repository: j.header.Repository}}
 	if j.Concurrency <= 0 {
 		j.Concurrency = defaultConcurrency
 	}

@@ -63,7 +63,7 @@ func ReadJournal(r io.Reader) (*JournalSummary, error) {
 	}
 	for _, step := range slices.Sorted(maps.Keys(j.results)) {
 		o := j.results[step]
-		s.Results = append(s.Results, JournalResult{o.Step, o.Status, o.Reason, o.Kind})
+		s.Results = append(s.Results, JournalResult(o))
 	}
 	return s, nil
 }

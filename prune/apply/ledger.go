@@ -14,6 +14,7 @@ type ledger struct {
 	report   *Report
 	journal  recorder
 	onResult func(Result)
+	progress *tracker
 	failures int  // in a row
 	dirty    bool // a step was taken
 
@@ -40,6 +41,18 @@ func (l *ledger) record(result Result) {
 	if l.onResult != nil {
 		l.onResult(result)
 	}
+	l.progress.addStep()
+}
+
+// beginSteps begins the phase in which steps are taken, or goes on with it.
+func (l *ledger) beginSteps() {
+	done := 0
+	for i := range l.report.Results {
+		if l.report.Results[i].Status != NotAttempted {
+			done++
+		}
+	}
+	l.progress.set(func(p *Progress) { p.Phase, p.Done, p.Total = PhaseSteps, done, len(l.report.Results) })
 }
 
 // stop lets no further step begin, because of what the registry says.

@@ -36,7 +36,7 @@ func newRun(w Writer, p *plan.Plan, archive undo.Store, o *Options, quarantine b
 		return nil, errors.New("there is no archive to restore from")
 	}
 	r := &run{job: j, store: archive, limiter: limiter{perSecond: j.Writes}}
-	r.ledger = &ledger{report: newReport(j), onResult: j.OnResult}
+	r.ledger = &ledger{report: newReport(j), onResult: j.OnResult, progress: j.tracker}
 	if err := r.openJournal(quarantine); err != nil || r.history.end != nil {
 		return r, err
 	}
@@ -111,7 +111,9 @@ func (r *run) prepare(ctx, writing context.Context) (err error) {
 		}
 		return nil
 	}
-	if r.archive, err = undo.Write(ctx, r.Writer, r.plan, r.store, &undo.WriteOptions{Concurrency: r.Concurrency}); err != nil {
+	r.tracker.begin(PhaseArchive, 0)
+	archiving := &undo.WriteOptions{Concurrency: r.Concurrency, Progress: r.tracker.archived}
+	if r.archive, err = undo.Write(ctx, r.Writer, r.plan, r.store, archiving); err != nil {
 		return err
 	}
 	if err := r.learnConfigs(ctx, r.archive); err != nil {

@@ -47,7 +47,8 @@ func (r *run) survey(ctx context.Context, here map[string]bool) (*Survival, erro
 	}
 	for len(s.next) > 0 {
 		level := s.takeNext()
-		err := each(ctx, r.Concurrency, len(level), func(ctx context.Context, i int) error { return s.visit(ctx, level[i]) })
+		r.tracker.grow(PhaseSurvival, len(level))
+		err := each(ctx, r.Concurrency, len(level), r.tracker.counted(func(ctx context.Context, i int) error { return s.visit(ctx, level[i]) }))
 		if err != nil {
 			return nil, err
 		}

@@ -27,9 +27,10 @@ func (w *watch) findTags(ctx context.Context) (map[string]regret.Digest, error) 
 	if err != nil {
 		return nil, err
 	}
+	w.tracker.begin(PhaseTags, len(listed))
 	found := make(map[string]regret.Digest, len(listed))
 	var mu sync.Mutex
-	return found, each(ctx, w.Concurrency, len(listed), func(ctx context.Context, i int) error {
+	return found, each(ctx, w.Concurrency, len(listed), w.tracker.counted(func(ctx context.Context, i int) error {
 		dgst, err := w.where(ctx, listed[i])
 		if err != nil {
 			return fmt.Errorf("the tag %s cannot be looked at: %w", listed[i], err)
@@ -40,7 +41,7 @@ func (w *watch) findTags(ctx context.Context) (map[string]regret.Digest, error) 
 			mu.Unlock()
 		}
 		return nil
-	})
+	}))
 }
 
 // list returns all tags. Entries that are no tags were allowed when the plan was made, as
@@ -48,6 +49,9 @@ func (w *watch) findTags(ctx context.Context) (map[string]regret.Digest, error) 
 func (j *job) list(ctx context.Context) ([]string, error) {
 	var tags []string
 	seen := make(map[string]bool)
+	const often = 1000 // entries
+	n := 0
+	j.tracker.begin(PhaseTags, 0)
 	for e, err := range j.List(ctx, j.header.Repository) {
 		if errors.Is(err, regret.ErrNotFound) || j.isAllowed(err) {
 			break
@@ -60,6 +64,9 @@ func (j *job) list(ctx context.Context) ([]string, error) {
 				seen[tag] = true
 				tags = append(tags, tag)
 			}
+		}
+		if n++; n%often == 0 {
+			j.tracker.add(often)
 		}
 	}
 	return tags, context.Cause(ctx) // a list that ended because of it may look complete

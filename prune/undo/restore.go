@@ -35,6 +35,9 @@ type RestoreOptions struct {
 	Concurrency int
 	// OnResult is called with each result as it comes, from one goroutine at a time.
 	OnResult func(Result)
+	// Progress is called as restoring goes on, from one goroutine at a time: how many results
+	// there are, and how many there will be; 0 while that is not known.
+	Progress func(done, total int)
 }
 
 // Restore pushes again what the plan of an archive took away, to the same repository: the
@@ -89,8 +92,9 @@ type restoring struct {
 	place          map[regret.Digest]int // of objects
 	lookups        lookups
 
-	mu      sync.Mutex // guards results and calls of OnResult
+	mu      sync.Mutex // guards results, done and calls of OnResult and Progress
 	results []Result   // of objects, then of tags
+	done    int        // how many have come
 }
 
 // An object is a manifest to restore.
@@ -167,9 +171,15 @@ func (r *restoring) settleTag(i int, result Result) {
 func (r *restoring) record(i int, result Result) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.results[i].Status == "" {
+		r.done++
+	}
 	r.results[i] = result
 	if r.OnResult != nil {
 		r.OnResult(result)
+	}
+	if r.Progress != nil {
+		r.Progress(r.done, len(r.results))
 	}
 }
 

@@ -83,7 +83,8 @@ type trashRestoring struct {
 	indexes        []*namesIndex   // by name
 	images         []*trashedImage // by the name of their first tag
 
-	mu sync.Mutex // guards calls of OnResult
+	mu          sync.Mutex // guards calls of OnResult and Progress, and what follows
+	done, total int        // results
 }
 
 // A trashTag is a tag of the trash.
@@ -141,6 +142,10 @@ func (r *trashRestoring) arrange() {
 		}
 	}
 	r.settleClaims()
+	r.total = len(r.tags) + len(r.indexes)
+	for _, image := range r.images {
+		r.total += len(image.results)
+	}
 }
 
 // namesOf returns the names that the image of a tag of the trash had.
@@ -199,6 +204,9 @@ func (r *trashRestoring) report(result Result) {
 	defer r.mu.Unlock()
 	if r.OnResult != nil {
 		r.OnResult(result)
+	}
+	if r.done++; r.Progress != nil {
+		r.Progress(r.done, r.total)
 	}
 }
 

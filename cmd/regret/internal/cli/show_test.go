@@ -135,6 +135,32 @@ func TestShowLooksAtTheContentAndNotAtTheName(t *testing.T) {
 	}
 }
 
+func TestShowOfAnUndoFolderSaysHowFarItIs(t *testing.T) {
+	t.Parallel()
+	at := applyShop(t)
+	journal, err := os.ReadFile(at.journal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := bytes.SplitAfter(journal, []byte("\n"))[0]
+	for _, test := range []struct{ rule, journal, want string }{
+		{"a run that has begun", string(begun), "The last run did not get to its end; apply the same plan again"},
+		{"a run that got to its end", string(journal), "9 deleted"},
+		{"a journal that is none", "x", "journal.jsonl: the journal cannot be read"},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			if err := os.WriteFile(filepath.Join(at.folder, "journal.jsonl"), []byte(test.journal), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			got := run(t, "show", at.folder)
+			got.checkCode(t, exit.Done)
+			if !strings.Contains(got.out, test.want) {
+				t.Errorf("got\n%s", got.out)
+			}
+		})
+	}
+}
+
 func TestShowPrintsTheListOfPlansInAFolder(t *testing.T) {
 	t.Parallel()
 	shop := emptyShop(t)

@@ -38,19 +38,25 @@ type journalStep struct {
 	Kind   regret.Kind  `json:"kind,omitempty"`
 }
 
-// journal prints what a journal says.
-func (c *showCommand) journal(name string, in io.Reader) error {
-	s, err := apply.ReadJournal(in)
-	if err != nil {
-		return malformed(name, err)
-	}
-	doc := journalDocument{
+// newJournalDocument returns what a journal says.
+func newJournalDocument(s *apply.JournalSummary) *journalDocument {
+	doc := &journalDocument{
 		Regret: journalForm, Plan: s.Plan, Quarantine: s.Quarantine, Runs: s.Runs, Begun: s.Begun,
 		Finished: s.Finished, Torn: s.Torn, Open: append([]int{}, s.Open...), Results: []journalStep{},
 	}
 	for _, r := range s.Results {
 		doc.Results = append(doc.Results, journalStep{r.Step, r.Status, r.Reason, r.Kind})
 	}
+	return doc
+}
+
+// journal prints what a journal says.
+func (c *showCommand) journal(name string, in io.Reader) error {
+	s, err := apply.ReadJournal(in)
+	if err != nil {
+		return malformed(name, err)
+	}
+	doc := newJournalDocument(s)
 	switch c.format() {
 	case formatTree:
 		_, err := io.WriteString(c.app.streams.Out, doc.text())

@@ -3,12 +3,14 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/cmd/regret/internal/terminal"
+	"github.com/seed-8cb7cc86/regret/cmd/regret/internal/undofolder"
 	"github.com/seed-8cb7cc86/regret/prune/apply"
 	"github.com/seed-8cb7cc86/regret/prune/plan"
 	"github.com/seed-8cb7cc86/regret/prune/undo"
@@ -138,6 +140,29 @@ func (c *showCommand) archiveTree(doc *archiveDocument, p *plan.Plan) error {
 	if n := len(doc.Missing); n > 0 {
 		fmt.Fprintf(out, "%s of the plan had gone before, and cannot be restored.\n", counted(n, "manifest"))
 	}
-	fmt.Fprintf(out, "Undo: regret restore %s\n\n", shown(c.path))
+	fmt.Fprintf(out, "Undo: regret restore %s\n", shown(c.path))
+	if text := c.progressText(p); text != "" {
+		fmt.Fprintf(out, "\n%s", text)
+	}
+	fmt.Fprintln(out)
 	return c.plan(p)
+}
+
+// progressText returns how far the plan of an archive was carried out, as the report or the journal
+// beside it say; empty if there is none.
+func (c *showCommand) progressText(p *plan.Plan) string {
+	if report := undofolder.Finished(c.path, p); report != nil {
+		return terminal.SafeLines(report.String())
+	}
+	journal, err := os.Open(filepath.Join(c.path, "journal.jsonl"))
+	if err != nil {
+		return ""
+	}
+	defer journal.Close()
+	s, err := apply.ReadJournal(journal)
+	if err != nil {
+		return fmt.Sprintf("journal.jsonl: %s\n", terminal.Safe(err.Error()))
+	}
+	doc := newJournalDocument(s)
+	return doc.text()
 }
