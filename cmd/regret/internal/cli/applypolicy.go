@@ -36,13 +36,16 @@ func (p *applying) fromPolicy(ctx context.Context, args []string) error {
 	var codes []exit.Code
 	var tasks []*task // that wait for the answer
 	for place, err := range places {
+		if err == nil && ctx.Err() != nil { // which was said when the last plan was carried out
+			break
+		}
 		var t *task
-		if err == nil && ctx.Err() == nil {
+		if err == nil {
 			t, err = p.makeTask(ctx, place)
 		}
 		switch {
 		case ctx.Err() != nil:
-			p.app.printError(p.cmd, fmt.Errorf("%w; what was done before is in the reports", context.Cause(ctx)))
+			p.app.printError(p.cmd, fmt.Errorf("%w, before there was a plan for the next repository; nothing was done to it", context.Cause(ctx)))
 			return p.end(append(codes, exit.Of(context.Cause(ctx))))
 		case err != nil:
 			p.printUnplanned(err)
