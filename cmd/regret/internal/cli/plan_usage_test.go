@@ -255,3 +255,30 @@ func TestWholeFiles(t *testing.T) {
 		}
 	})
 }
+
+func TestPoliciesInYAML(t *testing.T) {
+	t.Parallel()
+	const yaml = "version: 1\nremove:\n- name: pull requests\n  tags: pr-*\n  older-than: 30d\n"
+	shop := newShop(t)
+	host := serve(t, shop.Registry)
+	args := []string{"plan", host + "/team/shop", "--at", shopDay, "-o", "name", "-p"}
+	fromFile := run(t, append(args, writeFile(t, "policy.yaml", yaml))...)
+	fromFile.checkCode(t, exit.Done)
+	if n := strings.Count(fromFile.out, "\n"); n != 2 {
+		t.Errorf("got\n%s", fromFile.out)
+	}
+	if piped := (process{stdin: yaml}).run(t, append(args, "-")...); piped != fromFile {
+		t.Errorf("from stdin: got %v", piped)
+	}
+	t.Run("a fault is shown with its line", func(t *testing.T) {
+		shop.ResetLog()
+		got := run(t, append(args, writeFile(t, "policy.yaml", strings.Replace(yaml, "pr-*", "1.10", 1)))...)
+		got.checkCode(t, exit.Usage)
+		checkNoRequests(t, shop.Registry)
+		for _, want := range []string{"policy.yaml:4:9: ", "  tags: 1.10\n"} {
+			if !strings.Contains(got.errors, want) {
+				t.Errorf("no %q in\n%s", want, got.errors)
+			}
+		}
+	})
+}

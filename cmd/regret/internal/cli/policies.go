@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/seed-8cb7cc86/regret/cmd/regret/internal/exit"
+	"github.com/seed-8cb7cc86/regret/cmd/regret/internal/policyfile"
 	"github.com/seed-8cb7cc86/regret/prune/policy"
 )
 
@@ -21,7 +22,8 @@ const maxPolicy = 4 << 20
 // maxInUse is how many bytes of an in-use list are read. A line has about 200.
 const maxInUse = 256 << 20
 
-// readPolicy reads a policy from a file, or from stdin if the path is "-".
+// readPolicy reads a policy in YAML or JSON from a file, or from stdin if the path is "-". Its faults
+// are shown with their lines.
 func (a *app) readPolicy(path string) (*policy.Policy, error) {
 	if path == "" {
 		return nil, usagef("there is no policy: add -p policy.yaml")
@@ -30,11 +32,11 @@ func (a *app) readPolicy(path string) (*policy.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := policy.Parse(data)
-	if err != nil {
-		return nil, exit.With(exit.Usage, fmt.Errorf("policy %s: %w", path, err))
+	if path == "-" {
+		path = "stdin"
 	}
-	return p, nil
+	p, err := policyfile.Read(path, data)
+	return p, exit.With(exit.Usage, err)
 }
 
 // inUse reads the in-use lists that a policy names. Their files are relative to that of the policy,
