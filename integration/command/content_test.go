@@ -84,18 +84,12 @@ func (s *site) image(t *testing.T, tags ...string) wire.Artifact {
 }
 
 // releasesPolicy keeps the two newest releases and removes all others, and all pull requests.
-const releasesPolicy = `version: 1
-keep:
-  - name: releases
-    tags: {semver: ">=1.0.0"}
-    newest: 2
-remove:
-  - name: old releases
-    tags: {semver: ">=1.0.0"}
-  - name: pull requests
-    tags: pr-*
-limits:
-  max-percent: 80
+const releasesPolicy = `{"version": 1,
+	"keep": [{"name": "releases", "tags": {"semver": ">=1.0.0"}, "newest": 2}],
+	"remove": [
+		{"name": "old releases", "tags": {"semver": ">=1.0.0"}},
+		{"name": "pull requests", "tags": "pr-*"}],
+	"limits": {"max-percent": 80}}
 `
 
 // releases pushes releases and pull requests for several platforms, which share an image, with
