@@ -122,6 +122,7 @@ func (a *app) newRoot() *cobra.Command {
 		newShow,
 		newExplain,
 		newApply,
+		newRestore,
 		newDemo,
 		newVersion,
 		newMan,

@@ -114,6 +114,10 @@ func (t *task) name() string { return t.header.Registry + "/" + t.header.Reposit
 // carryOut carries out a plan, prints what came of it, and returns what that means.
 func (c *carrying) carryOut(ctx context.Context, t *task) exit.Code {
 	report, err := c.apply(ctx, t)
+	if t.done && report != nil {
+		c.app.note("%s: this plan was carried out before, until %s, and this is the report of then. To delete what is there again, make a new plan.",
+			terminal.Safe(t.name()), report.Ended.Format(time.RFC3339))
+	}
 	if report == nil {
 		c.printProblem(ctx, t, nil, err)
 		return exit.OfReport(nil, err)

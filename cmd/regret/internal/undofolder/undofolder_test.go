@@ -232,3 +232,49 @@ func TestDiscard(t *testing.T) {
 		}
 	})
 }
+
+func TestRetire(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, "one")
+	path := t.TempDir()
+	folder := open(t, path, f.plan)
+	if _, err := undofolder.Retire(path); !errors.Is(err, undofolder.ErrRunning) {
+		t.Errorf("while a run is writing: %v", err)
+	}
+	report, err := apply.Apply(t.Context(), f.client, f.plan, folder.Store(), &apply.Options{Journal: folder.Journal()})
+	if err := errors.Join(err, folder.WriteReport(t.Context(), report), folder.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for n, want := range [][]string{{"journal-1.jsonl", "journal.jsonl", "report-1.json"}, {"journal-1.jsonl", "journal-2.jsonl", "journal.jsonl", "report-1.json"}} {
+		release, err := undofolder.Retire(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := undofolder.Open(t.Context(), path, f.plan); !errors.Is(err, undofolder.ErrRunning) {
+			t.Errorf("while something is restored: %v", err)
+		}
+		if err := release(); err != nil {
+			t.Fatal(err)
+		}
+		got := slices.DeleteFunc(names(t, path), func(name string) bool {
+			return !strings.HasPrefix(name, "journal") && !strings.HasPrefix(name, "report")
+		})
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("files (-want +got):\n%s", diff)
+		}
+		if undofolder.Finished(path, f.plan) != nil {
+			t.Error("it is still finished")
+		}
+		if err := os.WriteFile(filepath.Join(path, "journal.jsonl"), []byte(strings.Repeat("x", n+1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Run("what has no journal is left as it is", func(t *testing.T) {
+		t.Parallel()
+		path := t.TempDir()
+		release, err := undofolder.Retire(path)
+		if err := errors.Join(err, release()); err != nil || names(t, path) != nil {
+			t.Errorf("%v; there is %v", err, names(t, path))
+		}
+	})
+}
