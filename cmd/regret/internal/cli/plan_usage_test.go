@@ -282,3 +282,21 @@ func TestPoliciesInYAML(t *testing.T) {
 		}
 	})
 }
+
+func TestPrintPolicy(t *testing.T) {
+	t.Parallel()
+	path := writeFile(t, "policy.json", shopPolicy)
+	got := run(t, "plan", "--print-policy", "-p", path, "-o", "json")
+	got.checkCode(t, exit.Done)
+	again := process{stdin: got.out}.run(t, "plan", "--print-policy", "-p", "-", "-o", "json")
+	if again != got || !strings.HasPrefix(got.out, `{"version":1,`) {
+		t.Errorf("the canonical form\n%s is not that of itself:\n%s%s", got.out, again.out, again.errors)
+	}
+	text := run(t, "plan", "--print-policy", "-p", path)
+	text.checkCode(t, exit.Done)
+	for _, want := range []string{`"name": "old nightlies"`, "sha256:"} {
+		if !strings.Contains(text.out, want) {
+			t.Errorf("no %s in\n%s", want, text.out)
+		}
+	}
+}
