@@ -101,6 +101,12 @@ func (c *Client) CheckDelete(ctx context.Context, repository string) error {
 		return err
 	}
 	d := c.newDeletion(op, repository, string(digest.FromString(rand.Text())))
+	return d.check(ctx, "the registry accepted to delete a digest that does not exist: its success says nothing")
+}
+
+// check sends the DELETE of something that does not exist. Accepted is what a
+// response that accepts it means.
+func (d deletion) check(ctx context.Context, accepted string) error {
 	resp, err := d.do(ctx)
 	switch {
 	case errors.Is(err, ErrNotFound):
@@ -108,7 +114,7 @@ func (c *Client) CheckDelete(ctx context.Context, repository string) error {
 	case err != nil:
 		return err
 	}
-	return d.refuse(resp, "", errors.New("the registry accepted to delete a digest that does not exist: its success says nothing"))
+	return d.refuse(resp, "", errors.New(accepted))
 }
 
 // A deletion is the DELETE of a digest or a tag, and what its outcome means.

@@ -76,6 +76,7 @@
 //	Blob                   reads a small blob, such as a configuration           1
 //	HasBlob                finds out whether a blob is there                     1 or 2
 //	CheckDelete            asks whether the credentials allow a deletion         1
+//	CheckUntag             asks whether they allow to remove a tag               1
 //	DeleteManifest         deletes a manifest with all its tags                  1 or 2
 //	Untag                  removes one tag                                       1
 //	UntagByOverwrite       removes one tag where only digests can be deleted     10 or more

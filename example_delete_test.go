@@ -142,6 +142,24 @@ func ExampleClient_Untag_unsupported() {
 	// DELETE /v2/team/app/manifests/latest 400
 }
 
+// CheckUntag reports whether the registry removes single tags. It removes nothing.
+func ExampleClient_CheckUntag() {
+	ctx := context.Background()
+	for _, registry := range []*fakeregistry.Registry{fakeregistry.Distribution3().New(), fakeregistry.Distribution2().New()} {
+		registry.PutImage("team/app", "hello", "v1")
+		c, err := regret.New("registry.example.com", regret.WithTransport(registry))
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		err = c.CheckUntag(ctx, "team/app")
+		fmt.Println(err == nil, errors.Is(err, regret.ErrTagDeleteUnsupported), len(registry.Tags("team/app")))
+	}
+	// Output:
+	// true false 1
+	// false true 1
+}
+
 // CheckDelete reports before a bulk deletion whether the registry allows these credentials to
 // delete. It deletes nothing.
 func ExampleClient_CheckDelete() {

@@ -56,6 +56,7 @@ var (
 	}
 	repositoryMethods = []method{
 		{"CheckDelete", func(ctx context.Context, c *regret.Client, r, _ string) error { return c.CheckDelete(ctx, r) }},
+		{"CheckUntag", func(ctx context.Context, c *regret.Client, r, _ string) error { return c.CheckUntag(ctx, r) }},
 		{"Tags", func(ctx context.Context, c *regret.Client, r, _ string) error {
 			for _, err := range c.Tags(ctx, r) {
 				return err

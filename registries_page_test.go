@@ -71,8 +71,8 @@ error that keeps the status and message of the response, because they do not rev
 Except for the columns *deletion disabled*, all cells apply to a registry with deletion enabled. In many registries, including
 distribution and olareg, deletion is disabled by default. *Deletion disabled* applies to a deletion by digest, *deletion
 disabled, by tag* to a deletion by tag. ` + "`CheckDelete`" + ` sends a DELETE for a digest that does not exist: *allowed* means
-that it recognises the refusal as the response of a registry that allows deletion. *Rate limit* is a DELETE that gets 429 once:
-*waits, retries* means that regret waits and then sends it again.
+that it recognises the refusal as the response of a registry that allows deletion. ` + "`CheckUntag`" + ` does the same for a
+tag. *Rate limit* is a DELETE that gets 429 once: *waits, retries* means that regret waits and then sends it again.
 `
 
 // registriesPage returns the whole page.
@@ -108,8 +108,11 @@ func writeTable(b *strings.Builder, title string, topics []fakeregistry.Topic) {
 
 // heading returns the name of a topic on the page.
 func heading(topic fakeregistry.Topic) string {
-	if topic == fakeregistry.TopicMissing {
+	switch topic {
+	case fakeregistry.TopicMissing:
 		return "`CheckDelete`"
+	case fakeregistry.TopicMissingTag:
+		return "`CheckUntag`"
 	}
 	return string(topic)
 }
@@ -136,7 +139,7 @@ func (r row) text(topic fakeregistry.Topic) string {
 	}
 	text := "yes"
 	switch topic {
-	case fakeregistry.TopicMissing:
+	case fakeregistry.TopicMissing, fakeregistry.TopicMissingTag:
 		text = "allowed"
 	case fakeregistry.TopicThrottled:
 		text = "waits, retries"

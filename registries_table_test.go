@@ -18,6 +18,7 @@ func specified() map[fakeregistry.Topic]cell {
 		fakeregistry.TopicIndex:       {"", "HEAD index 200, DELETE index 202", "index multi"},
 		fakeregistry.TopicTwice:       {regret.ErrNotFound, "HEAD image 404, GET image 404", "image v1 v2"},
 		fakeregistry.TopicMissing:     {"", "DELETE unknown 404, DELETE unknown 404", ""}, // CheckDelete in a known and in an unknown repository
+		fakeregistry.TopicMissingTag:  {"", "DELETE nothing 404", ""},
 		fakeregistry.TopicForbidden:   {regret.ErrForbidden, twoTokenRequests, ""},
 		fakeregistry.TopicReadOnly:    unchanged(regret.ErrReadOnly, "405"),
 		fakeregistry.TopicDisabled:    unchanged(regret.ErrDeleteDisabled, "405"),
@@ -43,13 +44,20 @@ func refusedTag(status string) cell {
 	return cell{regret.ErrTagDeleteUnsupported, "DELETE v1 " + status, ""}
 }
 
+func refusedCheck(status string) cell {
+	return cell{regret.ErrTagDeleteUnsupported, "DELETE nothing " + status, ""}
+}
+
 type cells = map[fakeregistry.Topic]cell
 
 // registryTable lists for each registry the outcomes that differ from specified.
 func registryTable() []row {
 	twoPages := cell{"", "GET tags 200, GET tags 200", ""}
 	return []row{
-		{fakeregistry.Distribution2(), cells{fakeregistry.TopicUntag: refusedTag("400")}},
+		{fakeregistry.Distribution2(), cells{
+			fakeregistry.TopicUntag:      refusedTag("400"),
+			fakeregistry.TopicMissingTag: refusedCheck("400"),
+		}},
 		{fakeregistry.Distribution3(), nil},
 		{fakeregistry.Distribution30(), nil},
 		{fakeregistry.Zot(), cells{
@@ -62,12 +70,13 @@ func registryTable() []row {
 			fakeregistry.TopicReadOnly:  unchanged(regret.ErrReadOnly, "403"),
 		}},
 		{fakeregistry.Harbor(), cells{
-			fakeregistry.TopicUntag:     refusedTag("400"),
-			fakeregistry.TopicChild:     refusedChild(regret.ErrReferenced, "412"),
-			fakeregistry.TopicIndex:     {"", "HEAD index 200, DELETE index 202", "index child sibling multi"},
-			fakeregistry.TopicForbidden: {regret.ErrUnauthorized, "HEAD image 401, GET token 200, HEAD image 200, DELETE image 401, DELETE image 401", ""},
-			fakeregistry.TopicImmutable: unchanged(regret.ErrImmutable, "412"),
-			fakeregistry.TopicReadOnly:  unchanged(regret.ErrReadOnly, "403"),
+			fakeregistry.TopicUntag:      refusedTag("400"),
+			fakeregistry.TopicMissingTag: refusedCheck("400"),
+			fakeregistry.TopicChild:      refusedChild(regret.ErrReferenced, "412"),
+			fakeregistry.TopicIndex:      {"", "HEAD index 200, DELETE index 202", "index child sibling multi"},
+			fakeregistry.TopicForbidden:  {regret.ErrUnauthorized, "HEAD image 401, GET token 200, HEAD image 200, DELETE image 401, DELETE image 401", ""},
+			fakeregistry.TopicImmutable:  unchanged(regret.ErrImmutable, "412"),
+			fakeregistry.TopicReadOnly:   unchanged(regret.ErrReadOnly, "403"),
 		}},
 		{fakeregistry.Quay(), cells{
 			fakeregistry.TopicList:     twoPages,

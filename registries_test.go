@@ -177,6 +177,8 @@ func (s *scene) play(t *testing.T, topic fakeregistry.Topic) error {
 		return c.DeleteManifest(ctx, s.repo, s.digest("image"))
 	case fakeregistry.TopicMissing:
 		return errors.Join(c.CheckDelete(ctx, s.repo), c.CheckDelete(ctx, "team/unknown"))
+	case fakeregistry.TopicMissingTag:
+		return c.CheckUntag(ctx, s.repo)
 	}
 	return c.DeleteManifest(ctx, s.repo, s.digest("image"))
 }
@@ -210,6 +212,9 @@ func (s *scene) sent() string {
 			if what == "" {
 				what = "unknown"
 			}
+		}
+		if strings.HasPrefix(what, "regret-check-") {
+			what = "nothing"
 		}
 		if strings.HasSuffix(r.Path, "/tags/list") {
 			what = "tags"

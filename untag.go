@@ -2,6 +2,7 @@ package regret
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 
 	"github.com/seed-8cb7cc86/regret/internal/grammar"
@@ -49,6 +50,27 @@ func (c *Client) Untag(ctx context.Context, repository, tag string) error {
 		c.seen.DropTag(repository, tag)
 	}
 	return err
+}
+
+// CheckUntag asks whether this registry, with these credentials, would remove a
+// tag of the repository. It removes nothing: it sends the DELETE for a random tag
+// that does not exist, and takes the response that it is unknown for permission.
+// It cannot foresee rules about single tags, such as immutable ones.
+//
+// Errors: [ErrTagDeleteUnsupported], otherwise as [Client.CheckDelete].
+//
+// Sends DELETE /v2/<name>/manifests/<tag> ([end-9]).
+//
+// [end-9]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-tags
+func (c *Client) CheckUntag(ctx context.Context, repository string) error {
+	const op = "check untag"
+	repository, err := c.repository(op, repository)
+	if err != nil {
+		return err
+	}
+	d := c.newDeletion(op, repository, "regret-check-"+rand.Text())
+	d.Repeatable = true // no other client pushes this tag
+	return d.check(ctx, "the registry accepted to remove a tag that does not exist: its success says nothing")
 }
 
 // once sends the one DELETE. If there is no response, it looks what the tag

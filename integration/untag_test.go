@@ -45,6 +45,27 @@ func TestUntagOfAnUnknownTagIsNotFound(t *testing.T) {
 	})
 }
 
+func TestCheckUntagPredictsWhetherATagCanBeRemoved(t *testing.T) {
+	t.Parallel()
+	for _, kind := range append(registry.Kinds(), registry.Olareg()) {
+		t.Run(kind.Name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, kind, registry.Setup{})
+			f.repo.Push(t, wire.OCIImage(t, "hello"), "latest")
+			c := f.client(t)
+			checked := c.CheckUntag(t.Context(), repository)
+			f.wantExists(t, true, "latest")
+			untagged := c.Untag(t.Context(), repository, "latest")
+			if (checked == nil) != (untagged == nil) || errors.Is(checked, regret.ErrTagDeleteUnsupported) != errors.Is(untagged, regret.ErrTagDeleteUnsupported) {
+				t.Errorf("it says %v, and the tag is removed with %v", checked, untagged)
+			}
+			if f.TagDelete && checked != nil {
+				t.Error(checked)
+			}
+		})
+	}
+}
+
 func TestUntagIsRefusedIfDeletionIsNotAllowed(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

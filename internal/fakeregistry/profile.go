@@ -30,6 +30,7 @@ const (
 	TopicIndex       Topic = "delete an index"
 	TopicTwice       Topic = "delete twice"
 	TopicMissing     Topic = "check delete"
+	TopicMissingTag  Topic = "check untag"
 	TopicForbidden   Topic = "missing permission"
 	TopicImmutable   Topic = "immutable tag"
 	TopicReadOnly    Topic = "read-only mode"
@@ -45,7 +46,7 @@ const (
 // Topics returns the topics that apply to every registry, in the order of the columns of a table.
 func Topics() []Topic {
 	return []Topic{
-		TopicResolve, TopicList, TopicDelete, TopicUntagged, TopicUntag, TopicChild, TopicIndex, TopicTwice, TopicMissing,
+		TopicResolve, TopicList, TopicDelete, TopicUntagged, TopicUntag, TopicChild, TopicIndex, TopicTwice, TopicMissing, TopicMissingTag,
 		TopicForbidden, TopicImmutable, TopicReadOnly, TopicDisabled, TopicDisabledTag, TopicThrottled,
 	}
 }

@@ -31,6 +31,7 @@ func GoContainerRegistry() Profile {
 			{TopicIndex, ReadSource, "The children stay."},
 			{TopicTwice, Measured, "404 MANIFEST_UNKNOWN."},
 			{TopicMissing, Measured, "404 MANIFEST_UNKNOWN; in an unknown repository 404 NAME_UNKNOWN; errors are JSON, but their Content-Type is text/plain."},
+			{TopicMissingTag, Measured, "404 MANIFEST_UNKNOWN; errors are JSON, but their Content-Type is text/plain."},
 			{TopicImmutable, NoSuch, "Nothing can be locked."},
 			{TopicDisabled, NoSuch, "Deletion cannot be disabled."},
 			{TopicDisabledTag, NoSuch, "Deletion cannot be disabled."},

@@ -24,6 +24,7 @@ func Harbor() Profile {
 			{TopicIndex, ReadSource, "Children that have no tag are deleted with it."},
 			{TopicTwice, ReadSource, "404 NOT_FOUND."},
 			{TopicMissing, ReadSource, "404 NOT_FOUND, where other registries send MANIFEST_UNKNOWN."},
+			{TopicMissingTag, ReadSource, "400 UNSUPPORTED, as for every tag."},
 			{TopicForbidden, ReadSource, "401 with a Basic challenge, for a wrong password and a missing permission alike."},
 			{TopicImmutable, ReadSource, "412 PRECONDITION."},
 			{TopicReadOnly, ReadSource, "403 DENIED; the message says that it is in read-only mode."},

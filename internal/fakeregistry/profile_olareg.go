@@ -24,6 +24,7 @@ func Olareg() Profile {
 			{TopicIndex, Measured, "The children stay, until garbage is collected."},
 			{TopicTwice, Measured, "404 MANIFEST_UNKNOWN."},
 			{TopicMissing, Measured, "404 MANIFEST_UNKNOWN, also in an unknown repository; errors are JSON, but their Content-Type is text/plain."},
+			{TopicMissingTag, Measured, "404 MANIFEST_UNKNOWN."},
 			{TopicForbidden, Measured, "401 UNAUTHORIZED, for Basic and tokens alike, on main."},
 			{TopicImmutable, NoSuch, "Nothing can be locked."},
 			{TopicReadOnly, Measured, "403 DENIED, with the reason as detail."},

@@ -30,6 +30,7 @@ func Quay() Profile {
 			{TopicIndex, ReadSource, "The children stay, but are served only for an hour after their push unless they have tags."},
 			{TopicTwice, ReadSource, "404 MANIFEST_UNKNOWN."},
 			{TopicMissing, ReadSource, "404 MANIFEST_UNKNOWN; for a deleted tag, TAG_EXPIRED."},
+			{TopicMissingTag, ReadSource, "404 MANIFEST_UNKNOWN, since 3.13."},
 			{TopicForbidden, ReadSource, "401 UNAUTHORIZED, as for unknown users."},
 			{TopicImmutable, ReadSource, "409 TAG_IMMUTABLE, since 3.17."},
 			{TopicReadOnly, ReadSource, "405 DENIED with is_readonly: true."},

@@ -26,6 +26,7 @@ func Zot() Profile {
 			{TopicIndex, Measured, "The children stay, until garbage is collected."},
 			{TopicTwice, Measured, "404 MANIFEST_UNKNOWN."},
 			{TopicMissing, Measured, "404 MANIFEST_UNKNOWN; in an unknown repository 400 NAME_UNKNOWN."},
+			{TopicMissingTag, ReadSource, "404 MANIFEST_UNKNOWN."},
 			{TopicForbidden, Measured, "403 DENIED, with a challenge."},
 			{TopicImmutable, NoSuch, "It has no immutable tags; access policies can forbid a deletion: 403."},
 			{TopicThrottled, Measured, "429 in plain text with Ratelimit-Reset in seconds, without Retry-After."},

@@ -58,6 +58,7 @@ var (
 			return err
 		}},
 		{"CheckDelete", func(ctx context.Context, c *regret.Client, r, _ string) error { return c.CheckDelete(ctx, r) }},
+		{"CheckUntag", func(ctx context.Context, c *regret.Client, r, _ string) error { return c.CheckUntag(ctx, r) }},
 	}
 )
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,11 +32,16 @@ type converter struct {
 
 // fault records a fault of a value, and writes null in place of the value.
 func (c *converter) fault(n *node, at string, detail Detail, format string, args ...any) {
+	c.record(n, at, detail, fmt.Sprintf(format, args...))
+	c.instead(at)
+}
+
+// instead writes null in place of a value with a fault, of which the library need say no more.
+func (c *converter) instead(at string) {
 	if c.reported == nil {
 		c.reported = map[string]bool{}
 	}
 	c.reported[at] = true
-	c.record(n, at, detail, fmt.Sprintf(format, args...))
 	c.out = append(c.out, "null"...)
 }
 
@@ -58,6 +64,8 @@ func (c *converter) value(n *node, s *shape, at string) {
 		return
 	}
 	switch {
+	case n.faulty:
+		c.instead(at)
 	case s.kind == anything: // the library reports the key
 		c.out = append(c.out, "null"...)
 	case s.oneOrAll && n.kind != list:
@@ -83,7 +91,7 @@ func (c *converter) object(n *node, s *shape, at string) {
 	c.out = append(c.out, '{')
 	seen := map[string]bool{}
 	for i, key := range n.keys {
-		if seen[key.text] {
+		if seen[key.text] || key.faulty {
 			continue
 		}
 		if len(seen) > 0 {
@@ -137,10 +145,10 @@ func (c *converter) text(n *node, s *shape, at string) {
 			write = asQuoted(n.text + "d")
 		}
 		c.fault(n, at, Ambiguous, "without quotes, YAML readers take %s for %s: write %s", n.text, n.resolves, write)
-	case n.style == block && strings.Contains(n.text, "\n"):
-		c.fault(n, at, LineBreak, "the text has line breaks: put it on one line below |-, which leaves out the last one")
+	case n.style == block && strings.Index(n.text, "\n") == len(n.text)-1:
+		c.fault(n, at, LineBreak, "the text ends with a line break: write |-, which leaves it out")
 	case strings.Contains(n.text, "\n"):
-		c.fault(n, at, LineBreak, "the text has line breaks: nothing that a policy names has one")
+		c.fault(n, at, LineBreak, "the text has line breaks, and nothing that a policy names has one: write it on one line")
 	case n.joined && s.key != "name" && s.key != "semver":
 		c.fault(n, at, LineBreak, "the lines are joined with spaces: write the text on one line")
 	default:
@@ -212,6 +220,9 @@ func (c *converter) duplicates(n *node, at string) {
 		part := strconv.Itoa(i)
 		if n.kind == object {
 			key := n.keys[i]
+			if key.faulty {
+				continue
+			}
 			part = escape(key.text)
 			if line, ok := lines[key.text]; ok {
 				if c.twice == nil {
@@ -241,6 +252,9 @@ func (c *converter) add(err error) {
 			continue
 		}
 		key, value, found := c.root.find(fault.Pointer)
+		if !found && slices.ContainsFunc(value.keys, func(k *node) bool { return k.faulty }) {
+			continue // what is missing may be there
+		}
 		at, detail := value.at, Invalid
 		if found && key != nil && !c.shape.has(fault.Pointer) {
 			at, detail = key.at, Unknown

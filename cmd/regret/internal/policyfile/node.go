@@ -16,6 +16,7 @@ type node struct {
 	joined   bool   // lines of a block scalar were joined with spaces
 	bare     bool   // an object in braces that has no colons, such as the glob {a,b}
 	flow     bool   // a collection in brackets or braces
+	faulty   bool   // a value or a key with a fault that has been reported
 
 	keys   []*node // of an object
 	values []*node // of an object or a list

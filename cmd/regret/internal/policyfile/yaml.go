@@ -1,12 +1,9 @@
 package policyfile
 
 import (
-	"errors"
-	"fmt"
-	"regexp"
+	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
@@ -63,7 +60,7 @@ func checkTokens(src *source, tokens token.Tokens) (found Errors) {
 		case token.CommentType:
 			continue
 		case token.DirectiveType:
-			add(t, Directive, "directives are not read: remove this one, or quote a text that begins with %%")
+			return append(found, src.fault(at(t), Directive, "directives are not read: remove this one, or quote a text that begins with %%"))
 		case token.TagType:
 			add(t, Tag, "tags are not read: write a text in quotes without %s, and quote one that begins with !", t.Value)
 		case token.MappingKeyType:
@@ -99,40 +96,6 @@ func at(t *token.Token) position {
 		return position{1, 1}
 	}
 	return position{t.Position.Line, t.Position.Column}
-}
-
-// syntaxOfYAML returns the fault that the YAML library has found.
-func syntaxOfYAML(src *source, err error) *Error {
-	where, problem := position{1, 1}, err.Error()
-	if syntax, ok := errors.AsType[*yaml.SyntaxError](err); ok {
-		where, problem = at(syntax.GetToken()), syntax.GetMessage()
-	}
-	return src.fault(where, Syntax, "this is not YAML: %s%s", problem, hintOf(src, where.line))
-}
-
-// value is what is behind a key or a dash in a line.
-var valueInLine = regexp.MustCompile(`^[ ]*(?:- +)*(?:[\w-]+: +)?(.*?) *$`)
-
-// hintOf says what to quote in a line that is not YAML. Globs and ranges of versions often
-// begin with a character that has a meaning in YAML.
-func hintOf(src *source, line int) string {
-	if line < 1 || line > len(src.lines) {
-		return ""
-	}
-	value := valueInLine.FindStringSubmatch(string(src.lines[line-1]))[1]
-	switch {
-	case value == "":
-		return ""
-	case strings.ContainsRune("*&!%@`>|?,]}", rune(value[0])):
-		return fmt.Sprintf("; a text that begins with %c must be quoted: %s", value[0], asQuoted(value))
-	case strings.ContainsRune("[{", rune(value[0])):
-		return fmt.Sprintf("; a pattern with brackets or braces must be quoted, such as %q", `v[0-9]*`)
-	case value[0] == '"':
-		return `; in double quotes, a backslash is written twice: regular expressions are easier to read in single quotes`
-	case strings.Contains(value, ": "):
-		return "; a text with a colon must be quoted: " + asQuoted(value)
-	}
-	return ""
 }
 
 // A walker makes nodes of what the YAML library has parsed. It follows the file from its
@@ -174,7 +137,7 @@ func (w *walker) file(file *ast.File) *node {
 			begin.line = doc.Start.Position.Line
 		}
 		if doc.Body != nil && root != nil {
-			w.fail(at(doc.Body.GetToken()), Documents, "a second document begins here: a policy file has one")
+			w.fail(position{at(doc.Body.GetToken()).line, 1}, Documents, "a second document begins in this line: a policy file has one")
 		} else if doc.Body != nil {
 			root = w.value(doc.Body, begin)
 		}
@@ -209,10 +172,8 @@ func (w *walker) blank(end int) {
 		w.at.column = i + 1
 		switch r := line[i]; {
 		case r == ' ':
-		case r == '\t' && strings.TrimSpace(string(line[i:])) == "":
-			return
 		case r == '\t':
-			w.fail(w.at, Tab, "a tab is between the values: write a space")
+			w.fail(w.at, Tab, "a tab is not in a text or a comment: write a space")
 		case r == '#' && (i == 0 || line[i-1] == ' ' || line[i-1] == '\t'):
 			w.at.column = len(line) + 1
 			return
@@ -221,7 +182,7 @@ func (w *walker) blank(end int) {
 		case r == ',' && w.open > 0:
 			w.commas++
 		default:
-			w.fail(w.at, Syntax, "%q cannot stand here%s", r, hintOf(w.src, w.at.line))
+			w.fail(w.at, Syntax, "%q cannot stand here%s", r, hint(w.src, w.at))
 		}
 	}
 	w.at.column = max(w.at.column, end+1)
@@ -234,11 +195,15 @@ func (w *walker) take(at position, text string) {
 		return
 	}
 	end := at.column - 1 + len([]rune(text))
-	if line := w.src.lines[at.line-1]; end > len(line) || string(line[at.column-1:end]) != text {
+	line := w.src.lines[at.line-1]
+	switch {
+	case end <= len(line) && string(line[at.column-1:end]) == text:
+		w.at, w.commas = position{at.line, end + 1}, 0
+	case slices.Contains(line, '\t'):
+		w.fail(position{at.line, slices.Index(line, '\t') + 1}, Tab, "a tab is not in a text or a comment: write a space")
+	default:
 		w.fail(at, Syntax, "the YAML library does not read this as it is written: write it in a simpler way")
-		return
 	}
-	w.at, w.commas = position{at.line, end + 1}, 0
 }
 
 // next returns the character after what has been read, or a space at the end of the line.

@@ -2,6 +2,7 @@ package policyfile
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -18,6 +19,10 @@ func (w *walker) scalar(t *token.Token, p place) *node {
 		return n
 	}
 	rest := string(w.src.lines[n.at.line-1][n.at.column-1:])
+	if strings.HasPrefix(rest, "\t") {
+		w.fail(n.at, Tab, "a tab is not in a text or a comment: write a space")
+		return n
+	}
 	switch t.Type {
 	case token.SingleQuoteType, token.DoubleQuoteType:
 		w.quoted(n, t.Value, rest)
@@ -72,7 +77,7 @@ func (w *walker) plain(n *node, t *token.Token, rest string) {
 	n.text = t.Value
 	n.resolves = resolve(n.text)
 	if t.Type != token.StringType && n.resolves == "" {
-		n.resolves = "something else" // the YAML library does
+		n.resolves = "something else" // as the YAML library does
 	}
 	inFlow := w.open > 0
 	switch {
@@ -105,8 +110,8 @@ func (w *walker) after() rune {
 	return line[w.at.column]
 }
 
-// block reads a text below | or >. It takes the lines itself, and compares the text with what
-// the YAML library has read.
+// block reads a text below | or >. It takes the lines itself, because the YAML library reads
+// some texts differently from other readers.
 func (w *walker) block(n *ast.LiteralNode, p place) *node {
 	t := &node{at: at(n.Start), style: block}
 	w.begins(t.at, p, false)
@@ -115,61 +120,55 @@ func (w *walker) block(n *ast.LiteralNode, p place) *node {
 	if !w.failed && len(header) > 1 && header[1:] != "-" && header[1:] != "+" {
 		w.fail(t.at, Syntax, "after | and >, only - and + are read: write |-")
 	}
-	if w.open > 0 {
-		w.fail(t.at, Syntax, "a block of text cannot stand within brackets")
+	if w.open > 0 || p.parent == 0 {
+		w.fail(t.at, Syntax, "a block of text stands behind a key or a dash")
 	}
 	if w.failed {
 		return t
 	}
 	w.blank(len(w.src.lines[t.at.line-1]))
 	lines, last := w.blockLines(t.at.line, p.parent)
-	t.text = strings.Join(lines, "\n")
-	if header[0] == '>' {
-		t.text = strings.Join(lines, " ")
-		t.joined = len(lines) > 1
-	}
 	if len(lines) == 0 {
 		w.fail(t.at, NoValue, "there is no text below: it must be indented more than the key")
 		return t
 	}
+	t.text = strings.Join(lines, "\n")
+	if header[0] == '>' {
+		// An empty line, or one that is indented more, keeps its line break.
+		if !slices.ContainsFunc(lines, func(line string) bool { return line == "" || line[0] == ' ' }) {
+			t.text = strings.Join(lines, " ")
+			t.joined = len(lines) > 1
+		}
+	}
 	if !strings.HasSuffix(header, "-") {
-		w.record(t.at, LineBreak, "the text ends with a line break: write %s-, which leaves it out", header[:1])
-	} else if t.text != n.Value.Value {
-		w.fail(t.at, Syntax, "the YAML library does not read this text as it is written: put it on one line, without empty lines around it")
+		t.text += "\n"
 	}
 	w.at = position{last, len(w.src.lines[last-1]) + 1}
 	return t
 }
 
-func (w *walker) record(at position, detail Detail, format string, args ...any) {
-	w.faults = append(w.faults, w.src.fault(at, detail, format, args...))
-}
-
 // blockLines returns the lines below a line that are indented more than a column, without what
-// indents them, and the number of the last one.
+// indents them, and the number of the last one. Empty lines at the end are left out.
 func (w *walker) blockLines(line, column int) (lines []string, last int) {
 	indent := -1
 	last = line
+	var empty []string // since the last line with a text
 	for i, text := range w.src.lines[line:] {
 		trimmed := strings.TrimLeft(string(text), " ")
 		spaces := len(text) - utf8.RuneCountInString(trimmed)
-		switch {
-		case trimmed == "" && indent < 0:
+		if trimmed == "" && (indent < 0 || spaces <= indent) {
+			empty = append(empty, "")
 			continue
-		case trimmed == "":
-			lines = append(lines, "")
-			continue
-		case indent < 0:
+		}
+		if indent < 0 {
 			indent = spaces
 		}
 		if indent < column || spaces < indent {
 			break
 		}
-		lines = append(lines, string(text[indent:]))
+		lines = append(append(lines, empty...), string(text[indent:]))
+		empty = nil
 		last = line + i + 1
-	}
-	for len(lines) > 0 && lines[len(lines)-1] == "" {
-		lines = lines[:len(lines)-1]
 	}
 	return lines, last
 }

@@ -61,12 +61,13 @@ func (w *walker) begins(at position, p place, isBlock bool) {
 func (w *walker) mapping(pairs []*ast.MappingValueNode, p place) *node {
 	m := &node{kind: object}
 	for i, pair := range pairs {
+		before := w.at.line
 		k := w.key(pair)
 		if i == 0 {
 			m.at = k.at
 			w.begins(k.at, p, true)
-		} else if k.at.column != m.at.column {
-			w.fail(k.at, Syntax, "the key is not indented as the keys before it are")
+		} else if k.at.column != m.at.column || k.at.line == before {
+			w.fail(k.at, Syntax, "the key does not begin a line, indented as the keys before it are")
 		}
 		w.colon(pair, k, false)
 		m.add(k, w.value(pair.Value, place{parent: parentOf(pair.Value, k.at.column), line: k.at.line}))
@@ -98,7 +99,7 @@ func (w *walker) key(pair *ast.MappingValueNode) *node {
 	case *ast.MergeKeyNode:
 		w.take(at(k.Token), "<<")
 		w.faults = append(w.faults, w.src.fault(at(k.Token), MergeKey, "merge keys are not read: write out what << is for"))
-		return &node{at: at(k.Token), text: "<<"}
+		return &node{at: at(k.Token), text: "<<", faulty: true}
 	case *ast.AliasNode:
 		w.fail(at(k.GetToken()), Alias, "a key cannot be an alias, and a text that begins with * must be quoted")
 		return &node{}
@@ -122,7 +123,7 @@ func (w *walker) colon(pair *ast.MappingValueNode, k *node, inFlow bool) {
 	case w.failed:
 	case colon.line != k.at.line:
 		w.fail(colon, Syntax, "the colon must be in the line of its key")
-	case w.next() != ' ' && w.next() != '\t' && !(inFlow && k.style == quoted):
+	case w.next() != ' ' && !(inFlow && k.style == quoted):
 		w.fail(colon, Syntax, "a colon needs a space behind it")
 	}
 }
@@ -137,15 +138,16 @@ func (w *walker) sequence(n *ast.SequenceNode, p place) *node {
 		if w.failed {
 			break
 		}
+		before := w.at.line
 		dash := at(n.Entries[i].Start)
 		w.take(dash, "-")
 		if i == 0 {
 			l.at = dash
 			w.begins(dash, p, true)
-		} else if dash.column != l.at.column {
-			w.fail(dash, Syntax, "the dash is not indented as the dashes before it are")
+		} else if dash.column != l.at.column || dash.line == before {
+			w.fail(dash, Syntax, "the dash does not begin a line, indented as the dashes before it are")
 		}
-		if w.next() != ' ' && w.next() != '\t' {
+		if w.next() != ' ' {
 			w.fail(dash, Syntax, "a dash needs a space behind it")
 		}
 		l.values = append(l.values, w.value(value, place{parent: dash.column, line: dash.line, dash: true}))
@@ -263,5 +265,5 @@ func (w *walker) alias(n *ast.AliasNode, p place) *node {
 	if !w.failed {
 		w.faults = append(w.faults, w.src.fault(start, Alias, "no anchor before this has the name %s: a text that begins with * must be quoted: %s", name, asQuoted("*"+name)))
 	}
-	return &node{at: start, style: quoted, text: "*"}
+	return &node{at: start, faulty: true}
 }
