@@ -10,7 +10,7 @@
 #
 # It needs the rights ecs:List* and ecs:Describe*. If anything fails, or there is no image at all, it fails and
 # writes nothing. A list that was there before stays, and gets old.
-set -eu
+set -euf
 list=${1:?"usage: sh ecs.sh FILE"}
 made=$(date -u +%Y-%m-%dT%H:%M:%SZ) # before ECS is asked, so that the list is never older than it says
 

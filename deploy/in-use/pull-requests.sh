@@ -9,7 +9,7 @@
 #
 # It runs in a checkout, or with GH_REPO=owner/name, and needs the right to read pull requests (GH_TOKEN). If
 # anything fails, it fails and writes nothing. A list that was there before stays, and gets old.
-set -eu
+set -euf
 list=${1:?"usage: sh pull-requests.sh FILE PREFIX [IMAGE...]"}
 prefix=${2:?"usage: sh pull-requests.sh FILE PREFIX [IMAGE...]"}
 shift 2
