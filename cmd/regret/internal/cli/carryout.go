@@ -154,10 +154,10 @@ func (c *carrying) apply(ctx context.Context, t *task) (*apply.Report, error) {
 func (c *carrying) applyWith(ctx context.Context, t *task, folder *undofolder.Folder) (*apply.Report, error) {
 	status := c.app.startStatus()
 	defer status.Close()
-	g := c.app.flags
+	g, progress := c.app.flags, newStepsProgress(status, t, c.several)
 	o := apply.Options{
 		MaxAge: t.maxAge, InUse: t.inUse, Concurrency: g.concurrency, Writes: g.writeRate, Verify: c.verify, RetryFailed: true,
-		OnResult: newStepsProgress(status, t, c.several),
+		OnResult: progress.result, Progress: progress.show,
 	}
 	if folder == nil {
 		return apply.Apply(ctx, t.client, t.plan, nil, &o)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -74,9 +75,10 @@ func (r *restoring) run(path string) error {
 		defer release()
 	}
 	status := r.app.startStatus()
-	progress := newRestoreProgress(status, archive)
+	progress := newRestoreProgress(status)
 	report, err := undo.Restore(ctx, client, store, &undo.RestoreOptions{
-		DryRun: r.dryRun, Move: r.move, Concurrency: r.app.flags.concurrency, OnResult: progress.add,
+		DryRun: r.dryRun, Move: r.move, Concurrency: r.app.flags.concurrency,
+		OnResult: progress.result, Progress: progress.show,
 	})
 	status.Close()
 	return r.app.restored(ctx, r.cmd, report, err)
@@ -189,22 +191,18 @@ func restoredText(report *undo.Report) string {
 // A restoreProgress shows how many manifests and tags are back.
 type restoreProgress struct {
 	status *terminal.Status
-	shown  terminal.Progress
+
+	mu     sync.Mutex
 	counts map[string]int
 }
 
-// newRestoreProgress returns the progress of restoring an archive.
-func newRestoreProgress(status *terminal.Status, archive *undo.Archive) *restoreProgress {
-	p := &restoreProgress{status: status, counts: make(map[string]int)}
-	p.shown.Total = len(archive.Missing())
-	for entry := range archive.Entries() {
-		p.shown.Total += 1 + len(entry.Tags)
-	}
-	return p
+// newRestoreProgress returns the progress of restoring something.
+func newRestoreProgress(status *terminal.Status) *restoreProgress {
+	return &restoreProgress{status: status, counts: make(map[string]int)}
 }
 
-// add counts a result and shows the counts.
-func (p *restoreProgress) add(r undo.Result) {
+// result counts a result.
+func (p *restoreProgress) result(r undo.Result) {
 	name := "failed"
 	switch {
 	case r.Status == undo.AlreadyThere:
@@ -214,13 +212,20 @@ func (p *restoreProgress) add(r undo.Result) {
 	case r.Status == undo.Elsewhere, r.Status == undo.Lost, r.Status == undo.Refused:
 		name = string(r.Status)
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.counts[name]++
-	p.shown.Done++
-	p.shown.Counts = nil
+}
+
+// show shows how far restoring is.
+func (p *restoreProgress) show(done, total int) {
+	shown := terminal.Progress{Done: done, Total: total}
+	p.mu.Lock()
 	for _, name := range []string{"restored", "there", "elsewhere", "lost", "refused", "failed"} {
 		if n := p.counts[name]; n > 0 || name == "restored" || name == "failed" {
-			p.shown.Counts = append(p.shown.Counts, terminal.Count{Name: name, N: n})
+			shown.Counts = append(shown.Counts, terminal.Count{Name: name, N: n})
 		}
 	}
-	p.status.Update(p.shown)
+	p.mu.Unlock()
+	p.status.Update(shown)
 }

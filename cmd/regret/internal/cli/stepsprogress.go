@@ -1,35 +1,64 @@
 package cli
 
 import (
+	"sync"
+
 	"github.com/seed-8cb7cc86/regret/cmd/regret/internal/terminal"
 	"github.com/seed-8cb7cc86/regret/prune/apply"
 )
 
-// A stepsProgress shows how many steps of a plan are taken, and how they ended.
+// A stepsProgress shows how far a plan is carried out, and how its steps ended.
 type stepsProgress struct {
 	status *terminal.Status
-	shown  terminal.Progress
+	name   string // of the repository; empty if it is the only one
+
+	mu     sync.Mutex
 	counts map[apply.Status]int
 }
 
-// newStepsProgress returns what is called with each result. It names the repository if there are
-// several plans.
-func newStepsProgress(status *terminal.Status, t *task, several bool) func(apply.Result) {
+// newStepsProgress returns the progress of a task. It names the repository if there are several.
+func newStepsProgress(status *terminal.Status, t *task, several bool) *stepsProgress {
 	p := &stepsProgress{status: status, counts: make(map[apply.Status]int)}
-	for range t.plan.Steps() {
-		p.shown.Total++
-	}
 	if several {
-		p.shown.Label = t.name()
+		p.name = t.name()
 	}
-	return p.add
+	return p
 }
 
-// add counts a result and shows the counts. Rare ones are shown once there is one.
-func (p *stepsProgress) add(r apply.Result) {
+// result counts a result.
+func (p *stepsProgress) result(r apply.Result) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.counts[r.Status]++
-	p.shown.Done++
-	p.shown.Counts = nil
+}
+
+// runPhaseInWords says what a run does in each phase, other than that of the steps.
+var runPhaseInWords = map[apply.Phase]string{
+	apply.PhaseArchive:  "archive",
+	apply.PhaseTags:     "tags",
+	apply.PhaseSurvival: "verify",
+}
+
+// show shows how far a run is.
+func (p *stepsProgress) show(at apply.Progress) {
+	shown := terminal.Progress{Label: p.name, Done: at.Done, Total: at.Total}
+	if words := runPhaseInWords[at.Phase]; words != "" {
+		if p.name != "" {
+			words = p.name + ": " + words
+		}
+		shown.Label = words
+	}
+	if at.Phase == apply.PhaseSteps {
+		shown.Counts = p.shownCounts()
+	}
+	p.status.Update(shown)
+}
+
+// shownCounts returns how many steps ended how. Rare endings are shown once there is one.
+func (p *stepsProgress) shownCounts() []terminal.Count {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var shown []terminal.Count
 	for _, c := range []struct {
 		name     string
 		statuses []apply.Status
@@ -50,8 +79,8 @@ func (p *stepsProgress) add(r apply.Result) {
 			n += p.counts[s]
 		}
 		if n > 0 || c.always {
-			p.shown.Counts = append(p.shown.Counts, terminal.Count{Name: c.name, N: n})
+			shown = append(shown, terminal.Count{Name: c.name, N: n})
 		}
 	}
-	p.status.Update(p.shown)
+	return shown
 }
