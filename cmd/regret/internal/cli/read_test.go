@@ -41,6 +41,7 @@ func TestOutputsOfReading(t *testing.T) {
 		{"ls-none.json", "ls HOST/team/app -o json --match nothing"},
 		{"ls-name.txt", "ls HOST/team/app -o name --except sha256-*"},
 		{"ls-digests.txt", "ls HOST/team/app --digests"},
+		{"ls-digests.json", "ls HOST/team/app --digests -o json"},
 		{"ls-tree.txt", "ls HOST/team/app --tree"},
 		{"ls-repositories.json", "ls -R HOST -o json"},
 		{"referrers.txt", "referrers HOST/team/app:latest"},
@@ -57,6 +58,9 @@ func TestOutputsOfReading(t *testing.T) {
 				t.Errorf("stderr has %q", got.errors)
 			}
 			checkGolden(t, "read/"+test.name, got.out, host, shownHost)
+			if strings.HasSuffix(test.name, ".json") {
+				checkSchema(t, got.out)
+			}
 		})
 	}
 }
@@ -176,4 +180,11 @@ func TestInOrder(t *testing.T) {
 		}
 		t.Error("it ended by itself")
 	})
+}
+
+func TestTheVersionHasASchema(t *testing.T) {
+	t.Parallel()
+	got := run(t, "version", "-o", "json")
+	got.checkCode(t, exit.Done)
+	checkSchema(t, got.out)
 }

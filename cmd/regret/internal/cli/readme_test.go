@@ -34,7 +34,8 @@ func TestREADME(t *testing.T) {
 	if !found || !ended {
 		t.Fatal("the README has no transcript")
 	}
-	server, err := demoRegistry(time.Now().UTC()).Start()
+	now := time.Now().UTC()
+	server, err := demoRegistry(now).Start()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,10 +50,10 @@ func TestREADME(t *testing.T) {
 		if !ok {
 			continue
 		}
-		command = strings.TrimSpace(command)
-		fmt.Fprintf(&printed, "$ %s\n%s", command, runLine(t, folder, server.Host, command))
+		command, output := runLine(t, folder, server.Host, strings.TrimSpace(command))
+		fmt.Fprintf(&printed, "$ %s\n%s", command, output)
 	}
-	got := yesterday(strings.ReplaceAll(printed.String(), server.Host, "localhost:5000"))
+	got := onThatDay(now, strings.ReplaceAll(printed.String(), server.Host, "localhost:5000"))
 	if *update {
 		if err := os.WriteFile(readme, []byte(before+transcriptBegin+got+transcriptEnd+after), 0o644); err != nil {
 			t.Fatal(err)
@@ -64,11 +65,12 @@ func TestREADME(t *testing.T) {
 	}
 }
 
-// runLine runs one line of the transcript in a folder and returns what it prints.
-func runLine(t *testing.T, folder, host, line string) string {
+// runLine runs one line of the transcript in a folder. It returns the line with the names of this
+// run, and what it prints.
+func runLine(t *testing.T, folder, host, line string) (command, printed string) {
 	t.Helper()
 	if line == "cat policy.yaml" {
-		return demoPolicy
+		return line, demoPolicy
 	}
 	line = strings.ReplaceAll(line, "localhost:5000", host)
 	if folders, err := filepath.Glob(filepath.Join(folder, "regret-undo", "*")); err == nil && len(folders) == 1 {
@@ -89,21 +91,23 @@ func runLine(t *testing.T, folder, host, line string) string {
 	if err := cmd.Run(); err != nil {
 		t.Errorf("%s: %v\n%s", line, err, output.String())
 	}
-	return output.String()
+	return line, output.String()
 }
 
-// yesterday replaces dates and digests, which differ from day to day, by those of one day.
-func yesterday(text string) string {
-	day := time.Date(2026, time.November, 26, 0, 0, 0, 0, time.UTC)
-	now := time.Now().UTC().Truncate(24 * time.Hour)
-	for days := range 400 {
-		for _, form := range []string{"20060102", "2006-01-02"} {
-			text = strings.ReplaceAll(text, now.AddDate(0, 0, -days).Format(form), day.AddDate(0, 0, -days).Format(form))
-		}
+// onThatDay replaces what differs from run to run: dates by those before one day, digests, and times.
+func onThatDay(now time.Time, text string) string {
+	shift := time.Date(2026, time.November, 26, 0, 0, 0, 0, time.UTC).Sub(now.Truncate(24 * time.Hour))
+	for pattern, form := range map[string]string{`\b20\d{6}\b`: "20060102", `\b20\d\d-\d\d-\d\d\b`: "2006-01-02"} {
+		text = regexp.MustCompile(pattern).ReplaceAllStringFunc(text, func(date string) string {
+			day, err := time.Parse(form, date)
+			if err != nil {
+				return date
+			}
+			return day.Add(shift).Format(form)
+		})
 	}
 	text = regexp.MustCompile(`sha256:[0-9a-f]{8,}`).ReplaceAllString(text, "sha256:77ad03c1be52…")
 	text = regexp.MustCompile(`(regret-undo/\d{8})-[0-9a-f]{12}`).ReplaceAllString(text, "$1-77ad03c1be52")
-	text = regexp.MustCompile(`\d+(\.\d+)?(ms|µs|s)\b`).ReplaceAllString(text, "1s")
 	return text
 }
 
