@@ -68,8 +68,7 @@ func codeOf(err error) exit.Code {
 
 // printError prints an error, and where help is to be found if the usage was wrong.
 func (a *app) printError(cmd *cobra.Command, err error) {
-	text := strings.TrimPrefix(err.Error(), "regret: ") // which the name of the command says already
-	fmt.Fprintf(a.streams.Err, "Error: %s\n", terminal.SafeLines(text))
+	fmt.Fprintf(a.streams.Err, "Error: %s\n", textOf(err))
 	if _, ok := errors.AsType[*usageError](err); ok {
 		fmt.Fprintf(a.streams.Err, "  See: %s --help\n", cmd.CommandPath())
 	}
@@ -118,9 +117,12 @@ func (a *app) newRoot() *cobra.Command {
 		newResolve,
 		newLs,
 		newReferrers,
+		newCheck,
 		newPlan,
 		newShow,
 		newExplain,
+		newRm,
+		newUntag,
 		newApply,
 		newRestore,
 		newDemo,

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,9 +32,10 @@ type carrying struct {
 	report      string
 	yes         bool
 
-	several bool // there may be several plans
-	isAbove bool // --archive is the folder above those of the plans
-	reports reports
+	several  bool // there may be several plans
+	showTags bool // before something is deleted
+	isAbove  bool // --archive is the folder above those of the plans
+	reports  reports
 }
 
 // define adds the flags to a command.
@@ -75,6 +78,7 @@ type task struct {
 	inUse  []*policy.InUse
 	maxAge time.Duration
 
+	only   bool   // only what was named is deleted; see rm --manifest-only
 	folder string // its path; empty if there is nothing to do
 	done   bool   // a run got to its end before, and there is nothing to repeat
 }
@@ -106,6 +110,14 @@ func (c *carrying) findFolder(t *task) (err error) {
 	}
 	t.folder, err = undofolder.Find(parent, t.digest, time.Now())
 	return err
+}
+
+// steps yields what is to be done.
+func (t *task) steps() iter.Seq[plan.Step] {
+	if t.only {
+		return slices.Values(namedSteps(t.plan))
+	}
+	return t.plan.Steps()
 }
 
 // name returns the repository with its registry.

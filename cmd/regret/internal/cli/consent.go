@@ -35,6 +35,14 @@ func amountOf(tasks []*task) (a amount) {
 		if t.done {
 			continue
 		}
+		if t.only {
+			for step := range t.steps() {
+				a.images++
+				a.manifests++
+				a.tags += len(step.Tags)
+			}
+			continue
+		}
 		a.images += t.totals.Removed
 		a.manifests += t.totals.Manifests
 		a.tags += t.totals.Tags
@@ -98,12 +106,31 @@ func (c *carrying) announce(tasks []*task) {
 			verb = fmt.Sprintf("Puts %s of %s in the trash.", what, terminal.Safe(t.name()))
 		}
 		fmt.Fprintf(c.app.streams.Err, "%s  Undo: %s\n", verb, c.undoCommand(t))
+		if c.showTags {
+			c.printTags(t)
+		}
 	}
 	if left > 0 {
 		fmt.Fprintf(c.app.streams.Err, "And from others, %d in all.\n", named)
 	}
 	if named > 1 {
 		fmt.Fprintf(c.app.streams.Err, "In all: %s.\n", amountOf(tasks))
+	}
+}
+
+// printTags prints every tag that goes, and what goes without a tag.
+func (c *carrying) printTags(t *task) {
+	for step := range t.steps() {
+		tags := step.Tags
+		if step.Action == plan.Untag {
+			tags = step.Untag
+		}
+		for _, tag := range tags {
+			fmt.Fprintf(c.app.streams.Err, "  %s:%s\n", terminal.Safe(t.name()), terminal.Safe(tag))
+		}
+		if t.only && len(tags) == 0 {
+			fmt.Fprintf(c.app.streams.Err, "  %s@%s\n", terminal.Safe(t.name()), step.Digest)
+		}
 	}
 }
 

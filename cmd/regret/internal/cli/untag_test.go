@@ -1,0 +1,65 @@
+package cli
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-8cb7cc86/regret/cmd/regret/internal/exit"
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
+)
+
+func TestUntag(t *testing.T) {
+	t.Parallel()
+	old := []fakeregistry.Option{fakeregistry.WithoutTagDelete()}
+	for name, test := range map[string]struct {
+		options []fakeregistry.Option
+		args    []string
+		want    exit.Code
+		says    string // on stdout or stderr
+		gone    []string
+	}{
+		"one tag of an image":               {nil, []string{"APP:pr-1"}, exit.Done, "APP:pr-1\tuntagged\tsha256:", []string{"pr-1"}},
+		"several tags":                      {nil, []string{"APP:pr-1", "APP:pr-2", "APP:pr-1"}, exit.Done, "APP:pr-2\tuntagged", []string{"pr-1", "pr-2"}},
+		"a tag that is not there":           {nil, []string{"APP:none"}, exit.NotFound, "not found", nil},
+		"one that is there and one not":     {nil, []string{"APP:none", "APP:pr-2"}, exit.Partial, "not found", []string{"pr-2"}},
+		"--ignore-missing":                  {nil, []string{"APP:none", "--ignore-missing"}, exit.Done, "APP:none\tnot found", nil},
+		"a registry that cannot":            {old, []string{"APP:pr-1"}, exit.NotAllowed, "regret untag --by-overwrite APP:pr-1", nil},
+		"--by-overwrite where it cannot":    {old, []string{"APP:pr-1", "--by-overwrite"}, exit.Done, "untagged", []string{"pr-1"}},
+		"--by-overwrite where it can":       {nil, []string{"APP:pr-1", "--by-overwrite"}, exit.Done, "untagged", []string{"pr-1"}},
+		"a dry run":                         {nil, []string{"APP:pr-1", "-n"}, exit.Done, "APP:pr-1\twould be untagged\tsha256:", nil},
+		"a dry run of what is not there":    {nil, []string{"APP:none", "-n"}, exit.NotFound, "not found", nil},
+		"a digest is not a tag":             {nil, []string{"APP@sha256:" + strings.Repeat("0", 64)}, exit.Usage, "use rm", nil},
+		"a missing tag is not taken latest": {nil, []string{"APP"}, exit.Usage, "neither a tag nor a digest", nil},
+		"names for other commands":          {nil, []string{"APP:pr-2", "-o", "name"}, exit.Done, "APP:pr-2\n", []string{"pr-2"}},
+		"json":                              {nil, []string{"APP:pr-2", "-o", "json"}, exit.Done, `{"regret":"untagged/1"`, []string{"pr-2"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			reg := newStock(test.options...)
+			app := serve(t, reg) + "/team/app"
+			before, one := tagsOf(reg), must(reg.Tag(stocked, "pr-1"))
+			args := []string{"untag"}
+			for _, arg := range test.args {
+				args = append(args, strings.ReplaceAll(arg, "APP", app))
+			}
+			got := run(t, args...)
+			got.checkCode(t, test.want)
+			if !strings.Contains(got.out+got.errors, strings.ReplaceAll(test.says, "APP", app)) {
+				t.Errorf("it does not say %q:\n%s%s", test.says, got.out, got.errors)
+			}
+			left := slices.DeleteFunc(before, func(tag string) bool { return slices.Contains(test.gone, tag) })
+			if diff := cmp.Diff(left, tagsOf(reg)); diff != "" {
+				t.Errorf("tags (-want +got):\n%s", diff)
+			}
+			if !reg.HasManifest(stocked, one) {
+				t.Error("the image is gone")
+			}
+			if test.want == exit.Usage {
+				checkNoRequests(t, reg)
+			}
+		})
+	}
+}
