@@ -106,7 +106,7 @@ func abilityOf(err error) *ability {
 	if err == nil {
 		return &ability{OK: true}
 	}
-	a := &ability{Reason: strings.TrimPrefix(err.Error(), "regret: "), err: err}
+	a := &ability{Reason: reasonFor(err), err: err}
 	if e, ok := errors.AsType[*regret.Error](err); ok {
 		a.Kind = e.Kind
 	}
