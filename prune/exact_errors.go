@@ -13,8 +13,8 @@ import (
 type MissingError struct {
 	Repository string
 	References []string // sorted; tags that a list has, but that lead to nothing, are among them
-	// Plan is for the references that do lead to something, for those who expect that some are
-	// gone. It is nil if there are other errors.
+	// Plan deletes the references that do lead to something, for callers that expect some to be
+	// gone already. It is nil if there are other errors.
 	Plan *plan.Plan
 }
 

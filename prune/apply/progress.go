@@ -27,7 +27,7 @@ const (
 
 // A tracker tells the caller of progress.
 type tracker struct {
-	call func(Progress) // nil: nobody asks
+	call func(Progress) // nil if the caller does not want to know
 
 	mu       sync.Mutex
 	progress Progress

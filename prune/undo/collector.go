@@ -19,7 +19,7 @@ type Collector struct {
 	hosts []string // patterns of the names of a hosted service
 }
 
-// notKnown is how long an image can be restored where nobody has looked.
+// notKnown is the Until of a registry that was not examined.
 const notKnown = "not known; ask the operator"
 
 // Collectors returns what is known, by product. Of which product a registry is, nothing in the
