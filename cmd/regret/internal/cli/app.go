@@ -125,6 +125,7 @@ func (a *app) newRoot() *cobra.Command {
 		newUntag,
 		newApply,
 		newRestore,
+		newTrash,
 		newDemo,
 		newVersion,
 		newMan,

@@ -4,14 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 
 	"github.com/seed-8cb7cc86/regret/cmd/regret/internal/exit"
 	"github.com/seed-8cb7cc86/regret/prune/plan"
 )
 
-// fromPolicy plans for repositories and carries out the plans. At a terminal it makes all plans
-// before it asks; with --yes it carries out one before it makes the next.
+// fromPolicy plans for repositories and carries out the plans.
 func (p *applying) fromPolicy(ctx context.Context, args []string) error {
 	switch {
 	case len(p.expect) > 0:
@@ -26,10 +26,19 @@ func (p *applying) fromPolicy(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	p.several, p.isAbove = several, true
+	p.several = several
+	return p.planAndCarryOut(ctx, &p.planning, places, p.dryRun)
+}
+
+// planAndCarryOut makes a plan for each repository and carries it out. At a terminal it makes all
+// plans before it asks; with --yes it carries out one before it makes the next. A repository that
+// fails ends no others.
+func (c *carrying) planAndCarryOut(ctx context.Context, p *planning, places iter.Seq2[place, error], dryRun bool) error {
+	c.isAbove = true
 	ask := false
-	if !p.dryRun {
-		if ask, err = p.mustAsk(); err != nil {
+	if !dryRun {
+		var err error
+		if ask, err = c.mustAsk(); err != nil {
 			return err
 		}
 	}
@@ -41,48 +50,48 @@ func (p *applying) fromPolicy(ctx context.Context, args []string) error {
 		}
 		var t *task
 		if err == nil {
-			t, err = p.makeTask(ctx, place)
+			t, err = c.makeTask(ctx, p, place)
 		}
 		switch {
 		case ctx.Err() != nil:
-			p.app.printError(p.cmd, fmt.Errorf("%w, before there was a plan for the next repository; nothing was done to it", context.Cause(ctx)))
-			return p.end(append(codes, exit.Of(context.Cause(ctx))))
+			c.app.printError(c.cmd, fmt.Errorf("%w, before there was a plan for the next repository; nothing was done to it", context.Cause(ctx)))
+			return c.end(append(codes, exit.Of(context.Cause(ctx))))
 		case err != nil:
-			p.printUnplanned(err)
+			c.printUnplanned(p, err)
 			codes = append(codes, exit.Of(err))
-		case ask || p.dryRun:
+		case ask || dryRun:
 			tasks = append(tasks, t)
 		default:
-			p.announce([]*task{t})
-			codes = append(codes, p.carryOut(ctx, t))
+			c.announce([]*task{t})
+			codes = append(codes, c.carryOut(ctx, t))
 		}
 	}
-	if p.dryRun {
-		return errors.Join(p.show(tasks), exit.Quietly(exit.Together(codes...)))
+	if dryRun {
+		return errors.Join(c.show(tasks), exit.Quietly(exit.Together(append(codes, make([]exit.Code, len(tasks))...)...)))
 	}
 	if !ask {
-		return p.end(codes)
+		return c.end(codes)
 	}
-	p.announce(tasks)
-	if err := p.ask(ctx, tasks); err != nil {
+	c.announce(tasks)
+	if err := c.ask(ctx, tasks); err != nil {
 		return err
 	}
-	return p.carryOutAll(ctx, tasks, codes...)
+	return c.carryOutAll(ctx, tasks, codes...)
 }
 
 // makeTask makes the plan for a repository.
-func (p *applying) makeTask(ctx context.Context, at place) (*task, error) {
-	made, err := p.make(ctx, p.app, at)
+func (c *carrying) makeTask(ctx context.Context, p *planning, at place) (*task, error) {
+	made, err := p.make(ctx, c.app, at)
 	if err != nil {
 		return nil, err
 	}
-	return p.newTask(made, at.client)
+	return c.newTask(made, at.client)
 }
 
 // printUnplanned prints why there is no plan for a repository.
-func (p *applying) printUnplanned(err error) {
-	if refused, ok := errors.AsType[*plan.BrakeError](err); ok {
-		err = fmt.Errorf("%w\n  Look at the plan: regret plan %s -p %s", err, refused.Plan.Header().Registry+"/"+refused.Repository, p.planning.file)
+func (c *carrying) printUnplanned(p *planning, err error) {
+	if refused, ok := errors.AsType[*plan.BrakeError](err); ok && p.file != "" {
+		err = fmt.Errorf("%w\n  Look at the plan: regret plan %s -p %s", err, refused.Plan.Header().Registry+"/"+refused.Repository, p.file)
 	}
-	p.app.printError(p.cmd, err)
+	c.app.printError(c.cmd, err)
 }

@@ -47,7 +47,7 @@ func amountOf(tasks []*task) (a amount) {
 		a.manifests += t.totals.Manifests
 		a.tags += t.totals.Tags
 		for step := range t.plan.Steps() {
-			if step.Action == plan.Delete && step.Role == plan.RoleTrash {
+			if step.Action == plan.Delete && step.Role == plan.RoleTrash && !isNamesIndex(step.Tags) {
 				a.images++
 			}
 		}
