@@ -1,11 +1,9 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -13,7 +11,6 @@ import (
 
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/cmd/regret/internal/exit"
-	"github.com/seed-8cb7cc86/regret/cmd/regret/internal/terminal"
 	"github.com/seed-8cb7cc86/regret/prune/apply"
 	"github.com/seed-8cb7cc86/regret/prune/plan"
 	"github.com/seed-8cb7cc86/regret/prune/policy"
@@ -122,6 +119,13 @@ func (p *applying) readTasks(args []string) ([]*task, error) {
 	clients := p.app.newClients()
 	var tasks []*task
 	var errs []error
+	paths, err = withIndexed(paths)
+	if err != nil {
+		return nil, err
+	}
+	if len(paths) > 1 && !p.several { // an index
+		p.several, p.isAbove = true, true
+	}
 	for _, path := range paths {
 		read, err := readPlan(path)
 		if err != nil {
@@ -196,21 +200,4 @@ func ageLimit(text string, at time.Time) (time.Duration, error) {
 		return 0, usagef("--max-age %s: %w", text, err)
 	}
 	return span.After(at).Sub(at), nil
-}
-
-// readPlan reads a plan from a file.
-func readPlan(path string) (*plan.Plan, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		hint := ""
-		if info, failed := os.Stat(path); failed == nil && info.IsDir() {
-			hint = "; name the plans in it"
-		}
-		return nil, exit.With(exit.Usage, fmt.Errorf("plan %s: %w%s", terminal.Safe(path), reasonOf(err), hint))
-	}
-	read, err := plan.Read(bytes.NewReader(data))
-	if err != nil {
-		return nil, fmt.Errorf("plan %s: %w", terminal.Safe(path), err)
-	}
-	return read, nil
 }
