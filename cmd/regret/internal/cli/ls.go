@@ -131,7 +131,10 @@ func (a *app) lsTags(ctx context.Context, cmd *cobra.Command, s *scope, reposito
 	}
 	failures := &failures{app: a, cmd: cmd}
 	for listed, err := range inOrder(ctx, a.flags.concurrency, tags, look) {
-		if err != nil && listed.Tag == "" || ctx.Err() != nil { // the list itself
+		if ctx.Err() != nil {
+			return errors.Join(p.stop(), cutShort(ctx))
+		}
+		if err != nil && listed.Tag == "" { // the list itself
 			return errors.Join(p.stop(), err, failures.result())
 		}
 		failures.add(err)
@@ -140,6 +143,11 @@ func (a *app) lsTags(ctx context.Context, cmd *cobra.Command, s *scope, reposito
 		}
 	}
 	return errors.Join(p.end(), failures.result())
+}
+
+// cutShort returns why a list ended early.
+func cutShort(ctx context.Context) error {
+	return fmt.Errorf("%w; the list is not complete", context.Cause(ctx))
 }
 
 // tagListing says how tags are printed.
@@ -175,7 +183,10 @@ func (a *app) lsTree(ctx context.Context, cmd *cobra.Command, p place, tags iter
 		return p.nodeOf(ctx, tag)
 	}
 	for n, err := range inOrder(ctx, a.flags.concurrency, tags, look) {
-		if err != nil && n == nil || ctx.Err() != nil {
+		if ctx.Err() != nil {
+			return cutShort(ctx)
+		}
+		if err != nil && n == nil {
 			return errors.Join(err, failures.result())
 		}
 		failures.add(err)

@@ -171,6 +171,20 @@ func TestInOrder(t *testing.T) {
 			}
 		})
 	}
+	t.Run("the end of the context is an error, however far it got", func(t *testing.T) {
+		t.Parallel()
+		for range 100 { // what is chosen in inOrder is random
+			ctx, cancel := context.WithCancelCause(t.Context())
+			cancel(end)
+			var last error
+			for _, err := range inOrder(ctx, 2, numbers(5, ctx.Err()), double) {
+				last = err
+			}
+			if !errors.Is(last, end) && !errors.Is(last, context.Canceled) {
+				t.Fatalf("the last error is %v", last)
+			}
+		}
+	})
 	t.Run("the caller may stop", func(t *testing.T) {
 		t.Parallel()
 		for text := range inOrder(t.Context(), 3, numbers(1000, nil), double) {
