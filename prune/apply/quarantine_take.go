@@ -20,11 +20,11 @@ func (q *trashing) take(ctx, writing context.Context, result Result, step *plan.
 	if err != nil {
 		return q.notTaken(ctx, result, err)
 	}
-	q.mu.Lock()
-	reason, held := q.guard.Holds(step.Digest)
-	q.mu.Unlock()
-	if held {
-		return result.stale(reason.Text)
+	switch reason, err := q.holds(ctx, step.Digest); {
+	case err != nil:
+		return q.notTaken(ctx, result, err)
+	case reason != "":
+		return result.stale(reason)
 	}
 	if len(still) == 0 {
 		if here, err := q.has(ctx, step.Digest); err != nil {

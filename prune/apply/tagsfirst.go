@@ -45,7 +45,10 @@ func (r *run) deleteTagsFirst(ctx, writing context.Context, result Result, tags,
 	if r.limiter.wait(ctx) != nil {
 		return r.putBack(writing, result, removed)
 	}
-	if reason := r.holds(result.Digest); reason != "" { // a tag was found elsewhere meanwhile
+	switch reason, err := r.holds(ctx, result.Digest); { // a tag may have been found elsewhere meanwhile
+	case err != nil:
+		return r.putBack(writing, r.notTaken(ctx, result, err), removed)
+	case reason != "":
 		return r.putBack(writing, result.stale(reason), removed)
 	}
 	result = r.settleDeletion(writing, result, r.DeleteManifest(writing, r.header.Repository, result.Digest))

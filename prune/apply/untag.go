@@ -72,16 +72,16 @@ func (r *run) lookBeforeUntag(ctx context.Context, step *plan.Step, tag string) 
 	if err := r.lookAtOwners(ctx, step); err != nil {
 		return "", false, err
 	}
+	if err := r.lookAtWholes(ctx, step); err != nil {
+		return "", false, err
+	}
 	still, err := r.look(ctx, step.Digest, []string{tag})
 	if err != nil || len(still) == 0 {
 		return "", false, err
 	}
-	r.mu.Lock()
-	held, isHeld := r.guard.HoldsTag(step, tag)
-	others := r.guard.Others(step, tag)
-	r.mu.Unlock()
-	if isHeld {
-		return held.Text, true, nil
+	reason, others, err := r.holdsTag(ctx, step, tag)
+	if err != nil || reason != "" {
+		return reason, true, err
 	}
 	for _, other := range others {
 		if still, err := r.look(ctx, step.Digest, []string{other}); err != nil || len(still) > 0 {
@@ -89,4 +89,18 @@ func (r *run) lookBeforeUntag(ctx context.Context, step *plan.Step, tag string) 
 		}
 	}
 	return "no other tag that stays points to it any more, and the last one is never removed", true, nil
+}
+
+// holdsTag returns the reason why a tag must stay, or the other tags of which one must be left. It
+// first reads what another step may have failed to read.
+func (r *run) holdsTag(ctx context.Context, step *plan.Step, tag string) (reason string, others []string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.learn(ctx); err != nil {
+		return "", nil, err
+	}
+	if held, isHeld := r.guard.HoldsTag(step, tag); isHeld {
+		return held.Text, nil, nil
+	}
+	return "", r.guard.Others(step, tag), nil
 }
