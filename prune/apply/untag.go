@@ -10,10 +10,7 @@ import (
 // untag takes tags off a manifest that stays, each while it points to the manifest and another
 // tag does that is to stay.
 func (r *run) untag(ctx, writing context.Context, result Result, step *plan.Step) Result {
-	remove, removed := r.Untag, 0
-	if step.Overwrite {
-		remove = r.UntagByOverwrite
-	}
+	removed := 0
 	for _, tag := range step.Untag {
 		if err := r.limiter.wait(ctx); err != nil {
 			return result.partly(removed, err)
@@ -27,10 +24,8 @@ func (r *run) untag(ctx, writing context.Context, result Result, step *plan.Step
 		case reason != "":
 			result = result.stale(reason)
 			continue
-		case !there:
-			continue
 		}
-		off, err := r.removeTag(writing, step.Digest, tag, remove)
+		off, err := r.takeOff(writing, step, tag, there)
 		if err != nil {
 			return r.refusal(writing, result, err).partly(removed, nil)
 		}
@@ -51,6 +46,20 @@ func (r *run) untag(ctx, writing context.Context, result Result, step *plan.Step
 		result.Status = AlreadyGone
 	}
 	return result
+}
+
+// takeOff takes a tag off, if it is there. If not, an earlier run may have been interrupted while it
+// overwrote the tag.
+func (r *run) takeOff(writing context.Context, step *plan.Step, tag string, there bool) (off bool, err error) {
+	switch {
+	case there && step.Overwrite:
+		return r.removeTag(writing, step.Digest, tag, r.UntagByOverwrite)
+	case there:
+		return r.removeTag(writing, step.Digest, tag, r.Untag)
+	case step.Overwrite:
+		return r.finishOverwriting(writing, tag)
+	}
+	return false, nil
 }
 
 // partly says how many tags are off where not all are. With an error, it returns the result of
