@@ -88,7 +88,7 @@ func (q *trashing) removeNames(writing context.Context, result Result, names []s
 			return err
 		}
 		off, err := q.removeTag(writing, result.Digest, name, q.remove)
-		if off {
+		if off || mayBeOff(err) {
 			removed = append(removed, name)
 		}
 		return err

@@ -2,7 +2,6 @@ package apply
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -31,7 +30,7 @@ func (r *run) deleteTagsFirst(ctx, writing context.Context, result Result, tags,
 			return r.putBack(writing, result, removed)
 		}
 		off, err := r.removeTag(writing, result.Digest, tag, r.Untag)
-		if off || errors.Is(err, regret.ErrOutcomeUnknown) {
+		if off || mayBeOff(err) {
 			removed = append(removed, tag)
 		}
 		if err != nil {
@@ -86,6 +85,10 @@ func (r *run) removeTag(writing context.Context, dgst regret.Digest, tag string,
 	}
 	return false, looked
 }
+
+// mayBeOff reports whether a tag may be gone although its removal failed: a proxy may answer 503 for
+// a request that the registry has carried out. Putting it back begins with a look.
+func mayBeOff(err error) bool { return err != nil && !isNo(err) }
 
 // putBack restores tags that were removed in vain.
 func (r *run) putBack(writing context.Context, result Result, tags []string) Result {
