@@ -13,6 +13,11 @@ import (
 // take puts an image in the trash, unless a look right before shows that it must stay.
 func (q *trashing) take(ctx, writing context.Context, result Result, step *plan.Step) Result {
 	tag := q.tags[result.Step]
+	if !canGetTagsBack(step.Digest) {
+		result = result.failed(fmt.Errorf("registries know what is pushed under a tag by its sha256 digest, so that the trash could not hold %s", step.Digest))
+		result.Status = Refused
+		return result
+	}
 	if q.limiter.wait(ctx) != nil { // first, so that nothing comes between the look and the write
 		return result
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/prune/plan"
 )
@@ -19,6 +21,10 @@ func (r *run) beginTagsFirst() error {
 	}
 	return err
 }
+
+// canGetTagsBack reports whether a manifest that has lost a tag can get it back: what is pushed under
+// a tag, registries know by its sha256 digest.
+func canGetTagsBack(dgst regret.Digest) bool { return dgst.Algorithm() == digest.Canonical }
 
 // deleteTagsFirst deletes a manifest where the registry refuses to delete what a tag points
 // to: first its tags, each while it points to the manifest, then the manifest. If that is

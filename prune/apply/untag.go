@@ -10,6 +10,9 @@ import (
 // untag takes tags off a manifest that stays, each while it points to the manifest and another
 // tag does that is to stay.
 func (r *run) untag(ctx, writing context.Context, result Result, step *plan.Step) Result {
+	if !r.archive.Has(step.Digest) {
+		return r.leaveUnarchived(ctx, result)
+	}
 	removed := 0
 	for _, tag := range step.Untag {
 		if err := r.limiter.wait(ctx); err != nil {
