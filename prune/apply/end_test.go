@@ -60,6 +60,32 @@ func TestLostIsReportedWhenTheNextRunIsRefused(t *testing.T) {
 	if want := []apply.Lost{{Tag: "latest", Digest: kept}}; !slices.Equal(report.Lost, want) {
 		t.Errorf("lost %v", report.Lost)
 	}
+	// The first run announced both, and has deleted one.
+	f.wantStatuses(report, map[string]apply.Status{"image": apply.Unknown, "other": apply.Unknown})
+}
+
+// TestUncertainStepsOfAnEarlierRun ends a run that goes on before it gets to a step of which the one
+// before did not know what had come of it. A step that was not announced was certainly not taken.
+func TestUncertainStepsOfAnEarlierRun(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.image("kept", "latest")
+	f.index("index", []string{"child"}, "pr-1")
+	f.image("other", "pr-2")
+	f.makePlan(removal)
+	f.options.Journal = f.dieAt("DELETE", string(f.digest("index")), func() {})
+	ctx, cancel := context.WithCancel(t.Context())
+	f.before(1, "HEAD", "latest", cancel)
+	report, err := apply.Apply(ctx, f.client, f.plan, f.store, &f.options)
+	if !errors.Is(err, context.Canceled) {
+		t.Fatalf("error %v", err)
+	}
+	f.wantStatuses(report, map[string]apply.Status{"index": apply.Unknown, "other": apply.Unknown, "child": apply.NotAttempted})
+	for _, name := range []string{"index", "other"} {
+		if got := f.resultOf(report, name).Reason; !strings.Contains(got, "an earlier run may have taken it") {
+			t.Errorf("reason %q", got)
+		}
+	}
 }
 
 // dieAt lets a process apply the plan until the first such request was served, and die then. It

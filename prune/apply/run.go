@@ -97,6 +97,7 @@ func (r *run) run(ctx context.Context) (*Report, error) {
 		slices.SortFunc(r.report.Lost, compareLost)
 		err = errors.Join(err, r.report.problem())
 	}
+	r.noteUncertain(&r.history)
 	r.report.end(err)
 	return r.report, err
 }
