@@ -337,13 +337,13 @@ func (g *Guard) markUsed(used map[graph.ID]bool) {
 }
 
 // pinned returns what stays although tags and rules may not say so any more: what the plan
-// keeps, because the guard never adds a step; and what a tag has moved to that rules take by
+// keeps, because the guard never adds a step; what is back, or still there; and what a tag has moved to that rules take by
 // its name alone, because it is of the trash or what it belongs to is gone.
 func (g *Guard) pinned() []graph.ID {
 	e := g.evidence
 	var pinned []graph.ID
 	for id, m := range e.manifests {
-		if m != nil && !e.deleted[id] {
+		if m != nil && !e.deleted[id] || g.back[graph.ID(id)] {
 			pinned = append(pinned, graph.ID(id))
 		}
 	}
