@@ -35,6 +35,11 @@ func (d *Decision) usage() (usage, error) {
 		if rule.File() == "" {
 			continue
 		}
+		if s.hasSeveralInUse(rule.File()) {
+			return u, &policy.InUseError{
+				Rule: rule.Name(), Name: rule.File(), Detail: policy.InUseSeveral, Problem: "there are several of this name: give one",
+			}
+		}
 		tags, dgsts, err := s.inUseList(rule.File()).Held(s.registry, s.repository, rule, d.at)
 		if err != nil {
 			return u, err
@@ -92,6 +97,17 @@ func (s *Snapshot) holdTags(held map[graph.ID]bool, tags []string) {
 			held[t.id] = true
 		}
 	}
+}
+
+// hasSeveralInUse reports whether there is more than one in-use list of a name. A plan records one.
+func (s *Snapshot) hasSeveralInUse(name string) bool {
+	n := 0
+	for _, list := range s.options.InUse {
+		if list != nil && list.Name() == name {
+			n++
+		}
+	}
+	return n > 1
 }
 
 // inUseList returns the in-use list of a name; nil if there is none.
