@@ -37,7 +37,7 @@ func (d *Decision) usage() (usage, error) {
 		}
 		if s.hasSeveralInUse(rule.File()) {
 			return u, &policy.InUseError{
-				Rule: rule.Name(), Name: rule.File(), Detail: policy.InUseSeveral, Problem: "there are several of this name: give one",
+				Rule: rule.Name(), Name: rule.File(), Detail: policy.InUseSeveral, Problem: "there are different ones of this name: give one",
 			}
 		}
 		tags, dgsts, err := s.inUseList(rule.File()).Held(s.registry, s.repository, rule, d.at)
@@ -99,15 +99,12 @@ func (s *Snapshot) holdTags(held map[graph.ID]bool, tags []string) {
 	}
 }
 
-// hasSeveralInUse reports whether there is more than one in-use list of a name. A plan records one.
+// hasSeveralInUse reports whether there are different in-use lists of a name. A plan records one.
 func (s *Snapshot) hasSeveralInUse(name string) bool {
-	n := 0
-	for _, list := range s.options.InUse {
-		if list != nil && list.Name() == name {
-			n++
-		}
-	}
-	return n > 1
+	first := s.inUseList(name)
+	return slices.ContainsFunc(s.options.InUse, func(l *policy.InUse) bool {
+		return l != nil && l.Name() == name && (l.Digest() != first.Digest() || !l.Made().Equal(first.Made()))
+	})
 }
 
 // inUseList returns the in-use list of a name; nil if there is none.

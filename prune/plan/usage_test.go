@@ -8,7 +8,7 @@ import (
 	"github.com/seed-8cb7cc86/regret/prune/policy"
 )
 
-// TestSeveralInUseLists refuses two lists of the same name. If one of them were ignored, what it names
+// TestSeveralInUseLists refuses different lists of the same name. If one of them were ignored, what it names
 // would go.
 func TestSeveralInUseLists(t *testing.T) {
 	t.Parallel()
@@ -20,6 +20,12 @@ func TestSeveralInUseLists(t *testing.T) {
 	if e, ok := errors.AsType[*policy.InUseError](err); !ok || e.Detail != policy.InUseSeveral || e.Rule != "in use" || e.Name != "running.txt" {
 		t.Errorf("error %v", err)
 	}
+	t.Run("the same list twice is one", func(t *testing.T) {
+		t.Parallel()
+		if _, err := r.planOf(guardRules, kept, runningNow(t, "registry.example.com/acme/app:latest")); err != nil {
+			t.Error(err)
+		}
+	})
 	t.Run("but a guard obeys both", func(t *testing.T) {
 		t.Parallel()
 		p, g := r.guard(t)
