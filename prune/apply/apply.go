@@ -96,8 +96,10 @@ const (
 // for each page of the list of tags and one HEAD for each tag, and the same again whenever as
 // much time has passed as that took, but no less than 10 minutes; for each step a HEAD of each
 // tag of its manifest and one DELETE; for an image with parts a second HEAD of each of its tags
-// before the first part; for an orphan a HEAD of what it belonged to; and at the end one request
-// for each page of the list. What new tags lead to is read with one GET for each manifest.
+// before the first part, or before a companion tag comes off what stays; for an orphan a HEAD of
+// what it belonged to; for a tag to overwrite that points elsewhere by now one GET; and at the end
+// one request for each page of the list. What new tags lead to is read with one GET for each
+// manifest.
 func Apply(ctx context.Context, w Writer, p *plan.Plan, archive undo.Store, o *Options) (*Report, error) {
 	r, err := newRun(w, p, archive, o, false)
 	if err != nil {

@@ -14,10 +14,14 @@ import (
 // conclude finds out what came of the run, and ends the journal if the run has got to its end.
 func (r *run) conclude(ctx context.Context, finished bool) error {
 	var err error
-	if r.report.Lost = r.lost; ctx.Err() == nil && (r.dirty || finished && (len(r.steps) > 0 || r.Verify)) {
+	r.report.Lost = r.lost
+	switch isStockDue := r.dirty || finished && (len(r.steps) > 0 || r.Verify); {
+	case isStockDue && ctx.Err() == nil:
 		err = r.takeStock(ctx, finished)
+	case isStockDue && finished: // the context has ended after the last step
+		err = context.Cause(ctx)
 	}
-	slices.SortFunc(r.report.Lost, func(a, b Lost) int { return cmp.Compare(a.Tag, b.Tag) })
+	slices.SortFunc(r.report.Lost, compareLost)
 	if finished && err == nil {
 		r.report.Ended = now()
 		r.journal.addEnd(r.report)
@@ -25,6 +29,8 @@ func (r *run) conclude(ctx context.Context, finished bool) error {
 	}
 	return errors.Join(err, r.report.problem())
 }
+
+func compareLost(a, b Lost) int { return cmp.Compare(a.Tag, b.Tag) }
 
 // takeStock finds out which tags are left that should be gone, and which are gone that should
 // be left; and, if it was asked for, whether all that stays is served.

@@ -37,7 +37,8 @@
 //   - [Held]: something that must be deleted before it was not.
 //   - [Refused]: the registry does not allow it; [Result.Kind] says what it has against it.
 //   - [Failed]: something else failed. Another run may succeed.
-//   - [Unknown]: the registry may have deleted it, but did not say so, and neither did a look.
+//   - [Unknown]: the registry may have deleted it, but did not say so, and neither did a look. Or an
+//     earlier run may have deleted it before it was interrupted, and this one ended before it looked.
 //   - [NotAttempted]: the run ended before.
 //
 // Some refusals concern every step: deletion is disabled, forbidden, or the registry is

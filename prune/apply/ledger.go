@@ -96,6 +96,15 @@ func (l *ledger) resume(h *history) {
 	}
 }
 
+// noteUncertain marks the steps that an earlier run may have taken, and that this one did not get to.
+func (l *ledger) noteUncertain(h *history) {
+	for i := range l.report.Results {
+		if result := &l.report.Results[i]; result.Status == NotAttempted && h.mayHaveTaken(i) {
+			result.Status, result.Reason = Unknown, "an earlier run may have taken it, and this one ended before it looked"
+		}
+	}
+}
+
 // replay makes the report of a run that the journal has whole.
 func (l *ledger) replay(h *history) error {
 	r := l.report

@@ -253,6 +253,19 @@ func TestNewerInUseLists(t *testing.T) {
 		f.wantStatuses(f.apply(), map[string]apply.Status{"kept -old-1,old-2": apply.Stale})
 		f.wantWrites("DELETE old-2 202")
 	})
+	t.Run("of two lists of the same name, both are obeyed", func(t *testing.T) {
+		t.Parallel()
+		f := newFixture(t)
+		f.image("kept", "latest")
+		f.image("image", "pr-1")
+		f.makePlan(withInUse, planWith(inUse(t, f.now(), host+"/team/app:latest")))
+		f.options.InUse = []*policy.InUse{
+			inUse(t, f.now(), host+"/team/app:latest"),
+			inUse(t, f.now().Add(60e9), host+"/team/app:latest", host+"/team/app:pr-1"),
+		}
+		f.wantStatuses(f.apply(), map[string]apply.Status{"image": apply.Stale})
+		f.wantWrites()
+	})
 	t.Run("an older list is obeyed, too", func(t *testing.T) {
 		t.Parallel()
 		f := newFixture(t)

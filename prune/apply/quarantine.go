@@ -40,6 +40,9 @@ type QuarantineOptions struct {
 // registry keeps tags for good, as Docker Hub does, or tags that match a rule for immutable
 // tags. Where it does not delete by tag at all, nothing is put there unless Overwrite is set.
 //
+// An image with a digest of another algorithm than sha256 is refused: under a tag of the trash,
+// registries would know it by another digest.
+//
 // If a tag of an image cannot be removed, the image gets back those that were removed before,
 // and leaves the trash. An image that is in the trash stays there until a trash rule selects
 // it; it counts as no image. How registries treat tags of the trash is in docs/undo.md.

@@ -174,23 +174,7 @@ func (q *trashing) removePlaceholder(writing context.Context, tag string) (remov
 	if !q.overwrite {
 		return false, nil
 	}
-	m, err := q.Manifest(writing, q.header.Repository, tag)
-	switch {
-	case errors.Is(err, regret.ErrNotFound):
-		return false, nil
-	case err != nil || !trash.IsPlaceholder(m.Raw):
-		return false, err
-	}
-	if err := q.limiter.wait(writing); err != nil {
-		return false, err
-	}
-	if err := q.DeleteManifest(writing, q.header.Repository, m.Descriptor.Digest); err != nil && !isNotFound(err) {
-		return false, err
-	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.guard.DropTag(tag)
-	return true, nil
+	return q.run.removePlaceholder(writing, tag)
 }
 
 // putTag puts a manifest under a tag. If the outcome is unknown, a look decides.

@@ -13,6 +13,11 @@ import (
 // take puts an image in the trash, unless a look right before shows that it must stay.
 func (q *trashing) take(ctx, writing context.Context, result Result, step *plan.Step) Result {
 	tag := q.tags[result.Step]
+	if !canGetTagsBack(step.Digest) {
+		result = result.failed(fmt.Errorf("registries know what is pushed under a tag by its sha256 digest, so that the trash could not hold %s", step.Digest))
+		result.Status = Refused
+		return result
+	}
 	if q.limiter.wait(ctx) != nil { // first, so that nothing comes between the look and the write
 		return result
 	}
@@ -20,11 +25,11 @@ func (q *trashing) take(ctx, writing context.Context, result Result, step *plan.
 	if err != nil {
 		return q.notTaken(ctx, result, err)
 	}
-	q.mu.Lock()
-	reason, held := q.guard.Holds(step.Digest)
-	q.mu.Unlock()
-	if held {
-		return result.stale(reason.Text)
+	switch reason, err := q.holds(ctx, step.Digest); {
+	case err != nil:
+		return q.notTaken(ctx, result, err)
+	case reason != "":
+		return result.stale(reason)
 	}
 	if len(still) == 0 {
 		if here, err := q.has(ctx, step.Digest); err != nil {
@@ -88,7 +93,7 @@ func (q *trashing) removeNames(writing context.Context, result Result, names []s
 			return err
 		}
 		off, err := q.removeTag(writing, result.Digest, name, q.remove)
-		if off {
+		if off || mayBeOff(err) {
 			removed = append(removed, name)
 		}
 		return err

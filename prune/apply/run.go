@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -94,7 +95,12 @@ func (r *run) run(ctx context.Context) (*Report, error) {
 		err = errors.Join(err, r.conclude(ctx, err == nil))
 	case !r.history.isDirty():
 		return nil, err
+	default: // the first look at all tags may have found what an earlier run has lost
+		r.report.Lost = r.lost
+		slices.SortFunc(r.report.Lost, compareLost)
+		err = errors.Join(err, r.report.problem())
 	}
+	r.noteUncertain(&r.history)
 	r.report.end(err)
 	return r.report, err
 }

@@ -38,12 +38,12 @@ func (r *run) delete(ctx, writing context.Context, result Result, step *plan.Ste
 	case reason != "":
 		return r.putBack(writing, result.stale(reason), removed)
 	case !r.archive.Has(step.Digest):
-		return r.deleteUnarchived(ctx, result)
-	case r.tagsFirst.Load() && len(still)+len(removed) > 0:
+		return r.leaveUnarchived(ctx, result)
+	case r.tagsFirst.Load() && len(still)+len(removed) > 0 && canGetTagsBack(step.Digest):
 		return r.deleteTagsFirst(ctx, writing, result, still, removed)
 	}
 	err = r.DeleteManifest(writing, r.header.Repository, step.Digest)
-	if errors.Is(err, regret.ErrStillTagged) && len(still) > 0 {
+	if errors.Is(err, regret.ErrStillTagged) && len(still) > 0 && canGetTagsBack(step.Digest) {
 		if err := r.beginTagsFirst(); err != nil {
 			return result.failed(err)
 		}
@@ -52,9 +52,9 @@ func (r *run) delete(ctx, writing context.Context, result Result, step *plan.Ste
 	return r.settleDeletion(writing, result, err)
 }
 
-// deleteUnarchived deletes nothing: what is not in the archive could not be restored. It was
+// leaveUnarchived deletes nothing: what is not in the archive could not be restored. It was
 // gone when the archive was written.
-func (r *run) deleteUnarchived(ctx context.Context, result Result) Result {
+func (r *run) leaveUnarchived(ctx context.Context, result Result) Result {
 	switch found, err := r.has(ctx, result.Digest); {
 	case err != nil:
 		return r.notTaken(ctx, result, err)

@@ -45,20 +45,23 @@ func (w *watch) findTags(ctx context.Context) (map[string]regret.Digest, error) 
 }
 
 // list returns all tags. Entries that are no tags were allowed when the plan was made, as
-// many as there were. Some registries no longer know a repository without tags.
+// many as there were. Some registries no longer know a repository without tags; if only a later
+// page is missing, the list is not complete.
 func (j *job) list(ctx context.Context) ([]string, error) {
 	var tags []string
 	seen := make(map[string]bool)
 	const often = 1000 // entries
 	n := 0
 	j.tracker.begin(PhaseTags, 0)
+	begun := false
 	for e, err := range j.List(ctx, j.header.Repository) {
-		if errors.Is(err, regret.ErrNotFound) || j.isAllowed(err) {
+		if errors.Is(err, regret.ErrNotFound) && !begun || j.isAllowed(err) {
 			break
 		}
 		if err != nil {
 			return nil, fmt.Errorf("the tags cannot be listed: %w", err)
 		}
+		begun = true
 		for _, tag := range e.Tags {
 			if !seen[tag] {
 				seen[tag] = true

@@ -2,9 +2,10 @@ package apply
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/opencontainers/go-digest"
 
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/prune/plan"
@@ -21,6 +22,10 @@ func (r *run) beginTagsFirst() error {
 	return err
 }
 
+// canGetTagsBack reports whether a manifest that has lost a tag can get it back: what is pushed under
+// a tag, registries know by its sha256 digest.
+func canGetTagsBack(dgst regret.Digest) bool { return dgst.Algorithm() == digest.Canonical }
+
 // deleteTagsFirst deletes a manifest where the registry refuses to delete what a tag points
 // to: first its tags, each while it points to the manifest, then the manifest. If that is
 // refused after all, or the run ends before, the tags are put back, also those that an
@@ -31,7 +36,7 @@ func (r *run) deleteTagsFirst(ctx, writing context.Context, result Result, tags,
 			return r.putBack(writing, result, removed)
 		}
 		off, err := r.removeTag(writing, result.Digest, tag, r.Untag)
-		if off || errors.Is(err, regret.ErrOutcomeUnknown) {
+		if off || mayBeOff(err) {
 			removed = append(removed, tag)
 		}
 		if err != nil {
@@ -45,7 +50,10 @@ func (r *run) deleteTagsFirst(ctx, writing context.Context, result Result, tags,
 	if r.limiter.wait(ctx) != nil {
 		return r.putBack(writing, result, removed)
 	}
-	if reason := r.holds(result.Digest); reason != "" { // a tag was found elsewhere meanwhile
+	switch reason, err := r.holds(ctx, result.Digest); { // a tag may have been found elsewhere meanwhile
+	case err != nil:
+		return r.putBack(writing, r.notTaken(ctx, result, err), removed)
+	case reason != "":
 		return r.putBack(writing, result.stale(reason), removed)
 	}
 	result = r.settleDeletion(writing, result, r.DeleteManifest(writing, r.header.Repository, result.Digest))
@@ -83,6 +91,10 @@ func (r *run) removeTag(writing context.Context, dgst regret.Digest, tag string,
 	}
 	return false, looked
 }
+
+// mayBeOff reports whether a tag may be gone although its removal failed: a proxy may answer 503 for
+// a request that the registry has carried out. Putting it back begins with a look.
+func mayBeOff(err error) bool { return err != nil && !isNo(err) }
 
 // putBack restores tags that were removed in vain.
 func (r *run) putBack(writing context.Context, result Result, tags []string) Result {

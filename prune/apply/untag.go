@@ -10,10 +10,10 @@ import (
 // untag takes tags off a manifest that stays, each while it points to the manifest and another
 // tag does that is to stay.
 func (r *run) untag(ctx, writing context.Context, result Result, step *plan.Step) Result {
-	remove, removed := r.Untag, 0
-	if step.Overwrite {
-		remove = r.UntagByOverwrite
+	if !r.archive.Has(step.Digest) {
+		return r.leaveUnarchived(ctx, result)
 	}
+	removed := 0
 	for _, tag := range step.Untag {
 		if err := r.limiter.wait(ctx); err != nil {
 			return result.partly(removed, err)
@@ -27,10 +27,8 @@ func (r *run) untag(ctx, writing context.Context, result Result, step *plan.Step
 		case reason != "":
 			result = result.stale(reason)
 			continue
-		case !there:
-			continue
 		}
-		off, err := r.removeTag(writing, step.Digest, tag, remove)
+		off, err := r.takeOff(writing, step, tag, there)
 		if err != nil {
 			return r.refusal(writing, result, err).partly(removed, nil)
 		}
@@ -53,6 +51,20 @@ func (r *run) untag(ctx, writing context.Context, result Result, step *plan.Step
 	return result
 }
 
+// takeOff takes a tag off, if it is there. If not, an earlier run may have been interrupted while it
+// overwrote the tag.
+func (r *run) takeOff(writing context.Context, step *plan.Step, tag string, there bool) (off bool, err error) {
+	switch {
+	case there && step.Overwrite:
+		return r.removeTag(writing, step.Digest, tag, r.UntagByOverwrite)
+	case there:
+		return r.removeTag(writing, step.Digest, tag, r.Untag)
+	case step.Overwrite:
+		return r.finishOverwriting(writing, tag)
+	}
+	return false, nil
+}
+
 // partly says how many tags are off where not all are. With an error, it returns the result of
 // a step that was interrupted.
 func (r Result) partly(removed int, interrupted error) Result {
@@ -72,16 +84,16 @@ func (r *run) lookBeforeUntag(ctx context.Context, step *plan.Step, tag string) 
 	if err := r.lookAtOwners(ctx, step); err != nil {
 		return "", false, err
 	}
+	if err := r.lookAtWholes(ctx, step); err != nil {
+		return "", false, err
+	}
 	still, err := r.look(ctx, step.Digest, []string{tag})
 	if err != nil || len(still) == 0 {
 		return "", false, err
 	}
-	r.mu.Lock()
-	held, isHeld := r.guard.HoldsTag(step, tag)
-	others := r.guard.Others(step, tag)
-	r.mu.Unlock()
-	if isHeld {
-		return held.Text, true, nil
+	reason, others, err := r.holdsTag(ctx, step, tag)
+	if err != nil || reason != "" {
+		return reason, true, err
 	}
 	for _, other := range others {
 		if still, err := r.look(ctx, step.Digest, []string{other}); err != nil || len(still) > 0 {
@@ -89,4 +101,18 @@ func (r *run) lookBeforeUntag(ctx context.Context, step *plan.Step, tag string) 
 		}
 	}
 	return "no other tag that stays points to it any more, and the last one is never removed", true, nil
+}
+
+// holdsTag returns the reason why a tag must stay, or the other tags of which one must be left. It
+// first reads what another step may have failed to read.
+func (r *run) holdsTag(ctx context.Context, step *plan.Step, tag string) (reason string, others []string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.learn(ctx); err != nil {
+		return "", nil, err
+	}
+	if held, isHeld := r.guard.HoldsTag(step, tag); isHeld {
+		return held.Text, nil, nil
+	}
+	return "", r.guard.Others(step, tag), nil
 }

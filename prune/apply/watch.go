@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -216,15 +217,22 @@ func (w *watch) lookBefore(ctx context.Context, step *plan.Step) (still []string
 	if still, err = w.look(ctx, step.Digest, step.Tags); err != nil {
 		return nil, "", err
 	}
-	return still, w.holds(step.Digest), nil
+	reason, err = w.holds(ctx, step.Digest)
+	return still, reason, err
 }
 
-// holds returns the reason why a manifest must stay; it is empty if there is none.
-func (w *watch) holds(dgst regret.Digest) string {
+// holds returns the reason why a manifest must stay; it is empty if there is none. It first reads
+// what another step may have failed to read.
+func (w *watch) holds(ctx context.Context, dgst regret.Digest) (reason string, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	held, _ := w.guard.Holds(dgst)
-	return held.Text
+	if err := w.learn(ctx); err != nil {
+		return "", err
+	}
+	if held, isHeld := w.guard.Holds(dgst); isHeld {
+		return cmp.Or(held.Text, "something needs it"), nil
+	}
+	return "", nil
 }
 
 // lookAtOwners looks whether what an orphan belongs to is still gone.

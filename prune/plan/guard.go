@@ -103,22 +103,22 @@ func (g *Guard) Back(dgst regret.Digest) {
 // Errors: [*policy.InUseError].
 func (g *Guard) Use(lists []*policy.InUse, at time.Time) error {
 	e := g.evidence
-	e.snapshot.options.InUse = lists
 	for _, rule := range e.policy.Keep() {
-		list := e.snapshot.inUseList(rule.File())
-		if rule.File() == "" || list == nil {
-			continue
-		}
-		tags, dgsts, err := list.Held(e.snapshot.registry, e.snapshot.repository, rule, at)
-		if err != nil {
-			return err
-		}
-		for _, name := range tags {
-			g.inUse.tags[name] = true
-		}
-		for _, dgst := range dgsts {
-			e.node(dgst) // now, so that no number is given while the others are in use
-			g.inUse.digests = append(g.inUse.digests, dgst)
+		for _, list := range lists { // of several of the same name, all count
+			if rule.File() == "" || list == nil || list.Name() != rule.File() {
+				continue
+			}
+			tags, dgsts, err := list.Held(e.snapshot.registry, e.snapshot.repository, rule, at)
+			if err != nil {
+				return err
+			}
+			for _, name := range tags {
+				g.inUse.tags[name] = true
+			}
+			for _, dgst := range dgsts {
+				e.node(dgst) // now, so that no number is given while the others are in use
+				g.inUse.digests = append(g.inUse.digests, dgst)
+			}
 		}
 	}
 	g.outdated, g.unread = true, true
@@ -337,14 +337,14 @@ func (g *Guard) markUsed(used map[graph.ID]bool) {
 }
 
 // pinned returns what stays although tags and rules may not say so any more: what the plan
-// keeps, because the guard never adds a step; and what a tag has moved to that rules take by
-// its name alone, because it is of the trash or what it belongs to is gone, or because they
-// name it.
+// keeps, because the guard never adds a step; what is back, or still there; and what a tag has
+// moved to that rules take by its name alone, because it is of the trash or what it belongs to is
+// gone, or because they name it.
 func (g *Guard) pinned() []graph.ID {
 	e := g.evidence
 	var pinned []graph.ID
 	for id, m := range e.manifests {
-		if m != nil && !e.deleted[id] {
+		if m != nil && !e.deleted[id] || g.back[graph.ID(id)] {
 			pinned = append(pinned, graph.ID(id))
 		}
 	}

@@ -89,6 +89,35 @@ func TestGuardOfWhatIsBack(t *testing.T) {
 	}
 }
 
+// TestGuardOfWhatIsBackWithoutATag checks that what goes along with other things holds what it needs, too:
+// its subject, what it lists, and the index above with all that this lists.
+func TestGuardOfWhatIsBackWithoutATag(t *testing.T) {
+	t.Parallel()
+	r := newRepository()
+	r.image("kept", 1, 1, "latest")
+	image, child, other := r.image("image", 1, 1, "pr-1"), r.image("child", 1, 1), r.image("other", 1, 1, "pr-3")
+	referrer := r.referrer("application/x", image)
+	inner := r.index([]regret.Descriptor{child})
+	index := r.index([]regret.Descriptor{referrer, inner}, "pr-2")
+	for name, back := range map[string]regret.Descriptor{
+		"a referrer that an index lists": referrer, "an inner index": inner, "a child": child,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, g := r.guard(t)
+			g.Back(back.Digest)
+			for _, d := range []regret.Descriptor{image, referrer, index, inner, child} {
+				if _, held := g.Holds(d.Digest); !held {
+					t.Errorf("%s is not held", d.Digest)
+				}
+			}
+			if reason, held := g.Holds(other.Digest); held {
+				t.Errorf("what has nothing to do with it is held: %s", reason.Text)
+			}
+		})
+	}
+}
+
 // TestGuardProtects changes repositories at random after a plan was made. By what the guard then
 // says, nothing that a tag points to loses what it lists or refers to.
 func TestGuardProtects(t *testing.T) {

@@ -35,6 +35,11 @@ func (d *Decision) usage() (usage, error) {
 		if rule.File() == "" {
 			continue
 		}
+		if s.hasSeveralInUse(rule.File()) {
+			return u, &policy.InUseError{
+				Rule: rule.Name(), Name: rule.File(), Detail: policy.InUseSeveral, Problem: "there are different ones of this name: give one",
+			}
+		}
 		tags, dgsts, err := s.inUseList(rule.File()).Held(s.registry, s.repository, rule, d.at)
 		if err != nil {
 			return u, err
@@ -92,6 +97,14 @@ func (s *Snapshot) holdTags(held map[graph.ID]bool, tags []string) {
 			held[t.id] = true
 		}
 	}
+}
+
+// hasSeveralInUse reports whether there are different in-use lists of a name. A plan records one.
+func (s *Snapshot) hasSeveralInUse(name string) bool {
+	first := s.inUseList(name)
+	return slices.ContainsFunc(s.options.InUse, func(l *policy.InUse) bool {
+		return l != nil && l.Name() == name && (l.Digest() != first.Digest() || !l.Made().Equal(first.Made()))
+	})
 }
 
 // inUseList returns the in-use list of a name; nil if there is none.

@@ -111,5 +111,6 @@ const (
 	InUseEmpty     InUseDetail = "empty"     // it has no line with an image
 	InUseForeign   InUseDetail = "foreign"   // it has no digest, and no tag of this registry
 	InUseStale     InUseDetail = "stale"     // it is older than "max-age"
+	InUseSeveral   InUseDetail = "several"   // another one, with other content, has its name
 	InUseMalformed InUseDetail = "malformed" // a line is neither a reference nor a digest
 )

@@ -43,10 +43,16 @@ const (
 )
 
 // Write returns indexes that keep the tags of images, for the plan and day of a tag. The
-// same images, in the same order, make the same indexes.
+// same images, in the same order, make the same indexes. The names of an image are in one index,
+// unless they are too many for one.
 func Write(t Tag, images []Image) ([]Index, error) {
 	w := writer{tag: t}
 	for _, image := range images {
+		if size := sizeOf(image); w.size > 0 && size <= maxNames && w.size+size > maxNames {
+			if err := w.flush(); err != nil {
+				return nil, err
+			}
+		}
 		for _, tag := range image.Tags {
 			if err := w.add(image.Digest, tag); err != nil {
 				return nil, err
@@ -64,13 +70,30 @@ type writer struct {
 	indexes []Index
 }
 
-// reserved is more than everything else in an index takes.
-const reserved = 1 << 10
+// maxNames is the size of the names that are in one index at most. Everything else in it takes less
+// than 1 KiB.
+const maxNames = maxIndex - 1<<10
+
+// sizeOf returns how much the names of an image take.
+func sizeOf(image Image) int {
+	size := sizeOfKey(image.Digest)
+	for _, tag := range image.Tags {
+		size += len(tag) + len(" ")
+	}
+	return size
+}
+
+func sizeOfKey(dgst regret.Digest) int { return len(annotationTags) + len(dgst) + len(`"":"",`) }
 
 func (w *writer) add(dgst regret.Digest, tag string) error {
 	size := len(tag) + len(" ")
-	entry := len(annotationTags) + len(dgst) + len(`"":"",`)
-	if w.size+size+entry > maxIndex-reserved {
+	if len(w.tags[dgst]) > 0 && w.size+size <= maxNames {
+		w.size += size
+		w.tags[dgst] = append(w.tags[dgst], tag)
+		return nil
+	}
+	size += sizeOfKey(dgst)
+	if len(w.tags[dgst]) > 0 || w.size+size > maxNames {
 		if err := w.flush(); err != nil {
 			return err
 		}
@@ -78,11 +101,8 @@ func (w *writer) add(dgst regret.Digest, tag string) error {
 	if w.tags == nil {
 		w.tags = make(map[regret.Digest][]string)
 	}
-	if len(w.tags[dgst]) == 0 {
-		size += entry
-	}
 	w.size += size
-	w.tags[dgst] = append(w.tags[dgst], tag)
+	w.tags[dgst] = []string{tag}
 	return nil
 }
 

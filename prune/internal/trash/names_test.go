@@ -10,6 +10,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/prune/internal/trash"
 )
 
@@ -58,6 +59,31 @@ func TestWrite(t *testing.T) {
 		other, err := trash.Write(trash.New(evening.AddDate(0, 0, 1), plan, image), images)
 		if err != nil || other[0].Manifest.Descriptor.Digest == write(t, images...)[0].Manifest.Descriptor.Digest {
 			t.Errorf("it is the same manifest, or there is an error: %v", err)
+		}
+	})
+	t.Run("the names of an image are in one index, so that the loss of another loses none of them", func(t *testing.T) {
+		t.Parallel()
+		var images []trash.Image
+		for i := range 6_000 {
+			names := []string{fmt.Sprintf("pr-%d", i), strings.Repeat("x", 100), "pr-0"}
+			images = append(images, trash.Image{digest.FromString(fmt.Sprint(i)), names})
+		}
+		indexes := write(t, images...)
+		seen := make(map[regret.Digest]bool)
+		for _, index := range indexes {
+			read, err := trash.Read(index.Tag, index.Manifest.Raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, image := range read {
+				if seen[image.Digest] || len(image.Tags) != 3 {
+					t.Errorf("%s has only the names %q of %s", index.Tag, image.Tags, image.Digest)
+				}
+				seen[image.Digest] = true
+			}
+		}
+		if len(indexes) < 2 || len(seen) != len(images) {
+			t.Errorf("%d indexes of %d images", len(indexes), len(seen))
 		}
 	})
 	t.Run("no index is larger than 1 MiB, and together they keep all names", func(t *testing.T) {
