@@ -3,8 +3,6 @@ module github.com/seed-8cb7cc86/regret/integration
 go 1.26.0
 
 require (
-	github.com/chromedp/cdproto v0.159.0
-	github.com/chromedp/chromedp v0.23.0
 	github.com/creack/pty v1.1.24
 	github.com/distribution/distribution/v3 v3.1.2
 	github.com/docker/cli v29.9.0+incompatible
@@ -13,8 +11,8 @@ require (
 	github.com/olareg/olareg v0.2.2
 	github.com/opencontainers/go-digest v1.0.0
 	github.com/opencontainers/image-spec v1.1.1
-	github.com/seed-8cb7cc86/regret v0.0.0
 	github.com/rogpeppe/go-internal v1.14.1
+	github.com/seed-8cb7cc86/regret v0.0.0
 	github.com/sirupsen/logrus v1.10.2
 	go.podman.io/image/v5 v5.42.0
 	golang.org/x/crypto v0.58.0
@@ -52,6 +50,8 @@ require (
 	github.com/moby/sys/mountinfo v0.7.2 // indirect
 	github.com/moby/sys/user v0.4.1 // indirect
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
+	github.com/opencontainers/distribution-spec/conformance v0.0.0-20260831232431-97274622c111 // indirect
+	github.com/opencontainers/distribution-spec/specs-go v0.0.0-20240926185104-8376368dd8aa // indirect
 	github.com/opencontainers/runtime-spec v1.3.0 // indirect
 	github.com/prometheus/client_golang v1.23.2 // indirect
 	github.com/prometheus/client_model v0.6.2 // indirect
@@ -99,3 +99,5 @@ require (
 )
 
 replace github.com/seed-8cb7cc86/regret => ../
+
+tool github.com/opencontainers/distribution-spec/conformance
