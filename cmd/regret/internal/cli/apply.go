@@ -84,8 +84,9 @@ func (p *applying) fromFiles(ctx context.Context, args []string) error {
 	if p.dryRun {
 		return p.show(tasks)
 	}
-	p.announce(tasks)
-	if !p.yes && p.app.streams.CanAsk() { // elsewhere the file is the consent
+	ask := !p.yes && p.app.streams.CanAsk() // elsewhere the file is the consent
+	p.announce(tasks, ask)
+	if ask {
 		if err := p.ask(ctx, tasks); err != nil {
 			return err
 		}

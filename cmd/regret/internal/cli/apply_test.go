@@ -128,6 +128,8 @@ func TestApplyRefusesBeforeTheFirstRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	edited := writeFile(t, "plan.json", strings.ReplaceAll(string(content), "pr-2", "pr-9"))
+	elsewhere := newStock()
+	second := planFile(t, serve(t, elsewhere), elsewhere, removesPullRequests)
 	older := planFileAt(t, host, reg, removesPullRequests, "-200h")
 	other := "sha256:" + strings.Repeat("0", 64)
 	for name, test := range map[string]struct {
@@ -138,7 +140,9 @@ func TestApplyRefusesBeforeTheFirstRequest(t *testing.T) {
 		"no plan":                          {nil, exit.Usage, "needs plan files"},
 		"a file that is not there":         {[]string{path + "x"}, exit.Usage, "no such file"},
 		"a folder":                         {[]string{t.TempDir()}, exit.Usage, "name the plans in it"},
-		"what is no plan":                  {[]string{writeFile(t, "plan.json", "{}")}, exit.Usage, "plan"},
+		"what is no plan":                  {[]string{writeFile(t, "plan.json", "{}")}, exit.Usage, "is no plan"},
+		"a report":                         {[]string{writeFile(t, "plan.json", `{"regret":"report/1"}`)}, exit.Usage, "is no plan, but a report"},
+		"a login for two registries":       {[]string{path, second, "--username", "mallory", "--password-stdin"}, exit.Usage, "--username is for one registry"},
 		"an edited plan":                   {[]string{edited}, exit.Usage, "plan"},
 		"one bad plan of several":          {[]string{path, edited}, exit.Usage, "plan"},
 		"another plan than expected":       {[]string{path, "--expect", other}, exit.Unsafe, "it is " + dgst},
@@ -160,14 +164,14 @@ func TestApplyRefusesBeforeTheFirstRequest(t *testing.T) {
 			if !slices.Contains(args, "--archive") {
 				args = append(args, "--archive", folder(t))
 			}
-			got := run(t, args...)
+			got := process{stdin: "correct-horse-battery\n"}.run(t, args...)
 			got.checkCode(t, test.want)
 			if !strings.Contains(got.errors, test.says) || got.out != "" {
 				t.Errorf("%s%s", got.out, got.errors)
 			}
 		})
 	}
-	t.Cleanup(func() { checkNoRequests(t, reg) })
+	t.Cleanup(func() { checkNoRequests(t, reg); checkNoRequests(t, elsewhere) })
 }
 
 func TestApplyTakesOlderPlansOnRequest(t *testing.T) {
@@ -197,7 +201,18 @@ func TestApplyEndsWithTheCodeOfItsReport(t *testing.T) {
 		"a tag was pushed since": {func(t *testing.T, reg *fakeregistry.Registry) {
 			reg.SetTag(stocked, "new", must(reg.Tag(stocked, "pr-2")))
 		}, exit.Partial, "stale 1 (pr-2: "},
-		"deletion is disabled":      {deny(0, http.StatusMethodNotAllowed, "UNSUPPORTED"), exit.NotAllowed, "refused"},
+		"deletion is disabled": {deny(0, http.StatusMethodNotAllowed, "UNSUPPORTED"), exit.NotAllowed, "refused"},
+		"a tag was moved onto what goes": {func(_ *testing.T, reg *fakeregistry.Registry) {
+			two := must(reg.Tag(stocked, "pr-2"))
+			reg.BeforeEach(func(req *http.Request) {
+				if req.Method == http.MethodDelete && strings.HasSuffix(req.URL.Path, string(two)) {
+					reg.SetTag(stocked, "stable", two)
+				}
+			})
+		}, exit.Unknown, "LOST: the tag stable, last seen on "},
+		"a tag is still there": {func(_ *testing.T, reg *fakeregistry.Registry) {
+			reg.Intercept(0, fakeregistry.On(http.MethodDelete, "/v2/team/app/manifests/"+string(must(reg.Tag(stocked, "pr-2")))), fakeregistry.Answer(http.StatusAccepted, nil, ""))
+		}, exit.Partial, "still present: the tag pr-2: still serves "},
 		"what a rule keeps is gone": {func(t *testing.T, reg *fakeregistry.Registry) { removeAll(t, reg, "latest") }, exit.Unsafe, "keep rule"},
 		"the registry is down": {func(t *testing.T, reg *fakeregistry.Registry) {
 			reg.Intercept(0, fakeregistry.On("", "/"), fakeregistry.Errors(400, "UNKNOWN", "no"))

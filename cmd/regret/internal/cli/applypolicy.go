@@ -62,7 +62,7 @@ func (c *carrying) planAndCarryOut(ctx context.Context, p *planning, places iter
 		case ask || dryRun:
 			tasks = append(tasks, t)
 		default:
-			c.announce([]*task{t})
+			c.announce([]*task{t}, false)
 			codes = append(codes, c.carryOut(ctx, t))
 		}
 	}
@@ -72,7 +72,7 @@ func (c *carrying) planAndCarryOut(ctx context.Context, p *planning, places iter
 	if !ask {
 		return c.end(codes)
 	}
-	c.announce(tasks)
+	c.announce(tasks, true)
 	if err := c.ask(ctx, tasks); err != nil {
 		return err
 	}

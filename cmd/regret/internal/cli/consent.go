@@ -89,8 +89,12 @@ func count(n int, noun string) string {
 // maxAnnounced bounds how many repositories are named before the question.
 const maxAnnounced = 20
 
-// announce says what is about to be removed, and how that is taken back.
-func (c *carrying) announce(tasks []*task) {
+// announce says what is about to be removed, and how that is taken back. With -q it does so only
+// before it asks.
+func (c *carrying) announce(tasks []*task, asks bool) {
+	if c.app.flags.quiet && !asks {
+		return
+	}
 	named, left := 0, 0
 	for _, t := range tasks {
 		if t.done || t.folder == "" {

@@ -20,10 +20,17 @@ func readPlan(path string) (*plan.Plan, error) {
 		return nil, err
 	}
 	read, err := plan.Read(bytes.NewReader(data))
-	if err != nil {
-		return nil, fmt.Errorf("plan %s: %w", terminal.Safe(path), err)
+	if err == nil {
+		return read, nil
 	}
-	return read, nil
+	switch kind, what := recognise(data[:min(len(data), maxHead)]); kind {
+	case kindPlan:
+		return nil, fmt.Errorf("plan %s: %w", terminal.Safe(path), err)
+	case "":
+		return nil, exit.With(exit.Usage, fmt.Errorf("%s is no plan: %s", terminal.Safe(path), what))
+	default:
+		return nil, exit.With(exit.Usage, fmt.Errorf("%s is no plan, but a %s", terminal.Safe(path), terminal.Safe(kind)))
+	}
 }
 
 // readFileOfPlan reads a file of which an argument says that it is a plan.

@@ -57,7 +57,7 @@ func (r *reports) end(c *carrying) error {
 			return err
 		}
 	}
-	if c.report == "" {
+	if c.report == "" || !c.several && len(r.all) == 0 { // there is nothing to report
 		return nil
 	}
 	return writeWhole(c.report, func(w io.Writer) error { return r.write(w, c.several) })

@@ -8,6 +8,7 @@ import (
 	"github.com/seed-8cb7cc86/regret/cmd/regret/internal/terminal"
 	"github.com/seed-8cb7cc86/regret/prune/apply"
 	"github.com/seed-8cb7cc86/regret/prune/plan"
+	"github.com/seed-8cb7cc86/regret/prune/undo"
 )
 
 // maxNamed bounds how many results, tags and other things of one kind a text names.
@@ -190,7 +191,11 @@ func (c *carrying) writeSurvival(b *strings.Builder, t *task, r *apply.Report) {
 func (c *carrying) writeUntil(b *strings.Builder, t *task, r *apply.Report) {
 	switch {
 	case r.Count(apply.Deleted) > 0:
-		b.WriteString("Disk space comes back when the registry collects its garbage; until then this can be undone.\n")
+		who := "the registry"
+		if product := undo.CollectorAt(r.Registry).Product; product != "" {
+			who = product
+		}
+		fmt.Fprintf(b, "Disk space comes back when %s collects its garbage; until then this can be undone.\n", who)
 	case r.Count(apply.Quarantined) > 0:
 		fmt.Fprintf(b, "Nothing is lost yet: %s gives the images their tags back, until the trash is emptied.\n", c.undoCommand(t))
 	}

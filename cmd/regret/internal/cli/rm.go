@@ -89,7 +89,7 @@ func (r *removing) run(args []string) error {
 		}
 		return r.show(tasks)
 	}
-	r.announce(tasks)
+	r.announce(tasks, ask)
 	if ask {
 		if err := r.ask(ctx, tasks); err != nil {
 			return err
@@ -301,7 +301,7 @@ func (g *group) explainNeeded(e *prune.NeededError) error {
 	if e.Reason.By == "" {
 		return fmt.Errorf("%s must stay: %s", name, e.Reason.Text)
 	}
-	return fmt.Errorf("%s must stay: %s.\n  Look at what needs it:  regret resolve %s\n  If that is to go, too, name it as well.",
+	return fmt.Errorf("%s must stay: %s; if that is to go, too, name it as well\n  Look at what needs it:  regret resolve %s",
 		name, e.Reason.Text, g.refTo(string(e.Reason.By)))
 }
 
