@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"crypto/x509"
 	"errors"
 	"regexp"
 	"strings"
@@ -13,6 +14,9 @@ import (
 // where the library says what to call.
 func textOf(err error) string {
 	text := strings.TrimPrefix(err.Error(), "regret: ") // which the name of the command says already
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		text += "; if it is an authority of yours, trust it with --ca-file"
+	}
 	return terminal.SafeLines(asCommands(text))
 }
 
