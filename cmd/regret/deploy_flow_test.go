@@ -37,8 +37,8 @@ type machine struct {
 	env    map[string]string
 }
 
-// newMachine returns a machine with a policy, a script that makes its in-use list, and the programs that the
-// script asks. Its registry has old images with these tags.
+// newMachine returns a machine with a policy, a script that makes its in-use list, and the programs
+// that the script asks. Its registry has old images with these tags.
 func newMachine(t *testing.T, policy, script string, fakes programs, tags ...string) *machine {
 	t.Helper()
 	m := &machine{Registry: regrettest.New(regrettest.WithBasicAuth("ann", "secret")), folder: t.TempDir()}
@@ -229,8 +229,8 @@ func TestGitLabPipelinePlansAndApplies(t *testing.T) {
 	m.checkUndo(t)
 }
 
-// TestKubernetesJobsDoWhatOneRunDoes runs the containers of the jobs as processes: with their arguments, policy
-// and login, and with the index that Kubernetes gives to each part.
+// TestKubernetesJobsDoWhatOneRunDoes runs the containers of the jobs as processes: with their
+// arguments, policy and login, and with the index that Kubernetes gives to each part.
 func TestKubernetesJobsDoWhatOneRunDoes(t *testing.T) {
 	t.Parallel()
 	cron := readObjects(t, "cronjob.yaml")

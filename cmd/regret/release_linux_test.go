@@ -16,8 +16,7 @@ import (
 )
 
 // TestReleaseBuildsABinaryThatNeedsNothing builds a release for this system, and runs it where there
-// is nothing else: no library, no zone files, no home, no environment. That is how it runs in an image from
-// scratch.
+// is nothing else, as in an image from scratch: no library, no zone files, no home, no environment.
 func TestReleaseBuildsABinaryThatNeedsNothing(t *testing.T) {
 	t.Parallel()
 	out := t.TempDir()
