@@ -132,6 +132,7 @@ func (a *app) newRoot() *cobra.Command {
 	} {
 		root.AddCommand(add(a))
 	}
+	completeFlags(root)
 	return root
 }
 

@@ -17,6 +17,24 @@ const (
 	completionNames = 500
 )
 
+// completeFlags completes the values of flags of all commands that have a few.
+func completeFlags(root *cobra.Command) {
+	fixed := func(values ...string) cobra.CompletionFunc {
+		return cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
+	}
+	for name, complete := range map[string]cobra.CompletionFunc{
+		"output": func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+			return formatsOf(cmd), cobra.ShellCompDirectiveNoFileComp
+		},
+		"color":      fixed("auto", "always", "never"),
+		"log-format": fixed("text", "json"),
+	} {
+		if root.RegisterFlagCompletionFunc(name, complete) != nil {
+			panic("no such flag: " + name) // when the command is built, in every test
+		}
+	}
+}
+
 // completeReference completes an argument REF: repositories of a registry, then tags. Everything that
 // cannot be completed, for whatever reason, is left to the user without a word.
 func (a *app) completeReference(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
