@@ -8,10 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
-
 	"github.com/google/go-cmp/cmp"
-	"github.com/opencontainers/go-digest"
 
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/prune/plan"
@@ -26,10 +23,10 @@ func hostilePlan(tb testing.TB, text string) *plan.Plan {
 	gone := r.index([]regret.Descriptor{shared, on(r.image("one", 90, 1), text, text)}, "pr-1")
 	r.index([]regret.Descriptor{shared}, "main", "pr-2", "build-1")
 	r.referrer(text, gone)
-	r.push(text, map[string]any{"artifactType": text, "config": ocispec.DescriptorEmptyJSON, "annotations": map[string]string{text: text}},
+	r.push(text, map[string]any{"artifactType": text, "config": empty(), "annotations": map[string]string{text: text}},
 		"sha256-"+gone.Digest.Encoded()+".x")
-	r.push(text, map[string]any{"config": ocispec.DescriptorEmptyJSON, "subject": regret.Descriptor{
-		MediaType: text, Digest: digest.FromString("nothing"), Size: 7}, "artifactType": text}, "pr-3")
+	r.push(text, map[string]any{"config": empty(), "subject": regret.Descriptor{
+		MediaType: text, Digest: digestOf("nothing"), Size: 7}, "artifactType": text}, "pr-3")
 	r.push(text, map[string]any{"manifests": []regret.Descriptor{}, "annotations": map[string]string{"org.opencontainers.image.created": text}}, "main-2")
 	r.invalid = append(r.invalid, text)
 	if !canName(text) {

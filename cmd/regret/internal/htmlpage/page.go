@@ -102,7 +102,7 @@ func newPage(p *plan.Plan) *page {
 		CSP:      "default-src 'none'; style-src " + source(style) + "; script-src " + source(script) + "; base-uri 'none'; form-action 'none'",
 		Registry: visible(h.Registry, maxName), Repository: visible(h.Repository, maxProse), At: instant(h.At),
 		Digest: p.Digest(), TagsDigest: h.Tags, Totals: totals, Others: o.others(), Untagged: o.untaggedTags(), Bar: newBar(totals),
-		Notes: o.notes(totals), Policy: policyLines(h.Policy), Sections: o.sections(),
+		Notes: o.notes(totals), Policy: policyLines(h), Sections: o.sections(),
 	}
 	pg.Tags = totals.Tags - pg.Untagged
 	pg.Frees, pg.FreesUnit, _ = strings.Cut(size(totals.Bytes), " ")

@@ -1,15 +1,13 @@
 package htmlpage_test
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/opencontainers/go-digest"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/prune/plan"
@@ -18,6 +16,20 @@ import (
 
 // now is when the plans of these tests are made.
 var now = time.Date(2026, time.November, 26, 12, 0, 0, 0, time.UTC)
+
+const (
+	imageType = "application/vnd.oci.image.manifest.v1+json"
+	indexType = "application/vnd.oci.image.index.v1+json"
+)
+
+func digestOf(text string) regret.Digest {
+	return regret.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(text))))
+}
+
+// empty returns the descriptor of the empty JSON object.
+func empty() regret.Descriptor {
+	return regret.Descriptor{MediaType: "application/vnd.oci.empty.v1+json", Digest: digestOf("{}"), Size: 2}
+}
 
 // A repository is what a registry has.
 type repository struct {
@@ -44,7 +56,7 @@ func (r *repository) push(mediaType string, document map[string]any, tags ...str
 	if err != nil {
 		panic(err)
 	}
-	d := regret.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(raw), Size: int64(len(raw))}
+	d := regret.Descriptor{MediaType: mediaType, Digest: digestOf(string(raw)), Size: int64(len(raw))}
 	if _, there := r.manifests[d.Digest]; !there {
 		r.manifests[d.Digest] = &regret.Manifest{Descriptor: d, Raw: raw}
 		if subject, ok := document["subject"].(regret.Descriptor); ok {
@@ -62,44 +74,50 @@ func (r *repository) push(mediaType string, document map[string]any, tags ...str
 func (r *repository) image(architecture string, days int, size int64, tags ...string) regret.Descriptor {
 	created := now.AddDate(0, 0, -days).Add(-10 * time.Hour)
 	config := fmt.Appendf(nil, `{"name":%q,"created":%q}`, fmt.Sprint(architecture, tags), created.Format(time.RFC3339))
-	dgst := digest.FromBytes(config)
+	dgst := digestOf(string(config))
 	r.configs[dgst] = config
-	d := r.push(ocispec.MediaTypeImageManifest, map[string]any{
-		"config": regret.Descriptor{MediaType: ocispec.MediaTypeImageConfig, Digest: dgst, Size: int64(len(config))},
-		"layers": []regret.Descriptor{{MediaType: ocispec.MediaTypeImageLayerGzip, Digest: digest.FromString("layer " + string(dgst)), Size: size << 20}},
+	d := r.push(imageType, map[string]any{
+		"config": regret.Descriptor{MediaType: "application/vnd.oci.image.config.v1+json", Digest: dgst, Size: int64(len(config))},
+		"layers": []regret.Descriptor{{MediaType: "application/vnd.oci.image.layer.v1.tar+gzip", Digest: digestOf("layer " + string(dgst)), Size: size << 20}},
 	}, tags...)
 	return on(d, "linux", architecture)
 }
 
 // index pushes an index.
 func (r *repository) index(entries []regret.Descriptor, tags ...string) regret.Descriptor {
-	return r.push(ocispec.MediaTypeImageIndex, map[string]any{"manifests": entries}, tags...)
+	return r.push(indexType, map[string]any{"manifests": entries}, tags...)
 }
 
 // on returns an entry of an index for a platform.
 func on(d regret.Descriptor, os, architecture string) regret.Descriptor {
-	d.Platform = &ocispec.Platform{OS: os, Architecture: architecture}
+	platform, err := json.Marshal(map[string]any{"platform": map[string]string{"os": os, "architecture": architecture}})
+	if err == nil {
+		err = json.Unmarshal(platform, &d)
+	}
+	if err != nil {
+		panic(err)
+	}
 	return d
 }
 
 // attestation pushes an attestation, and returns an entry for the index that lists the image.
 func (r *repository) attestation(image regret.Descriptor) regret.Descriptor {
-	return on(r.push(ocispec.MediaTypeImageManifest, map[string]any{
-		"layers": []regret.Descriptor{{MediaType: "application/vnd.in-toto+json", Digest: digest.FromString("about " + string(image.Digest)), Size: 1500}},
+	return on(r.push(imageType, map[string]any{
+		"layers": []regret.Descriptor{{MediaType: "application/vnd.in-toto+json", Digest: digestOf("about " + string(image.Digest)), Size: 1500}},
 	}), "unknown", "unknown")
 }
 
 // referrer pushes an artifact that refers to a manifest.
 func (r *repository) referrer(artifactType string, subject regret.Descriptor, tags ...string) regret.Descriptor {
-	return r.push(ocispec.MediaTypeImageManifest, map[string]any{
-		"artifactType": artifactType, "config": ocispec.DescriptorEmptyJSON, "layers": []regret.Descriptor{ocispec.DescriptorEmptyJSON},
+	return r.push(imageType, map[string]any{
+		"artifactType": artifactType, "config": empty(), "layers": []regret.Descriptor{empty()},
 		"subject": regret.Descriptor{MediaType: subject.MediaType, Digest: subject.Digest, Size: subject.Size},
 	}, tags...)
 }
 
 // companion pushes a manifest under a companion tag of another one.
 func (r *repository) companion(owner regret.Descriptor, suffix string) regret.Descriptor {
-	return r.push(ocispec.MediaTypeImageManifest, map[string]any{"config": ocispec.DescriptorEmptyJSON, "annotations": map[string]string{"of": string(owner.Digest)}},
+	return r.push(imageType, map[string]any{"config": empty(), "annotations": map[string]string{"of": string(owner.Digest)}},
 		"sha256-"+owner.Digest.Encoded()+suffix)
 }
 
@@ -181,7 +199,7 @@ func shop(tb testing.TB) *repository {
 	r := newRepository()
 	r.image("amd64", 240, 96, "1.0.0")
 	amd64, arm64 := r.image("amd64", 110, 104), r.image("arm64", 110, 101)
-	gone := on(regret.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: digest.FromString("gone"), Size: 9}, "linux", "s390x")
+	gone := on(regret.Descriptor{MediaType: imageType, Digest: digestOf("gone"), Size: 9}, "linux", "s390x")
 	signed := r.index([]regret.Descriptor{amd64, arm64, r.attestation(amd64), gone}, "1.1.0")
 	r.companion(signed, ".sig")
 	r.referrer("application/spdx+json", signed)
@@ -196,8 +214,8 @@ func shop(tb testing.TB) *repository {
 	r.image("amd64", 20784, 103, "pr-15")
 	r.image("amd64", 5, 103, "pr-20")
 	r.image("amd64", 3, 109, "build-7", "main")
-	r.tags["ghost"] = digest.FromString("ghost")
-	list := fmt.Sprintf("# made 2026-11-26T11:30:00Z\n%s/%s@%s\n%s\n", r.registry, r.name, running.Digest, digest.FromString("elsewhere"))
+	r.tags["ghost"] = digestOf("ghost")
+	list := fmt.Sprintf("# made 2026-11-26T11:30:00Z\n%s/%s@%s\n%s\n", r.registry, r.name, running.Digest, digestOf("elsewhere"))
 	inUse, err := policy.ParseInUse("in-use.txt", strings.NewReader(list), now)
 	if err != nil {
 		tb.Fatal(err)

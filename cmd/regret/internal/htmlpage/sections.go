@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/prune/plan"
 )
@@ -218,15 +216,16 @@ func visibles[S ~string](texts []S) []string {
 	return all
 }
 
-// policyLines returns a policy as people read it.
-func policyLines(policy jsontext.Value) []string {
-	policy = slices.Clone(policy)
-	if err := policy.Indent(jsontext.WithIndent("  ")); err != nil { // a plan has none that is malformed
+// policyLines returns the policy as people read it.
+func policyLines(h plan.Header) []string {
+	indented := slices.Clone(h.Policy)
+	if err := indented.Indent(); err != nil { // no plan has a policy that is malformed
 		return nil
 	}
-	lines := strings.Split(string(policy), "\n")
+	lines := strings.Split(string(indented), "\n")
 	for i, line := range lines {
-		lines[i] = visible(line, 10*len(line))
+		text := strings.TrimLeft(line, "\t")
+		lines[i] = strings.Repeat("  ", len(line)-len(text)) + visible(text, 10*len(text))
 	}
 	return lines
 }

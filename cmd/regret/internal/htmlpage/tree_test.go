@@ -6,10 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
-
 	"github.com/google/go-cmp/cmp"
-	"github.com/opencontainers/go-digest"
 
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/prune/plan"
@@ -109,7 +106,7 @@ func chain(n int) (r *repository, first regret.Descriptor) {
 func circle() *repository {
 	r := newRepository()
 	r.image("amd64", 1, 1, "main")
-	a, b := r.push(ocispec.MediaTypeImageManifest, map[string]any{"n": 1}), r.push(ocispec.MediaTypeImageManifest, map[string]any{"n": 2})
+	a, b := r.push(imageType, map[string]any{"n": 1}), r.push(imageType, map[string]any{"n": 2})
 	r.tags["sha256-"+a.Digest.Encoded()] = b.Digest
 	r.tags["sha256-"+b.Digest.Encoded()] = a.Digest
 	return r
@@ -170,7 +167,7 @@ func TestLongNotesAreFolded(t *testing.T) {
 	r := newRepository()
 	r.image("amd64", 1, 1, "main")
 	for i := range 20 {
-		r.tags[fmt.Sprintf("ghost-%d", i)] = digest.FromString(fmt.Sprint(i))
+		r.tags[fmt.Sprintf("ghost-%d", i)] = digestOf(fmt.Sprint(i))
 	}
 	got := page(t, r.plan(t, `{"version":1,"remove":[{"name":"pull requests","tags":"pr-*"}],"limits":{"broken":20}}`))
 	want := "<li><details><summary>Tags that lead to nothing, and may hide what is needed: 20</summary><code>ghost-0</code>"
