@@ -32,9 +32,10 @@ type carrying struct {
 	report      string
 	yes         bool
 
-	several  bool // there may be several plans
-	showTags bool // before something is deleted
-	isAbove  bool // --archive is the folder above those of the plans
+	idle     string // is said of a plan that has nothing to do
+	several  bool   // there may be several plans
+	showTags bool   // before something is deleted
+	isAbove  bool   // --archive is the folder above those of the plans
 	reports  reports
 }
 
@@ -133,6 +134,9 @@ func (c *carrying) carryOut(ctx context.Context, t *task) exit.Code {
 	if report == nil {
 		c.printProblem(ctx, t, nil, err)
 		return exit.OfReport(nil, err)
+	}
+	if t.folder == "" && c.idle != "" {
+		c.app.note("%s: %s", terminal.Safe(t.name()), c.idle)
 	}
 	if err := c.reports.add(c, t, report); err != nil {
 		c.app.printError(c.cmd, err)

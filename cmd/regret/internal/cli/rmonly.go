@@ -91,7 +91,9 @@ func deleteOne(ctx context.Context, t *task, i int, step *plan.Step, other strin
 		result.Status, result.Reason = apply.Stale, "the tag "+other+" points to it by now"
 		return result
 	}
-	err := t.client.DeleteManifest(ctx, t.header.Repository, step.Digest)
+	writing, stop := settling(ctx)
+	defer stop()
+	err := t.client.DeleteManifest(writing, t.header.Repository, step.Digest)
 	kind, _ := errors.AsType[*regret.Error](err)
 	switch {
 	case err == nil:

@@ -122,6 +122,9 @@ func TestTrashEmpty(t *testing.T) {
 			if !test.requests {
 				checkNoRequests(t, reg)
 			}
+			if test.deletes == 0 && test.want == exit.Done && len(test.args) == 3 && !strings.Contains(got.errors, "for that long") {
+				t.Errorf("it does not say why: %s", got.errors)
+			}
 			if deletes > 0 && !strings.Contains(got.errors, "Removes 1 image (1 tag) from ") {
 				t.Error(got.errors)
 			}

@@ -81,6 +81,7 @@ func (e *emptying) run(args []string) error {
 		return err
 	}
 	e.several, e.showTags = several, true
+	e.idle = "nothing has been in the trash for that long; the age counts from the end of the day in UTC"
 	p := &planning{policy: rules, options: prune.ReadOptions{Concurrency: e.app.flags.concurrency, At: time.Now()}}
 	return e.planAndCarryOut(ctx, p, places, e.dryRun)
 }

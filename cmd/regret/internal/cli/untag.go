@@ -89,15 +89,17 @@ func (u *untagging) run(args []string) error {
 	seen := make(map[string]bool)
 	for _, g := range groups {
 		for _, tag := range g.references {
-			if ref := g.refTo(tag); !seen[ref] && ctx.Err() == nil {
-				seen[ref] = true
-				done, err := u.untag(ctx, g, tag)
-				if !failures.add(err) {
-					err = p.add(done)
-				}
-				if err != nil && ctx.Err() != nil {
-					break
-				}
+			ref := g.refTo(tag)
+			if seen[ref] || ctx.Err() != nil {
+				continue
+			}
+			seen[ref] = true
+			done, err := u.untag(ctx, g, tag)
+			if failures.add(err) {
+				continue
+			}
+			if err := p.add(done); err != nil {
+				return err
 			}
 		}
 	}
@@ -136,9 +138,11 @@ func (u *untagging) untag(ctx context.Context, g *group, tag string) (untagged, 
 		}
 		return done, nil
 	}
-	err = g.client.Untag(ctx, g.ref.Repository, tag)
+	writing, stop := settling(ctx)
+	defer stop()
+	err = g.client.Untag(writing, g.ref.Repository, tag)
 	if u.byOverwrite && errors.Is(err, regret.ErrTagDeleteUnsupported) {
-		err = g.client.UntagByOverwrite(ctx, g.ref.Repository, tag)
+		err = g.client.UntagByOverwrite(writing, g.ref.Repository, tag)
 	}
 	switch {
 	case errors.Is(err, regret.ErrNotFound) && u.ignoreMissing:

@@ -1,13 +1,17 @@
 package cli
 
 import (
+	"context"
+	"net/http"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-8cb7cc86/regret/cmd/regret/internal/exit"
+	"github.com/seed-8cb7cc86/regret/cmd/regret/internal/terminal"
 	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 )
 
@@ -61,5 +65,25 @@ func TestUntag(t *testing.T) {
 				checkNoRequests(t, reg)
 			}
 		})
+	}
+}
+
+func TestUntagSettlesWhatIsInFlight(t *testing.T) {
+	t.Parallel()
+	reg := newStock()
+	app := serve(t, reg) + "/team/app"
+	ctx, cancel := context.WithCancelCause(t.Context())
+	reg.BeforeEach(func(req *http.Request) {
+		if req.Method == http.MethodDelete {
+			cancel(&terminal.Interrupted{Signal: syscall.SIGTERM})
+		}
+	})
+	got := process{}.runContext(ctx, t, "untag", app+":pr-1", app+":pr-2")
+	got.checkCode(t, exit.Interrupted)
+	if !strings.HasPrefix(got.out, app+":pr-1\tuntagged\t") || !strings.Contains(got.errors, "1 of 2 tags were looked at. Go on: ") {
+		t.Errorf("%s%s", got.out, got.errors)
+	}
+	if diff := cmp.Diff([]string{"latest", "pr-1-again", "pr-2", "pr-3", "stable"}, tagsOf(reg)); diff != "" {
+		t.Errorf("tags (-want +got):\n%s", diff)
 	}
 }
