@@ -20,21 +20,8 @@ import (
 	"github.com/seed-8cb7cc86/regret/prune/plan"
 )
 
-// A renderer is a program that prints the page of a plan.
-type renderer string
-
-func buildRenderer(t *testing.T) renderer {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "regret")
-	build := exec.CommandContext(t.Context(), "go", "build", "-C", "../../cmd/regret", "-buildvcs=false", "-o", path, "./internal/htmlpage/testdata/render")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	return renderer(path)
-}
-
-// page returns the name of a file with the page of a plan.
-func (r renderer) page(t *testing.T, p *plan.Plan) string {
+// pageOf returns the name of a file with the page of a plan.
+func pageOf(t *testing.T, p *plan.Plan) string {
 	t.Helper()
 	folder := t.TempDir()
 	planFile, pageFile := filepath.Join(folder, "plan.json"), filepath.Join(folder, "plan.html")
@@ -54,7 +41,7 @@ func (r renderer) page(t *testing.T, p *plan.Plan) string {
 	}
 	defer out.Close()
 	var stderr strings.Builder
-	cmd := exec.CommandContext(t.Context(), string(r), planFile)
+	cmd := exec.CommandContext(t.Context(), "regret", "show", planFile, "-o", "html")
 	cmd.Stdout, cmd.Stderr = out, &stderr
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("%v: %v\n%s", cmd, err, &stderr)

@@ -13,7 +13,7 @@ import (
 func TestPageOfManyImages(t *testing.T) {
 	t.Parallel()
 	const images, generous = 5_000, 20 * time.Second
-	file := buildRenderer(t).page(t, largePlan(t, images))
+	file := pageOf(t, largePlan(t, images))
 	info, err := os.Stat(file)
 	if err != nil {
 		t.Fatal(err)

@@ -28,7 +28,7 @@ const (
 // be taken, and that the one in the documentation is small enough to be shown there.
 func TestPicture(t *testing.T) {
 	t.Parallel()
-	opened := startBrowser(t).open(t, buildRenderer(t).page(t, shopPlan(t)))
+	opened := startBrowser(t).open(t, pageOf(t, shopPlan(t)))
 	opened.do(chromedp.EmulateViewport(pictureWidth, 900))
 	height := evaluate[int64](opened, `(() => {
 		const removed = document.querySelector("[aria-labelledby=removed]");
