@@ -18,7 +18,7 @@ func (r *run) removePlaceholder(writing context.Context, tag string) (removed bo
 	case err != nil || !trash.IsPlaceholder(m.Raw):
 		return false, err
 	}
-	if err := r.limiter.wait(writing); err != nil {
+	if err := r.limiter.Wait(writing); err != nil {
 		return false, err
 	}
 	if err := r.DeleteManifest(writing, r.header.Repository, m.Descriptor.Digest); err != nil && !isNotFound(err) {

@@ -51,7 +51,7 @@ func (q *trashing) names() ([]trash.Index, error) {
 
 // probe finds out whether the registry deletes by tag, with a tag that does not exist.
 func (q *trashing) probe(ctx context.Context) error {
-	if err := q.limiter.wait(ctx); err != nil {
+	if err := q.limiter.Wait(ctx); err != nil {
 		return err
 	}
 	nothing := q.today.Names("0").String()
@@ -111,7 +111,7 @@ func (q *trashing) keepNames(ctx, writing context.Context, names []trash.Index) 
 
 // putNames puts an index that keeps names.
 func (q *trashing) putNames(ctx, writing context.Context, index trash.Index, what string) error {
-	if err := q.limiter.wait(ctx); err != nil {
+	if err := q.limiter.Wait(ctx); err != nil {
 		return err
 	}
 	err := q.putTag(writing, index.Tag, index.Manifest)
@@ -123,7 +123,7 @@ func (q *trashing) putNames(ctx, writing context.Context, index trash.Index, wha
 
 // tryRemoval removes a tag that was put.
 func (q *trashing) tryRemoval(ctx, writing context.Context, tag string) error {
-	if err := q.limiter.wait(ctx); err != nil {
+	if err := q.limiter.Wait(ctx); err != nil {
 		return err
 	}
 	if err := q.remove(writing, q.header.Repository, tag); err != nil && !errors.Is(err, regret.ErrNotFound) {

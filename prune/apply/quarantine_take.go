@@ -18,7 +18,7 @@ func (q *trashing) take(ctx, writing context.Context, result Result, step *plan.
 		result.Status = Refused
 		return result
 	}
-	if q.limiter.wait(ctx) != nil { // first, so that nothing comes between the look and the write
+	if q.limiter.Wait(ctx) != nil { // first, so that nothing comes between the look and the write
 		return result
 	}
 	still, err := q.look(ctx, step.Digest, result.Tags)
@@ -89,7 +89,7 @@ func (q *trashing) tag(ctx, writing context.Context, result Result, tag string) 
 func (q *trashing) removeNames(writing context.Context, result Result, names []string, was bool) Result {
 	var removed []string
 	remove := func(name string) error {
-		if err := q.limiter.wait(writing); err != nil {
+		if err := q.limiter.Wait(writing); err != nil {
 			return err
 		}
 		off, err := q.removeTag(writing, result.Digest, name, q.remove)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/internal/rate"
 	"github.com/seed-8cb7cc86/regret/prune/plan"
 	"github.com/seed-8cb7cc86/regret/prune/undo"
 )
@@ -21,7 +22,7 @@ type run struct {
 	store   undo.Store
 	archive *undo.Archive // in the store, once it is written
 	history history
-	limiter limiter
+	limiter rate.Limiter
 	trash   *trashing // nil if the plan is applied
 
 	tagsFirst atomic.Bool // the registry refuses to delete what a tag points to
@@ -36,7 +37,7 @@ func newRun(w Writer, p *plan.Plan, archive undo.Store, o *Options, quarantine b
 	if archive == nil && len(j.steps) > 0 {
 		return nil, errors.New("there is no archive to restore from")
 	}
-	r := &run{job: j, store: archive, limiter: limiter{perSecond: j.Writes}}
+	r := &run{job: j, store: archive, limiter: rate.Limiter{PerSecond: j.Writes}}
 	r.ledger = &ledger{report: newReport(j), onResult: j.OnResult, progress: j.tracker}
 	if err := r.openJournal(quarantine); err != nil || r.history.end != nil {
 		return r, err

@@ -27,7 +27,7 @@ func (r *run) take(ctx, writing context.Context, i int) Result {
 
 // delete deletes a manifest.
 func (r *run) delete(ctx, writing context.Context, result Result, step *plan.Step) Result {
-	if r.limiter.wait(ctx) != nil { // first, so that nothing comes between the look and the deletion
+	if r.limiter.Wait(ctx) != nil { // first, so that nothing comes between the look and the deletion
 		return result
 	}
 	still, reason, err := r.lookBefore(ctx, step)

@@ -32,7 +32,7 @@ func canGetTagsBack(dgst regret.Digest) bool { return dgst.Algorithm() == digest
 // earlier run has removed.
 func (r *run) deleteTagsFirst(ctx, writing context.Context, result Result, tags, removed []string) Result {
 	for _, tag := range tags {
-		if r.limiter.wait(ctx) != nil {
+		if r.limiter.Wait(ctx) != nil {
 			return r.putBack(writing, result, removed)
 		}
 		off, err := r.removeTag(writing, result.Digest, tag, r.Untag)
@@ -47,7 +47,7 @@ func (r *run) deleteTagsFirst(ctx, writing context.Context, result Result, tags,
 			return r.putBack(writing, result, removed)
 		}
 	}
-	if r.limiter.wait(ctx) != nil {
+	if r.limiter.Wait(ctx) != nil {
 		return r.putBack(writing, result, removed)
 	}
 	switch reason, err := r.holds(ctx, result.Digest); { // a tag may have been found elsewhere meanwhile

@@ -15,7 +15,7 @@ func (r *run) untag(ctx, writing context.Context, result Result, step *plan.Step
 	}
 	removed := 0
 	for _, tag := range step.Untag {
-		if err := r.limiter.wait(ctx); err != nil {
+		if err := r.limiter.Wait(ctx); err != nil {
 			return result.partly(removed, err)
 		}
 		reason, there, err := r.lookBeforeUntag(ctx, step, tag)
