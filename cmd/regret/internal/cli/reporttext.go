@@ -75,7 +75,7 @@ func writeCounts(b *strings.Builder, label string, results []apply.Result) {
 		}
 		part := string(status) + " " + terminal.Number(len(all))
 		if len(all) == 1 && all[0].Reason != "" {
-			part += fmt.Sprintf(" (%s: %s)", terminal.Safe(nameOf(&all[0])), terminal.Safe(all[0].Reason))
+			part += fmt.Sprintf(" (%s: %s)", terminal.Safe(nameOf(&all[0])), safeReason(all[0].Reason))
 		}
 		parts = append(parts, part)
 	}
@@ -111,7 +111,7 @@ func writeReasons(b *strings.Builder, results []apply.Result, folder string) {
 		}
 		for i := range all {
 			if shown++; shown <= maxNamed {
-				fmt.Fprintf(b, "  %s %s: %s\n", status, terminal.Safe(nameOf(&all[i])), terminal.Safe(all[i].Reason))
+				fmt.Fprintf(b, "  %s %s: %s\n", status, terminal.Safe(nameOf(&all[i])), safeReason(all[i].Reason))
 			}
 		}
 	}

@@ -157,7 +157,7 @@ type restoreResult struct {
 // printRestored prints a report of restoring to stdout.
 func (a *app) printRestored(cmd *cobra.Command, report *undo.Report) error {
 	if a.formatOf(cmd) == formatTable {
-		_, err := fmt.Fprintln(a.streams.Out, terminal.SafeLines(restoredText(report)))
+		_, err := fmt.Fprintln(a.streams.Out, terminal.SafeLines(asCommands(restoredText(report))))
 		return err
 	}
 	d := restoreDocument{

@@ -20,6 +20,11 @@ func textOf(err error) string {
 	return terminal.SafeLines(asCommands(text))
 }
 
+// safeReason returns the reason in a report as it is printed.
+func safeReason(reason string) string {
+	return terminal.Safe(asCommands(strings.TrimPrefix(reason, "regret: ")))
+}
+
 // reasonFor returns why something failed, in a few words and with what to do: the kind of the error
 // and its hint, if it has a kind.
 func reasonFor(err error) string {
@@ -46,6 +51,7 @@ var calls = strings.NewReplacer(
 	"with WithTags", "with --with-tags",
 	"WithRequestRate", "--rate",
 	"WithPlainHTTP", "--plain-http",
+	"set Overwrite", "add --by-overwrite",
 )
 
 // trustedRealm is how the library names a token service that may be trusted.
