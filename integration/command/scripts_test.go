@@ -72,16 +72,18 @@ func fakeOption(name string) regrettest.Option {
 // runScripts runs the scripts in a folder. Besides the commands of testscript they have:
 //
 //	exits CODE ARG...              runs regret, which must exit with the code
-//	push image REF...              pushes an image, with the first tag as its content
+//	push image REF...              pushes an image, with the first tag as its content; or image=CONTENT
 //	push docker REF...             the same in Docker's format
 //	push index REF...              pushes an index of two images, one of which all indexes share
 //	push referrer REF              pushes an SBOM that refers to what was pushed with this tag
 //	served REF...                  the registry serves it and, if it is a tag, lists it
 //	gone REF...                    it does neither
 //	envsubst FILE...               puts the environment into files
+//	glob PATTERN                   sets $GLOB to the only file that matches
 //
 // A REF is a tag as in "team/app:1.0" or, for the last two, a digest as in "team/app@sha256:…". They
-// use plain HTTP. push sets $DIGEST to the digest of what it has pushed.
+// use plain HTTP. push sets $DIGEST to the digest of what it has pushed, and $HEX12 to the first 12
+// digits of that.
 func runScripts(t *testing.T, folder, kind string, start func(env *testscript.Env) (url string)) {
 	testscript.Run(t, testscript.Params{
 		Dir: folder,
@@ -102,6 +104,14 @@ func runScripts(t *testing.T, folder, kind string, start func(env *testscript.En
 			"push":   scriptPush,
 			"served": scriptServed(true),
 			"gone":   scriptServed(false),
+			"glob": func(ts *testscript.TestScript, _ bool, args []string) {
+				found, err := filepath.Glob(ts.MkAbs(args[0]))
+				ts.Check(err)
+				if len(found) != 1 {
+					ts.Fatalf("%s matches %q", args[0], found)
+				}
+				ts.Setenv("GLOB", found[0])
+			},
 			"envsubst": func(ts *testscript.TestScript, _ bool, args []string) {
 				for _, file := range args {
 					ts.Check(os.WriteFile(ts.MkAbs(file), []byte(os.Expand(ts.ReadFile(file), ts.Getenv)), 0o600))
@@ -158,19 +168,23 @@ func scriptPush(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	t := testOf(ts)
 	s, first := scriptSite(ts, args[1])
+	kind, content, given := strings.Cut(args[0], "=")
+	if !given {
+		content = first
+	}
 	var a wire.Artifact
-	switch args[0] {
+	switch kind {
 	case "image":
-		a = wire.OCIImage(t, first)
+		a = wire.OCIImage(t, content)
 	case "docker":
-		a = wire.DockerImage(t, first)
+		a = wire.DockerImage(t, content)
 	case "index":
-		a = wire.OCIIndex(t, wire.OCIImage(t, first+" for amd64"), wire.OCIImage(t, "shared"))
+		a = wire.OCIIndex(t, wire.OCIImage(t, content+" for amd64"), wire.OCIImage(t, "shared"))
 	case "referrer":
-		a = s.referrer(t, s.tags[args[1]], "the SBOM of "+first)
+		a = s.referrer(t, s.tags[args[1]], "the SBOM of "+content)
 		args = args[:1]
 	default:
-		ts.Fatalf("there is no %s to push", args[0])
+		ts.Fatalf("there is no %s to push", kind)
 	}
 	for _, arg := range args[1:] {
 		_, tag := scriptSite(ts, arg)
@@ -178,6 +192,7 @@ func scriptPush(ts *testscript.TestScript, neg bool, args []string) {
 		s.tags[arg] = a
 	}
 	ts.Setenv("DIGEST", a.Digest.String())
+	ts.Setenv("HEX12", a.Digest.Encoded()[:12])
 }
 
 func scriptServed(want bool) func(*testscript.TestScript, bool, []string) {
