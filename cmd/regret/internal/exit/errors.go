@@ -3,6 +3,7 @@ package exit
 import (
 	"context"
 	"errors"
+	"net/http"
 
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/credentials"
@@ -59,6 +60,7 @@ var codes = []struct {
 	{kind(regret.ErrImmutable), NotAllowed},
 	{kind(regret.ErrReadOnly), NotAllowed},
 	{kind(regret.ErrUntrustedRealm), NotAllowed},
+	{isMethodNotAllowed, NotAllowed},
 
 	{kind(regret.ErrUnavailable), Failed},
 	{kind(regret.ErrRateLimited), Failed},
@@ -103,4 +105,11 @@ func is[E error](err error) bool {
 func isMalformedJournal(err error) bool {
 	e, ok := errors.AsType[*apply.JournalError](err)
 	return ok && e.Line > 0
+}
+
+// isMethodNotAllowed reports whether a registry does not allow a method here, for whatever reason:
+// the response of some does not say whether no deletion is allowed, or only that of a tag.
+func isMethodNotAllowed(err error) bool {
+	e, ok := errors.AsType[*regret.Error](err)
+	return ok && e.StatusCode == http.StatusMethodNotAllowed
 }

@@ -51,6 +51,7 @@ func TestCodesOfErrors(t *testing.T) {
 		{"a registry that is read-only", kind(regret.ErrReadOnly), exit.NotAllowed},
 		{"a registry that cannot delete tagged images", kind(regret.ErrStillTagged), exit.NotAllowed},
 		{"a registry without deletion by tag", kind(regret.ErrTagDeleteUnsupported), exit.NotAllowed},
+		{"a method that is not allowed, for no known reason", &regret.Error{Op: "untag", StatusCode: 405}, exit.NotAllowed},
 		{"a locked image", kind(regret.ErrImmutable), exit.NotAllowed},
 		{"a token service that is not trusted", kind(regret.ErrUntrustedRealm), exit.NotAllowed},
 		{"a registry that allows no quarantine", apply.ErrNoQuarantine, exit.NotAllowed},
