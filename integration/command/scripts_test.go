@@ -32,12 +32,12 @@ func TestTranscriptsOnRealRegistries(t *testing.T) {
 }
 
 // TestTranscriptsOnImitatedRegistries runs the scripts in testdata/fake. The beginning of a file's
-// name is that of a profile, as in "ghcr.txtar" and "harbor_rm.txtar". Options of the registry come
-// behind plus signs: "distribution-3+readonly.txtar".
+// name is that of a profile, as in "ghcr.txtar". Options of the registry come behind plus signs:
+// "distribution-3+readonly.txtar". A read-only one has images with the tags 1.0 and pr-1.
 func TestTranscriptsOnImitatedRegistries(t *testing.T) {
 	t.Parallel()
 	runScripts(t, "testdata/fake", "imitated", func(env *testscript.Env) string {
-		name, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(env.WorkDir), "script-"), "_")
+		name := strings.TrimPrefix(filepath.Base(env.WorkDir), "script-")
 		profile, options, _ := strings.Cut(name, "+")
 		p, err := regrettest.LookupProfile(profile)
 		if err != nil {
@@ -47,7 +47,13 @@ func TestTranscriptsOnImitatedRegistries(t *testing.T) {
 		for option := range strings.SplitSeq(options, "+") {
 			with = append(with, fakeOption(option))
 		}
-		server, err := regrettest.New(with...).Start()
+		fake := regrettest.New(with...)
+		if strings.Contains(options, "readonly") {
+			for _, tag := range []string{"1.0", "pr-1"} {
+				fake.PutImage(app, regrettest.Image{Layers: []string{tag}}, tag)
+			}
+		}
+		server, err := fake.Start()
 		if err != nil {
 			env.T().Fatal(err)
 		}
