@@ -147,7 +147,7 @@ func (c *converter) text(n *node, s *shape, at string) {
 		}
 		c.fault(n, at, Ambiguous, "without quotes, YAML readers take %s for %s: write %s", n.text, n.resolves, write)
 	case n.style == block && strings.Index(n.text, "\n") == len(n.text)-1:
-		c.fault(n, at, LineBreak, "the text ends with a line break: write |-, which leaves it out")
+		c.fault(n, at, LineBreak, "the text ends with a line break: write |- or >-, which leave it out")
 	case strings.Contains(n.text, "\n"):
 		c.fault(n, at, LineBreak, "the text has line breaks, and nothing that a policy names has one: write it on one line")
 	case n.joined && s.key != "name" && s.key != "semver":
