@@ -16,32 +16,111 @@ import (
 )
 
 // TestSubjectsOfWhatIsHeld refuses to delete an index that lists a referrer. The referrer stays, and so
-// does the image that it refers to: registries such as ACR would delete the referrer along with it.
+// does the image that it refers to: registries such as ACR would delete the referrer along with it. So
+// the image waits for the index, whichever of them the plan has first.
 func TestSubjectsOfWhatIsHeld(t *testing.T) {
 	t.Parallel()
-	seen := 0
+	firsts := make(map[bool]bool)
 	for i := range 8 { // the order of the index and the image is that of their digests
-		f := newFixture(t, fakeregistry.WithReferrerCascade())
-		f.image("kept", "latest")
-		image := f.image(fmt.Sprint("image ", i), "pr-1")
-		referrer := f.referrer("referrer", image)
-		index := f.list(fmt.Sprint("index ", i), []regret.Digest{referrer}, "pr-2")
-		f.makePlan(removal)
-		if f.firstStep() != f.names[index] {
-			continue
+		for _, concurrency := range []int{1, 8} {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(t, fakeregistry.WithReferrerCascade())
+				f.options.Concurrency = concurrency
+				f.image("kept", "latest")
+				image := f.image(fmt.Sprint("image ", i), "pr-1")
+				referrer := f.referrer("referrer", image)
+				index := f.list(fmt.Sprint("index ", i), []regret.Digest{referrer}, "pr-2")
+				f.makePlan(removal)
+				firsts[f.firstStep() == f.names[index]] = true
+				f.on(0, "DELETE", string(index), func(w http.ResponseWriter, req *http.Request) bool {
+					time.Sleep(time.Minute) // the image could go meanwhile
+					return deny(405, "REGISTRY_DISALLOWED_OPERATION")(w, req)
+				})
+				f.wantStatuses(f.apply(), map[string]apply.Status{
+					f.names[index]: apply.Refused, "referrer": apply.Held, f.names[image]: apply.Stale,
+				})
+				f.wantWrites("DELETE " + f.names[index] + " 405")
+			})
 		}
-		seen++
-		f.on(0, "DELETE", string(index), deny(405, "REGISTRY_DISALLOWED_OPERATION"))
-		f.wantStatuses(f.apply(), map[string]apply.Status{
-			f.names[index]: apply.Refused, "referrer": apply.Held, f.names[image]: apply.Stale,
+	}
+	if len(firsts) != 2 {
+		t.Errorf("the index comes first: %v", firsts)
+	}
+}
+
+// TestSubjectsWaitForWhatListsTheirReferrers takes as many steps at once as there are. No subject goes
+// before an index that lists a referrer, unless the index itself must come after the subject.
+func TestSubjectsWaitForWhatListsTheirReferrers(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		build func(f *fixture)
+		order [][2]string // what goes before what
+	}{
+		"an index of a referrer": {func(f *fixture) {
+			f.list("index", []regret.Digest{f.referrer("referrer", f.image("image", "pr-1"))}, "pr-2")
+		}, [][2]string{{"index", "image"}, {"image", "referrer"}}},
+		"an index of a referrer of a referrer": {func(f *fixture) {
+			f.list("index", []regret.Digest{f.referrer("outer", f.referrer("referrer", f.image("image", "pr-1")))}, "pr-2")
+		}, [][2]string{{"index", "image"}, {"image", "referrer"}, {"referrer", "outer"}}},
+		"an index of an index of a referrer": {func(f *fixture) {
+			inner := f.list("inner index", []regret.Digest{f.referrer("referrer", f.image("image", "pr-1"))})
+			f.list("index", []regret.Digest{inner}, "pr-2")
+		}, [][2]string{{"index", "inner index"}, {"inner index", "image"}, {"image", "referrer"}}},
+		"the list of referrers of the subject itself comes after it": {func(f *fixture) {
+			image := f.image("image", "pr-1")
+			f.list("list", []regret.Digest{f.referrer("referrer", image)}, companionOf(image))
+		}, [][2]string{{"image", "list"}, {"list", "referrer"}}},
+		"two subjects, each with an index that refers to the other": {func(f *fixture) {
+			one, two := f.image("one", "pr-1"), f.image("two", "pr-2")
+			f.putIndex("index of one", two, []regret.Digest{f.referrer("referrer of one", one)})
+			f.putIndex("index of two", one, []regret.Digest{f.referrer("referrer of two", two)})
+		}, [][2]string{{"two", "index of one"}, {"one", "index of two"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(t)
+				f.image("kept", "latest")
+				test.build(f)
+				f.makePlan(removal)
+				f.options.Concurrency = 16
+				f.on(0, "DELETE", "", func(_ http.ResponseWriter, req *http.Request) bool {
+					for _, pair := range test.order {
+						if req.URL.Path == manifests+string(f.digest(pair[1])) && f.has(pair[0]) {
+							t.Errorf("%s goes before %s", pair[1], pair[0])
+						}
+					}
+					time.Sleep(time.Minute)
+					return false
+				})
+				report := f.apply()
+				if n := len(report.Results); report.Count(apply.Deleted) != n || n < len(test.order)+1 {
+					t.Errorf("report %s", report)
+				}
+			})
 		})
-		if !f.has("referrer") || !f.has(f.names[image]) {
-			t.Error("the referrer or its subject is gone")
-		}
 	}
-	if seen == 0 {
-		t.Error("the index never comes first")
-	}
+	t.Run("a subject that is held is not taken when the index goes", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			f := newFixture(t)
+			f.image("kept", "latest")
+			image := f.image("image", "pr-1")
+			index := f.list("index", []regret.Digest{f.referrer("referrer", image)}, "pr-2")
+			f.list("index of the image", []regret.Digest{image}, "pr-3")
+			f.makePlan(removal)
+			f.options.Concurrency = 16
+			f.on(0, "DELETE", string(f.digest("index of the image")), deny(405, "REGISTRY_DISALLOWED_OPERATION"))
+			f.on(0, "DELETE", string(index), func(http.ResponseWriter, *http.Request) bool {
+				time.Sleep(time.Minute)
+				return false
+			})
+			f.wantStatuses(f.apply(), map[string]apply.Status{
+				"index": apply.Deleted, "index of the image": apply.Refused, "image": apply.Held, "referrer": apply.Held,
+			})
+			f.wantWrites("DELETE index of the image 405", "DELETE index 202")
+		})
+	})
 }
 
 // TestNothingIsInFlightDuringASweep takes steps that need different times.

@@ -9,8 +9,9 @@ import (
 )
 
 // A schedule says which steps may be taken next: those of which everything that must go
-// before is gone. The first of the plan come first, so that an image is followed by its parts
-// before the next one goes.
+// before is gone. A subject also waits for the end of the indexes that list its referrers. The
+// first of the plan come first, so that an image is followed by its parts before the next one
+// goes.
 //
 // It is not safe for concurrent use.
 type schedule struct {
@@ -18,6 +19,7 @@ type schedule struct {
 	waits   []int32 // by step: how many steps must end before it
 	start   []int32 // by step: where what waits for it begins in waiting
 	waiting []int32
+	listed  map[int][]int // by step of an index: the subjects that wait for its end, however it ends
 	ready   steps
 	later   []int // were tried, and are to be tried again when nothing else is left
 	taken   int   // and not settled yet
@@ -27,9 +29,17 @@ type schedule struct {
 // gone; what waits for one that is not is not taken.
 func newSchedule(all []plan.Step, byDigest map[regret.Digest]int, isOpen, isGone func(i int) bool) *schedule {
 	n := len(all)
-	s := &schedule{isOpen: make([]bool, n), waits: make([]int32, n), start: make([]int32, n+1)}
+	s := &schedule{isOpen: make([]bool, n), waits: make([]int32, n), start: make([]int32, n+1), listed: make(map[int][]int)}
 	for i := range all {
 		s.isOpen[i] = isOpen(i)
+	}
+	for subject, listers := range findListers(all, byDigest, s.isOpen) {
+		s.waits[subject] += int32(len(listers))
+		for _, i := range listers {
+			s.listed[i] = append(s.listed[i], subject)
+		}
+	}
+	for i := range all {
 		for _, before := range all[i].After {
 			if b, known := byDigest[before]; known && !isGone(b) {
 				s.waits[i]++
@@ -103,6 +113,11 @@ func (s *schedule) end(i int, gone bool) (held []int) {
 			held = append(held, s.end(int(j), false)...)
 		case s.waits[j] == 0:
 			heap.Push(&s.ready, int(j))
+		}
+	}
+	for _, j := range s.listed[i] {
+		if s.waits[j]--; s.isOpen[j] && s.waits[j] == 0 {
+			heap.Push(&s.ready, j)
 		}
 	}
 	return held

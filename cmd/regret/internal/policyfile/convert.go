@@ -28,6 +28,7 @@ type converter struct {
 	full     bool            // there are too many values
 	reported map[string]bool // pointers of values with a fault
 	twice    map[string]bool // pointers of keys that are repeated
+	seen     map[*node]bool  // values that were searched for repeated keys
 }
 
 // fault records a fault of a value, and writes null in place of the value.
@@ -146,7 +147,7 @@ func (c *converter) text(n *node, s *shape, at string) {
 		}
 		c.fault(n, at, Ambiguous, "without quotes, YAML readers take %s for %s: write %s", n.text, n.resolves, write)
 	case n.style == block && strings.Index(n.text, "\n") == len(n.text)-1:
-		c.fault(n, at, LineBreak, "the text ends with a line break: write |-, which leaves it out")
+		c.fault(n, at, LineBreak, "the text ends with a line break: write |- or >-, which leave it out")
 	case strings.Contains(n.text, "\n"):
 		c.fault(n, at, LineBreak, "the text has line breaks, and nothing that a policy names has one: write it on one line")
 	case n.joined && s.key != "name" && s.key != "semver":
@@ -212,9 +213,13 @@ func (c *converter) string(s string) {
 
 // duplicates reports each key that an object has twice.
 func (c *converter) duplicates(n *node, at string) {
-	if len(c.faults) >= maxFaults {
-		return
+	if c.seen[n] {
+		return // by an alias
 	}
+	if c.seen == nil {
+		c.seen = map[*node]bool{}
+	}
+	c.seen[n] = true
 	lines := map[string]int{}
 	for i, value := range n.values {
 		part := strconv.Itoa(i)

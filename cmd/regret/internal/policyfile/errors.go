@@ -2,9 +2,12 @@ package policyfile
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/seed-8cb7cc86/regret/prune/policy"
 )
 
 // A Detail says which kind of fault an [Error] is.
@@ -95,6 +98,9 @@ func (e Errors) sorted() Errors {
 	seen := map[place]bool{}
 	return slices.DeleteFunc(e, func(fault *Error) bool {
 		at := place{fault.Line, fault.Column, fault.Err.Error()}
+		if named, ok := errors.AsType[*policy.Error](fault.Err); ok {
+			at.problem = named.Problem // without the key
+		}
 		defer func() { seen[at] = true }()
 		return seen[at]
 	})

@@ -119,6 +119,8 @@ type place struct {
 	dash   bool // a block may begin in the same line
 }
 
+const tabProblem = "a tab stands outside quotes and comments: write a space"
+
 // fail ends the reading.
 func (w *walker) fail(at position, detail Detail, format string, args ...any) {
 	if !w.failed {
@@ -145,10 +147,10 @@ func (w *walker) file(file *ast.File) *node {
 			w.take(at(doc.End), "...")
 		}
 	}
-	w.skip(position{len(w.src.lines) + 1, 1})
 	if root == nil {
 		w.fail(position{1, 1}, Empty, "the file has no policy: a policy begins with version: 1")
 	}
+	w.skip(position{len(w.src.lines) + 1, 1})
 	return root
 }
 
@@ -173,7 +175,7 @@ func (w *walker) blank(end int) {
 		switch r := line[i]; {
 		case r == ' ':
 		case r == '\t':
-			w.fail(w.at, Tab, "a tab is not in a text or a comment: write a space")
+			w.fail(w.at, Tab, tabProblem)
 		case r == '#' && (i == 0 || line[i-1] == ' ' || line[i-1] == '\t'):
 			w.at.column = len(line) + 1
 			return
@@ -200,7 +202,7 @@ func (w *walker) take(at position, text string) {
 	case end <= len(line) && string(line[at.column-1:end]) == text:
 		w.at, w.commas = position{at.line, end + 1}, 0
 	case slices.Contains(line, '\t'):
-		w.fail(position{at.line, slices.Index(line, '\t') + 1}, Tab, "a tab is not in a text or a comment: write a space")
+		w.fail(position{at.line, slices.Index(line, '\t') + 1}, Tab, tabProblem)
 	default:
 		w.fail(at, Syntax, "the YAML library does not read this as it is written: write it in a simpler way")
 	}

@@ -20,7 +20,7 @@ func (w *walker) scalar(t *token.Token, p place) *node {
 	}
 	rest := string(w.src.lines[n.at.line-1][n.at.column-1:])
 	if strings.HasPrefix(rest, "\t") {
-		w.fail(n.at, Tab, "a tab is not in a text or a comment: write a space")
+		w.fail(n.at, Tab, tabProblem)
 		return n
 	}
 	switch t.Type {

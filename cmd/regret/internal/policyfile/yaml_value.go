@@ -121,6 +121,8 @@ func (w *walker) colon(pair *ast.MappingValueNode, k *node, inFlow bool) {
 	w.take(colon, ":")
 	switch {
 	case w.failed:
+	case w.next() == '\t':
+		w.fail(w.at, Tab, tabProblem)
 	case colon.line != k.at.line:
 		w.fail(colon, Syntax, "the colon must be in the line of its key")
 	case w.next() != ' ' && !(inFlow && k.style == quoted):
@@ -147,7 +149,9 @@ func (w *walker) sequence(n *ast.SequenceNode, p place) *node {
 		} else if dash.column != l.at.column || dash.line == before {
 			w.fail(dash, Syntax, "the dash does not begin a line, indented as the dashes before it are")
 		}
-		if w.next() != ' ' {
+		if w.next() == '\t' {
+			w.fail(w.at, Tab, tabProblem)
+		} else if w.next() != ' ' {
 			w.fail(dash, Syntax, "a dash needs a space behind it")
 		}
 		l.values = append(l.values, w.value(value, place{parent: dash.column, line: dash.line, dash: true}))
