@@ -72,19 +72,22 @@ func (g *globals) tlsConfig() (*tls.Config, error) {
 
 // clients are one client for each registry of a command line.
 type clients struct {
-	app *app
-	all map[string]*regret.Client
+	app     *app
+	options []regret.Option
+	all     map[string]*regret.Client
 }
 
-// newClients returns no clients yet.
-func (a *app) newClients() *clients { return &clients{a, make(map[string]*regret.Client)} }
+// newClients returns no clients yet. They have further options besides those of the flags.
+func (a *app) newClients(options ...regret.Option) *clients {
+	return &clients{a, options, make(map[string]*regret.Client)}
+}
 
 // of returns the client for a registry.
 func (c *clients) of(registry string) (*regret.Client, error) {
 	if client, ok := c.all[registry]; ok {
 		return client, nil
 	}
-	client, err := c.app.client(registry)
+	client, err := c.app.client(registry, c.options...)
 	if err == nil {
 		c.all[registry] = client
 	}

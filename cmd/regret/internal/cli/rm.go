@@ -122,6 +122,9 @@ func (r *removing) groups(args []string) ([]*group, error) {
 	if len(refs) == 0 {
 		return nil, usagef("there is no reference on stdin")
 	}
+	if r.manifestOnly { // a plan that is carried out looks itself at what it has deleted
+		return r.app.group(refs, regret.WithVerification())
+	}
 	return r.app.group(refs)
 }
 
@@ -135,8 +138,8 @@ func parseOne(arg string) (regret.Reference, error) {
 }
 
 // group groups references by repository.
-func (a *app) group(refs []regret.Reference) ([]*group, error) {
-	clients := a.newClients()
+func (a *app) group(refs []regret.Reference, options ...regret.Option) ([]*group, error) {
+	clients := a.newClients(options...)
 	var groups []*group
 	for _, ref := range refs {
 		name := repositoryName(ref)

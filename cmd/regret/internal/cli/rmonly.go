@@ -104,7 +104,7 @@ func deleteOne(ctx context.Context, t *task, i int, step *plan.Step, other strin
 		return result
 	case errors.Is(err, regret.ErrOutcomeUnknown):
 		result.Status = apply.Unknown
-	case kind != nil && exit.Of(err) == exit.NotAllowed:
+	case kind != nil && (exit.Of(err) == exit.NotAllowed || errors.Is(err, regret.ErrStillPresent)):
 		result.Status = apply.Refused
 	default:
 		result.Status = apply.Failed

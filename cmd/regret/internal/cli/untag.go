@@ -81,7 +81,7 @@ func (u *untagging) run(args []string) error {
 	if err != nil {
 		return err
 	}
-	groups, err := u.app.group(refs)
+	groups, err := u.app.group(refs, regret.WithVerification())
 	if err != nil {
 		return err
 	}
