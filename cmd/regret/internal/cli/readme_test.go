@@ -123,7 +123,7 @@ func TestDemo(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
-	for _, want := range []string{"remove   pull requests: older than 30d", "deleted 9", "Now a repository of yours"} {
+	for _, want := range []string{"remove   pull requests: older than 30d", "deleted 6", "15 restored", "Now a repository of yours"} {
 		if !strings.Contains(string(output), want) {
 			t.Errorf("the demo does not say %q:\n%s", want, output)
 		}
