@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -154,18 +153,22 @@ func TestRmNeedsConsent(t *testing.T) {
 
 func TestRmManifestOnly(t *testing.T) {
 	t.Parallel()
-	errMoved := errors.New("moved")
+	tagged := func(reg *fakeregistry.Registry) { reg.SetTag(stocked, "new", must(reg.Tag(stocked, "pr-3"))) }
+	needed := func(reg *fakeregistry.Registry) { reg.PutIndex(stocked, []string{"arm", "two"}, "new") }
 	for name, test := range map[string]struct {
 		args   []string
-		moved  error // a tag is put on the manifest after the plan was made
+		since  func(*fakeregistry.Registry) // happens after the plan was made
 		want   exit.Code
 		writes []string // DELETE of these
 	}{
-		"an index goes without its children": {[]string{"APP:pr-3"}, nil, exit.Done, []string{"pr-3"}},
-		"tags that were not named hold it":   {[]string{"APP:pr-1"}, nil, exit.Unsafe, nil},
-		"they go where that is allowed":      {[]string{"APP:pr-1", "--with-tags"}, nil, exit.Done, []string{"pr-1"}},
-		"a tag that came since holds it":     {[]string{"APP:pr-3"}, errMoved, exit.Partial, nil},
-		"a dry run":                          {[]string{"APP:pr-3", "-n"}, nil, exit.Done, nil},
+		"an index goes without its children":   {[]string{"APP:pr-3"}, nil, exit.Done, []string{"pr-3"}},
+		"tags that were not named hold it":     {[]string{"APP:pr-1"}, nil, exit.Unsafe, nil},
+		"they go where that is allowed":        {[]string{"APP:pr-1", "--with-tags"}, nil, exit.Done, []string{"pr-1"}},
+		"a tag that came since holds it":       {[]string{"APP:pr-3"}, tagged, exit.Unsafe, nil},
+		"even where tags may go":               {[]string{"APP:pr-3", "--with-tags"}, tagged, exit.Unsafe, nil},
+		"an index that came since needs it":    {[]string{"APP:pr-2"}, needed, exit.Unsafe, nil},
+		"what came since holds only its parts": {[]string{"APP:pr-3"}, needed, exit.Done, []string{"pr-3"}},
+		"a dry run":                            {[]string{"APP:pr-3", "-n"}, nil, exit.Done, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -175,8 +178,9 @@ func TestRmManifestOnly(t *testing.T) {
 			lists := 0
 			reg.BeforeEach(func(req *http.Request) {
 				if strings.HasSuffix(req.URL.Path, "/tags/list") {
-					if lists++; lists == 2 && test.moved != nil {
-						reg.SetTag(stocked, "new", before["pr-3"])
+					if lists++; lists == 2 && test.since != nil {
+						test.since(reg)
+						before = reg.Tags(stocked)
 					}
 				}
 			})

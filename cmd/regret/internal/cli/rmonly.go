@@ -10,6 +10,7 @@ import (
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/cmd/regret/internal/exit"
 	"github.com/seed-8cb7cc86/regret/cmd/regret/internal/undofolder"
+	"github.com/seed-8cb7cc86/regret/prune"
 	"github.com/seed-8cb7cc86/regret/prune/apply"
 	"github.com/seed-8cb7cc86/regret/prune/plan"
 	"github.com/seed-8cb7cc86/regret/prune/undo"
@@ -65,13 +66,12 @@ func (r *removing) deleteNamed(ctx context.Context, t *task) (*apply.Report, err
 	if _, err := undo.Write(ctx, t.client, t.plan, folder.Store(), &undo.WriteOptions{Concurrency: r.app.flags.concurrency}); err != nil {
 		return nil, errors.Join(err, folder.Discard())
 	}
-	others, err := r.findOtherTags(ctx, t, steps)
-	if err != nil {
+	if err := r.lookAgain(ctx, t, steps); err != nil {
 		return nil, errors.Join(err, folder.Discard())
 	}
 	report := &apply.Report{Plan: t.digest, Registry: t.header.Registry, Repository: t.header.Repository, Started: time.Now().UTC()}
 	for i := range steps {
-		report.Results = append(report.Results, deleteOne(ctx, t, i, &steps[i], others[steps[i].Digest]))
+		report.Results = append(report.Results, deleteOne(ctx, t, i, &steps[i]))
 	}
 	report.Ended = time.Now().UTC()
 	written := folder.WriteReport(context.WithoutCancel(ctx), report)
@@ -81,14 +81,10 @@ func (r *removing) deleteNamed(ctx context.Context, t *task) (*apply.Report, err
 	return report, errors.Join(err, written, folder.Close())
 }
 
-// deleteOne deletes one manifest, unless it has a tag that the plan does not know.
-func deleteOne(ctx context.Context, t *task, i int, step *plan.Step, other string) apply.Result {
+// deleteOne deletes one manifest.
+func deleteOne(ctx context.Context, t *task, i int, step *plan.Step) apply.Result {
 	result := apply.Result{Step: i, Action: plan.Delete, Digest: step.Digest, Tags: step.Tags, Status: apply.NotAttempted, Bytes: step.Size}
 	if ctx.Err() != nil {
-		return result
-	}
-	if other != "" {
-		result.Status, result.Reason = apply.Stale, "the tag "+other+" points to it by now"
 		return result
 	}
 	writing, stop := settling(ctx)
@@ -116,34 +112,37 @@ func deleteOne(ctx context.Context, t *task, i int, step *plan.Step, other strin
 	return result
 }
 
-// A pointer is a tag and what it points to; the digest is empty if that is gone.
-type pointer struct {
-	tag    string
-	digest regret.Digest
-}
-
-// findOtherTags returns a tag for each manifest that is to be deleted although it has one by now that
-// the plan does not know.
-func (r *removing) findOtherTags(ctx context.Context, t *task, steps []plan.Step) (map[regret.Digest]string, error) {
+// lookAgain makes the plan once more, right before it is carried out: while somebody was asked, a tag
+// may have been put on what is to go, or an index may have been pushed that needs it. Then nothing is
+// deleted, since what was named may need each other.
+func (r *removing) lookAgain(ctx context.Context, t *task, steps []plan.Step) error {
 	known := make(map[regret.Digest][]string)
+	var references []string
 	for i := range steps {
 		known[steps[i].Digest] = steps[i].Tags
+		references = append(references, string(steps[i].Digest))
 	}
-	others := make(map[regret.Digest]string)
-	tags := t.client.Tags(ctx, t.header.Repository)
-	for p, err := range inOrder(ctx, r.app.flags.concurrency, tags, func(ctx context.Context, tag string) (pointer, error) {
-		d, err := t.client.Resolve(ctx, t.header.Repository, tag)
-		if errors.Is(err, regret.ErrNotFound) {
-			return pointer{}, nil
-		}
-		return pointer{tag, d.Digest}, err
-	}) {
-		if err != nil {
-			return nil, fmt.Errorf("look at all tags once more: %w", err)
-		}
-		if tags, deletes := known[p.digest]; deletes && !slices.Contains(tags, p.tag) {
-			others[p.digest] = p.tag
+	status := r.app.startStatus()
+	defer status.Close()
+	o := &prune.ExactOptions{WithTags: true}
+	o.Concurrency = r.app.flags.concurrency
+	o.Progress = showReading(status, place{t.client, regret.Reference{Registry: t.header.Registry, Repository: t.header.Repository}})
+	made, err := prune.MakeExact(ctx, t.client, t.header.Repository, references, o)
+	if missing, ok := errors.AsType[*prune.MissingError](err); ok && isOnly(err) { // so somebody else deleted it
+		made, err = missing.Plan, nil
+	}
+	switch {
+	case err != nil:
+		return fmt.Errorf("nothing was deleted, because a second look at the repository failed: %w", err)
+	case made == nil:
+		return nil
+	}
+	for _, step := range namedSteps(made) {
+		for _, tag := range step.Tags {
+			if !slices.Contains(known[step.Digest], tag) {
+				return exit.With(exit.Unsafe, fmt.Errorf("nothing was deleted: the tag %s points to %s by now; look at it, then name it as well", tag, step.Digest))
+			}
 		}
 	}
-	return others, ctx.Err()
+	return nil
 }
