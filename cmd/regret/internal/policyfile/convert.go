@@ -12,8 +12,9 @@ import (
 	"github.com/seed-8cb7cc86/regret/prune/policy"
 )
 
-// maxNodes is how many values a policy may have once its aliases are replaced.
-const maxNodes = 100_000
+// maxValues is how many values a policy may have once its aliases are replaced. The library
+// looks at all faults for each value, so that many values with faults would take it long.
+const maxValues = 10_000
 
 // A converter writes the values of a file as the JSON that the library reads, and collects
 // faults. In place of a value with a fault it writes null.
@@ -56,10 +57,10 @@ func (c *converter) record(n *node, at string, detail Detail, problem string) {
 
 // value writes a value that must have a shape.
 func (c *converter) value(n *node, s *shape, at string) {
-	if c.nodes++; c.nodes > maxNodes || len(c.out) > 8*MaxSize {
+	if c.nodes++; c.nodes > maxValues || len(c.out) > 8*MaxSize {
 		if !c.full {
 			c.full = true
-			c.record(n, "", TooLarge, fmt.Sprintf("the policy has more than %d values, or is too long, once its aliases are replaced", maxNodes))
+			c.record(n, "", TooLarge, fmt.Sprintf("the policy has more than %d values, or is too long, once its aliases are replaced: lists of images that must stay belong into an in-use list", maxValues))
 		}
 		c.out = append(c.out, "null"...)
 		return

@@ -117,6 +117,11 @@ func readYAML(name string, data []byte) (*policy.Policy, Errors) {
 // readJSON gives a file in JSON to the library as it is. Only if there are faults does it
 // look for their positions.
 func readJSON(name string, data []byte) (*policy.Policy, Errors) {
+	if bytes.Count(data, []byte(",")) > maxValues {
+		whole := &source{name: name}
+		return nil, Errors{whole.fault(position{}, TooLarge,
+			"the policy has more than %d values: lists of images that must stay belong into an in-use list", maxValues)}
+	}
 	p, err := policy.Parse(data)
 	if err == nil {
 		return p, nil

@@ -155,6 +155,8 @@ func TestHostileFilesEndSoon(t *testing.T) {
 		"tags":            "a: " + strings.Repeat("!a ", n),
 		"documents":       strings.Repeat("---\n", n),
 		"texts":           "a:\n" + strings.Repeat("- x\n", n),
+		"rules":           `{"version": 1, "remove": [` + strings.Repeat(`{"tags": "["},`, 50_000) + `{}]}`,
+		"patterns":        `{"version": 1, "remove": [{"tags": [` + strings.Repeat(`"[",`, n) + `"x"]}]}`,
 		"nested aliases":  nested + "remove: [{tags: x}]\n",
 		"wide aliases":    wide,
 		"itself":          "version: 1\nremove: &r [*r ]\n",

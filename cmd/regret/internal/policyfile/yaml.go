@@ -54,7 +54,7 @@ func checkTokens(src *source, tokens token.Tokens) (found Errors) {
 			found = append(found, src.fault(at(t), detail, format, args...))
 		}
 	}
-	keys, anchors, open, dashes, dashLine, content := 0, 0, 0, 0, 0, false
+	values, keys, anchors, open, dashes, dashLine, content := 0, 0, 0, 0, 0, 0, false
 	for _, t := range tokens {
 		switch t.Type {
 		case token.CommentType:
@@ -71,6 +71,8 @@ func checkTokens(src *source, tokens token.Tokens) (found Errors) {
 			}
 		case token.MappingValueType:
 			keys++
+		case token.CollectEntryType:
+			values++
 		case token.AnchorType:
 			anchors++
 		case token.SequenceStartType, token.MappingStartType:
@@ -82,8 +84,12 @@ func checkTokens(src *source, tokens token.Tokens) (found Errors) {
 				dashes, dashLine = 0, t.Position.Line
 			}
 			dashes++
+			values++
 		}
 		content = true
+		if values > maxValues {
+			return append(found, src.fault(at(t), TooLarge, "a policy has at most %d values: lists of images that must stay belong into an in-use list", maxValues))
+		}
 		if keys > maxKeys || anchors > maxAnchor || open > maxDepth || dashes > maxDepth {
 			return append(found, src.fault(at(t), TooLarge, "a policy in YAML has at most %d keys, %d anchors and %d levels", maxKeys, maxAnchor, maxDepth))
 		}

@@ -18,8 +18,8 @@ func (w *walker) scalar(t *token.Token, p place) *node {
 	if w.failed {
 		return n
 	}
-	rest := string(w.src.lines[n.at.line-1][n.at.column-1:])
-	if strings.HasPrefix(rest, "\t") {
+	rest := w.src.lines[n.at.line-1][n.at.column-1:]
+	if len(rest) > 0 && rest[0] == '\t' {
 		w.fail(n.at, Tab, tabProblem)
 		return n
 	}
@@ -34,16 +34,16 @@ func (w *walker) scalar(t *token.Token, p place) *node {
 
 // quoted reads a text in quotes, the rest of the line, which must mean what the YAML
 // library has read.
-func (w *walker) quoted(n *node, value, rest string) {
+func (w *walker) quoted(n *node, value string, rest []rune) {
 	n.style = quoted
 	end := endOfQuoted(rest)
 	if end < 0 {
 		w.fail(n.at, LineBreak, "the text in quotes must end in its line: a long one can stand below >- or |-")
 		return
 	}
-	raw := rest[:end]
+	raw := string(rest[:end])
 	if raw[0] == '\'' {
-		n.text = strings.ReplaceAll(raw[1:end-1], "''", "'")
+		n.text = strings.ReplaceAll(raw[1:len(raw)-1], "''", "'")
 	} else if err := json.Unmarshal([]byte(raw), &n.text); err != nil {
 		w.fail(n.at, Syntax, `in double quotes, only the escapes of JSON are read, and a backslash is written twice: `+
 			`regular expressions are easier to read in single quotes`)
@@ -57,13 +57,14 @@ func (w *walker) quoted(n *node, value, rest string) {
 }
 
 // endOfQuoted returns the length of the text in quotes that a line begins with, or -1.
-func endOfQuoted(s string) int {
-	if s == "" || s[0] != '"' && s[0] != '\'' {
+func endOfQuoted(s []rune) int {
+	if len(s) == 0 || s[0] != '"' && s[0] != '\'' {
 		return -1
 	}
 	for i := 1; i < len(s); i++ {
+		isPair := s[0] == '\'' && i+1 < len(s) && s[i+1] == '\''
 		switch {
-		case s[i] == '\\' && s[0] == '"', s[i] == '\'' && strings.HasPrefix(s[i:], "''") && s[0] == '\'':
+		case s[0] == '"' && s[i] == '\\', s[i] == '\'' && isPair:
 			i++
 		case s[i] == s[0]:
 			return i + 1
@@ -73,7 +74,7 @@ func endOfQuoted(s string) int {
 }
 
 // plain reads a text without quotes.
-func (w *walker) plain(n *node, t *token.Token, rest string) {
+func (w *walker) plain(n *node, t *token.Token, rest []rune) {
 	n.text = t.Value
 	n.resolves = resolve(n.text)
 	if t.Type != token.StringType && n.resolves == "" {
@@ -81,7 +82,7 @@ func (w *walker) plain(n *node, t *token.Token, rest string) {
 	}
 	inFlow := w.open > 0
 	switch {
-	case n.text == "", !strings.HasPrefix(rest, n.text):
+	case n.text == "", !strings.HasPrefix(string(rest[:min(len(rest), utf8.RuneCountInString(n.text))]), n.text):
 		w.fail(n.at, LineBreak, "a text without quotes must end in its line: is the next line indented too much? A long text can stand below >- or |-")
 		return
 	case strings.ContainsAny(n.text[:1], ",[]{}#&*!|>'\"%@`"),
