@@ -43,7 +43,7 @@ echo '{"Username":"me","Secret":"`+canary+`"}'
 	}
 	return map[string]login{
 		"environment":        {env: []string{"REGRET_USERNAME=me", "REGRET_PASSWORD=" + canary, "REGRET_REGISTRY=" + host}},
-		"stdin":              {args: []string{"--username", "me", "--password-stdin"}, stdin: canary + "\n"},
+		"stdin":              {env: []string{"REGRET_REGISTRY=" + host}, args: []string{"--username", "me", "--password-stdin"}, stdin: canary + "\n"},
 		"auth file":          {args: []string{"--auth-file", "auth.json"}},
 		"file of docker":     {env: []string{"DOCKER_CONFIG=" + filepath.Join(sh.folder, "with-docker")}},
 		"DOCKER_AUTH_CONFIG": {env: []string{"DOCKER_AUTH_CONFIG=" + auth}},

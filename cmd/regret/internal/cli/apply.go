@@ -140,7 +140,11 @@ func (p *applying) readTasks(args []string) ([]*task, error) {
 		if err == nil && len(expected) > 0 && !slices.Contains(expected, t.digest) {
 			err = fmt.Errorf("%s: %w: it is %s; look at it, and apply it with that digest", path, apply.ErrUnexpected, t.digest)
 		}
-		tasks, errs = append(tasks, t), append(errs, err)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		tasks = append(tasks, t)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -169,6 +173,11 @@ func (p *applying) expected() ([]regret.Digest, error) {
 // newFileTask returns the task for the plan in a file.
 func (p *applying) newFileTask(clients *clients, path string, read *plan.Plan) (*task, error) {
 	header := read.Header()
+	if len(p.expect) == 0 { // otherwise the plan was reviewed, and its registry with it
+		if err := p.app.checkLoginInFile(header.Registry, path); err != nil {
+			return nil, err
+		}
+	}
 	client, err := clients.of(header.Registry)
 	if err != nil {
 		return nil, err

@@ -142,7 +142,7 @@ func TestApplyRefusesBeforeTheFirstRequest(t *testing.T) {
 		"a folder":                         {[]string{t.TempDir()}, exit.Usage, "name the plans in it"},
 		"what is no plan":                  {[]string{writeFile(t, "plan.json", "{}")}, exit.Usage, "is no plan"},
 		"a report":                         {[]string{writeFile(t, "plan.json", `{"regret":"report/1"}`)}, exit.Usage, "is no plan, but a report"},
-		"a login for two registries":       {[]string{path, second, "--username", "mallory", "--password-stdin"}, exit.Usage, "--username is for one registry"},
+		"a login for two registries":       {[]string{path, second, "--username", "mallory", "--password-stdin"}, exit.Usage, "set REGRET_REGISTRY="},
 		"an edited plan":                   {[]string{edited}, exit.Usage, "plan"},
 		"one bad plan of several":          {[]string{path, edited}, exit.Usage, "plan"},
 		"another plan than expected":       {[]string{path, "--expect", other}, exit.Unsafe, "it is " + dgst},

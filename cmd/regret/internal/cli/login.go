@@ -9,7 +9,9 @@ import (
 
 	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/cmd/regret/internal/exit"
+	"github.com/seed-8cb7cc86/regret/cmd/regret/internal/terminal"
 	"github.com/seed-8cb7cc86/regret/credentials"
+	"github.com/seed-8cb7cc86/regret/prune/plan"
 )
 
 // A login is where credentials come from: --username with --password-stdin, for the one registry of
@@ -79,6 +81,18 @@ func (a *app) checkOneLogin(refs []regret.Reference) error {
 		}
 	}
 	return nil
+}
+
+// checkLoginInFile returns an error if --username is given, but only a file names the registry: whoever
+// wrote the file would choose the host that gets the password.
+func (a *app) checkLoginInFile(registry, path string) error {
+	may, _ := a.lookupEnv("REGRET_REGISTRY")
+	if a.flags.username == "" || plan.RegistryName(may) == plan.RegistryName(registry) {
+		return nil
+	}
+	registry = terminal.Safe(registry)
+	return usagef("--username is for a registry that you name, and only %s names %s: if that may see the password, set REGRET_REGISTRY=%s",
+		terminal.Safe(path), registry, registry)
 }
 
 // readPassword reads a password and the end of its line from stdin.

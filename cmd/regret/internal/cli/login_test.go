@@ -98,6 +98,42 @@ func TestALoginIsShownToItsHostOnly(t *testing.T) {
 	}
 }
 
+// A plan and an archive may come from somebody else, who would like to see a password.
+func TestAFileDoesNotChooseWhoGetsAPassword(t *testing.T) {
+	t.Parallel()
+	reg := newStock()
+	host, undo := serve(t, reg), folder(t)
+	path := planFile(t, host, reg, removesPullRequests)
+	dgst := string(digestOfFile(t, path))
+	run(t, "apply", path, "--archive", undo).checkCode(t, exit.Done)
+	for name, test := range map[string]struct {
+		args     []string
+		registry string // that may see it
+		want     exit.Code
+	}{
+		"a plan":                          {[]string{"apply", path, "--archive", folder(t)}, "", exit.Usage},
+		"a plan for another registry":     {[]string{"apply", path, "--archive", folder(t)}, "registry.example.com", exit.Usage},
+		"a plan for that registry":        {[]string{"apply", path, "--archive", folder(t)}, host, exit.Done},
+		"a plan that was reviewed":        {[]string{"apply", path, "--expect", dgst, "--archive", folder(t)}, "", exit.Done},
+		"an archive":                      {[]string{"restore", undo, "-n"}, "", exit.Usage},
+		"an archive for another registry": {[]string{"restore", undo, "-n"}, "registry.example.com", exit.Usage},
+		"an archive for that registry":    {[]string{"restore", undo, "-n"}, host, exit.Done},
+	} {
+		t.Run(name, func(t *testing.T) {
+			reg.ResetLog()
+			p := process{stdin: secret, env: map[string]string{"REGRET_REGISTRY": test.registry}}
+			got := p.run(t, append(test.args, "--username", "ann", "--password-stdin")...)
+			got.checkCode(t, test.want)
+			if test.want == exit.Usage {
+				checkNoRequests(t, reg)
+			}
+			if says := strings.Contains(got.errors, "REGRET_REGISTRY="+host); says != (test.want == exit.Usage) {
+				t.Error(got.errors)
+			}
+		})
+	}
+}
+
 func TestStdinIsEitherAPasswordOrArguments(t *testing.T) {
 	t.Parallel()
 	got := process{stdin: secret}.run(t, "resolve", "-", "--username", "ann", "--password-stdin")

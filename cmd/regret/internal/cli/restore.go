@@ -63,7 +63,11 @@ func (r *restoring) run(path string) error {
 	if err != nil {
 		return err
 	}
-	client, err := r.app.client(archive.Plan().Header().Registry)
+	registry := archive.Plan().Header().Registry
+	if err := r.app.checkLoginInFile(registry, path); err != nil {
+		return err
+	}
+	client, err := r.app.client(registry)
 	if err != nil {
 		return err
 	}
