@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"os"
 	"slices"
 	"time"
 
@@ -62,6 +63,9 @@ func (c *carrying) defineQuarantine(cmd *cobra.Command) {
 func (c *carrying) check() error {
 	if c.byOverwrite && !c.quarantine {
 		return usagef("--by-overwrite needs --quarantine; a plan says itself which tags it overwrites")
+	}
+	if info, err := os.Stat(c.archive); err == nil && !info.IsDir() {
+		return usagef("--archive %s is a file: name a folder", c.archive)
 	}
 	if c.report != "" {
 		return checkOutputFile("--report", c.report)
