@@ -58,6 +58,17 @@ func TestExit2Usage(t *testing.T) {
 		"-R is for policies":       {"apply", "plan.json", "-R"},
 		"a digest that is no such": {"apply", "plan.json", "--expect", "77ad"},
 		"flags that contradict":    {"apply", "plan.json", "-q", "-v"},
+		"the archive is a file":    {"apply", "plan.json", "--archive", "plan.json"},
+		"rm without consent":       {"rm", s.name() + ":pr-0"},
+		"rm of a repository":       {"rm", s.name(), "--yes"},
+		"untag of a digest":        {"untag", s.name() + "@sha256:" + strings.Repeat("0", 64)},
+		"restore of a file":        {"restore", "plan.json"},
+		"a registry without -R":    {"ls", s.host},
+		"explain of no image":      {"explain", s.name(), "-p", "policy.json"},
+		"trash without consent":    {"trash", "empty", s.name()},
+		"a password and no name":   {"ls", s.name(), "--password-stdin"},
+		"two registries, one name": {"resolve", s.name() + ":1", "localhost:1/a:1", "--username", "me", "--password-stdin"},
+		"a part that is none":      {"apply", "-p", "policy.json", "-R", s.host, "--shard", "4/4", "--yes"},
 		"no format":                {"apply", "plan.json", "-o", "yaml"},
 	} {
 		t.Run(name, func(t *testing.T) {
