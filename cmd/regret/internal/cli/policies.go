@@ -1,13 +1,11 @@
 package cli
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -18,9 +16,6 @@ import (
 
 // maxPolicy is how many bytes of a policy are read.
 const maxPolicy = 4 << 20
-
-// maxInUse is how many bytes of an in-use list are read. A line has about 200.
-const maxInUse = 256 << 20
 
 // readPolicy reads a policy in YAML or JSON from a file, or from stdin if the path is "-". Its faults
 // are shown with their lines.
@@ -40,29 +35,15 @@ func (a *app) readPolicy(path string) (*policy.Policy, error) {
 }
 
 // inUse reads the in-use lists that a policy names. Their files are relative to that of the policy,
-// which is at path; those of a policy without a file are relative to the working directory.
-// Overrides are the values of --in-use: see overridden.
-//
-// A list that cannot be read is an error: what is in use is then unknown.
+// which is at path. Overrides are the values of --in-use. A list that cannot be read is an error:
+// what is in use is then unknown.
 func (a *app) inUse(path string, p *policy.Policy, overrides []string) ([]*policy.InUse, error) {
 	files, err := overridden(p, overrides)
 	if err != nil {
 		return nil, err
 	}
-	var lists []*policy.InUse
-	var errs []error
-	for _, name := range p.Files() {
-		file, ok := files[name]
-		if !ok {
-			file = besidePolicy(path, name)
-		}
-		list, err := readInUse(name, file)
-		lists, errs = append(lists, list), append(errs, err)
-	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
-	}
-	return lists, nil
+	lists, err := policyfile.InUse(path, p, files...)
+	return lists, unknownUse(err)
 }
 
 // newerInUse reads only the lists that --in-use names, for a plan that was made with older ones.
@@ -71,34 +52,34 @@ func (a *app) newerInUse(p *policy.Policy, overrides []string) ([]*policy.InUse,
 	if err != nil {
 		return nil, err
 	}
-	var lists []*policy.InUse
-	var errs []error
-	for _, name := range p.Files() {
-		if file, ok := files[name]; ok {
-			list, err := readInUse(name, file)
-			lists, errs = append(lists, list), append(errs, err)
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
-	}
-	return lists, nil
+	lists, err := policyfile.Newer(p.Files(), files)
+	return lists, unknownUse(err)
 }
 
-// overridden returns the files that --in-use gives, by the names of the lists in the policy. A value
-// is NAME=FILE, or only FILE if the policy names a single list.
-func overridden(p *policy.Policy, overrides []string) (map[string]string, error) {
+// unknownUse says what it means that an in-use list cannot be read.
+func unknownUse(err error) error {
+	if err == nil {
+		return nil
+	}
+	return exit.With(exit.Unsafe, fmt.Errorf("%w; nothing is removed while it is unknown what is in use", err))
+}
+
+// overridden returns the values of --in-use in the form NAME=FILE. A value is that, or only FILE if
+// the policy names a single list.
+func overridden(p *policy.Policy, overrides []string) ([]string, error) {
 	names := p.Files()
-	files := make(map[string]string, len(overrides))
+	given := make(map[string]bool, len(overrides))
+	var files []string
 	for _, text := range overrides {
 		name, file, err := splitOverride(names, text)
 		if err != nil {
 			return nil, err
 		}
-		if _, twice := files[name]; twice {
+		if given[name] {
 			return nil, usagef("--in-use gives the list %q twice", name)
 		}
-		files[name] = file
+		given[name] = true
+		files = append(files, name+"="+file)
 	}
 	return files, nil
 }
@@ -120,40 +101,6 @@ func splitOverride(names []string, text string) (name, file string, err error) {
 			text, text, strings.Join(names, " or "))
 	}
 	return names[0], text, nil
-}
-
-// besidePolicy returns the path of a file that a policy names.
-func besidePolicy(path, name string) string {
-	file := filepath.FromSlash(name)
-	if filepath.IsAbs(file) || path == "-" || path == "" {
-		return file
-	}
-	return filepath.Join(filepath.Dir(path), file)
-}
-
-// readInUse reads an in-use list. It is as old as its file, unless a line in it says more.
-func readInUse(name, path string) (*policy.InUse, error) {
-	unsafe := func(err error) error {
-		return exit.With(exit.Unsafe, fmt.Errorf("in-use list %s: %w; nothing is removed while it is unknown what is in use", path, err))
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, unsafe(reasonOf(err))
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return nil, unsafe(reasonOf(err))
-	}
-	data, err := readBounded(file, maxInUse)
-	if err != nil {
-		return nil, unsafe(reasonOf(err))
-	}
-	list, err := policy.ParseInUse(name, bytes.NewReader(data), info.ModTime())
-	if err != nil {
-		return nil, exit.With(exit.Unsafe, fmt.Errorf("in-use list %s: %w", path, err))
-	}
-	return list, nil
 }
 
 // readInput reads a whole file, or stdin if the path is "-". What names it in errors.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+
+	"github.com/seed-8cb7cc86/regret/cmd/regret/internal/policyfile"
 )
 
 // describePolicy prints what a policy means, in words and in its canonical form. It sends nothing.
@@ -24,6 +26,6 @@ func (c *planCommand) describePolicy() error {
 	if err := json.Indent(&canonical, p.JSON(), "", "  "); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "%s  %s\n", canonical.String(), p.Digest())
+	_, err = fmt.Fprintf(out, "%s\n%s\n%s\n", policyfile.Describe(p), canonical.String(), p.Digest())
 	return err
 }

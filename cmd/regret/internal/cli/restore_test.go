@@ -80,7 +80,7 @@ func TestRestoreEndsWithTheCodeOfItsReport(t *testing.T) {
 		"a tag points elsewhere":    {func(reg *fakeregistry.Registry) { reg.PutImage(stocked, "other", "pr-2") }, nil, exit.Partial, "1 elsewhere"},
 		"--move moves it":           {func(reg *fakeregistry.Registry) { reg.PutImage(stocked, "other", "pr-2") }, []string{"--move"}, exit.Done, "1 moved"},
 		"a look fails":              {deny("", "/v2/team/app/manifests/pr-2", http.StatusNotImplemented, "UNKNOWN"), nil, exit.Failed, "failed"},
-		"the registry is read-only": {deny(http.MethodPut, "/v2/", http.StatusMethodNotAllowed, "UNSUPPORTED"), nil, exit.Partial, "refused"},
+		"the registry is read-only": {deny(http.MethodPut, "/v2/", http.StatusMethodNotAllowed, "UNSUPPORTED"), nil, exit.NotAllowed, "refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

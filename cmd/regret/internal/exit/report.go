@@ -71,11 +71,21 @@ func isChange(s apply.Status) bool {
 
 // OfRestore returns what the report and the error of a run mean that has restored something.
 func OfRestore(r *undo.Report, err error) Code {
-	switch code := Of(err); {
-	case code != Done, r == nil, r.IsComplete():
+	if code := Of(err); code != Done || r == nil || r.IsComplete() {
 		return code
-	case r.Count(undo.Failed) > 0:
-		return Failed
 	}
-	return Partial
+	var codes []Code
+	for i := range r.Results {
+		switch result := &r.Results[i]; {
+		case result.Status.IsBack(), result.Status == undo.NotAttempted:
+			codes = append(codes, Done)
+		case result.Status == undo.Failed:
+			return Failed
+		case result.Status == undo.Refused && result.Err != nil && r.Count(undo.Restored)+r.Count(undo.Moved) == 0:
+			codes = append(codes, Of(result.Err))
+		default:
+			codes = append(codes, Partial)
+		}
+	}
+	return Together(codes...)
 }

@@ -142,10 +142,10 @@ func readInUse(name, path string) (*policy.InUse, error) {
 	switch {
 	case r.err != nil:
 		return nil, missing(r.err)
-	case err != nil:
-		return nil, err
+	case err != nil && lastPart(path) != lastPart(name): // it was given in place of the list
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return list, nil
+	return list, err
 }
 
 // errTooLong is why a file is not read to its end.
