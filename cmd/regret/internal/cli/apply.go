@@ -117,22 +117,15 @@ func (p *applying) readTasks(args []string) ([]*task, error) {
 	if err != nil {
 		return nil, err
 	}
-	clients := p.app.newClients()
-	var tasks []*task
-	var errs []error
-	paths, err = withIndexed(paths)
-	if err != nil {
-		return nil, err
-	}
-	if len(paths) > 1 && !p.several { // an index
+	files, err := readPlans(paths)
+	errs := []error{err}
+	if len(files) > 1 && !p.several { // an index
 		p.several, p.isAbove = true, true
 	}
-	for _, path := range paths {
-		read, err := readPlan(path)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
+	clients := p.app.newClients()
+	var tasks []*task
+	for _, file := range files {
+		path, read := file.path, file.plan
 		if slices.ContainsFunc(tasks, func(t *task) bool { return t.digest == read.Digest() }) {
 			continue // the same plan under another name
 		}

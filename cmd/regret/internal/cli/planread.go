@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -13,56 +15,84 @@ import (
 	"github.com/seed-8cb7cc86/regret/prune/plan"
 )
 
-// readPlan reads a plan from a file.
-func readPlan(path string) (*plan.Plan, error) {
-	data, err := readFileOfPlan(path)
-	if err != nil {
-		return nil, err
-	}
-	read, err := plan.Read(bytes.NewReader(data))
-	if err == nil {
-		return read, nil
-	}
-	switch kind, what := recognise(data[:min(len(data), maxHead)]); kind {
-	case kindPlan:
-		return nil, fmt.Errorf("plan %s: %w", terminal.Safe(path), err)
-	case "":
-		return nil, exit.With(exit.Usage, fmt.Errorf("%s is no plan: %s", terminal.Safe(path), what))
-	default:
-		return nil, exit.With(exit.Usage, fmt.Errorf("%s is no plan, but a %s", terminal.Safe(path), terminal.Safe(kind)))
-	}
+// A foundPlan is a plan, and where it was read.
+type foundPlan struct {
+	path string
+	plan *plan.Plan
 }
 
-// readFileOfPlan reads a file of which an argument says that it is a plan.
-func readFileOfPlan(path string) ([]byte, error) {
-	data, err := os.ReadFile(path)
-	if err == nil {
-		return data, nil
+// readPlans reads plans from files, each of them once, because a pipe cannot be read again. An index
+// of plan --out stands for the plans that it names. All errors are reported at once.
+func readPlans(paths []string) ([]foundPlan, error) {
+	var all []foundPlan
+	var errs []error
+	add := func(path string, read *plan.Plan, err error) {
+		if errs = append(errs, err); err == nil {
+			all = append(all, foundPlan{path, read})
+		}
 	}
+	for _, path := range paths {
+		read, named, err := readPlanOrIndex(path)
+		if read != nil || err != nil {
+			add(path, read, err)
+		}
+		for _, path := range named {
+			read, err := readPlan(path)
+			add(path, read, err)
+		}
+	}
+	return all, errors.Join(errs...)
+}
+
+// readPlan reads a plan from a file.
+func readPlan(path string) (*plan.Plan, error) {
+	read, named, err := readPlanOrIndex(path)
+	if named != nil {
+		return nil, exit.With(exit.Usage, fmt.Errorf("%s is no plan, but an index of plans", terminal.Safe(path)))
+	}
+	return read, err
+}
+
+// readPlanOrIndex reads a plan, or the paths of the plans that an index names. Nothing is kept in
+// memory of a large file that is neither.
+func readPlanOrIndex(path string) (read *plan.Plan, named []string, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, nil, unreadable(path, err)
+	}
+	defer file.Close()
+	in := bufio.NewReaderSize(file, maxHead)
+	head, err := in.Peek(maxHead)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, nil, unreadable(path, err)
+	}
+	if bytes.HasPrefix(head, []byte(`{"regret":"`+plansForm+`"`)) {
+		data, err := readBounded(in, maxIndex)
+		if err != nil {
+			return nil, nil, unreadable(path, err)
+		}
+		named, err = indexed(path, data)
+		return nil, named, err
+	}
+	kind, what := recognise(head)
+	switch read, err = plan.Read(in); {
+	case err == nil:
+		return read, nil, nil
+	case kind == kindPlan:
+		return nil, nil, fmt.Errorf("plan %s: %w", terminal.Safe(path), err)
+	case kind == "":
+		return nil, nil, exit.With(exit.Usage, fmt.Errorf("%s is no plan: %s", terminal.Safe(path), what))
+	}
+	return nil, nil, exit.With(exit.Usage, fmt.Errorf("%s is no plan, but a %s", terminal.Safe(path), terminal.Safe(kind)))
+}
+
+// unreadable returns an error about a file of which an argument says that it is a plan.
+func unreadable(path string, err error) error {
 	hint := ""
 	if info, failed := os.Stat(path); failed == nil && info.IsDir() {
 		hint = "; name the plans in it, or its " + indexFile
 	}
-	return nil, exit.With(exit.Usage, fmt.Errorf("plan %s: %w%s", terminal.Safe(path), reasonOf(err), hint))
-}
-
-// withIndexed puts the plans that an index of plan --out names in place of the index.
-func withIndexed(paths []string) ([]string, error) {
-	var all []string
-	var errs []error
-	for _, path := range paths {
-		data, err := readFileOfPlan(path)
-		switch {
-		case err != nil:
-			errs = append(errs, err)
-		case !bytes.HasPrefix(data, []byte(`{"regret":"`+plansForm+`"`)):
-			all = append(all, path)
-		default:
-			named, err := indexed(path, data)
-			all, errs = append(all, named...), append(errs, err)
-		}
-	}
-	return all, errors.Join(errs...)
+	return exit.With(exit.Usage, fmt.Errorf("plan %s: %w%s", terminal.Safe(path), reasonOf(err), hint))
 }
 
 // indexed returns the plans that an index names. It does not trust it: each file is a plan by itself.
@@ -73,7 +103,7 @@ func indexed(path string, data []byte) ([]string, error) {
 	if err := json.Unmarshal(data, &index); err != nil {
 		return nil, exit.With(exit.Usage, fmt.Errorf("index of plans %s: %w", terminal.Safe(path), err))
 	}
-	var paths []string
+	paths := []string{}
 	for _, item := range index.Items {
 		switch {
 		case item.File == "": // there is no plan
