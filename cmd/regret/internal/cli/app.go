@@ -45,10 +45,10 @@ func (a *app) run(ctx context.Context, args []string) exit.Code {
 	ctx, stop := a.streams.Interruptible(ctx, os.Exit)
 	defer stop()
 	cmd, err := root.ExecuteContextC(ctx)
-	if _, said := errors.AsType[*exit.Quiet](err); err != nil && !said && !terminal.IsClosedPipe(err) {
+	if _, said := errors.AsType[*exit.Quiet](err); err != nil && !said && !a.isRead(err) {
 		a.printError(cmd, err)
 	}
-	code := codeOf(err)
+	code := a.codeOf(err)
 	if _, ok := errors.AsType[*terminal.Interrupted](context.Cause(ctx)); ok && code != exit.Done {
 		return exit.Interrupted // before everything else
 	}
@@ -56,14 +56,20 @@ func (a *app) run(ctx context.Context, args []string) exit.Code {
 }
 
 // codeOf returns the exit code of a command that has ended.
-func codeOf(err error) exit.Code {
+func (a *app) codeOf(err error) exit.Code {
 	if q, ok := errors.AsType[*exit.Quiet](err); ok {
 		return q.Code
 	}
-	if terminal.IsClosedPipe(err) { // the reader of stdout has all that it wants
+	if a.isRead(err) {
 		return exit.Done
 	}
 	return exit.Of(err)
+}
+
+// isRead reports whether an error means that the reader of stdout has gone, since it has all that it
+// wants. A registry that closes a connection leads to the same error.
+func (a *app) isRead(err error) bool {
+	return terminal.IsClosedPipe(err) && terminal.IsClosedPipe(a.streams.Out.Lost())
 }
 
 // printError prints an error, and where help is to be found if the usage was wrong.
