@@ -131,9 +131,14 @@ func TestExit6Unsafe(t *testing.T) {
 	t.Parallel()
 	fake, s := onFake(t, "spec")
 	sh := fakePullRequests(t, fake, s, 3)
+	fake.PutImage(app, regrettest.Image{Layers: []string{"shared"}}, "shared-1", "shared-2")
 	sh.want(t, 0, "plan", s.name(), "-p", "policy.json", "--at", "2026-01-01", "--out", "old.json")
 	sh.write(t, "brake.json", `{"version": 1, "remove": [{"name": "all", "tags": "*"}]}`)
+	sh.write(t, "in-use.json", `{"version": 1, "keep": [{"name": "in use", "file": "running.txt", "max-age": "1d"}], "remove": [{"name": "pull requests", "tags": "pr-*"}], "limits": {"max-percent": 100}}`)
 	for name, args := range map[string][]string{
+		"a list is missing":        {"plan", s.name(), "-p", "in-use.json"},
+		"a list that is missing":   {"apply", "-p", "in-use.json", s.name(), "--yes"},
+		"another tag":              {"rm", s.name() + ":pr-0", s.name() + ":shared-1", "--yes"},
 		"a limit refuses the plan": {"apply", "-p", "brake.json", s.name(), "--yes"},
 		"it is another plan":       {"apply", "plan.json", "--expect", "sha256:" + strings.Repeat("0", 64)},
 		"the plan is too old":      {"apply", "old.json"},

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -220,33 +219,4 @@ func (p *ptyProcess) wantCode(t *testing.T, want int) (shown string) {
 		t.Errorf("the code is %d, want %d: %s", code, want, shown)
 	}
 	return shown
-}
-
-// TestConsentAtATerminal answers the question of apply.
-func TestConsentAtATerminal(t *testing.T) {
-	t.Parallel()
-	for name, test := range map[string]struct {
-		keys string
-		code int
-	}{
-		"another number is a refusal": {"4\n", 2},
-		"so is the end of the input":  {"\x04", 2},
-		"the number is consent":       {"3\n", 0},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			fake, s := onFake(t, "spec")
-			sh := fakePullRequests(t, fake, s, 3)
-			p := startAtPTY(t, sh.command(t, "apply", "plan.json"), 100, "")
-			p.expect(t, "Undo: regret restore regret-undo")
-			p.expect(t, "Type the number of images to go on: ")
-			p.typeKeys(t, test.keys)
-			shown := p.wantCode(t, test.code)
-			if test.code == 0 {
-				wantRelease(t, fake)
-			} else if len(fake.Writes()) > 0 || !strings.Contains(shown, "nothing was deleted") {
-				t.Errorf("writes: %v; it shows %s", fake.Writes(), shown)
-			}
-		})
-	}
 }

@@ -1,7 +1,6 @@
 package command_test
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -104,9 +103,9 @@ func TestStory(t *testing.T) {
 	}
 }
 
-// TestKilledApply kills apply at moments that a random number chooses, lets it go on until it is
-// done, and restores everything.
-func TestKilledApply(t *testing.T) {
+// TestKilled kills apply at moments that a random number chooses, lets it go on until it is done,
+// and restores everything, which is killed as well.
+func TestKilled(t *testing.T) {
 	t.Parallel()
 	for i, kind := range kinds() {
 		t.Run(kind.Name, func(t *testing.T) {
@@ -118,47 +117,44 @@ func TestKilledApply(t *testing.T) {
 			s.want(t, 0, "plan", s.name(), "-p", "policy.json", "--out", "plan.json")
 			killed := 0
 			for range 6 {
-				if s.applyAndKill(t, 1+random.IntN(60)) {
-					killed++
-				}
+				killed += s.runAndKill(t, 1+random.IntN(60), "apply", "plan.json", "-j", "2")
 			}
-			t.Logf("killed %d times", killed)
 			s.want(t, 0, "apply", "plan.json", "--verify")
 			s.wantPruned(t)
+			for range 3 {
+				killed += s.runAndKill(t, 1+random.IntN(40), "restore", s.undoFolder(t), "-j", "2")
+			}
+			t.Logf("killed %d times", killed)
 			s.want(t, 0, "restore", s.undoFolder(t))
 			s.wantAll(t)
 		})
 	}
 }
 
-// applyAndKill kills apply before its n-th request is served, and reports whether it got that far.
+// runAndKill kills a command before its n-th request is served, and returns 1 if it got that far.
 // Such a request may still be served.
-func (s *story) applyAndKill(t *testing.T, n int) (killed bool) {
+func (s *story) runAndKill(t *testing.T, n int, args ...string) (killed int) {
 	t.Helper()
-	cmd := s.command(t, "apply", "plan.json", "-j", "2")
-	pid := make(chan *os.Process, 1)
+	cmd := s.command(t, args...)
+	started := make(chan *os.Process, 1)
 	s.gate.watch(func(i int, _ *http.Request) {
 		if i == n {
-			p := <-pid
+			p := <-started
 			_ = p.Kill()
 		}
 	})
 	defer s.gate.watch(nil)
-	output, err := os.Create(filepath.Join(s.folder, fmt.Sprintf("output-%d", n)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer output.Close()
+	output := newWatched()
 	cmd.Stdout, cmd.Stderr = output, output
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	pid <- cmd.Process
+	started <- cmd.Process
 	switch err := cmd.Wait(); {
 	case err == nil:
-		return false
+		return 0
 	case cmd.ProcessState.ExitCode() != -1:
-		t.Fatalf("%v\n%s", err, s.read(t, filepath.Base(output.Name())))
+		t.Fatalf("%q: %v\n%s", args, err, output)
 	}
-	return true
+	return 1
 }
