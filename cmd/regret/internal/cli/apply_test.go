@@ -250,3 +250,30 @@ func TestApplyTriesAgainWhatFailed(t *testing.T) {
 	run(t, "apply", path, "--archive", undo).checkCode(t, exit.Done)
 	checkNoRequests(t, reg)
 }
+
+// A journal that has something to try again leads to deletions, whatever else it has.
+func TestApplyAsksBeforeItTriesAgain(t *testing.T) {
+	t.Parallel()
+	reg := newStock()
+	path, undo := planFile(t, serve(t, reg), reg, removesPullRequests), folder(t)
+	failed, unknown := "/v2/team/app/manifests/"+string(must(reg.Tag(stocked, "pr-1"))), "/v2/team/app/manifests/"+string(must(reg.Tag(stocked, "pr-2")))
+	down := false
+	reg.Intercept(0, fakeregistry.On("", "/v2/team/app/manifests/"), func(w http.ResponseWriter, req *http.Request) bool {
+		switch isDelete := req.Method == http.MethodDelete; {
+		case isDelete && req.URL.Path == failed:
+			return fakeregistry.Errors(http.StatusBadRequest, "UNKNOWN", "no")(w, req)
+		case req.URL.Path == unknown && (isDelete || down):
+			down = true
+			return fakeregistry.Answer(http.StatusOK, map[string]string{"Content-Type": "text/html"}, "<html>")(w, req)
+		}
+		return false
+	})
+	run(t, "apply", path, "--archive", undo, "-j", "1").checkCode(t, exit.Unknown)
+	reg.ResetLog()
+	p, question := atTerminal("no")
+	p.run(t, "apply", path, "--archive", undo).checkCode(t, exit.Usage)
+	if question.Len() == 0 {
+		t.Error("it does not ask")
+	}
+	checkNoWrites(t, reg)
+}

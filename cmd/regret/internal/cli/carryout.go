@@ -98,7 +98,7 @@ func (c *carrying) newTask(p *plan.Plan, client *regret.Client) (*task, error) {
 		return nil, exit.With(exit.Usage, fmt.Errorf("--archive: %w", err))
 	}
 	if r := undofolder.Finished(t.folder, p); r != nil {
-		t.done = exit.OfReport(r, nil) != exit.Failed // a failure is to be tried again
+		t.done = r.Count(apply.Failed) == 0 // which is to be tried again, whatever else came up
 	}
 	return t, nil
 }
