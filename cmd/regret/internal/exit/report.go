@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/seed-8cb7cc86/regret"
 	"github.com/seed-8cb7cc86/regret/prune/apply"
 	"github.com/seed-8cb7cc86/regret/prune/undo"
 )
@@ -50,8 +51,11 @@ func ofResult(r *apply.Result, err error) []Code {
 	case apply.Failed:
 		return []Code{Failed}
 	case apply.Refused:
-		if r.Kind == "" {
+		switch r.Kind {
+		case "":
 			return []Code{Partial}
+		case regret.ErrNotFound: // so the registry says of what it serves, instead of deleting it
+			return []Code{NotAllowed}
 		}
 		return []Code{Of(r.Kind)}
 	case apply.Stale:

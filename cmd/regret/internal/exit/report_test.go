@@ -33,6 +33,7 @@ func TestCodesOfReports(t *testing.T) {
 		{"all are stale", []apply.Result{result(apply.Stale, "")}, nil, exit.Partial},
 		{"one is held", []apply.Result{deleted, result(apply.Held, "")}, nil, exit.Partial},
 		{"one was refused", []apply.Result{deleted, result(apply.Refused, regret.ErrReferenced)}, nil, exit.Partial},
+		{"one is denied that is served", []apply.Result{result(apply.Refused, regret.ErrNotFound)}, nil, exit.NotAllowed},
 		{"one is unknown", []apply.Result{deleted, result(apply.Unknown, regret.ErrOutcomeUnknown)}, nil, exit.Unknown},
 		{"deletion is disabled, so that nothing was changed", []apply.Result{disabled, left}, stopped, exit.NotAllowed},
 		{"deletion is disabled, which holds the rest", []apply.Result{disabled, result(apply.Held, "")}, stopped, exit.NotAllowed},
