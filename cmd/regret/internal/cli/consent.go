@@ -136,6 +136,9 @@ func (c *carrying) printTags(t *task) {
 			fmt.Fprintf(c.app.streams.Err, "  %s@%s\n", terminal.Safe(t.name()), step.Digest)
 		}
 	}
+	if n := unnamed(t.plan); t.only && n > 0 {
+		fmt.Fprintf(c.app.streams.Err, "  Some registries, such as Harbor, delete along with that what only it needs: %s.\n", count(n, "manifest"))
+	}
 }
 
 // ask asks for the number of images of all plans together.

@@ -190,6 +190,10 @@ func TestRmManifestOnly(t *testing.T) {
 			}
 			got := run(t, args...)
 			got.checkCode(t, test.want)
+			const along = "Some registries, such as Harbor, delete along with that what only it needs: 2 manifests.\n"
+			if says := strings.Contains(got.errors, along); says != strings.HasSuffix(test.args[0], ":pr-3") {
+				t.Error(got.errors)
+			}
 			var want, sent []string
 			for _, tag := range test.writes {
 				want = append(want, "DELETE /v2/team/app/manifests/"+string(before[tag]))
@@ -208,5 +212,20 @@ func TestRmManifestOnly(t *testing.T) {
 				t.Errorf("restored (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// Quay answers so about what has no tag and is left to its garbage collection.
+func TestRmManifestOnlyTellsWhatIsDeniedFromWhatIsGone(t *testing.T) {
+	t.Parallel()
+	reg := newStock()
+	ref := serve(t, reg) + "/team/app:pr-2"
+	reg.Intercept(0, fakeregistry.On(http.MethodDelete, "/v2/"), fakeregistry.Errors(http.StatusNotFound, "MANIFEST_UNKNOWN", "no"))
+	for _, flag := range []string{"--manifest-only", "--verify"} {
+		got := run(t, "rm", ref, "--yes", flag, "--archive", folder(t))
+		got.checkCode(t, exit.NotAllowed)
+		if !strings.HasPrefix(got.out, "refused 1") {
+			t.Errorf("%s: %s%s", flag, got.out, got.errors)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -26,6 +27,17 @@ func namedSteps(p *plan.Plan) []plan.Step {
 		}
 	}
 	return steps
+}
+
+// unnamed returns how many manifests a plan deletes that only belong to what was named.
+func unnamed(p *plan.Plan) int {
+	n := 0
+	for step := range p.Steps() {
+		if step.Action == plan.Delete && !step.Selected {
+			n++
+		}
+	}
+	return n
 }
 
 // deleteOnly deletes the manifests that were named and nothing else. Everything that the plan would
@@ -107,6 +119,9 @@ func deleteOne(ctx context.Context, t *task, i int, step *plan.Step) apply.Resul
 	}
 	if kind != nil {
 		result.Kind = kind.Kind
+		if kind.Kind == "" && kind.StatusCode == http.StatusNotFound { // although the registry serves it
+			result.Status, result.Kind = apply.Refused, regret.ErrNotFound
+		}
 	}
 	result.Reason, result.Err = err.Error(), err
 	return result
