@@ -156,7 +156,7 @@ func TestApplyRefusesBeforeTheFirstRequest(t *testing.T) {
 		"a report that is a folder":        {[]string{path, "--report", t.TempDir()}, exit.Usage, "--report"},
 		"an in-use list of no rule":        {[]string{path, "--in-use", path}, exit.Usage, "no rule"},
 		"a format that it has not":         {[]string{path, "-o", "html"}, exit.Usage, "-o is"},
-		"an archive that is a file":        {[]string{path, "--archive", path}, exit.Failed, "not a directory"},
+		"an archive that is a file":        {[]string{path, "--archive", path}, exit.Usage, "is a file: name a folder"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

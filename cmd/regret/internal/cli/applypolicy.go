@@ -85,7 +85,7 @@ func (c *carrying) makeTask(ctx context.Context, p *planning, at place) (*task, 
 	if err != nil {
 		return nil, err
 	}
-	return c.newTask(made, at.client)
+	return c.newMadeTask(made, at.client)
 }
 
 // printUnplanned prints why there is no plan for a repository.

@@ -86,6 +86,7 @@ type task struct {
 	only   bool   // only what was named is deleted; see rm --manifest-only
 	folder string // its path; empty if there is nothing to do
 	done   bool   // a run got to its end before, and there is nothing to repeat
+	again  bool   // a run got to its end before, and what it deleted is there again
 }
 
 // newTask returns the task for a plan. It sends nothing.
@@ -101,6 +102,16 @@ func (c *carrying) newTask(p *plan.Plan, client *regret.Client) (*task, error) {
 		t.done = r.Count(apply.Failed) == 0 // which is to be tried again, whatever else came up
 	}
 	return t, nil
+}
+
+// newMadeTask returns the task for a plan that was made now. If there is the same again that was
+// deleted in the same second, the plan is that of then, but it is carried out all the same.
+func (c *carrying) newMadeTask(p *plan.Plan, client *regret.Client) (*task, error) {
+	t, err := c.newTask(p, client)
+	if err == nil && t.folder != "" {
+		t.done, t.again = false, undofolder.Finished(t.folder, p) != nil
+	}
+	return t, err
 }
 
 // findFolder finds the undo folder of a task.
@@ -154,6 +165,12 @@ func (c *carrying) carryOut(ctx context.Context, t *task) exit.Code {
 func (c *carrying) apply(ctx context.Context, t *task) (*apply.Report, error) {
 	if t.folder == "" {
 		return c.applyWith(ctx, t, nil)
+	}
+	if t.again {
+		release, err := undofolder.Retire(t.folder)
+		if err := errors.Join(err, release()); err != nil {
+			return nil, err
+		}
 	}
 	folder, err := undofolder.Open(ctx, t.folder, t.plan)
 	if err != nil {

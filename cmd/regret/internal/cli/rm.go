@@ -169,7 +169,7 @@ func (r *removing) plan(ctx context.Context, groups []*group) ([]*task, error) {
 		}
 		var t *task
 		if err == nil && made != nil {
-			if t, err = r.newTask(made, g.client); err == nil {
+			if t, err = r.newMadeTask(made, g.client); err == nil {
 				t.only = r.manifestOnly
 			}
 		}
