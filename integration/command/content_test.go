@@ -19,17 +19,6 @@ import (
 // kinds returns the real registries.
 func kinds() []registry.Kind { return append(registry.Kinds(), registry.Olareg()) }
 
-// onEach runs a test with each real registry.
-func onEach(t *testing.T, test func(t *testing.T, s *site)) {
-	t.Helper()
-	for _, kind := range kinds() {
-		t.Run(kind.Name, func(t *testing.T) {
-			t.Parallel()
-			test(t, newSite(kind.Start(t, registry.Setup{}).URL))
-		})
-	}
-}
-
 // onFake starts an imitated registry and returns it with its address.
 func onFake(t *testing.T, profile string, options ...regrettest.Option) (*regrettest.Registry, *site) {
 	t.Helper()
@@ -75,12 +64,6 @@ func (s *site) push(t *testing.T, a wire.Artifact, tags ...string) wire.Artifact
 		s.more = append(s.more, a)
 	}
 	return a
-}
-
-// image pushes an image that shares nothing with those of other names, under this name.
-func (s *site) image(t *testing.T, tags ...string) wire.Artifact {
-	t.Helper()
-	return s.push(t, wire.OCIImage(t, strings.Join(tags, " ")), tags...)
 }
 
 // releasesPolicy keeps the two newest releases and removes all others, and all pull requests.
