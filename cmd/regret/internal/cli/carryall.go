@@ -13,6 +13,9 @@ import (
 func (c *carrying) carryOutAll(ctx context.Context, tasks []*task, codes ...exit.Code) error {
 	for i, t := range tasks {
 		if ctx.Err() != nil {
+			if i == 0 { // otherwise the plan that was stopped has said why
+				c.app.printError(c.cmd, context.Cause(ctx))
+			}
 			fmt.Fprintf(c.app.streams.Err, "  Not begun: %s\n", count(len(tasks)-i, "plan"))
 			codes = append(codes, exit.Of(context.Cause(ctx)))
 			break

@@ -104,6 +104,9 @@ func (u *untagging) run(args []string) error {
 		}
 	}
 	if ctx.Err() != nil {
+		if len(failures.codes) == 0 || failures.codes[len(failures.codes)-1] == exit.Done { // otherwise the last one has said why
+			u.app.printError(u.cmd, context.Cause(ctx))
+		}
 		fmt.Fprintf(u.app.streams.Err, "  %d of %s were looked at. Go on: the same command again, with --ignore-missing\n", len(seen), count(len(refs), "tag"))
 		failures.codes = append(failures.codes, exit.Of(context.Cause(ctx)))
 	}
