@@ -95,10 +95,14 @@ func (r *removing) run(args []string) error {
 			return err
 		}
 	}
-	if r.manifestOnly {
-		return r.deleteOnly(ctx, tasks)
+	carryOut := r.deleteOnly
+	if !r.manifestOnly {
+		carryOut = func(ctx context.Context, tasks []*task) error { return r.carryOutAll(ctx, tasks) }
 	}
-	return r.carryOutAll(ctx, tasks)
+	if err := carryOut(ctx, tasks); err != nil {
+		return err
+	}
+	return exit.Quietly(r.findMoved(ctx, tasks))
 }
 
 // A group are references of the command line to one repository.

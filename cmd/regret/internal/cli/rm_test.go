@@ -229,3 +229,28 @@ func TestRmManifestOnlyTellsWhatIsDeniedFromWhatIsGone(t *testing.T) {
 		}
 	}
 }
+
+func TestRmLeavesWhatATagWasMovedTo(t *testing.T) {
+	t.Parallel()
+	for _, flag := range []string{"--manifest-only", "--verify"} {
+		reg := newStock()
+		host := serve(t, reg)
+		before := reg.Tags(stocked)
+		lists := 0
+		reg.BeforeEach(func(req *http.Request) {
+			if strings.HasSuffix(req.URL.Path, "/tags/list") {
+				if lists++; lists == 2 {
+					reg.SetTag(stocked, "pr-2", before["latest"])
+				}
+			}
+		})
+		got := run(t, "rm", host+"/team/app:pr-2", "--yes", flag, "--archive", folder(t))
+		got.checkCode(t, exit.Partial)
+		if says := "app:pr-2 points to " + string(before["latest"]) + " by now, which stays"; !strings.Contains(got.errors, says) {
+			t.Errorf("%s: it does not say %q:\n%s", flag, says, got.errors)
+		}
+		if reg.HasManifest(stocked, before["pr-2"]) || !reg.HasManifest(stocked, before["latest"]) {
+			t.Errorf("%s: the wrong image is gone: %v", flag, reg.Tags(stocked))
+		}
+	}
+}
