@@ -21,7 +21,7 @@ import (
 // tabs in the background, and then keys and clicks wait.
 func TestPage(t *testing.T) {
 	t.Parallel()
-	b, file := startBrowser(t), buildRenderer(t).page(t, shopPlan(t))
+	b, file := startBrowser(t), pageOf(t, shopPlan(t))
 	for name, test := range map[string]func(t *testing.T, b browser, file string){
 		"it makes no request and no complaint":     testPageMakesNoRequest,
 		"it runs no script and loads nothing else": testPageRunsNothingElse,
