@@ -254,6 +254,25 @@ func TestGuardIsTold(t *testing.T) {
 				t.Errorf("it holds %q, and before that %q", held, before)
 			}
 		},
+		"what is there again is held for that reason": func(t *testing.T, s *guardStage) {
+			s.guard.Back(s.names["image"].Digest)
+			if reason, _ := s.guard.Holds(s.names["image"].Digest); reason.Text != "it is there again" {
+				t.Errorf("it is held because %s", reason.Text)
+			}
+		},
+		"what several tags belong to is looked for once": func(t *testing.T, s *guardStage) {
+			gone := digest.FromString("gone")
+			s.put("orphan", companionOf(gone)+".sig", companionOf(gone)+".att")
+			p, guard := s.repository.guard(t)
+			for step := range p.Steps() {
+				if presumed := guard.Presumed(&step); step.Digest == s.names["orphan"].Digest && !slices.Equal(presumed, []regret.Digest{gone}) {
+					t.Errorf("it counts on %v", presumed)
+				}
+				if presumed := guard.Presumed(&step); step.Digest != s.names["orphan"].Digest && len(presumed) > 0 {
+					t.Errorf("%v counts on %v", step.Tags, presumed)
+				}
+			}
+		},
 		"a list for one rule says nothing to another": func(t *testing.T, s *guardStage) {
 			rules := strings.Replace(guardRules, `"running.txt"}`, `"running.txt"}, {"name": "mirrored", "file": "mirrored.txt", "registries": ["mirror.local"]}`, 1)
 			mirrored, err := policy.ParseInUse("mirrored.txt", strings.NewReader("mirror.local/acme/app:latest"), now)
