@@ -260,6 +260,15 @@ func TestGuardIsTold(t *testing.T) {
 				t.Errorf("it is held because %s", reason.Text)
 			}
 		},
+		"an image that is there again does not hold an index that lists it": func(t *testing.T, s *guardStage) {
+			s.put("tagged child", "pr-5")
+			s.names["its index"] = s.repository.index([]regret.Descriptor{s.names["tagged child"]}, "pr-6")
+			_, s.guard = s.repository.guard(t)
+			s.guard.Back(s.names["tagged child"].Digest)
+			if held := s.held(); held != "kept tagged child" {
+				t.Errorf("it holds %q", held)
+			}
+		},
 		"what several tags belong to is looked for once": func(t *testing.T, s *guardStage) {
 			gone := digest.FromString("gone")
 			s.put("orphan", companionOf(gone)+".sig", companionOf(gone)+".att")
