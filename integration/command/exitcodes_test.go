@@ -161,6 +161,9 @@ func TestExit7Unknown(t *testing.T) {
 	})
 	got := sh.want(t, 7, "apply", "plan.json", "-j", "1", "--timeout", "20s")
 	says(t, got.stdout, "unknown 1")
+	fake.Inject(0, "", "/v2/*", nil)
+	sh.want(t, 0, "apply", "plan.json") // looks first
+	wantRelease(t, fake)
 }
 
 func TestExit8SomethingToDo(t *testing.T) {
