@@ -146,6 +146,9 @@ func (u *untagging) untag(ctx context.Context, g *group, tag string) (untagged, 
 	err = g.client.Untag(writing, g.ref.Repository, tag)
 	if u.byOverwrite && errors.Is(err, regret.ErrTagDeleteUnsupported) {
 		err = g.client.UntagByOverwrite(writing, g.ref.Repository, tag)
+		if code := codeOfOverwrite(writing, g, tag, at.Digest, err); code != exit.Done {
+			return done, exit.With(code, err)
+		}
 	}
 	switch {
 	case errors.Is(err, regret.ErrNotFound) && u.ignoreMissing:
@@ -155,4 +158,21 @@ func (u *untagging) untag(ctx context.Context, g *group, tag string) (untagged, 
 		return done, fmt.Errorf("%w\n  Overwrite it instead:  regret untag --by-overwrite %s", err, done.Reference)
 	}
 	return done, err
+}
+
+// codeOfOverwrite returns the code of an overwrite that failed if it has changed something: the tag
+// may point to the placeholder if rolling it back failed, too. Otherwise the error has its own code.
+func codeOfOverwrite(ctx context.Context, g *group, tag string, before regret.Digest, err error) exit.Code {
+	if err == nil {
+		return exit.Done
+	}
+	now, look := g.client.Resolve(ctx, g.ref.Repository, tag)
+	isGone := errors.Is(look, regret.ErrNotFound)
+	switch {
+	case look == nil && now.Digest == before, isGone && before == "":
+		return exit.Done
+	case isGone:
+		return exit.Partial
+	}
+	return exit.Unknown
 }

@@ -87,3 +87,34 @@ func TestUntagSettlesWhatIsInFlight(t *testing.T) {
 		t.Errorf("tags (-want +got):\n%s", diff)
 	}
 }
+
+func TestUntagByOverwriteThatFailsHalfWay(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		puts int // of the tag that are accepted
+		want exit.Code
+	}{
+		"nothing is overwritten":    {0, exit.NotAllowed},
+		"the tag is lost":           {1, exit.Unknown},
+		"it is taken back entirely": {2, exit.NotAllowed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			reg := newStock(fakeregistry.WithoutTagDelete())
+			ref := serve(t, reg) + "/team/app:pr-2"
+			before, puts := must(reg.Tag(stocked, "pr-2")), 0
+			denied := fakeregistry.Errors(http.StatusForbidden, "DENIED", "no")
+			reg.Intercept(0, fakeregistry.On(http.MethodPut, "/v2/team/app/manifests/pr-2"), func(w http.ResponseWriter, req *http.Request) bool {
+				puts++
+				return puts > test.puts && denied(w, req)
+			})
+			reg.Intercept(0, fakeregistry.On(http.MethodDelete, "/v2/"), func(w http.ResponseWriter, req *http.Request) bool {
+				return puts > 0 && denied(w, req) // before, it only asks whether it may
+			})
+			run(t, "untag", ref, "--by-overwrite").checkCode(t, test.want)
+			if isLost := must(reg.Tag(stocked, "pr-2")) != before; isLost != (test.want == exit.Unknown) {
+				t.Errorf("the tag is lost: %v", isLost)
+			}
+		})
+	}
+}
