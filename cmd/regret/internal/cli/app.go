@@ -139,6 +139,7 @@ func (a *app) newRoot() *cobra.Command {
 		root.AddCommand(add(a))
 	}
 	completeFlags(root)
+	checkCompletionArgs(root)
 	return root
 }
 

@@ -35,6 +35,21 @@ func completeFlags(root *cobra.Command) {
 	}
 }
 
+// checkCompletionArgs makes the command completion, which cobra adds, refuse arguments as all others
+// do.
+func checkCompletionArgs(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() != "completion" {
+			continue
+		}
+		cmd.Args, cmd.RunE = noArgs, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		for _, shell := range cmd.Commands() {
+			shell.Args = noArgs
+		}
+	}
+}
+
 // completeReference completes an argument REF: repositories of a registry, then tags. Everything that
 // cannot be completed, for whatever reason, is left to the user without a word.
 func (a *app) completeReference(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {

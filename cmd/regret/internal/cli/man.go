@@ -2,9 +2,9 @@ package cli
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
@@ -20,7 +20,6 @@ func newMan(a *app) *cobra.Command {
 			"regret man plan | man -l -",
 			"regret man --dir /usr/local/share/man/man1",
 		),
-		Args: cobra.MaximumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			root := cmd.Root()
 			root.DisableAutoGenTag = true
@@ -33,7 +32,7 @@ func newMan(a *app) *cobra.Command {
 			}
 			page, rest, err := root.Find(args)
 			if err != nil || len(rest) > 0 {
-				return usagef("there is no command %q", fmt.Sprint(args))
+				return usagef("there is no command %q", strings.Join(args, " "))
 			}
 			return doc.GenMan(page, header, a.streams.Out)
 		},

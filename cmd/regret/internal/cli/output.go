@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"text/template"
 
@@ -77,11 +78,21 @@ func newPrinter[T any](a *app, cmd *cobra.Command, l listing[T]) (*printer[T], e
 		if err != nil {
 			return nil, usagef("--format: %w", err)
 		}
+		var none T
+		if err := t.Execute(io.Discard, none); isUnknownField(err) { // found before there are objects
+			return nil, usagef("--format: %w", err)
+		}
 		p.template = t
 	} else if p.format == formatTable {
 		p.table = a.streams.Out.Table(a.streams.Out.Palette(a.flags.color), l.header...)
 	}
 	return p, nil
+}
+
+// isUnknownField reports whether a template names a field that objects do not have. Other errors
+// depend on the object.
+func isUnknownField(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "can't evaluate field")
 }
 
 // add prints one object.
