@@ -159,6 +159,9 @@ func (c *showCommand) progressText(p *plan.Plan) string {
 		return ""
 	}
 	defer journal.Close()
+	if info, err := journal.Stat(); err == nil && info.Size() == 0 { // no run has begun since something was restored
+		return ""
+	}
 	s, err := apply.ReadJournal(journal)
 	if err != nil {
 		return fmt.Sprintf("journal.jsonl: %s\n", terminal.Safe(err.Error()))
