@@ -131,6 +131,8 @@ func (g *globals) check(cmd *cobra.Command) error {
 		return usagef("-q and -v contradict each other")
 	case g.output != "" && !slices.Contains(formatsOf(cmd), g.output):
 		return usagef("-o is %s here, not %q", strings.Join(formatsOf(cmd), ", "), g.output)
+	case g.format != "" && !takesTemplate(cmd):
+		return usagef("%s has no --format", cmd.CommandPath())
 	case g.format != "" && g.output != "":
 		return usagef("--format and -o contradict each other")
 	case g.passwordStdin && g.username == "":

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -39,6 +40,12 @@ func formatsOf(cmd *cobra.Command) []string {
 		return strings.Fields(formats)
 	}
 	return []string{"no flag"}
+}
+
+// takesTemplate reports whether a command prints objects, so that --format can print them.
+func takesTemplate(cmd *cobra.Command) bool {
+	formats := formatsOf(cmd)
+	return slices.Contains(formats, formatName) || slices.Contains(formats, formatTree)
 }
 
 // formatOf returns the format that a command is to print.
