@@ -75,7 +75,12 @@ func isChange(s apply.Status) bool {
 
 // OfRestore returns what the report and the error of a run mean that has restored something.
 func OfRestore(r *undo.Report, err error) Code {
-	if code := Of(err); code != Done || r == nil || r.IsComplete() {
+	code := Of(err)
+	isChanged := r != nil && !r.DryRun && slices.ContainsFunc(r.Results, isRestored)
+	switch {
+	case isChanged && slices.Contains([]Code{Usage, NotAllowed, NotFound, Unsafe}, code):
+		return Partial
+	case code != Done, r == nil, r.IsComplete():
 		return code
 	}
 	var codes []Code
@@ -93,3 +98,6 @@ func OfRestore(r *undo.Report, err error) Code {
 	}
 	return Together(codes...)
 }
+
+// isRestored reports whether something was changed at the registry.
+func isRestored(r undo.Result) bool { return r.Status.IsBack() && r.Status != undo.AlreadyThere }

@@ -72,6 +72,8 @@ func TestCodesOfRestoring(t *testing.T) {
 		{"one failed", []undo.Status{undo.Restored, undo.Failed}, nil, exit.Failed},
 		{"one is lost", []undo.Status{undo.Restored, undo.Lost}, nil, exit.Partial},
 		{"a tag points elsewhere", []undo.Status{undo.Restored, undo.Elsewhere}, nil, exit.Partial},
+		{"the archive is damaged, which shows half-way", []undo.Status{undo.Restored, undo.NotAttempted}, &undo.CorruptError{}, exit.Partial},
+		{"the archive is damaged, which shows at once", []undo.Status{undo.AlreadyThere, undo.NotAttempted}, &undo.CorruptError{}, exit.Usage},
 		{"there is no archive", nil, undo.ErrNoArchive, exit.Usage},
 		{"the time was over", []undo.Status{undo.NotAttempted}, errors.Join(context.DeadlineExceeded), exit.Failed},
 	} {
