@@ -27,7 +27,8 @@ func newUntag(a *app) *cobra.Command {
 		Use:   "untag REF...",
 		Short: "Remove these tags only; the images stay",
 		Long: `Remove these tags only. Other tags of the same image stay, and so does the image; but an image without
-a tag is garbage to most registries, which delete it in the end.
+a tag is garbage to most registries, which delete it in the end. Some delete an image with its last tag
+at once: GHCR, ECR, Gitea.
 
 Where the registry does not delete by tag, --by-overwrite points the tag to a small placeholder and
 deletes that.`,
@@ -44,7 +45,8 @@ deletes that.`,
 	f.BoolVar(&u.byOverwrite, "by-overwrite", false, "overwrite the tags where the registry does not delete them")
 	f.BoolVar(&u.ignoreMissing, "ignore-missing", false, "a tag that is not there is no error")
 	f.BoolVarP(&u.dryRun, "dry-run", "n", false, "show what the tags point to and end")
-	markConsent(f, "by-overwrite")
+	f.Bool("yes", false, "for scripts that pass it to every command: untag never asks")
+	markConsent(f, "by-overwrite", "yes")
 	cmd.RunE = func(_ *cobra.Command, args []string) error { return u.run(args) }
 	return cmd
 }
