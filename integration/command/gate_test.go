@@ -1,6 +1,7 @@
 package command_test
 
 import (
+	"context"
 	"io"
 	"log"
 	"net/http"
@@ -31,6 +32,9 @@ func newGate(t *testing.T, target string) *gate {
 		Rewrite: func(r *httputil.ProxyRequest) {
 			g.mu.Lock()
 			defer g.mu.Unlock()
+			// A client that goes away ends no request that has reached the registry: distribution would
+			// delete a manifest and leave its tags.
+			r.Out = r.Out.WithContext(context.WithoutCancel(r.In.Context()))
 			r.SetURL(g.target)
 			r.Out.Host = r.In.Host // so that links lead to the gate
 		},
