@@ -297,6 +297,29 @@ func TestGuardIsTold(t *testing.T) {
 				t.Errorf("it still has the tags %q", tags)
 			}
 		},
+		"a companion tag that goes alone is held as soon as its image is": func(t *testing.T, s *guardStage) {
+			s.put("shared", s.companion("image", ".sbom"), s.companion("kept", ".sbom"))
+			p, guard := s.repository.guard(t)
+			guard.SetTag("v1", s.names["image"].Digest)
+			n := 0
+			for step := range p.Steps() {
+				if step.Action != plan.Untag {
+					continue
+				}
+				n++
+				if _, held := guard.HoldsTag(&step, step.Untag[0]); !held {
+					t.Errorf("%s is not held", step.Untag[0])
+				}
+			}
+			if n != 1 {
+				t.Errorf("%d steps take a tag off", n)
+			}
+		},
+		"what the guard has never heard of is not held": func(t *testing.T, s *guardStage) {
+			if reason, held := s.guard.Holds(digest.FromString("elsewhere")); held {
+				t.Errorf("it is held because %s", reason.Text)
+			}
+		},
 		"what several tags belong to is looked for once": func(t *testing.T, s *guardStage) {
 			gone := digest.FromString("gone")
 			s.put("orphan", companionOf(gone)+".sig", companionOf(gone)+".att")
