@@ -66,6 +66,13 @@ func TestQuarantineNeedsTagsThatCanBeRemoved(t *testing.T) {
 			writes:    []string{"DELETE names-0 403"},
 		},
 		{
+			name:      "without credentials nothing is overwritten",
+			refuse:    func(f *trashFixture, _ string) { refuse(f, 0, "DELETE", "", 401, "UNAUTHORIZED") },
+			overwrite: true,
+			want:      []error{apply.ErrNoQuarantine, regret.ErrUnauthorized},
+			writes:    []string{"DELETE names-0 401"},
+		},
+		{
 			name:   "a tag that cannot be removed because it is immutable is the only one that is left",
 			refuse: func(f *trashFixture, names string) { refuse(f, 0, "DELETE", names, 409, "TAG_IMMUTABLE") },
 			want:   []error{apply.ErrNoQuarantine, regret.ErrImmutable},

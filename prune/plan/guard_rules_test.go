@@ -269,6 +269,57 @@ func TestGuardIsTold(t *testing.T) {
 				t.Errorf("it holds %q", held)
 			}
 		},
+		"a tag is held as soon as what it belongs to is there again": func(t *testing.T, s *guardStage) {
+			gone := digest.FromString("gone")
+			s.move(companionOf(gone)+".sig", "kept")
+			p, guard := s.repository.guard(t)
+			for step := range p.Steps() {
+				if step.Action != plan.Untag {
+					continue
+				}
+				if reason, held := guard.HoldsTag(&step, step.Untag[0]); held {
+					t.Errorf("it is held before: %s", reason.Text)
+				}
+				guard.Found(gone)
+				if _, held := guard.HoldsTag(&step, step.Untag[0]); !held {
+					t.Error("it is not held")
+				}
+			}
+		},
+		"a new tag is one of those of its manifest at once": func(t *testing.T, s *guardStage) {
+			s.guard.SetTag("v1", s.names["image"].Digest)
+			s.guard.DropTag("pr-1")
+			if tags := s.guard.TagsOf(s.names["image"].Digest); !slices.Equal(tags, []string{"v1"}) {
+				t.Errorf("it has the tags %q", tags)
+			}
+			s.guard.SetTag("v1", s.names["index"].Digest)
+			if tags := s.guard.TagsOf(s.names["image"].Digest); len(tags) > 0 {
+				t.Errorf("it still has the tags %q", tags)
+			}
+		},
+		"a companion tag that goes alone is held as soon as its image is": func(t *testing.T, s *guardStage) {
+			s.put("shared", s.companion("image", ".sbom"), s.companion("kept", ".sbom"))
+			p, guard := s.repository.guard(t)
+			guard.SetTag("v1", s.names["image"].Digest)
+			n := 0
+			for step := range p.Steps() {
+				if step.Action != plan.Untag {
+					continue
+				}
+				n++
+				if _, held := guard.HoldsTag(&step, step.Untag[0]); !held {
+					t.Errorf("%s is not held", step.Untag[0])
+				}
+			}
+			if n != 1 {
+				t.Errorf("%d steps take a tag off", n)
+			}
+		},
+		"what the guard has never heard of is not held": func(t *testing.T, s *guardStage) {
+			if reason, held := s.guard.Holds(digest.FromString("elsewhere")); held {
+				t.Errorf("it is held because %s", reason.Text)
+			}
+		},
 		"what several tags belong to is looked for once": func(t *testing.T, s *guardStage) {
 			gone := digest.FromString("gone")
 			s.put("orphan", companionOf(gone)+".sig", companionOf(gone)+".att")

@@ -118,18 +118,24 @@ func TestRestoreSettlesAPutOfATagWithoutAResponse(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		fault func(*fakeregistry.Registry) func(http.ResponseWriter, *http.Request) bool
+		move  bool // the tag is on something else
 		want  undo.Status
 	}{
-		"it had an effect": {(*fakeregistry.Registry).LoseResponse, undo.Restored},
-		"it had none":      {(*fakeregistry.Registry).LoseRequest, undo.Failed},
+		"it had an effect":                      {(*fakeregistry.Registry).LoseResponse, false, undo.Restored},
+		"it had none":                           {(*fakeregistry.Registry).LoseRequest, false, undo.Failed},
+		"it had an effect, and moved the tag":   {(*fakeregistry.Registry).LoseResponse, true, undo.Moved},
+		"it had none, and the tag is not moved": {(*fakeregistry.Registry).LoseRequest, true, undo.Failed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t)
 			f.archive(t)
 			f.apply(t, -1)
+			if test.move {
+				f.reg.SetTag(repository, "pr-2", f.keep.Digest)
+			}
 			f.reg.Intercept(1, fakeregistry.On(http.MethodPut, "/v2/"+repository+"/manifests/pr-2"), test.fault(f.reg))
-			result := resultOf(t, f.restore(t, nil), "pr-2")
+			result := resultOf(t, f.restore(t, &undo.RestoreOptions{Move: test.move}), "pr-2")
 			if result.Status != test.want || (test.want == undo.Failed) != errors.Is(result.Err, regret.ErrOutcomeUnknown) {
 				t.Errorf("got %v", result)
 			}

@@ -97,3 +97,39 @@ func TestRestoreAnIndexOfWhichSomethingIsRefused(t *testing.T) {
 		})
 	}
 }
+
+// TestRestoreDoesNotPushWhatMayComeLater lets the registry be unavailable for one manifest: what lists it,
+// and tags of it, are left to another try.
+func TestRestoreDoesNotPushWhatMayComeLater(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		fails func(f *fixture) regret.Digest
+		left  func(f *fixture) []string // what is not pushed, besides
+	}{
+		"a child":  {func(f *fixture) regret.Digest { return f.child.Digest }, func(f *fixture) []string { return []string{string(f.index.Digest), "pr-2"} }},
+		"an image": {func(f *fixture) regret.Digest { return f.image.Digest }, func(*fixture) []string { return []string{"pr-1", "pr-1-amd64"} }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			f.archive(t)
+			f.apply(t, -1)
+			lenient(f.reg)
+			failing := string(test.fails(f))
+			f.reg.Intercept(0, fakeregistry.On(http.MethodPut, "/v2/"+repository+"/manifests/"+failing),
+				fakeregistry.Errors(http.StatusServiceUnavailable, "UNAVAILABLE", "later"))
+			report := f.restore(t, nil)
+			if got := resultOf(t, report, failing); got.Status != undo.Failed {
+				t.Errorf("got %v", got)
+			}
+			for _, left := range test.left(f) {
+				if got := resultOf(t, report, left); got.Status != undo.NotAttempted || got.Reason == "" {
+					t.Errorf("got %v", got)
+				}
+				if slices.Contains(requests(f.reg, http.MethodPut), "PUT manifests/"+left) {
+					t.Errorf("%s is pushed", left)
+				}
+			}
+		})
+	}
+}

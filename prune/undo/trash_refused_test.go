@@ -227,9 +227,13 @@ func TestRestoreTrashAfterAnInterruptedOverwrite(t *testing.T) {
 	name := put("pr-1")
 	f.reg.SetTag(repository, "pr-2", f.images["b"].Digest)
 	tag := put(tagOf(monday, f.images["b"].Digest))
-	report := f.restore(t, &undo.RestoreOptions{Overwrite: true})
+	told := 0
+	report := f.restore(t, &undo.RestoreOptions{Overwrite: true, OnResult: func(undo.Result) { told++ }})
 	if !report.IsComplete() || report.Count(undo.Restored) != 1 || report.Count(undo.AlreadyThere) != 0 || report.Count(undo.Removed) != 3 {
 		t.Errorf("report: %s", report)
+	}
+	if told != len(report.Results) {
+		t.Errorf("it tells of %d results, and reports %d", told, len(report.Results))
 	}
 	if f.reg.HasManifest(repository, name) || f.reg.HasManifest(repository, tag) {
 		t.Error("what was left is still there")
