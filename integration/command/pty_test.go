@@ -3,6 +3,7 @@
 package command_test
 
 import (
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -81,12 +82,22 @@ func (p *ptyProcess) expect(t *testing.T, want string) (before string) {
 			return before
 		}
 		buffer := make([]byte, 4096)
-		n, err := p.person.Read(buffer)
+		n, err := p.Read(buffer)
 		p.screen = append(p.screen, buffer[:n]...)
 		if err != nil {
 			t.Fatalf("the terminal does not show %q, but %q: %v", want, p.screen, err)
 		}
 	}
+}
+
+// Read reads what the terminal shows. Linux may report its end although there is output left, which
+// was written in the same moment; a second read has it.
+func (p *ptyProcess) Read(buffer []byte) (int, error) {
+	n, err := p.person.Read(buffer)
+	if n == 0 && errors.Is(err, syscall.EIO) {
+		return p.person.Read(buffer)
+	}
+	return n, err
 }
 
 // rest waits for the end of the process and returns what the terminal has shown since.
@@ -95,8 +106,8 @@ func (p *ptyProcess) rest(t *testing.T) string {
 	if err := p.person.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
-	more, err := io.ReadAll(p.person)
-	if err != nil && !strings.Contains(err.Error(), syscall.EIO.Error()) { // how Linux ends a terminal
+	more, err := io.ReadAll(p)
+	if err != nil && !errors.Is(err, syscall.EIO) { // how Linux ends a terminal
 		t.Fatalf("read the terminal: %v", err)
 	}
 	if err := p.Wait(); err != nil {

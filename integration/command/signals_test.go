@@ -216,7 +216,7 @@ func (p *ptyProcess) screenToEnd(t *testing.T) string {
 	if err := p.person.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
-	more, err := io.ReadAll(p.person)
+	more, err := io.ReadAll(p)
 	if err != nil && !errors.Is(err, syscall.EIO) { // how Linux ends a terminal
 		t.Fatalf("read the terminal: %v", err)
 	}
