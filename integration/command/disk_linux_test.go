@@ -51,7 +51,7 @@ func TestFullDisk(t *testing.T) {
 			wantWrites(t, fake, 0)
 		})
 	}
-	t.Run("a journal that has no more room stops the deletions, and the next run goes on", func(t *testing.T) {
+	t.Run("a journal that has no more room is no success, and the next run goes on", func(t *testing.T) {
 		t.Parallel()
 		fake, s := onFake(t, "spec")
 		sh := fakePullRequests(t, fake, s, 200)
@@ -68,7 +68,7 @@ func TestFullDisk(t *testing.T) {
 			}
 			next.ServeHTTP(w, req)
 		})
-		got := sh.onSmallDisk(t, "4m", s.name(), `regret apply plan.json -j 2 --archive disk/undo & pid=$!
+		got := sh.onSmallDisk(t, "4m", s.name(), `regret apply plan.json -j 1 --archive disk/undo & pid=$!
 cat deleting
 cat /dev/zero >disk/fill 2>/dev/null || true
 echo >filled
@@ -80,7 +80,7 @@ regret apply plan.json --archive disk/undo`)
 			t.Errorf("the code is %d", got.code)
 		}
 		first, second, _ := strings.Cut(got.stdout, "again\n")
-		says(t, first, "code 1", "not attempted")
+		says(t, first, "code 1") // what was announced durably before may be deleted, and is found to be gone then
 		says(t, second, "deleted 200")
 		says(t, got.stderr, "Error: ", "no space left on device")
 		wantRelease(t, fake)
