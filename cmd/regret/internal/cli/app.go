@@ -115,6 +115,9 @@ func (a *app) newRoot() *cobra.Command {
 		),
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.Version = version()
+	root.SetVersionTemplate("regret {{.Version}}\n")
+	root.SetHelpCommand(newHelp())
 	root.SetHelpTemplate(helpTemplate)
 	root.SetUsageTemplate(usageTemplate)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%w", err) })
@@ -141,6 +144,22 @@ func (a *app) newRoot() *cobra.Command {
 	completeFlags(root)
 	checkCompletionArgs(root)
 	return root
+}
+
+// newHelp returns the command help.
+func newHelp() *cobra.Command {
+	return &cobra.Command{
+		Use:     "help [COMMAND]",
+		Short:   "Print the help of a command",
+		Example: join("regret help apply"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return usagef("there is no command %q", strings.Join(args, " "))
+			}
+			return about.Help()
+		},
+	}
 }
 
 // join returns lines of an example as cobra expects them.

@@ -37,7 +37,7 @@ func (c *carrying) end(codes []exit.Code) error {
 // show prints what plans say, for -n.
 func (c *carrying) show(tasks []*task) error {
 	for _, t := range tasks {
-		if err := t.plan.Tree(c.app.streams.Out, plan.TreeOptions{Width: c.app.streams.Out.Width()}); err != nil {
+		if err := c.app.printTree(t.plan, plan.TreeOptions{}); err != nil {
 			return err
 		}
 	}

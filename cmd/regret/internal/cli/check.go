@@ -20,7 +20,8 @@ type checked struct {
 	Regret    string   `json:"regret"`
 	Reference string   `json:"reference"`
 	Reach     *ability `json:"reach,omitempty"`     // of a registry
-	Delete    *ability `json:"delete,omitempty"`    // by digest, in a repository
+	List      *ability `json:"list,omitempty"`      // the tags of a repository
+	Delete    *ability `json:"delete,omitempty"`    // by digest
 	Untag     *ability `json:"untag,omitempty"`     // by tag
 	Referrers *ability `json:"referrers,omitempty"` // the referrers API
 	Garbage   garbage  `json:"garbage"`
@@ -89,6 +90,10 @@ func (a *app) checkRepository(ctx context.Context, cmd *cobra.Command, arg strin
 	if err != nil {
 		return err
 	}
+	list := listsTags(ctx, client, ref.Repository)
+	if errors.Is(list, regret.ErrNotFound) {
+		return list
+	}
 	has, err := client.HasReferrers(ctx, ref.Repository, digest.FromString("a digest that does not exist"))
 	referrers := abilityOf(err)
 	if err == nil && !has {
@@ -96,9 +101,17 @@ func (a *app) checkRepository(ctx context.Context, cmd *cobra.Command, arg strin
 	}
 	return a.printChecked(cmd, &checked{
 		Regret: "check/1", Reference: ref.String(),
-		Delete: abilityOf(client.CheckDelete(ctx, ref.Repository)), Untag: abilityOf(client.CheckUntag(ctx, ref.Repository)),
+		List: abilityOf(list), Delete: abilityOf(client.CheckDelete(ctx, ref.Repository)), Untag: abilityOf(client.CheckUntag(ctx, ref.Repository)),
 		Referrers: referrers, Garbage: garbageOf(client),
 	})
+}
+
+// listsTags asks for the first page of the tags.
+func listsTags(ctx context.Context, client *regret.Client, repository string) error {
+	for _, err := range client.Tags(ctx, repository) {
+		return err
+	}
+	return nil
 }
 
 // abilityOf returns what the error of a question means.
@@ -143,7 +156,7 @@ func (a *app) printChecked(cmd *cobra.Command, c *checked) error {
 	for _, row := range []struct {
 		title string
 		*ability
-	}{{"reach", c.Reach}, {"delete by digest", c.Delete}, {"delete by tag", c.Untag}, {"referrers API", c.Referrers}} {
+	}{{"reach", c.Reach}, {"list tags", c.List}, {"delete by digest", c.Delete}, {"delete by tag", c.Untag}, {"referrers API", c.Referrers}} {
 		if row.ability != nil {
 			fmt.Fprintf(&b, "  %-18s%s\n", row.title, row.text(palette))
 		}

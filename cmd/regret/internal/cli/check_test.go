@@ -21,6 +21,7 @@ func TestCheck(t *testing.T) {
 		{"distribution", []fakeregistry.Option{fakeregistry.WithDistribution2()}, "check HOST/team/app", exit.Done},
 		{"disabled", []fakeregistry.Option{fakeregistry.WithDeleteDisabled()}, "check HOST/team/app", exit.NotAllowed},
 		{"login", []fakeregistry.Option{fakeregistry.WithBasicAuth("ann", secret)}, "check HOST/team/app", exit.NotAllowed},
+		{"missing", nil, "check HOST/team/nope", exit.NotFound},
 		{"registry", nil, "check -R HOST", exit.Done},
 		{"registry-login", []fakeregistry.Option{fakeregistry.WithBasicAuth("ann", secret)}, "check -R HOST", exit.NotAllowed},
 	} {
@@ -36,7 +37,9 @@ func TestCheck(t *testing.T) {
 			checkGolden(t, "check/"+test.name+".txt", out, host, shownHost)
 			got = run(t, append(args, "-o", "json")...)
 			got.checkCode(t, test.code)
-			checkSchema(t, got.out)
+			if test.code != exit.NotFound {
+				checkSchema(t, got.out)
+			}
 			if !reg.HasManifest("team/app", image.Digest) || len(reg.Tags("team/app")) != 1 {
 				t.Error("something was deleted")
 			}

@@ -21,6 +21,7 @@ func TestFlagsThatMakeNoSense(t *testing.T) {
 		stderr string
 	}{
 		{"an unknown command", "reslve x", nil, "did you mean resolve?"},
+		{"help about an unknown command", "help reslve", nil, "there is no command"},
 		{"an unknown flag", "resolve HOST/app:1 --nope", nil, "unknown flag"},
 		{"an unknown format", "resolve HOST/app:1 -o xml", nil, "-o is table, json, jsonl, name here"},
 		{"a format that another command has", "resolve HOST/app:1 -o html", nil, "-o is"},

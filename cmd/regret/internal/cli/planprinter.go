@@ -155,7 +155,7 @@ func (p *planPrinter) tree(item planItem, made *plan.Plan) error {
 	if p.count++; p.count > 1 {
 		fmt.Fprintln(out)
 	}
-	err := made.Tree(out, plan.TreeOptions{All: p.all, Width: out.Width(), More: "--all shows them"})
+	err := p.app.printTree(made, plan.TreeOptions{All: p.all, More: "--all shows them"})
 	if p.path != "" && len(item.Refused) == 0 && err == nil {
 		path := p.path
 		if p.several {

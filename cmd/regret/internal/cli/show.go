@@ -146,7 +146,7 @@ func (c *showCommand) plan(p *plan.Plan) error {
 	out := c.app.streams.Out
 	switch c.format() {
 	case formatTree:
-		return p.Tree(out, plan.TreeOptions{All: c.all, Width: out.Width(), More: "--all shows them"})
+		return c.app.printTree(p, plan.TreeOptions{All: c.all, More: "--all shows them"})
 	case formatJSON:
 		_, err := p.WriteTo(out)
 		return err
