@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-8cb7cc86/regret"
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 	"github.com/seed-8cb7cc86/regret/prune/apply"
 )
 
@@ -95,5 +96,32 @@ func TestTheTrashIsEmptiedLast(t *testing.T) {
 	first := slices.IndexFunc(writes, isDeletion)
 	if first < 0 || slices.ContainsFunc(writes[first:], func(s string) bool { return !isDeletion(s) }) {
 		t.Errorf("the writes are %q", writes)
+	}
+}
+
+// TestQuarantineSettlesAPutWithoutAResponse loses the response to a PUT of a tag of the trash, or the
+// request. A look decides: without its tag of the trash, an image loses no name.
+func TestQuarantineSettlesAPutWithoutAResponse(t *testing.T) {
+	t.Parallel()
+	for _, lost := range []bool{false, true} {
+		t.Run(fmt.Sprintf("the request is lost: %t", lost), func(t *testing.T) {
+			t.Parallel()
+			f := newTrashFixture(t, "registry.example")
+			p := f.plan(t, trashPolicy)
+			fault, want := f.reg.LoseResponse(), apply.Quarantined
+			if lost {
+				fault, want = f.reg.LoseRequest(), apply.Unknown
+			} else {
+				f.reg.Intercept(1, fakeregistry.On("PUT", at(trashRunOf(p)+"-names-1")), f.reg.LoseResponse())
+			}
+			f.reg.Intercept(1, fakeregistry.On("PUT", at(trashTagOf(p, f.image.Digest))), fault)
+			result := resultOf(t, f.quarantine(t, p, nil), f.image.Digest)
+			if result.Status != want {
+				t.Errorf("the image ended as %s: %s", result.Status, result.Reason)
+			}
+			if at, named := f.reg.Tag(trashRepository, "pr-1"); named != lost || lost && at != f.image.Digest {
+				t.Errorf("pr-1 points to %q", at)
+			}
+		})
 	}
 }
