@@ -3,11 +3,13 @@ package undo_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/seed-8cb7cc86/regret/internal/fakeregistry"
 	"github.com/seed-8cb7cc86/regret/prune/undo"
 )
 
@@ -40,6 +42,37 @@ func TestRestoreTrashOverwritesOneAtATime(t *testing.T) {
 					t.Errorf("%d tags are written at once", n)
 				}
 			})
+		})
+	}
+}
+
+// TestRestoreTrashTakesATagOff lets the registry answer the deletion of a tag of the trash. Only where it
+// does not delete by tag at all is the tag overwritten.
+func TestRestoreTrashTakesATagOff(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		status int
+		code   string
+		want   undo.Status
+	}{
+		"it is gone already": {http.StatusNotFound, "MANIFEST_UNKNOWN", undo.Removed},
+		"it is locked":       {http.StatusMethodNotAllowed, "REGISTRY_DISALLOWED_OPERATION", undo.Refused},
+		"it is unavailable":  {http.StatusServiceUnavailable, "UNAVAILABLE", undo.Failed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newTrashFixture(t)
+			f.discard(t, monday, trashed{"a", []string{"pr-1"}})
+			tag := tagOf(monday, f.images["a"].Digest)
+			f.reg.Intercept(0, fakeregistry.On(http.MethodDelete, "/v2/"+repository+"/manifests/"+tag), fakeregistry.Errors(test.status, test.code, "no"))
+			f.reg.ResetLog()
+			report := f.restore(t, &undo.RestoreOptions{Overwrite: true})
+			if got := resultOf(t, report, tag); got.Status != test.want {
+				t.Errorf("got %v", got)
+			}
+			if sent := requests(f.reg, http.MethodPut); !slices.Equal(sent, []string{"PUT manifests/pr-1"}) {
+				t.Errorf("it sends %q", sent)
+			}
 		})
 	}
 }

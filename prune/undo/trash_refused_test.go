@@ -227,6 +227,10 @@ func TestRestoreTrashAfterAnInterruptedOverwrite(t *testing.T) {
 	name := put("pr-1")
 	f.reg.SetTag(repository, "pr-2", f.images["b"].Digest)
 	tag := put(tagOf(monday, f.images["b"].Digest))
+	f.reg.ResetLog()
+	if f.restore(t, &undo.RestoreOptions{Overwrite: true, DryRun: true}); len(f.reg.Writes()) > 0 {
+		t.Errorf("a dry run sends %v", f.reg.Writes())
+	}
 	told := 0
 	report := f.restore(t, &undo.RestoreOptions{Overwrite: true, OnResult: func(undo.Result) { told++ }})
 	if !report.IsComplete() || report.Count(undo.Restored) != 1 || report.Count(undo.AlreadyThere) != 0 || report.Count(undo.Removed) != 3 {
