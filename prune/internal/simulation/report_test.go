@@ -82,7 +82,8 @@ func (s *simulation) checkResult(o *outcomeOfRun, i int, result *apply.Result) {
 			wrong("there is no reason")
 		}
 	case apply.Unknown:
-		if s.faults == 0 && s.latency < time.Second {
+		// A run that ends early does not look at what an earlier one may have done.
+		if s.faults == 0 && s.latency < time.Second && !(o.process.number > 1 && o.err != nil) {
 			wrong("the registry has responded to each request in time")
 		}
 	case apply.Quarantined, apply.Spared:
