@@ -67,29 +67,45 @@ func quoteName(name string) string {
 }
 
 // faults collects the errors of a document.
-type faults struct{ list Errors }
+type faults struct {
+	list  Errors
+	under map[string]Errors // by the pointers of their values, and of all that these are in
+}
+
+// newFaults returns faults that were found before.
+func newFaults(found Errors) faults {
+	var f faults
+	for _, e := range found {
+		f.append(e)
+	}
+	return f
+}
 
 // add records a fault of the value that a JSON pointer leads to.
 func (f *faults) add(pointer, format string, args ...any) {
-	f.list = append(f.list, &Error{Field: fieldOf(pointer), Pointer: pointer, Problem: fmt.Sprintf(format, args...)})
+	f.append(&Error{Field: fieldOf(pointer), Pointer: pointer, Problem: fmt.Sprintf(format, args...)})
+}
+
+func (f *faults) append(e *Error) {
+	f.list = append(f.list, e)
+	if f.under == nil {
+		f.under = make(map[string]Errors)
+	}
+	for outer := e.Pointer; ; outer = outer[:strings.LastIndexByte(outer, '/')] {
+		f.under[outer] = append(f.under[outer], e)
+		if outer == "" {
+			return
+		}
+	}
 }
 
 // within reports whether there is a fault in the value that a JSON pointer leads to.
-func (f *faults) within(pointer string) bool {
-	return slices.ContainsFunc(f.list, func(e *Error) bool { return isWithin(e.Pointer, pointer) })
-}
-
-func isWithin(pointer, outer string) bool {
-	rest, ok := strings.CutPrefix(pointer, outer)
-	return ok && (rest == "" || rest[0] == '/')
-}
+func (f *faults) within(pointer string) bool { return len(f.under[pointer]) > 0 }
 
 // name sets the name of the rule in the faults of one.
 func (f *faults) name(pointer, rule string) {
-	for _, e := range f.list {
-		if isWithin(e.Pointer, pointer) {
-			e.Rule = rule
-		}
+	for _, e := range f.under[pointer] {
+		e.Rule = rule
 	}
 }
 

@@ -214,9 +214,9 @@ func (r *reader) pattern(at string) (p Pattern) {
 // inFile returns the pointer to a value in the file, where one value may stand in
 // place of a list.
 func (r *reader) inFile(pointer string) string {
-	for at := range r.single {
-		if isWithin(pointer, at+"/0") {
-			return at + strings.TrimPrefix(pointer, at+"/0")
+	for at := pointer; at != ""; at = at[:strings.LastIndexByte(at, '/')] {
+		if list, ok := strings.CutSuffix(at, "/0"); ok && r.single[list] {
+			return list + pointer[len(at):]
 		}
 	}
 	return pointer

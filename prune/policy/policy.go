@@ -93,7 +93,7 @@ func (p *Policy) CheckRepository(repository string) error {
 // compile checks and compiles a document. Found has the faults of reading it; what
 // they concern is not checked again.
 func compile(doc Document, found Errors) (*Policy, Errors) {
-	c := &checker{faults{found}}
+	c := &checker{newFaults(found)}
 	switch {
 	case slices.ContainsFunc(found, func(e *Error) bool { return e.Pointer == "" }):
 		return nil, found // it is no object
