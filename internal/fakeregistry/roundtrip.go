@@ -43,6 +43,9 @@ func (t handlerTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	go x.serve(t.handler)
 	select {
 	case <-x.done:
+		if err := context.Cause(req.Context()); err != nil && x.err != nil {
+			return nil, err // the reason why the connection broke, as net/http says it
+		}
 		return x.response, x.err
 	case <-req.Context().Done():
 		x.traceSent(nil)
