@@ -6,11 +6,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -139,14 +144,20 @@ type pruned struct {
 
 func newPruned(t *testing.T, f *fixture) *pruned {
 	t.Helper()
-	client, err := regret.New(f.Host())
+	return newPrunedAt(t, f, f.Host())
+}
+
+// newPrunedAt reaches the registry of a fixture at another host.
+func newPrunedAt(t *testing.T, f *fixture, host string) *pruned {
+	t.Helper()
+	client, err := regret.New(host)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.CloseIdleConnections)
 	shared := wire.OCIImage(t, "shared")
 	p := &pruned{
-		fixture: f, applier: applier{Registry: f.Host(), Folder: t.TempDir()}, client: client,
+		fixture: f, applier: applier{Registry: host, Folder: t.TempDir()}, client: client,
 		stays: map[string]wire.Artifact{
 			"latest": wire.OCIImage(t, "kept"),
 			"v1":     wire.OCIIndex(t, shared, wire.OCIImage(t, "v1 for arm64")),
@@ -218,7 +229,8 @@ func (p *pruned) finish(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if report.Count(apply.Deleted) != len(report.Results) || len(report.Survival.Missing) > 0 {
+	// What a process had in flight when it was killed may have come after the look of the next one.
+	if gone := report.Count(apply.Deleted) + report.Count(apply.AlreadyGone); gone != len(report.Results) || len(report.Survival.Missing) > 0 {
 		t.Errorf("report %s", report)
 	}
 	p.wantWhole(t, p.stays)
@@ -258,7 +270,8 @@ func TestApply(t *testing.T) {
 // and restores everything. Then it begins anew.
 func TestApplyIsKilled(t *testing.T) {
 	t.Parallel()
-	p := newPruned(t, newFixture(t, registry.Distribution3(), registry.Setup{}))
+	f := newFixture(t, registry.Distribution3(), registry.Setup{})
+	p := newPrunedAt(t, f, startSettling(t, f.Host()))
 	for seed := range uint64(15) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 0))
@@ -277,6 +290,23 @@ func TestApplyIsKilled(t *testing.T) {
 			t.Logf("%d processes", deaths)
 		})
 	}
+}
+
+// startSettling starts a proxy before a registry. A client that goes away ends no request that has
+// reached it: distribution would delete a manifest and leave its tags, which lead nowhere then.
+func startSettling(t *testing.T, host string) string {
+	t.Helper()
+	proxy := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.Out = r.Out.WithContext(context.WithoutCancel(r.In.Context()))
+			r.Out.URL.Scheme, r.Out.URL.Host = "http", host
+			r.Out.Host = r.In.Host // so that links lead to the proxy
+		},
+		ErrorLog: log.New(io.Discard, "", 0), // about clients that were killed
+	}
+	server := httptest.NewServer(proxy)
+	t.Cleanup(server.Close)
+	return strings.TrimPrefix(server.URL, "http://")
 }
 
 // start runs a process that applies the plan, and reports whether it got to its end.
