@@ -6,12 +6,17 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"testing"
 )
 
 // TestMain builds the command and puts it first in PATH. This module cannot import it.
 func TestMain(m *testing.M) {
+	// Under nohup, the command would ignore what the tests send to it: what this process handles is
+	// not ignored by those that it starts.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	code, err := withCommand(m.Run)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
