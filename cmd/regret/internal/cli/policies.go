@@ -14,16 +14,13 @@ import (
 	"github.com/seed-8cb7cc86/regret/prune/policy"
 )
 
-// maxPolicy is how many bytes of a policy are read.
-const maxPolicy = 4 << 20
-
 // readPolicy reads a policy in YAML or JSON from a file, or from stdin if the path is "-". Its faults
 // are shown with their lines.
 func (a *app) readPolicy(path string) (*policy.Policy, error) {
 	if path == "" {
 		return nil, usagef("there is no policy: add -p policy.yaml")
 	}
-	data, err := a.readInput("policy", path, maxPolicy)
+	data, err := a.readInput("policy", path, policyfile.MaxSize)
 	if err != nil {
 		return nil, err
 	}
