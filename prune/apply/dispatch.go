@@ -29,13 +29,15 @@ type dispatcher struct {
 	block     []int          // is being announced
 	durable   chan error     // the end of that; nil while nothing is written
 	putOff    map[int]Result // steps to try once more, by what the first try said
+	unordered map[int][]int  // by step: those that must not be taken if it stays, and do not wait for it
 }
 
 // takeSteps takes all steps that are open, until none is left or something ends the run.
 func (r *run) takeSteps(ctx, writing context.Context) error {
+	unordered := r.findUnordered()
 	d := &dispatcher{
-		run: r, todo: make(chan int), results: make(chan Result), putOff: make(map[int]Result),
-		schedule: newSchedule(r.steps, r.byDigest,
+		run: r, todo: make(chan int), results: make(chan Result), putOff: make(map[int]Result), unordered: unordered,
+		schedule: newSchedule(r.steps, r.byDigest, unordered,
 			func(i int) bool { return r.report.Results[i].Status == NotAttempted && !r.trash.postpones(i) },
 			func(i int) bool { return r.report.Results[i].Status.isGone() }),
 	}
@@ -182,11 +184,22 @@ func (d *dispatcher) settle(result Result) {
 		d.wasDeleted(i)
 	}
 	d.record(result)
-	for _, held := range d.schedule.settle(i, result.Status.isGone()) {
-		d.record(d.held(held))
-		// Some registries, such as ACR, delete along with a manifest what refers to it.
-		if subject, known := d.byDigest[d.steps[held].Subject]; known && d.report.Results[subject].Status == NotAttempted {
-			d.remains(held)
+	held := d.schedule.settle(i, result.Status.isGone())
+	for _, j := range held {
+		d.record(d.held(j))
+	}
+	if !result.Status.isGone() {
+		d.tellRemaining(append(held, i))
+	}
+}
+
+// tellRemaining tells the guard of manifests that stay although the plan deletes them, if a step is
+// open that does not wait for them and must not be taken now.
+func (d *dispatcher) tellRemaining(staying []int) {
+	isOpen := func(i int) bool { return d.report.Results[i].Status == NotAttempted }
+	for _, i := range staying {
+		if d.steps[i].Action == plan.Delete && slices.ContainsFunc(d.unordered[i], isOpen) {
+			d.remains(i)
 		}
 	}
 }

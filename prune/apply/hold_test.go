@@ -196,3 +196,40 @@ func TestTagsThatAnotherClientHasRemoved(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatNoOrderProtects has a circle: the list of an image's referrers has a referrer of its own,
+// which lists an index of the image. What lists something goes before it, and so the list cannot wait
+// for the image, nor the referrer for the list. If one of them stays, the others must be held without.
+func TestWhatNoOrderProtects(t *testing.T) {
+	t.Parallel()
+	for refused, want := range map[string]map[string]apply.Status{
+		"index":    {"referrer": apply.Deleted, "index": apply.Failed, "image": apply.Held, "list": apply.Stale},
+		"referrer": {"referrer": apply.Failed, "index": apply.Held, "image": apply.Held, "list": apply.Stale},
+		"image":    {"referrer": apply.Deleted, "index": apply.Deleted, "image": apply.Failed, "list": apply.Stale},
+	} {
+		t.Run(refused+" is refused", func(t *testing.T) {
+			t.Parallel()
+			after := 0
+			for i := range 8 { // whether the list or the referrer comes first is decided by their digests
+				f := newFixture(t)
+				f.options.Concurrency = 8
+				f.image("kept", "latest")
+				image := f.image("image", "pr-1")
+				index := f.list("index", []regret.Digest{image}, "pr-2")
+				list := f.list(fmt.Sprint("list ", i), nil, companionOf(image))
+				f.names[list] = "list"
+				f.putIndex("referrer", list, []regret.Digest{index})
+				f.makePlan(removal)
+				if f.firstStep() == "list" {
+					continue
+				}
+				after++
+				f.on(0, "DELETE", string(f.digest(refused)), deny(400, "UNKNOWN"))
+				f.wantStatuses(f.apply(), want)
+			}
+			if after == 0 {
+				t.Error("the list always comes first")
+			}
+		})
+	}
+}

@@ -19,12 +19,20 @@ type listerFinder struct {
 }
 
 // findListers returns, by the step of a subject, the open steps that must end before it, however
-// they end. None of them waits for the subject itself, as its list of referrers does.
-func findListers(all []plan.Step, byDigest map[regret.Digest]int, isOpen []bool) map[int][]int {
+// they end. None of them waits for the subject itself, as its list of referrers does. So does
+// what must not be taken if an earlier step stays, and does not wait for it anyway.
+func findListers(all []plan.Step, byDigest map[regret.Digest]int, isOpen []bool, unordered map[int][]int) map[int][]int {
 	f := &listerFinder{all, byDigest, isOpen, make(map[int][]int), make(map[[2]int]bool)}
 	for i := range all {
 		if subject, known := byDigest[all[i].Subject]; known && all[i].Action == plan.Delete {
 			f.add(i, subject)
+		}
+	}
+	for first := range all {
+		for _, second := range unordered[first] {
+			if first < second && isOpen[first] && isOpen[second] && !f.waitsFor(second, first) && !f.waitsFor(first, second) {
+				f.listers[second] = append(f.listers[second], first)
+			}
 		}
 	}
 	return f.listers

@@ -27,13 +27,13 @@ type schedule struct {
 
 // newSchedule returns a schedule of the steps that are open. Of the others it knows which are
 // gone; what waits for one that is not is not taken.
-func newSchedule(all []plan.Step, byDigest map[regret.Digest]int, isOpen, isGone func(i int) bool) *schedule {
+func newSchedule(all []plan.Step, byDigest map[regret.Digest]int, unordered map[int][]int, isOpen, isGone func(i int) bool) *schedule {
 	n := len(all)
 	s := &schedule{isOpen: make([]bool, n), waits: make([]int32, n), start: make([]int32, n+1), listed: make(map[int][]int)}
 	for i := range all {
 		s.isOpen[i] = isOpen(i)
 	}
-	for subject, listers := range findListers(all, byDigest, s.isOpen) {
+	for subject, listers := range findListers(all, byDigest, s.isOpen, unordered) {
 		s.waits[subject] += int32(len(listers))
 		for _, i := range listers {
 			s.listed[i] = append(s.listed[i], subject)

@@ -289,6 +289,22 @@ func (g *Guard) Presumed(step *Step) []regret.Digest {
 	return gone
 }
 
+// RefersTo returns what the manifest of a step refers to, by its subject or by a companion tag,
+// as far as the guard knows it to be there.
+func (g *Guard) RefersTo(step *Step) []regret.Digest {
+	s := g.evidence.snapshot
+	var to []regret.Digest
+	if step.Subject != "" {
+		to = append(to, step.Subject)
+	}
+	for _, name := range step.Tags {
+		for _, owner := range s.owners(classify(name)) {
+			to = append(to, s.digests.at(owner))
+		}
+	}
+	return to
+}
+
 // decide computes again what goes, if anything has changed.
 func (g *Guard) decide() {
 	if !g.outdated {
