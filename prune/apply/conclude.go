@@ -74,6 +74,14 @@ func (r *run) noteLost(isHere func(tag string) bool) {
 	}
 }
 
+// exceptLost leaves out tags that are lost. The journal does not call them gone, so that another run
+// finds them lost, too, if this one does not get to say so.
+func (r *run) exceptLost(gone []string) []string {
+	return slices.DeleteFunc(gone, func(tag string) bool {
+		return slices.ContainsFunc(r.lost, func(l Lost) bool { return l.Tag == tag })
+	})
+}
+
 // isGone reports whether a step deleted a manifest.
 func (r *run) isGone(dgst regret.Digest) bool {
 	i, known := r.byDigest[dgst]

@@ -1,6 +1,7 @@
 package apply_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
@@ -73,6 +74,37 @@ func TestLostTagsOfAnEarlierRun(t *testing.T) {
 	f.options.Journal = journal.reopen()
 	if report := f.apply(); len(report.Lost) > 0 {
 		t.Errorf("lost by the journal: %v", report.Lost)
+	}
+}
+
+// TestLostTagsAreFoundByEveryRun loses a tag with the last request of a run that dies. The next run finds
+// that out, and dies, too, when it has written which tags are gone, and nothing more. The one after it
+// reports the tag all the same.
+func TestLostTagsAreFoundByEveryRun(t *testing.T) {
+	t.Parallel()
+	f := newStandard(t)
+	f.image("more", "v9")
+	f.makePlan(removal)
+	journal := f.journalAfter([]string{"index"})
+	f.remove("index")
+	f.remove("v9")
+	journal.fault = func(_ int, data []byte) (int, error) {
+		if i := bytes.Index(data, []byte(`"gone"`)); i >= 0 {
+			return i + bytes.IndexByte(data[i:], '\n') + 1, errors.New("no space left")
+		}
+		return 0, nil
+	}
+	want := []apply.Lost{{Tag: "v9", Digest: f.digest("more")}}
+	f.options.Journal = journal
+	if report, err := f.run(); !errors.Is(err, apply.ErrLost) || !slices.Equal(report.Lost, want) {
+		t.Fatalf("error %v, lost %v", err, report.Lost)
+	}
+	if !strings.Contains(journal.String(), `"gone"`) {
+		t.Fatalf("the journal does not say what is gone:\n%s", journal)
+	}
+	f.options.Journal = journal.reopen()
+	if report, err := f.run(); !errors.Is(err, apply.ErrLost) || !slices.Equal(report.Lost, want) {
+		t.Errorf("error %v, lost %v", err, report.Lost)
 	}
 }
 

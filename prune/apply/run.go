@@ -174,7 +174,8 @@ func (r *run) sweep(ctx context.Context) error {
 	r.mu.Lock()
 	r.trash.sweep(found)
 	r.noteLost(func(tag string) bool { return found[tag] != "" })
-	r.journal.addTags(r.update(found))
+	changed, gone := r.update(found)
+	r.journal.addTags(changed, r.exceptLost(gone))
 	r.mu.Unlock()
 	if err := r.learnMissing(ctx); err != nil {
 		return err
