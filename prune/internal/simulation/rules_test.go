@@ -95,6 +95,13 @@ func (r *rules) isIndex(dgst regret.Digest) bool {
 	return c != nil && strings.HasSuffix(c.mediaType, "index.v1+json")
 }
 
+// isPlaceholder reports whether a manifest is one that the client has put in the place of another. A run
+// that ends may leave it under the tag, and the next run goes on from there.
+func (r *rules) isPlaceholder(dgst regret.Digest) bool {
+	c := r.contents[dgst]
+	return c != nil && trash.IsPlaceholder(c.raw)
+}
+
 // ownerOf returns the first 64 digits of the digest that a companion tag belongs to.
 func ownerOf(tag string) string {
 	digits, ok := strings.CutPrefix(tag, "sha256-")
@@ -110,7 +117,7 @@ func (r *rules) isTaken(d deletion, tag string, dgst regret.Digest) bool {
 		return true
 	}
 	for _, step := range r.plan.steps {
-		if step.Action == plan.Untag && step.Digest == dgst && slices.Contains(step.Untag, tag) {
+		if step.Action == plan.Untag && (step.Digest == dgst || step.Overwrite && r.isPlaceholder(dgst)) && slices.Contains(step.Untag, tag) {
 			return true
 		}
 	}
@@ -276,14 +283,13 @@ func (r *rules) mayUntag(p *process, tag string) bool {
 // mayPut reports whether a manifest may be put under a tag: to put back a tag that was removed in
 // vain, to overwrite a tag, or to put an image in the trash.
 func (r *rules) mayPut(tag string, dgst regret.Digest) bool {
-	isPlaceholder := r.contents[dgst] != nil && trash.IsPlaceholder(r.contents[dgst].raw)
 	t, isTrash := trash.Parse(tag)
 	switch {
 	case strings.HasPrefix(tag, "regret-keep-"):
 		return r.overwrites()
 	case isTrash && r.quarantine && t.IsOf(r.plan.Digest()):
 		return true
-	case isPlaceholder:
+	case r.isPlaceholder(dgst):
 		return r.overwrites() && r.takes(tag)
 	}
 	i, ok := r.plan.delete[dgst]

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -190,6 +191,11 @@ func (s *simulation) adopt(p *plan.Plan) {
 	}
 	for _, line := range s.lines(s.before) {
 		s.say("before: %s", line)
+	}
+	for _, dgst := range slices.Sorted(maps.Keys(s.contents)) {
+		if c := s.contents[dgst]; len(c.lists) > 0 || c.subject != "" {
+			s.say("before: %s lists %q, refers to %s", c.name, s.namesOf(c.lists), s.nameOf(c.subject))
+		}
 	}
 	if s.newerLists {
 		s.renewLists()

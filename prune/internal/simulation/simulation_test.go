@@ -98,9 +98,14 @@ func (s *simulation) compareWith(unbroken *simulation) []string {
 		}
 		return nil
 	}
+	// Where a refusal ends a run, it is a matter of time which of the steps that are taken at once have begun.
+	isEarly := s.concurrency > 1 && errors.Is(last.err, apply.ErrStopped) && errors.Is(whole.err, apply.ErrStopped)
 	var problems []string
 	for i, want := range whole.report.Results {
 		got := last.report.Results[i]
+		if isEarly && got.Status != want.Status && (got.Status == apply.NotAttempted || want.Status == apply.NotAttempted) {
+			return nil
+		}
 		// What the registry has deleted along with something else may be what an interrupted run
 		// was about to delete. Of Quay, which serves what it has deleted, nobody can tell.
 		along := want.Status == apply.AlreadyGone || want.Status == apply.Refused && s.keepsServing()

@@ -112,8 +112,8 @@ func (s *simulation) expected(o *outcomeOfRun) (tags map[string]expectation, man
 			tags[tag] = what
 		}
 	}
-	for _, lost := range o.report.Lost {
-		tags[lost.Tag] = either
+	for _, lost := range o.report.Lost { // a registry may delete a manifest with its last tag
+		tags[lost.Tag], manifests[lost.Digest] = either, max(manifests[lost.Digest], either)
 	}
 	return tags, manifests
 }
