@@ -148,6 +148,12 @@ func (t *tab) await(expression string) {
 	}
 }
 
+// awaitFrame waits until the page is drawn once more.
+func (t *tab) awaitFrame() {
+	t.Helper()
+	t.do(chromedp.Evaluate[chromedp.Void](`new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))`, chromedp.EvalAwaitPromise))
+}
+
 // colors makes the page look as people see it who prefer dark, or light, colors.
 func (t *tab) colors(scheme string) {
 	t.Helper()
