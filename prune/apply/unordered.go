@@ -9,21 +9,27 @@ import (
 // findUnordered returns, by step, the steps that must not be taken if the manifest of that one stays,
 // although they do not wait for it: its subject, because registries such as Harbor and ACR delete along
 // with a manifest what refers to it; and what refers to it itself, where a circle of references and
-// lists leaves no order in which the subject goes first.
-func (w *watch) findUnordered() map[int][]int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+// lists leaves no order in which the subject goes first. Images that are put in the trash do not count:
+// nothing of them goes.
+func (r *run) findUnordered() map[int][]int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	deletes := func(step *plan.Step) bool { return step.Action == plan.Delete && !(r.trash != nil && isImage(step)) }
 	unordered := make(map[int][]int)
-	for i := range w.steps {
-		step := &w.steps[i]
-		if step.Action != plan.Delete {
+	for i := range r.steps {
+		step := &r.steps[i]
+		if !deletes(step) {
 			continue
 		}
-		if subject, known := w.byDigest[step.Subject]; known {
-			unordered[i] = append(unordered[i], subject)
-		}
-		for _, dgst := range w.guard.RefersTo(step) {
-			if to, known := w.byDigest[dgst]; known && to != i && !slices.Contains(step.After, dgst) {
+		for _, dgst := range r.guard.RefersTo(step) {
+			to, known := r.byDigest[dgst]
+			if !known || to == i || !deletes(&r.steps[to]) {
+				continue
+			}
+			if dgst == step.Subject {
+				unordered[i] = append(unordered[i], to)
+			}
+			if !slices.Contains(step.After, dgst) {
 				unordered[to] = append(unordered[to], i)
 			}
 		}
